@@ -1,0 +1,70 @@
+"""What the engine needs from outside: time, chance, a wire, and a way to be woken."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.domain.outcome import Headers, Outcome
+from core.domain.target import Target
+
+
+class Clock(Protocol):
+    """Time. Nothing in the engine reads another clock or sleeps on another one."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch, never stepping back or jumping: schedules and leases use it."""
+        ...
+
+    def wall(self) -> float:
+        """Return what the machine's calendar says now, in seconds since the epoch: signatures carry it."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once `now()` has advanced by `seconds`."""
+        ...
+
+
+Draw = Callable[[], float]
+"""A random number from 0 up to, not including, 1. Injected, so that tests decide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRequest:
+    """One POST, complete but for the address that is dialled."""
+
+    target: Target
+    headers: Headers
+    body: bytes
+    timeout: float
+    """Seconds for the whole attempt: resolving, connecting, sending and the response's headers and body."""
+
+
+class Sender(Protocol):
+    """The wire: the only I/O of an attempt."""
+
+    async def send(self, request: OutboundRequest) -> Outcome:
+        """Make one request and say what came of it. Never raises for what a receiver or a network does.
+
+        Only cancellation passes through: then nothing is known of the outcome.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every kept connection. The sender is not used afterwards."""
+        ...
+
+
+class Wakeup(Protocol):
+    """Tells dispatchers, here or on other nodes, that endpoints have work that is due."""
+
+    def announce(self, endpoint_ids: Iterable[str]) -> None:
+        """Say, after a commit, that these endpoints have new or changed work. Never blocks, never raises."""
+        ...
+
+    def listen(self, listener: Callable[[frozenset[str]], None]) -> Callable[[], None]:
+        """Call `listener` with the endpoint ids of each announcement; return a function that ends that."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
