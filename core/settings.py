@@ -1,0 +1,221 @@
+"""What an operator can set: each is a `BREAKWATER_*` variable and a flag of `breakwater serve`.
+
+The descriptions here are the help of the command line and the table in the README.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.domain.errors import InvalidInput
+from core.domain.outcome import RESPONSE_BODY_CAP
+from core.setting_problems import Contradiction, problem_of
+from core.setting_types import (
+    SQLITE,
+    Address,
+    BootstrapKey,
+    DatabaseUrl,
+    HeaderValue,
+    Networks,
+    Origin,
+    Proxies,
+    SecretKey,
+    Words,
+)
+
+ENV_PREFIX: Final = "BREAKWATER_"
+CLIENT_VARIABLES: Final = frozenset({"BREAKWATER_URL", "BREAKWATER_KEY"})
+"""Read by the commands that talk to a running service, not by the service."""
+LAST_PORT: Final = 65_535
+
+
+def _user_agent() -> str:
+    try:
+        return f"Breakwater/{version('breakwater')}"
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "Breakwater"
+
+
+class Settings(BaseSettings):
+    """The service's settings, validated; every description names the unit."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    database_url: DatabaseUrl = Field(
+        default=f"{SQLITE}breakwater.db",
+        description="Where everything is kept: sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/db.",
+    )
+    host: Address = Field(
+        default="127.0.0.1",
+        description="Address to listen on. One that others can reach is refused until there is a credential.",
+    )
+    port: int = Field(
+        default=8420, ge=0, le=LAST_PORT, description="TCP port to listen on; 0 takes a free one."
+    )
+    base_url: Origin | None = Field(
+        default=None,
+        description="How people reach the service: https://hooks.example.com. Default: the address and port.",
+    )
+    allowed_hosts: Words = Field(
+        default=(),
+        description="Further Host names that are answered, beside those of the base URL and of loopback.",
+    )
+    trusted_proxies: Proxies = Field(
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-* headers are believed."
+    )
+    allowed_networks: Networks = Field(
+        default=(),
+        description="Networks that endpoints may be in although they are not public: CIDR or CIDR:port.",
+    )
+    secret_key: SecretKey | None = Field(
+        default=None,
+        description="Encrypts endpoint secrets at rest; at least 32 characters. Default: the key file's.",
+    )
+    key_file: Path = Field(
+        default=Path("breakwater.key"),
+        description="Where the key made at first start is kept, private. Default: beside the database.",
+    )
+    bootstrap_key: BootstrapKey | None = Field(
+        default=None,
+        description="An API key with every right, for automation: bw_ and 32 to 128 letters, digits, - or _.",
+    )
+    example_endpoint: bool = Field(
+        default=True,
+        description="Run a test receiver on loopback and, on an empty database, make an endpoint for it.",
+    )
+    example_receiver_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=LAST_PORT,
+        description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus one.",
+    )
+    max_in_flight: int = Field(
+        default=512, ge=1, le=10_000, description="Attempts under way at once in the whole process."
+    )
+    lane_max_in_flight: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Attempts under way at once to one endpoint without its own limit.",
+    )
+    attempt_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=300,
+        allow_inf_nan=False,
+        description="Seconds that one attempt may take, from resolving to reading, unless its endpoint says.",
+    )
+    drain_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="Seconds that attempts under way may still take after SIGTERM before they are released.",
+    )
+    payload_cap: int = Field(
+        default=256 * 1024,
+        ge=1,
+        le=16 * 1024 * 1024,
+        description="Bytes of the largest payload that is accepted.",
+    )
+    response_body_cap: int = Field(
+        default=RESPONSE_BODY_CAP,
+        ge=0,
+        le=1024 * 1024,
+        description="Bytes of a response body that are kept; the rest is not read.",
+    )
+    retention_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        allow_inf_nan=False,
+        description="Days that finished deliveries are kept.",
+    )
+    session_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=24 * 90,
+        allow_inf_nan=False,
+        description="Hours until a person has to sign in again.",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="How log lines are written."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important lines that are logged."
+    )
+    user_agent: HeaderValue = Field(
+        default_factory=_user_agent,
+        description="The User-Agent of every attempt. Default: Breakwater and its version.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_beside_database(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep the key where the data is: a start from another directory must find both or neither."""
+        url = values.get("database_url")
+        if values.get("key_file") is None and isinstance(url, str) and url.startswith(SQLITE):
+            path = url.removeprefix(SQLITE).partition("?")[0]
+            if path and path != ":memory:":
+                return {**values, "key_file": Path(path).with_name("breakwater.key")}
+        return values
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "Settings":
+        if self.lane_max_in_flight > self.max_in_flight:
+            raise Contradiction(
+                "lane_max_in_flight",
+                f"is {self.lane_max_in_flight}, more than max_in_flight ({self.max_in_flight}) lets through: "
+                "lower it or raise the other",
+            )
+        if self.example_endpoint and self.port and self.example_receiver_port == self.port:
+            raise Contradiction(
+                "example_receiver_port", f"is the service's own port {self.port}: choose another one"
+            )
+        return self
+
+    @property
+    def public_url(self) -> str:
+        """Return the origin that people use: `base_url`, or this machine's address and port."""
+        if self.base_url is not None:
+            return self.base_url
+        address = ipaddress.ip_address(self.host)
+        if isinstance(address, ipaddress.IPv6Address):
+            return f"http://[{'::1' if address.is_unspecified else address}]:{self.port}"
+        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{self.port}"
+
+    @property
+    def loopback_only(self) -> bool:
+        """Return whether nobody but this machine can reach the listening address."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def example_port(self) -> int:
+        """Return the port of the example receiver; 0 means a free one."""
+        if self.example_receiver_port is not None:
+            return self.example_receiver_port
+        return self.port + 1 if 0 < self.port < LAST_PORT else 0
+
+
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings: `given` ones by field name (flags) before the environment's.
+
+    Raises `InvalidInput` with every problem at once; each names its setting and the remedy.
+    """
+    try:
+        return Settings(**dict(given or {}))  # type: ignore[arg-type]  # pydantic judges the values
+    except ValidationError as invalid:
+        raise InvalidInput(tuple(problem_of(error, ENV_PREFIX) for error in invalid.errors())) from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the `BREAKWATER_*` variables that nothing reads: a misspelt one would otherwise be silent."""
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
+    return tuple(sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known))
