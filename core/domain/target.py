@@ -1,0 +1,170 @@
+"""Which URLs may be called.
+
+A URL is parsed once, by this parser. What another parser could read differently is refused, and what is accepted
+is kept in one canonical form: the host that was judged is the host that is dialled.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from core.domain.errors import TargetRefused
+from core.domain.hostname import canonical_name
+from core.domain.networks import NONE, Address, AllowedNetworks, address_refusal, callable_port
+
+__all__ = ["NONE", "Address", "AllowedNetworks", "Target", "address_refusal", "parse_target", "safe_url"]
+
+MAX_URL_LENGTH: Final = 2048
+"""Characters. Servers and proxies on the way cut or refuse longer ones."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_URL: Final = re.compile(r"(https?)://([^/?]+)(/[^?]*)?(\?.*)?", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
+_INVISIBLE: Final = re.compile(
+    r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+)
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_TO_ENCODE: Final = re.compile("[\"'<>^`{|}]")
+
+_AMBIGUITIES: Final = (
+    (
+        _INVISIBLE,
+        "it has a space, a control or an invisible character; remove it, or write %20 for a space",
+    ),
+    (re.compile(r"\\"), "it has a backslash, which some programs take for a slash; write / or %5C"),
+    (re.compile("#"), "it has a fragment, which is never sent; leave out '#' and what follows"),
+    (_STRAY_PERCENT, "it has a '%' that begins no escape; write %25"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes, in canonical form. Made by `parse_target` alone."""
+
+    url: str
+    scheme: str
+    """`http` or `https`."""
+    host: str
+    """ASCII, lower case, without a final dot; an IPv6 address without its brackets."""
+    port: int
+    path: str
+    """What the request line carries: the path, at least `/`, and the query."""
+
+    @property
+    def origin(self) -> str:
+        """`https://hooks.example.com:8443`, without the port where it is the scheme's own."""
+        return _origin(self.scheme, self.host, self.port)
+
+    @property
+    def literal(self) -> Address | None:
+        """The address that the URL names, or None when it names a host."""
+        return _literal(self.host)
+
+
+def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
+    """Parse and judge `url`; an address in it is judged too, with what the operator allows beyond public ones.
+
+    Raises:
+        TargetRefused: with the reason and the remedy.
+
+    """
+    scheme, authority, path = _split(url)
+    name, port = _split_authority(authority, scheme)
+    host = _host(name)
+    literal = _literal(host)
+    if literal is not None and (reason := address_refusal(literal, port, allowed)):
+        raise _refused(reason)
+    return Target(_origin(scheme, host, port) + path, scheme, host, port, path)
+
+
+def safe_url(url: str) -> str:
+    """Return `url` fit for a log: user, password and query values masked, the fragment cut. Never raises."""
+    location, question_mark, query = url.partition("#")[0].partition("?")
+    scheme, separator, rest = location.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    masked = "&".join(_masked(pair) for pair in query.split("&")) if query else ""
+    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path}{question_mark}{masked}"
+
+
+def _masked(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}=***" if equals else "***"
+
+
+def _refused(reason: str) -> TargetRefused:
+    return TargetRefused.of("url", reason)
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """Return scheme, authority, and path with query."""
+    if len(url) > MAX_URL_LENGTH:
+        raise _refused(f"it has {len(url)} characters; at most {MAX_URL_LENGTH} are allowed")
+    for pattern, reason in _AMBIGUITIES:
+        if pattern.search(url):
+            raise _refused(reason)
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise _refused("it is no http or https URL; write it as https://hooks.example.com/path")
+    scheme, authority, path, query = match.groups(default="")
+    return scheme.lower(), authority, _path(path or "/") + _encoded(query)
+
+
+def _path(path: str) -> str:
+    if _DOT_SEGMENT.search(path):
+        raise _refused("its path has '.' or '..' as a part; write the path that is meant")
+    return _encoded(path)
+
+
+def _encoded(part: str) -> str:
+    """Percent-encode the few characters that clients would encode each in its own way."""
+    if not part.isascii():
+        raise _refused("its path or query has letters beyond ASCII; percent-encode them as UTF-8")
+    return _TO_ENCODE.sub(lambda match: f"%{ord(match[0]):02X}", part)
+
+
+def _split_authority(authority: str, scheme: str) -> tuple[str, int]:
+    """Return host (in its brackets, where it has them) and port."""
+    if "@" in authority:
+        raise _refused("it carries a user name or password; send credentials in a custom header instead")
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise _refused("its host and port cannot be read; write them as hooks.example.com:8443")
+    port = int(match[2]) if match[2] else _DEFAULT_PORTS[scheme]
+    if not callable_port(port):
+        raise _refused(f"port {port} is never called; use 80, 443 or one from 1024 to 65535")
+    return match[1], port
+
+
+def _host(name: str) -> str:
+    try:
+        if name.startswith("["):
+            return _ipv6(name[1:-1])
+        return name if _literal(name) else canonical_name(name)
+    except ValueError as error:
+        raise _refused(str(error)) from None
+
+
+def _ipv6(text: str) -> str:
+    if "%" in text:
+        raise ValueError("an address in a URL has no zone; leave out '%' and what follows")
+    try:
+        return str(IPv6Address(text))
+    except ValueError:
+        raise ValueError("what stands in brackets is no IPv6 address; write it as [2606:4700::1]") from None
+
+
+def _literal(host: str) -> Address | None:
+    if not (host[-1:].isdigit() or ":" in host):
+        return None
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _origin(scheme: str, host: str, port: int) -> str:
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown_host}{'' if port == _DEFAULT_PORTS[scheme] else f':{port}'}"
