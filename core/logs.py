@@ -1,0 +1,144 @@
+"""Log lines: structured, on one line each, and safe to read.
+
+What a receiver, a caller or an operator wrote can end up in any field. So every field of every line,
+whoever logs it, loses its secrets, the values of its URLs' queries and its control characters (an ANSI
+escape in an error must not repaint a terminal, nor a line break forge a line), and is cut short.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from core.domain.target import safe_url
+
+LogFormat = Literal["console", "json"]
+LONGEST_VALUE: Final = 2_000
+"""Characters that are kept of one value."""
+_MASK: Final = "***"
+_SENSITIVE_NAME: Final = re.compile(
+    r"authorization|cookie|passw|secret|credential|csrf|api[_-]?key|bootstrap_key|session_id|sign_in_code",
+    re.IGNORECASE,
+)
+_SENSITIVE_TEXT: Final = re.compile(
+    r"\b(bw_|whsec_|whsk_|(?:bearer|basic)\s+)[A-Za-z0-9+/_=.~-]{8,}", re.IGNORECASE
+)
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SUSPECT: Final = re.compile(rf"{_CONTROL.pattern}|://|bw_|whs|bearer|basic", re.IGNORECASE)
+"""Cheap first look: most values need nothing, and there are thousands of lines a second."""
+_QUIET_LOGGERS: Final = ("httpx", "httpcore", "sqlalchemy.engine", "alembic", "aiosqlite", "asyncio")
+"""They log at INFO what is ours to log, or whole URLs."""
+
+
+def _visible(character: re.Match[str]) -> str:
+    code = ord(character[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - the end of Latin-1
+
+
+def clean_text(text: str) -> str:
+    """Return `text` on one line, bounded, without secrets, URL query values and control characters."""
+    if len(text) > LONGEST_VALUE:
+        text = f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE:,} more characters)"
+    if _SUSPECT.search(text) is None:
+        return text
+    text = _URL.sub(lambda url: safe_url(url[0]), text)
+    text = _SENSITIVE_TEXT.sub(rf"\1{_MASK}", text)
+    return _CONTROL.sub(_visible, text)
+
+
+def clean_value(value: object) -> object:
+    """Return `value` safe to log: text cleaned, what is kept under a sensitive name masked, to any depth."""
+    match value:
+        case str():
+            return clean_text(value)
+        case None | bool() | int() | float():
+            return value
+        case Mapping():
+            return {clean_text(str(name)): _clean_field(str(name), inner) for name, inner in value.items()}
+        case (str() as name, inner) if _SENSITIVE_NAME.search(name):
+            return [clean_text(name), _clean_field(name, inner)]
+        case list() | tuple() | set() | frozenset():
+            return [clean_value(inner) for inner in value]
+        case _:
+            return clean_text(str(value))
+
+
+def _clean_field(name: str, value: object) -> object:
+    return _MASK if value and _SENSITIVE_NAME.search(name) else clean_value(value)
+
+
+def clean_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Clean every field of a line; a structlog processor, to run after the exception was formatted."""
+    trace = line.pop("exception", None)
+    cleaned = {name: _clean_field(name, value) for name, value in line.items()}
+    if trace is not None:  # keeps its line breaks; the margin tells its lines from log lines
+        cleaned["exception"] = "\n".join(f"  | {clean_text(row)}" for row in str(trace).splitlines())
+    return cleaned
+
+
+class _Unbreakable:
+    """A stream whose reader may be gone: a log line that cannot be written must not fail a delivery."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+def _as_json(value: Any, **_options: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def line_processors(log_format: LogFormat, *, colors: bool = False) -> list[Processor]:
+    """Return what turns an event into one line of `log_format`, cleaning included."""
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(serializer=_as_json)
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    )
+    return [structlog.processors.format_exc_info, clean_line, renderer]
+
+
+def configure_logging(log_format: LogFormat, log_level: str, stream: TextIO | None = None) -> None:
+    """Send every line of this process, the libraries' too, to `stream` (stderr) in `log_format`."""
+    target = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[log_level.upper()]
+    stamp: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    lines = line_processors(log_format, colors=target.isatty())
+    output: Any = _Unbreakable(target)
+    structlog.configure(
+        processors=[*stamp, *lines],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=output),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*stamp, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *lines],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in _QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)

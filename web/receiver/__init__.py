@@ -1,0 +1,8 @@
+"""A scriptable webhook receiver for loopback: for the example endpoint, the demo, tests and benchmarks.
+
+`script` decides what a request gets, `log` keeps what arrived, `connection` speaks HTTP, `server` listens.
+"""
+
+from web.receiver.server import Receiver
+
+__all__ = ["Receiver"]
