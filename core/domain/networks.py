@@ -71,13 +71,13 @@ class _Rule:
         return address in self.network and self._is_meant_for(address)
 
     def _is_meant_for(self, address: Address) -> bool:
-        """Link-local holds the credentials of whole clouds: a wider network that happens to cover it is not enough."""
+        """Link-local holds the credentials of whole clouds: a wider network does not cover it."""
         return all(address not in local or _within(self.network, local) for local in _LINK_LOCAL)
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedNetworks:
-    """What an operator allows beyond the public internet, as `CIDR[:port]`: `10.2.0.0/16`, `127.0.0.1/32:9000`."""
+    """What an operator allows beyond public addresses: `10.2.0.0/16`, or with a port `127.0.0.1/32:9000`."""
 
     rules: tuple[_Rule, ...] = ()
 
@@ -101,7 +101,7 @@ class AllowedNetworks:
         return cls(tuple(rules))
 
     def allows(self, address: Address, port: int) -> bool:
-        """Return whether a rule names this address and port. An IPv4 address mapped into IPv6 counts as IPv4."""
+        """Return whether a rule names this address and port. IPv4 mapped into IPv6 counts as IPv4."""
         return bool(self.rules) and any(rule.allows(_unmapped(address), port) for rule in self.rules)
 
 

@@ -9,11 +9,14 @@ class DeliveryState(StrEnum):
 
     ::
 
-        pending ──claim──> in_flight ──2xx──────────────────> delivered
-           ^                  │ ├──retry at T──> pending          │
-           │                  │ └──verdict: no more──> failed     │
-           ├────cancel────────┼──────────────────> cancelled      │
-           └──────────────────┴──resend <── failed, cancelled, delivered
+        pending ──claim──> in_flight ──2xx──> delivered
+          │  ^                │ │
+          │  └──retry at T────┘ └──no more──> failed
+          └──cancel──> cancelled
+
+        delivered, failed, cancelled ──resend──> pending
+
+    An attempt that is under way cannot be cancelled: its result would be lost to the history.
     """
 
     PENDING = "pending"
@@ -31,9 +34,9 @@ class DeliveryState(StrEnum):
 FINAL_STATES = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
 
 ALLOWED_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.PENDING: frozenset({DeliveryState.IN_FLIGHT, DeliveryState.CANCELLED, DeliveryState.FAILED}),
+    DeliveryState.PENDING: frozenset({DeliveryState.IN_FLIGHT, DeliveryState.CANCELLED}),
     DeliveryState.IN_FLIGHT: frozenset(
-        {DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.PENDING, DeliveryState.CANCELLED}
+        {DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.PENDING}
     ),
     DeliveryState.DELIVERED: frozenset({DeliveryState.PENDING}),
     DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
@@ -100,12 +103,12 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     """A person or a replay resent it."""
     PROBE = "probe"
-    """A person asked for one attempt past an open circuit, or the circuit tries whether the endpoint is back."""
+    """A person asked for one attempt past an open circuit, or the circuit tries if the endpoint is back."""
 
 
 @unique
 class SignatureScheme(StrEnum):
-    """How an endpoint's requests are signed. Every scheme also sends the Standard Webhooks id and timestamp."""
+    """How an endpoint's requests are signed. Every scheme sends the Standard Webhooks id and timestamp."""
 
     STANDARD = "standard"
     """Standard Webhooks, HMAC-SHA256: `webhook-signature: v1,...`."""

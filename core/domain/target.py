@@ -1,7 +1,7 @@
 """Which URLs may be called.
 
-A URL is parsed once, by this parser. What another parser could read differently is refused, and what is accepted
-is kept in one canonical form: the host that was judged is the host that is dialled.
+A URL is parsed once, by this parser. What another parser could read differently is refused; what is accepted
+is kept in one canonical form. So the host that was judged is the host that is dialled.
 """
 
 import re
@@ -20,6 +20,7 @@ MAX_URL_LENGTH: Final = 2048
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(r"(https?)://([^/?]+)(/[^?]*)?(\?.*)?", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 _INVISIBLE: Final = re.compile(
     r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
@@ -64,7 +65,7 @@ class Target:
 
 
 def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
-    """Parse and judge `url`; an address in it is judged too, with what the operator allows beyond public ones.
+    """Parse and judge `url`; an address in it is judged too, with what the operator allows.
 
     Raises:
         TargetRefused: with the reason and the remedy.
@@ -82,11 +83,11 @@ def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
 def safe_url(url: str) -> str:
     """Return `url` fit for a log: user, password and query values masked, the fragment cut. Never raises."""
     location, question_mark, query = url.partition("#")[0].partition("?")
-    scheme, separator, rest = location.rpartition("://")
-    authority, slash, path = rest.partition("/")
+    scheme = match[0] if (match := _SCHEME.match(location)) else ""
+    authority, slash, path = location.removeprefix(scheme).partition("/")
     _, at, host = authority.rpartition("@")
     masked = "&".join(_masked(pair) for pair in query.split("&")) if query else ""
-    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path}{question_mark}{masked}"
+    return f"{scheme}{'***@' if at else ''}{host}{slash}{path}{question_mark}{masked}"
 
 
 def _masked(pair: str) -> str:

@@ -1,0 +1,37 @@
+"""Numbers within bounds: what a setting may be, checked and said in one way."""
+
+import math
+from typing import Final
+
+from core.domain.errors import FieldProblem
+
+_SHOWN_LENGTH: Final = 40
+
+
+def whole_number(field: str, value: object, low: int, high: int) -> list[FieldProblem]:
+    """Return what is wrong with `value` as a whole number from `low` to `high`: nothing, or one problem."""
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return []
+    return [FieldProblem(field, f"must be a whole number from {low:,} to {high:,}, not {_shown(value)}")]
+
+
+def number(field: str, value: object, low: float, high: float, *, above: bool = False) -> list[FieldProblem]:
+    """Return what is wrong with `value` as a finite number from (`above`: greater than) `low` to `high`."""
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and _within(value, low, high, above=above)
+    ):
+        return []
+    bounds = f"greater than {low:,g} and at most {high:,g}" if above else f"from {low:,g} to {high:,g}"
+    return [FieldProblem(field, f"must be a number {bounds}, not {_shown(value)}")]
+
+
+def _within(value: float, low: float, high: float, *, above: bool) -> bool:
+    return math.isfinite(value) and (low < value if above else low <= value) and value <= high
+
+
+def _shown(value: object) -> str:
+    """Return `value` as a person wrote it, cut: what is wrong may also be far too long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

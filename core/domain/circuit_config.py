@@ -1,0 +1,104 @@
+"""When a circuit opens, how long it stays open, and what closes it again."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.domain.bounds import number, whole_number
+from core.domain.errors import FieldProblem, InvalidInput
+
+DAY: Final = 86_400.0
+_MAX_COUNT: Final = 10_000
+_MAX_MULTIPLIER: Final = 10.0
+_MAX_JITTER: Final = 0.5
+_MAX_EXPONENT: Final = 64
+"""Beyond it every cooldown is at its cap, and a float might overflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreakerConfig:
+    """Configuration of a circuit breaker.
+
+    The first four fields alone are the classic machine: failures in a row open it, for a fixed time.
+
+    Raises:
+        InvalidInput: naming each field that is out of its bounds, or that contradicts another.
+
+    """
+
+    failure_threshold: int = 5
+    """Failures in a row that open the circuit."""
+    success_threshold: int = 2
+    """Successes that close a half-open circuit."""
+    timeout_seconds: float = 60.0
+    """Seconds that the circuit stays open before it lets a probe through."""
+    half_open_max_calls: int = 3
+    """Probes under way at once while half open."""
+    failure_rate_threshold: float | None = None
+    """Share of failed calls, 0.5 for half of them, that opens the circuit though they are not in a row."""
+    minimum_calls: int = 20
+    """Calls within the window below which the share says nothing."""
+    window_seconds: float = 60.0
+    """Seconds over which the share is taken."""
+    timeout_multiplier: float = 1.0
+    """Each reopening without a close between waits this many times as long as the one before."""
+    max_timeout_seconds: float | None = None
+    """Seconds that no cooldown exceeds; None: a day, or `timeout_seconds` where that is longer."""
+    timeout_jitter: float = 0.0
+    """Share by which a cooldown is shorter or longer, so that many circuits do not probe in one second."""
+
+    def __post_init__(self) -> None:
+        if problems := [*self._counts(), *self._rate(), *self._cooldowns()]:
+            raise InvalidInput(problems)
+
+    def _counts(self) -> list[FieldProblem]:
+        return [
+            *whole_number("failure_threshold", self.failure_threshold, 1, _MAX_COUNT),
+            *whole_number("success_threshold", self.success_threshold, 1, _MAX_COUNT),
+            *whole_number("half_open_max_calls", self.half_open_max_calls, 1, _MAX_COUNT),
+        ]
+
+    def _rate(self) -> list[FieldProblem]:
+        threshold = self.failure_rate_threshold
+        return [
+            *([] if threshold is None else number("failure_rate_threshold", threshold, 0, 1, above=True)),
+            *whole_number("minimum_calls", self.minimum_calls, 1, _MAX_COUNT),
+            *number("window_seconds", self.window_seconds, 1, DAY),
+        ]
+
+    def _cooldowns(self) -> list[FieldProblem]:
+        problems = [
+            *number("timeout_seconds", self.timeout_seconds, 0, 7 * DAY),
+            *number("timeout_multiplier", self.timeout_multiplier, 1, _MAX_MULTIPLIER),
+            *number("timeout_jitter", self.timeout_jitter, 0, _MAX_JITTER),
+        ]
+        if self.max_timeout_seconds is not None:
+            problems += number("max_timeout_seconds", self.max_timeout_seconds, 0, 7 * DAY)
+            if not problems and self.max_timeout_seconds < self.timeout_seconds:
+                problems = [
+                    FieldProblem(
+                        "max_timeout_seconds",
+                        f"is below timeout_seconds; make it at least {self.timeout_seconds:g}, or lower that",
+                    )
+                ]
+        return problems
+
+    def cooldown(self, reopenings: int, draw: float = 0.5) -> float:
+        """Return the seconds to stay open after `reopenings` reopenings; never more than the cap.
+
+        `draw` from 0 up to 1 places the jitter; one half means none, and 1 gives the longest.
+        """
+        grown = self.timeout_seconds * self.timeout_multiplier ** min(reopenings, _MAX_EXPONENT)
+        # The cap leaves room for the jitter: capped circuits must not all probe at once either.
+        middle = min(grown, self._cap() / (1.0 + self.timeout_jitter))
+        return middle * (1.0 + self.timeout_jitter * (2.0 * draw - 1.0))
+
+    def _cap(self) -> float:
+        return (
+            max(DAY, self.timeout_seconds) if self.max_timeout_seconds is None else self.max_timeout_seconds
+        )
+
+
+SERVICE_CIRCUIT: Final = CircuitBreakerConfig(
+    failure_rate_threshold=0.5, timeout_multiplier=2.0, max_timeout_seconds=3600.0, timeout_jitter=0.1
+)
+"""What an endpoint gets that says nothing: five in a row, or half of at least twenty calls in a minute."""
