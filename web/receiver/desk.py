@@ -1,11 +1,4 @@
-"""What people and tests ask of the receiver, by loopback names only: no other site's page may read it.
-
-- ``GET /`` what it can do, ``GET /received?path=&limit=`` the latest requests, ``GET /arrivals?path=`` only
-  their ids and times, ``GET /stats`` figures for each path, ``DELETE /received`` forgets all of it;
-- ``PUT /control/failing?status=200`` makes `/failing` answer 200 from now on, whatever its own query says;
-  the query is that of `script`, and ``as=/hanging`` borrows another path's behaviour.
-  ``DELETE /control/failing`` ends that, ``DELETE /control`` all of them.
-"""
+"""What people and tests ask of the receiver, by loopback names only: no other site's page may read it."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -20,6 +13,16 @@ from web.receiver.script import BadScript, Script, script_for
 
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _MOST_OVERRIDES: Final = 1_000
+GUIDE: Final = """\
+GET /received?path=&limit=         the latest requests
+GET /arrivals?path=                only their webhook ids and times
+GET /stats                         figures for each path
+DELETE /received                   forget all of it
+PUT /control/failing?status=200    /failing answers 200 from now on, whatever its own query says
+PUT /control/failing?as=/hanging   it behaves as another path
+DELETE /control/failing            it is itself again; DELETE /control: all of them
+"""
+"""What can be asked, for people."""
 
 Query = Mapping[str, str]
 
@@ -53,8 +56,8 @@ class Desk:
         return problem_response(405, "webhooks are POSTed; GET / says what else there is")
 
     def _help(self, _asked: Query) -> Response:
-        words = f"{scripts.__doc__}\n{__doc__}"
-        return Response(200, words.encode(), content_type="text/plain; charset=utf-8")
+        words = f"{scripts.GUIDE}\n{GUIDE}"
+        return Response(200, words.encode(), content_type="text/plain")
 
     def _chosen(self, asked: Query) -> list[Arrival]:
         return [arrival for arrival in self._log.arrivals if asked.get("path", arrival.path) == arrival.path]

@@ -1,29 +1,29 @@
-"""What a path answers, said by its name and its query. No I/O.
-
-==================  =========================================================================
-path                answer
-==================  =========================================================================
-``/steady``         200; so does every path that is not listed here
-``/slow``           200 after ``ms`` milliseconds (500)
-``/flaky``          each webhook fails ``fail`` times (2) with ``status`` (500), then 200
-``/failing``        ``status`` (503)
-``/hanging``        never
-``/dropping``       closes the connection without a word
-``/recovering``     ``status`` (503) for ``after`` seconds (20) from the first request, then 200;
-                    with ``every`` it is down again that many seconds after it went down
-``/retry-after``    each webhook gets ``status`` (429) with Retry-After ``seconds`` (5) once, then 200
-``/status/418``     418
-==================  =========================================================================
-
-Any path takes ``status=500,500,200`` (one after the other for each webhook, the last one from then on),
-``ms`` (milliseconds before the answer) and ``seconds`` (a Retry-After on every answer that is no success).
-"""
+"""What a path answers, said by its name and its query. No I/O."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Final
 from urllib.parse import parse_qsl
+
+GUIDE: Final = """\
+/steady         200; so does every path that is not listed here
+/slow           200 after `ms` milliseconds (500)
+/flaky          each webhook fails `fail` times (2) with `status` (500), then 200
+/failing        `status` (503)
+/hanging        never answers
+/dropping       closes the connection without a word
+/recovering     `status` (503) for `after` seconds (20) from the first request, then 200;
+                with `every` down again that many seconds after it went down
+/retry-after    each webhook gets `status` (429) with Retry-After `seconds` (5) once, then 200
+/status/418     418
+
+Any path takes
+  status=500,500,200   one after the other for each webhook, the last one from then on
+  ms=250               milliseconds before the answer
+  seconds=5            a Retry-After on every answer that is no success
+"""
+"""What each path answers, for people."""
 
 
 class BadScript(ValueError):  # noqa: N818 - the caller is told what is wrong, nothing broke

@@ -1,0 +1,133 @@
+"""Every setting says its unit, is checked, and names the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import InvalidInput
+from core.settings import Settings, load_settings, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"BREAKWATER_{name.upper()}", raising=False)
+
+
+def problems_of(**given: object) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as raised:
+        load_settings(given)
+    return {problem.field: problem.message for problem in raised.value.problems}
+
+
+def test_a_service_starts_with_no_setting_at_all() -> None:
+    settings = load_settings()
+    assert settings.database_url == "sqlite+aiosqlite:///breakwater.db"
+    assert settings.public_url == "http://127.0.0.1:8420"
+    assert settings.loopback_only
+    assert settings.example_port == 8421
+
+
+def test_every_setting_is_described_in_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_DRAIN_SECONDS", "7.5")
+    monkeypatch.setenv("BREAKWATER_ALLOWED_NETWORKS", "127.0.0.1/32:9000, 10.2.0.0/16")
+    settings = load_settings()
+    assert settings.drain_seconds == 7.5
+    assert settings.allowed_networks == ("127.0.0.1/32:9000", "10.2.0.0/16")
+
+
+def test_a_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_PORT", "9000")
+    assert load_settings({"port": 9001}).port == 9001
+
+
+def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_BASE_URL", "")
+    assert load_settings().base_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("database_url", "breakwater.db", "write sqlite+aiosqlite:///"),
+        ("database_url", "mysql://localhost/x", "write sqlite+aiosqlite:///"),
+        ("host", "example.com", "write an IP address"),
+        ("port", "http", "write a whole number"),
+        ("port", "70000", "at most 65535"),
+        ("port", "-1", "at least 0"),
+        ("base_url", "hooks.example.com", "write http:// or https://"),
+        ("base_url", "https://example.com/breakwater", "no path"),
+        ("base_url", "https://user@example.com", "write http:// or https://"),
+        ("trusted_proxies", "10.0.0.5, proxy", "'proxy' is no address"),
+        ("allowed_networks", "everything", "everything"),
+        ("secret_key", "short", "at least 32 characters"),
+        ("bootstrap_key", "short", "write bw_"),
+        ("attempt_timeout_seconds", "0", "above 0"),
+        ("attempt_timeout_seconds", "nan", "write a number"),
+        ("drain_seconds", "soon", "write a number"),
+        ("payload_cap", "0", "at least 1"),
+        ("retention_days", "inf", "write a number"),
+        ("example_endpoint", "perhaps", "write true or false"),
+        ("log_format", "xml", "write 'console' or 'json'"),
+        ("user_agent", "two\nlines", "without line breaks"),
+        ("colour", "blue", "is no setting"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_the_remedy(name: str, value: str, remedy: str) -> None:
+    assert remedy in problems_of(**{name: value})[name]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert set(problems_of(port="x", host="y", drain_seconds=-1)) == {"port", "host", "drain_seconds"}
+
+
+def test_a_secret_is_never_repeated_in_a_problem() -> None:
+    told = problems_of(secret_key="hunter2", bootstrap_key="hunter2")
+    assert "hunter2" not in str(told)
+
+
+def test_a_secret_is_not_shown_with_the_settings() -> None:
+    settings = load_settings({"secret_key": "s" * 40, "bootstrap_key": f"bw_{'k' * 32}"})
+    assert "ssss" not in repr(settings)
+    assert "kkkk" not in repr(settings)
+
+
+def test_a_lane_cannot_let_more_through_than_the_process() -> None:
+    told = problems_of(max_in_flight=8, lane_max_in_flight=9)
+    assert "more than max_in_flight (8)" in told["lane_max_in_flight"]
+
+
+def test_the_example_receiver_cannot_have_the_port_of_the_service() -> None:
+    assert "choose another" in problems_of(port=9000, example_receiver_port=9000)["example_receiver_port"]
+
+
+def test_the_key_is_kept_beside_the_database() -> None:
+    assert load_settings({"database_url": "sqlite+aiosqlite:////var/lib/b/b.db"}).key_file == Path(
+        "/var/lib/b/breakwater.key"
+    )
+    assert load_settings().key_file == Path("breakwater.key")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80"), ("localhost", "http://127.0.0.1:80")],
+)
+def test_people_are_sent_to_an_address_that_they_can_open(host: str, url: str) -> None:
+    assert load_settings({"host": host, "port": 80}).public_url == url
+
+
+def test_a_base_url_is_where_people_are_sent() -> None:
+    assert load_settings({"base_url": "https://Hooks.Example.com/"}).public_url == "https://hooks.example.com"
+
+
+def test_a_misspelt_variable_is_noticed() -> None:
+    found = unknown_variables(
+        {"BREAKWATER_PROT": "1", "BREAKWATER_PORT": "2", "BREAKWATER_URL": "x", "PATH": "y"}
+    )
+    assert found == ("BREAKWATER_PROT",)

@@ -1,0 +1,78 @@
+"""The group of commands: each is imported when asked for, and an error is a sentence, not a traceback."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from core.domain.errors import BreakwaterError
+
+MISUSED = 2
+"""Exit code of a start that is refused, and of input that cannot be accepted."""
+
+
+class Breakwater(click.Group):
+    """Finds a command as the attribute `command` of its module: none waits for the imports of another."""
+
+    def __init__(self, *, commands_in: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._modules = commands_in
+        self.params.append(_version_option())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order in which a newcomer needs them."""
+        return list(self._modules)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Return the command, or None when there is no such name."""
+        module = self._modules.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(module).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what Breakwater refuses becomes one line on stderr and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except BreakwaterError as refused:
+            raise Refused(str(refused)) from None
+
+
+class Refused(click.ClickException):
+    """Told in one sentence, exit code 2."""
+
+    exit_code = MISUSED
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence to stderr."""
+        click.echo(f"breakwater: {self.format_message()}", err=True, file=file)
+
+
+def _version_option() -> click.Option:
+    def show(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+        if asked:
+            click.echo(f"breakwater {_version()}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=show,
+        help="Show the version.",
+    )
+
+
+def _version() -> str:
+    try:
+        return version("breakwater")
+    except PackageNotFoundError:
+        return "(not installed)"
