@@ -1,0 +1,147 @@
+"""When a failed delivery is tried again: schedules, their jitter, and what a receiver asks for."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final, Self
+
+from core.domain.bounds import number, whole_number
+from core.domain.errors import FieldProblem, InvalidInput
+
+MAX_DELAY: Final = 7 * 86_400.0
+"""Seconds. What is a week late is a matter for a person."""
+MAX_DELAYS: Final = 50
+MAX_JITTER: Final = 0.5
+MAX_RETRY_AFTER: Final = 3600.0
+"""Seconds. What is asked for beyond it is not believed: a mistake must not stop a lane for a year."""
+
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_HTTP_DATE: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? [\x20-\x7e]{5,40}")
+
+
+def _delay_problems(delays: Iterable[object]) -> list[FieldProblem]:
+    listed = tuple(delays)
+    if len(listed) > MAX_DELAYS:
+        return [FieldProblem("delays", f"has {len(listed)} entries; at most {MAX_DELAYS} are allowed")]
+    return [
+        problem
+        for position, delay in enumerate(listed)
+        for problem in number(f"delays.{position}", delay, 0, MAX_DELAY, above=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The delays between the attempts of a delivery. None at all means one attempt.
+
+    Raises:
+        InvalidInput: naming each delay, or the jitter, that is out of its bounds.
+
+    """
+
+    delays: tuple[float, ...]
+    """Seconds to wait after the first, the second, ... failed attempt."""
+    jitter: float = 0.1
+    """Share by which each delay is shorter or longer, so that what failed together does not come together."""
+
+    def __post_init__(self) -> None:
+        if problems := [*_delay_problems(self.delays), *number("jitter", self.jitter, 0, MAX_JITTER)]:
+            raise InvalidInput(problems)
+
+    @classmethod
+    def of(cls, delays: object, jitter: object = 0.1) -> Self:
+        """Return the policy that a person wrote, whatever was written.
+
+        Raises:
+            InvalidInput: as the class does, and for a schedule that is no list or an empty one.
+
+        """
+        if not isinstance(delays, list | tuple) or not delays:
+            raise InvalidInput.of("delays", "must be a list of seconds, such as [1, 2, 4], with at least one")
+        if problems := [*_delay_problems(delays), *number("jitter", jitter, 0, MAX_JITTER)]:
+            raise InvalidInput(problems)
+        return cls(tuple(float(delay) for delay in delays), jitter)  # type: ignore[arg-type]  # checked just above
+
+    @property
+    def max_attempts(self) -> int:
+        """How many attempts a delivery gets."""
+        return len(self.delays) + 1
+
+    def delay_after(self, spent: int, draw: float) -> float | None:
+        """Return the seconds to wait after `spent` attempts, the first being 1; None when none is left.
+
+        `draw`, from 0 up to 1, alone places the delay, evenly, within its jitter.
+        """
+        if spent > len(self.delays):
+            return None
+        return self.delays[max(spent, 1) - 1] * (1.0 + self.jitter * (2.0 * draw - 1.0))
+
+
+SERVICE_SCHEDULE: Final = RetryPolicy((1.0, 2.0, 4.0, 30.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0))
+"""What an endpoint gets that says nothing: eleven attempts within about 28 hours."""
+
+SPEC_SCHEDULE: Final = RetryPolicy((1.0, 2.0), jitter=0.0)
+"""That of `WebhookDeliveryService`: three attempts, 1 s and 2 s apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """A schedule that grows by a factor, as `WebhookAdapter` takes it.
+
+    Raises:
+        InvalidInput: naming each field that is out of its bounds.
+
+    """
+
+    max_retries: int = 3
+    """Attempts after the first."""
+    initial_delay: float = 1.0
+    """Seconds between the first and the second attempt."""
+    multiplier: float = 2.0
+    """Each delay is this many times the one before."""
+    max_delay: float = 60.0
+    """Seconds that no delay exceeds."""
+    jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        if problems := self._problems():
+            raise InvalidInput(problems)
+
+    def _problems(self) -> list[FieldProblem]:
+        return [
+            *whole_number("max_retries", self.max_retries, 0, MAX_DELAYS),
+            *number("initial_delay", self.initial_delay, 0, MAX_DELAY, above=True),
+            *number("multiplier", self.multiplier, 1, 100),
+            *number("max_delay", self.max_delay, 0, MAX_DELAY, above=True),
+            *number("jitter", self.jitter, 0, MAX_JITTER),
+        ]
+
+    def policy(self) -> RetryPolicy:
+        """Return the schedule, delay by delay."""
+        grown = (self.initial_delay * self.multiplier**step for step in range(self.max_retries))
+        return RetryPolicy(tuple(min(delay, self.max_delay) for delay in grown), self.jitter)
+
+
+def parse_retry_after(value: str | None, wall: float) -> float | None:
+    """Return the seconds that a `Retry-After` asks to wait, at most `MAX_RETRY_AFTER`; None for garbage.
+
+    `wall` is the calendar's now, in seconds since the epoch, which a date is compared with; a past one is 0.
+    """
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), MAX_RETRY_AFTER)
+    if not _HTTP_DATE.fullmatch(text):
+        return None
+    at = _timestamp(text)
+    return None if at is None else min(max(at - wall, 0.0), MAX_RETRY_AFTER)
+
+
+def _timestamp(http_date: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(http_date)
+        # Of the three forms only the oldest names no zone; all three are in GMT (RFC 9110, section 5.6.7).
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

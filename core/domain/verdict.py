@@ -1,0 +1,236 @@
+"""What an outcome means: for the delivery, for its lane, and for the endpoint's circuit.
+
+===============================  ==============  =============================  ================
+outcome                          class           retried                        the breaker sees
+===============================  ==============  =============================  ================
+2xx, decided at the headers      (success)       no                             success
+3xx, never followed              redirect        no                             success
+410                              gone            no; the endpoint is disabled   success
+408, 425                         client_timeout  yes                            failure
+429, and 503 with a Retry-After  throttled       yes; the whole lane waits      nothing
+other 4xx                        client_error    no                             success
+5xx, and codes outside 100-599   server_error    yes                            failure
+not HTTP, or 1xx as the answer   protocol        yes                            failure
+refused, unreachable, reset      connect         yes                            failure
+name does not resolve            dns             yes                            failure
+handshake or certificate         tls             yes                            failure
+connect limit or total deadline  timeout         yes                            failure
+address refused by the guard     blocked         no                             nothing
+worker died holding the claim    lost            yes, with a budget of its own  nothing
+===============================  ==============  =============================  ================
+
+The breaker asks whether the endpoint is alive: a receiver that refuses one request answers, and is.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from http import HTTPStatus
+from typing import Final, assert_never
+
+from core.domain.outcome import Answered, Outcome, Unanswered
+from core.domain.retry import RetryPolicy, parse_retry_after
+from core.domain.states import FailureClass
+
+MAX_LOST_IN_A_ROW: Final = 3
+"""Claims of one delivery whose worker died: more look as if the delivery kills its workers."""
+_LANE_PAUSE: Final = 60.0
+"""Seconds, at most, that a lane waits for a receiver that does not say for how long. The delays late in a
+schedule are hours: right for the delivery that has come so far, not for all others of its lane."""
+_DESCRIPTION_LENGTH: Final = 300
+
+_BY_STATUS: Final = {
+    408: FailureClass.CLIENT_TIMEOUT,
+    410: FailureClass.GONE,
+    425: FailureClass.CLIENT_TIMEOUT,
+    429: FailureClass.THROTTLED,
+}
+_BY_HUNDRED: Final = {
+    1: FailureClass.PROTOCOL,
+    2: None,
+    3: FailureClass.REDIRECT,
+    4: FailureClass.CLIENT_ERROR,
+}
+_NO_RETRY: Final = {
+    FailureClass.REDIRECT: "redirects are not followed; correct the endpoint's URL",
+    FailureClass.CLIENT_ERROR: "the receiver will not take this request",
+    FailureClass.BLOCKED: "nothing was sent",
+}
+_WORDS: Final = {
+    FailureClass.CONNECT: "no connection",
+    FailureClass.DNS: "the name does not resolve",
+    FailureClass.TLS: "TLS failed",
+    FailureClass.TIMEOUT: "no answer in time",
+    FailureClass.PROTOCOL: "the answer is not HTTP",
+    FailureClass.BLOCKED: "the address may not be called",
+    FailureClass.LOST: "the worker died; it may have been delivered",
+}
+
+
+@unique
+class BreakerSignal(StrEnum):
+    """What the circuit breaker learns from an attempt."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NOTHING = "nothing"
+    """It says nothing about the endpoint's health: the permit is given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Try again at `at`, in seconds since the epoch."""
+
+    at: float
+    lane_until: float | None = None
+    """Until when the receiver asks all deliveries of the lane to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No further attempt unless a person resends it."""
+
+    reason: str
+    lane_until: float | None = None
+    """As in `RetryAt`: what the receiver asks holds for the rest of the lane, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointGone:
+    """No further attempt, and no further deliveries to this endpoint: the receiver asks for none."""
+
+    reason: str
+
+
+Verdict = Delivered | RetryAt | Failed | EndpointGone
+
+
+def classify(outcome: Outcome) -> FailureClass | None:
+    """Return the class of a failure, or None for a success."""
+    match outcome:
+        case Unanswered():
+            return outcome.failure
+        case Answered():
+            return _class_of_answer(outcome)
+        case _:
+            assert_never(outcome)
+
+
+def breaker_signal(failure: FailureClass | None) -> BreakerSignal:
+    """Return what the circuit breaker learns from an attempt of this class; None is a success."""
+    match failure:
+        case None | FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR:
+            return BreakerSignal.SUCCESS
+        case FailureClass.THROTTLED | FailureClass.BLOCKED | FailureClass.LOST:
+            return BreakerSignal.NOTHING
+        case (
+            FailureClass.CLIENT_TIMEOUT
+            | FailureClass.SERVER_ERROR
+            | FailureClass.CONNECT
+            | FailureClass.DNS
+            | FailureClass.TLS
+            | FailureClass.TIMEOUT
+            | FailureClass.PROTOCOL
+        ):
+            return BreakerSignal.FAILURE
+        case _:
+            assert_never(failure)
+
+
+def judge(
+    outcome: Outcome, *, policy: RetryPolicy, spent: int, now: float, wall: float, draw: float
+) -> Verdict:
+    """Return what becomes of the delivery after an attempt met `outcome`.
+
+    `spent` counts the attempts that the policy allows, this one included. `now` is the schedule's clock, and
+    `wall` the calendar, with which a Retry-After date is compared. `draw`, from 0 up to 1, places the jitter.
+    """
+    failure = classify(outcome)
+    match failure:
+        case None:
+            return Delivered()
+        case FailureClass.GONE:
+            return EndpointGone(f"{describe(outcome)}: the receiver asks for no more")
+        case FailureClass.REDIRECT | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
+            return Failed(f"{describe(outcome)}: {_NO_RETRY[failure]}")
+        case FailureClass.THROTTLED:
+            return _throttled(outcome, policy, policy.delay_after(spent, draw), now=now, wall=wall)
+        case (
+            FailureClass.CLIENT_TIMEOUT
+            | FailureClass.SERVER_ERROR
+            | FailureClass.CONNECT
+            | FailureClass.DNS
+            | FailureClass.TLS
+            | FailureClass.TIMEOUT
+            | FailureClass.PROTOCOL
+            | FailureClass.LOST
+        ):
+            delay = policy.delay_after(spent, draw)
+            return _exhausted(outcome, policy) if delay is None else RetryAt(now + delay)
+        case _:
+            assert_never(failure)
+
+
+def judge_lost(*, lost_in_a_row: int, now: float) -> RetryAt | Failed:
+    """Return what becomes of a delivery whose worker died; `lost_in_a_row` counts this time, too."""
+    if lost_in_a_row < MAX_LOST_IN_A_ROW:
+        return RetryAt(now)
+    return Failed(
+        f"its worker died {lost_in_a_row} times in a row while sending it; it may have been delivered"
+    )
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what an attempt met, short: `503 Service Unavailable`, `connection refused`."""
+    match outcome:
+        case Answered():
+            return _status_line(outcome.status)
+        case Unanswered():
+            return (outcome.detail or _WORDS.get(outcome.failure, outcome.failure.value))[
+                :_DESCRIPTION_LENGTH
+            ]
+        case _:
+            assert_never(outcome)
+
+
+def _class_of_answer(answer: Answered) -> FailureClass | None:
+    status = answer.status
+    if (
+        status == HTTPStatus.SERVICE_UNAVAILABLE
+        and parse_retry_after(answer.header("retry-after"), 0.0) is not None
+    ):
+        return FailureClass.THROTTLED
+    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, FailureClass.SERVER_ERROR)
+
+
+def _throttled(
+    outcome: Outcome, policy: RetryPolicy, delay: float | None, *, now: float, wall: float
+) -> RetryAt | Failed:
+    """Between the schedule's own delay and an hour, the receiver decides."""
+    asked = _retry_after(outcome, wall)
+    lane_until = now + max(asked, min(delay or _LANE_PAUSE, _LANE_PAUSE))
+    if delay is None:
+        return Failed(_exhausted(outcome, policy).reason, lane_until)
+    return RetryAt(now + max(delay, asked), lane_until)
+
+
+def _retry_after(outcome: Outcome, wall: float) -> float:
+    header = outcome.header("retry-after") if isinstance(outcome, Answered) else None
+    return parse_retry_after(header, wall) or 0.0
+
+
+def _exhausted(outcome: Outcome, policy: RetryPolicy) -> Failed:
+    attempts = policy.max_attempts
+    spent = "its only attempt" if attempts == 1 else f"all {attempts} attempts"
+    return Failed(f"{describe(outcome)}: {spent} spent")
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} (no status that HTTP knows)"
