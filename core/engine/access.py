@@ -1,0 +1,88 @@
+"""Who is let in: API keys, people, their sessions, and the code that lets the first administrator in."""
+
+from typing import Final
+
+from core.domain.errors import Unauthorized
+from core.engine.access_keys import Keys
+from core.engine.access_limits import Limit
+from core.engine.access_people import People
+from core.engine.access_secrets import Passwords
+from core.engine.access_sessions import Sessions
+from core.engine.access_values import Principal, Role, Scope, SignedIn, TooManyAttempts
+from core.engine.audit import Journal
+from core.ids import Ids
+from core.ports import Clock
+from core.settings import Settings
+from core.sql.engine import Database
+
+__all__ = ["Access", "Principal", "Role", "Scope", "SignedIn", "TooManyAttempts"]
+
+_TRIES_PER_NAME: Final = 10
+_TRIES_PER_SOURCE: Final = 50
+"""More, for an office behind one address. A name is not limited over all sources: that would lock people out."""
+_WITHIN_SECONDS: Final = 300.0
+
+
+class Access:
+    """The doors of the service. `keys`, `people` and `sessions` manage what opens them."""
+
+    def __init__(
+        self,
+        database: Database,
+        ids: Ids,
+        clock: Clock,
+        settings: Settings,
+        *,
+        passwords: Passwords | None = None,
+    ) -> None:
+        journal = Journal(ids, clock)
+        self.keys = Keys(database, ids, clock, journal, settings.bootstrap_key)
+        self.people = People(database, ids, clock, journal, passwords or Passwords())
+        self.sessions = Sessions(database, clock, journal, settings.session_hours)
+        self._by_source = Limit(clock, _TRIES_PER_SOURCE, _WITHIN_SECONDS)
+        self._by_name = Limit(clock, _TRIES_PER_NAME, _WITHIN_SECONDS)
+
+    async def bootstrap(self) -> str | None:
+        """Return a sign-in code when no administrator can sign in yet: at the first start, and until one has.
+
+        It is single-use and good for ten minutes; `<base url>/welcome#<code>` is the link to print.
+        """
+        return await self.people.first_code()
+
+    async def has_credential(self) -> bool:
+        """Return whether anybody can be let in: without, the service is not to be offered to a network."""
+        return await self.keys.any() or await self.people.any()
+
+    async def sign_in(self, name: str, password: str, *, source: str, user_agent: str = "") -> SignedIn:
+        """Begin a session; `source` is the address that asks. Raises Unauthorized, and TooManyAttempts."""
+        self._count_try(source, name)
+        person_id = await self.people.check(name, password)
+        if person_id is None:
+            raise Unauthorized("Name and password do not match.")
+        self._forget_tries(source, name)
+        return await self.sessions.begin(person_id, user_agent)
+
+    async def welcome(self, code: str, password: str, *, source: str, user_agent: str = "") -> SignedIn:
+        """Set a password by a sign-in code and begin a session. Raises InvalidInput and TooManyAttempts."""
+        self._count_try(source, "")
+        person_id = await self.people.welcome(code, password)
+        self._forget_tries(source, "")
+        self.sessions.forget()
+        return await self.sessions.begin(person_id, user_agent)
+
+    async def disable(self, person_id: str, *, actor: str, reason: str | None = None) -> None:
+        """Let a person in no more, from this moment. Raises NotFound and Conflict."""
+        await self.people.disable(person_id, actor=actor, reason=reason)
+        self.sessions.forget()
+
+    def _count_try(self, source: str, name: str) -> None:
+        pair = f"{source} {name}"
+        wait = max(self._by_source.wait(source), self._by_name.wait(pair))
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        self._by_source.count(source)
+        self._by_name.count(pair)
+
+    def _forget_tries(self, source: str, name: str) -> None:
+        self._by_source.forget(source)
+        self._by_name.forget(f"{source} {name}")

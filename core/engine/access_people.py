@@ -1,0 +1,212 @@
+"""People: invited by a single-use code, known by a password."""
+
+import re
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from core.engine.access_secrets import Passwords, digest_of, new_token
+from core.engine.access_values import PersonView, Role
+from core.engine.audit import Entry, Journal
+from core.ids import Ids
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import PEOPLE, SESSIONS, SIGN_IN_CODES
+
+CODE_SECONDS: Final = 600.0
+"""For how long a sign-in code can be used."""
+FIRST_ADMINISTRATOR: Final = "admin"
+PASSWORD_MIN: Final = 10
+_PASSWORD_MAX: Final = 256
+"""Characters; argon2 takes any length, and time with it."""
+_NAME: Final = re.compile(r"[^\W_][\w.@-]{0,63}")
+
+
+class People:
+    """Those who sign in."""
+
+    def __init__(
+        self, database: Database, ids: Ids, clock: Clock, journal: Journal, passwords: Passwords
+    ) -> None:
+        self._database = database
+        self._ids = ids
+        self._clock = clock
+        self._journal = journal
+        self._passwords = passwords
+
+    async def first_code(self) -> str | None:
+        """Return a code for the first administrator, or None when one has set a password and can sign in."""
+
+        async def write(connection: AsyncConnection) -> str | None:
+            if (await connection.execute(_able_administrator())).first() is not None:
+                return None
+            person_id = await self._ensure(connection, FIRST_ADMINISTRATOR, Role.ADMIN)
+            return await self._new_code(connection, person_id)
+
+        return await self._database.writer.run(write)
+
+    async def invite(self, name: str, role: str, *, actor: str) -> str:
+        """Make a person, or invite one again, and return a code that sets their password. Raises InvalidInput.
+
+        A forgotten password is replaced in the same way.
+        """
+        checked_role = _checked(name, role)
+
+        async def write(connection: AsyncConnection) -> str:
+            person_id = await self._ensure(connection, name, checked_role)
+            entry = Entry(actor, "person.invite", person_id, f"Invited {name} as {checked_role}")
+            await self._journal.write(connection, entry)
+            return await self._new_code(connection, person_id)
+
+        return await self._database.writer.run(write)
+
+    async def welcome(self, code: str, password: str) -> str:
+        """Use up `code`: set the password of its person, end their sessions, and return the person's id.
+
+        Raises InvalidInput for a code that is not, or no longer, good, and for a weak password; that leaves
+        the code usable.
+        """
+        check_password(password)
+        digest = await self._passwords.digest(password)
+
+        async def write(connection: AsyncConnection) -> str:
+            now = self._clock.now()
+            spent = (
+                update(SIGN_IN_CODES)
+                .where(SIGN_IN_CODES.c.digest == digest_of(code))
+                .where(SIGN_IN_CODES.c.used_at.is_(None), SIGN_IN_CODES.c.expires_at > now)
+                .values(used_at=now)
+                .returning(SIGN_IN_CODES.c.person_id)
+            )
+            person_id = (await connection.execute(spent)).scalar_one_or_none()
+            if person_id is None:
+                raise InvalidInput.of(
+                    "code",
+                    "is used up or too old: restart Breakwater, or ask an administrator, for a new one",
+                )
+            await self._set_password(connection, person_id, digest)
+            return str(person_id)
+
+        return await self._database.writer.run(write)
+
+    async def check(self, name: str, password: str) -> str | None:
+        """Return the id of the person of that name and password, or None; both take the same time."""
+        person_id, digest = await self._password_of(name) if _NAME.fullmatch(name) else (None, None)
+        matches = await self._passwords.match(digest, password[:_PASSWORD_MAX])
+        return person_id if matches else None
+
+    async def all(self) -> tuple[PersonView, ...]:
+        """Return everybody, by name."""
+        live = and_(SESSIONS.c.person_id == PEOPLE.c.id, SESSIONS.c.expires_at > self._clock.now())
+        sessions = select(func.count()).select_from(SESSIONS).where(live).scalar_subquery()
+        listed = select(PEOPLE, sessions.label("sessions")).order_by(PEOPLE.c.name)
+        async with self._database.read() as connection:
+            return tuple(_view(row) for row in (await connection.execute(listed)).mappings())
+
+    async def disable(self, person_id: str, *, actor: str, reason: str | None = None) -> None:
+        """Let a person in no more. Raises NotFound, and Conflict for the last administrator."""
+
+        async def write(connection: AsyncConnection) -> None:
+            found = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
+            row = found.mappings().one_or_none()
+            if row is None:
+                raise NotFound("person", person_id)
+            others = _able_administrator().where(PEOPLE.c.id != person_id)
+            if row["role"] == Role.ADMIN and (await connection.execute(others)).first() is None:
+                raise Conflict(
+                    f"{row['name']} is the last administrator who can sign in: invite another one first."
+                )
+            ended = update(PEOPLE).where(PEOPLE.c.id == person_id).values(disabled_at=self._clock.now())
+            await connection.execute(ended)
+            await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+            entry = Entry(actor, "person.disable", person_id, f"{row['name']} can no longer sign in", reason)
+            await self._journal.write(connection, entry)
+
+        await self._database.writer.run(write)
+
+    async def any(self) -> bool:
+        """Return whether an administrator can sign in."""
+        async with self._database.read() as connection:
+            return (await connection.execute(_able_administrator())).first() is not None
+
+    async def _password_of(self, name: str) -> tuple[str | None, str | None]:
+        able = select(PEOPLE.c.id, PEOPLE.c.password_digest).where(
+            PEOPLE.c.name == name, PEOPLE.c.disabled_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(able)).one_or_none()
+        return (row.id, row.password_digest) if row else (None, None)
+
+    async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
+        found = await connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.name == name))
+        person_id = found.scalar_one_or_none()
+        if person_id is not None:
+            renewed = update(PEOPLE).where(PEOPLE.c.id == person_id).values(role=role.value, disabled_at=None)
+            await connection.execute(renewed)
+            return str(person_id)
+        person_id = self._ids.make("prs")
+        row = {"id": person_id, "name": name, "role": role.value, "created_at": self._clock.now()}
+        await connection.execute(insert(PEOPLE), row)
+        return person_id
+
+    async def _new_code(self, connection: AsyncConnection, person_id: str) -> str:
+        """Make a code and end the unused ones of the same person, and everybody's that are past."""
+        now = self._clock.now()
+        past = or_(SIGN_IN_CODES.c.person_id == person_id, SIGN_IN_CODES.c.expires_at <= now)
+        await connection.execute(SIGN_IN_CODES.delete().where(past))
+        code = new_token()
+        row = {"digest": digest_of(code), "person_id": person_id, "expires_at": now + CODE_SECONDS}
+        await connection.execute(insert(SIGN_IN_CODES), row)
+        return code
+
+    async def _set_password(self, connection: AsyncConnection, person_id: str, digest: str) -> None:
+        await connection.execute(
+            update(PEOPLE).where(PEOPLE.c.id == person_id).values(password_digest=digest)
+        )
+        await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+        found = await connection.execute(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id))
+        name = found.scalar_one()
+        entry = Entry(f"person:{name}", "person.welcome", person_id, f"{name} set a password")
+        await self._journal.write(connection, entry)
+
+
+def check_password(password: str) -> None:
+    """Raise InvalidInput unless `password` is long enough, and not too long."""
+    if not PASSWORD_MIN <= len(password) <= _PASSWORD_MAX:
+        raise InvalidInput.of(
+            "password", f"has {len(password)} characters: choose {PASSWORD_MIN} to {_PASSWORD_MAX}"
+        )
+
+
+def _able_administrator() -> Select[tuple[Any]]:
+    return (
+        select(PEOPLE.c.id)
+        .where(PEOPLE.c.role == Role.ADMIN.value, PEOPLE.c.disabled_at.is_(None))
+        .where(PEOPLE.c.password_digest.is_not(None))
+        .limit(1)
+    )
+
+
+def _checked(name: str, role: str) -> Role:
+    problems = []
+    if not _NAME.fullmatch(name):
+        problems.append(FieldProblem("name", "is no name: give 1 to 64 letters, digits, . _ - or @"))
+    if role not in set(Role):
+        problems.append(FieldProblem("role", f"{role!r} is no role: choose from {', '.join(Role)}"))
+    if problems:
+        raise InvalidInput(tuple(problems))
+    return Role(role)
+
+
+def _view(row: RowMapping) -> PersonView:
+    return PersonView(
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        created_at=row["created_at"],
+        disabled_at=row["disabled_at"],
+        welcomed=row["password_digest"] is not None,
+        sessions=row["sessions"],
+    )

@@ -1,0 +1,52 @@
+"""Audit entries: written in the transaction of what they tell, or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.ids import Ids
+from core.ports import Clock
+from core.sql.statements.rows import AUDIT
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What somebody did."""
+
+    actor: str
+    """`person:ada`, `key:ci`, or `breakwater` where the service itself acted."""
+    action: str
+    """Noun and verb: `endpoint.update`."""
+    subject: str
+    """The id of what was acted on."""
+    outcome: str
+    """One sentence: what came of it."""
+    reason: str | None = None
+    affected: int = 1
+    detail: Mapping[str, object] = field(default_factory=dict)
+    """JSON values; never a secret."""
+
+
+class Journal:
+    """Writes entries."""
+
+    def __init__(self, ids: Ids, clock: Clock) -> None:
+        self._ids = ids
+        self._clock = clock
+
+    async def write(self, connection: AsyncConnection, entry: Entry) -> None:
+        """Insert `entry` in the transaction of `connection`."""
+        row = {
+            "id": self._ids.make("aud"),
+            "at": self._clock.now(),
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "reason": entry.reason,
+            "outcome": entry.outcome,
+            "affected": entry.affected,
+            "detail": dict(entry.detail),
+        }
+        await connection.execute(insert(AUDIT), row)

@@ -1,0 +1,264 @@
+"""An endpoint's fields as callers write them, checked and turned into columns; all problems are told at once."""
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from core.domain.bounds import number, whole_number
+from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from core.domain.errors import FieldProblem, InvalidInput, TargetRefused
+from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
+from core.domain.signing import check_custom_headers, check_secret
+from core.domain.states import SignatureScheme
+from core.domain.target import AllowedNetworks, parse_target
+from core.engine.event_types import event_type_problems
+from core.engine.masking import MASK
+
+Columns = dict[str, Any]
+
+NAME_MAX: Final = 120
+DESCRIPTION_MAX: Final = 2_000
+EVENT_TYPES_MAX: Final = 200
+SECRET_MAX: Final = 256
+TIMEOUT_MAX: Final = 300.0
+IN_FLIGHT_MAX: Final = 10_000
+RATE_MAX: Final = 10_000.0
+_RATE_MIN: Final = 0.01
+_TIMEOUT_MIN: Final = 0.1
+
+_UNWRITABLE: Final = frozenset({"Cc", "Cs"})
+"""Unicode's controls and lone surrogates: no database, header or page does anything good with them."""
+
+FIXED: Final = {
+    "id": "is made by Breakwater",
+    "state": "is changed by pause and resume",
+    "state_reason": "is changed by pause and resume",
+    "created_at": "is kept by Breakwater",
+    "updated_at": "is kept by Breakwater",
+    "adhoc": "is kept by Breakwater",
+}
+"""Fields that are shown, and cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What applies where a caller says nothing, and what the operator allows."""
+
+    allowed: AllowedNetworks
+    timeout_seconds: float
+    max_in_flight: int
+
+
+Parser = Callable[[Any, Rules, Mapping[str, Any]], Columns]
+"""Takes a field's value (never None), the rules and the columns so far; raises InvalidInput."""
+
+
+def columns_of(
+    given: Mapping[str, object], rules: Rules, current: Mapping[str, Any] | None = None
+) -> Columns:
+    """Return the columns that `given` asks for; on top of `current`, or of the defaults for a new endpoint.
+
+    None means the default. `secret`, here and in `current`, is in clear. Raises InvalidInput with every
+    problem, unknown fields among them.
+    """
+    columns = default_columns(rules) if current is None else {}
+    problems: list[FieldProblem] = []
+    if current is None and given.get("url") is None:
+        problems.append(FieldProblem("url", "is missing: give the address that webhooks are sent to"))
+    for name, value in given.items():
+        try:
+            columns |= _column(name, value, rules, current or {})
+        except InvalidInput as invalid:
+            problems += invalid.problems
+    problems += _secret_problems(columns, current)
+    if problems:
+        raise InvalidInput(problems)
+    return columns
+
+
+def _secret_problems(columns: Columns, current: Mapping[str, Any] | None) -> list[FieldProblem]:
+    """Return whether the secret serves the signature, also when only one of the two changes."""
+    kept = (current or {}).get("secret")
+    secret = columns.get("secret") or kept
+    if secret is None or not columns.keys() & {"secret", "signature"}:
+        return []
+    scheme = SignatureScheme(columns.get("signature") or (current or {})["signature"])
+    try:
+        check_secret(scheme, secret)
+    except InvalidInput as invalid:
+        if secret is kept:
+            return [FieldProblem("secret", f"is needed with it: {scheme} cannot sign with the one there is")]
+        return list(invalid.problems)
+    return []
+
+
+def default_columns(rules: Rules) -> Columns:
+    """Return what an endpoint has that says nothing. Empty retry and circuit columns mean the service's."""
+    return {
+        "name": "",
+        "description": "",
+        "event_types": [],
+        "timeout_seconds": rules.timeout_seconds,
+        "retry_delays": [],
+        "retry_jitter": SERVICE_SCHEDULE.jitter,
+        "circuit": {},
+        "max_in_flight": rules.max_in_flight,
+        "rate_limit_per_second": None,
+        "headers": {},
+        "signature": SignatureScheme.STANDARD.value,
+    }
+
+
+def _column(name: str, value: object, rules: Rules, current: Mapping[str, Any]) -> Columns:
+    parser = _PARSERS.get(name)
+    if parser is None:
+        remedy = FIXED.get(name, f"is not a field of an endpoint: choose from {', '.join(_PARSERS)}")
+        raise InvalidInput.of(name, remedy)
+    if value is not None:
+        return parser(value, rules, current)
+    defaults = default_columns(rules)
+    return {column: defaults[column] for column in _COLUMNS.get(name, (name,)) if column in defaults}
+
+
+def _url(value: Any, rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    if not isinstance(value, str):
+        raise TargetRefused.of("url", "must be text, such as https://hooks.example.com/path")
+    return {"url": parse_target(value, rules.allowed).url}
+
+
+def _name(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    return {"name": _line("name", value, NAME_MAX).strip()}
+
+
+def _description(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    return {"description": _text("description", value, DESCRIPTION_MAX).strip()}
+
+
+def _event_types(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    if not isinstance(value, list | tuple) or len(value) > EVENT_TYPES_MAX:
+        raise InvalidInput.of(
+            "event_types", f"must be a list of at most {EVENT_TYPES_MAX}; empty means every type"
+        )
+    problems = [
+        problem
+        for place, item in enumerate(value)
+        for problem in event_type_problems(f"event_types.{place}", item)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return {"event_types": list(dict.fromkeys(value))}
+
+
+def _timeout(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    _raise(number("timeout_seconds", value, _TIMEOUT_MIN, TIMEOUT_MAX))
+    return {"timeout_seconds": float(value)}
+
+
+def _retry(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
+    given = _object("retry", value, ("delays", "jitter"))
+    kept = {"delays": current.get("retry_delays"), "jitter": current.get("retry_jitter")}
+    delays, jitter = (given.get(name, kept[name]) for name in ("delays", "jitter"))
+    try:
+        policy = RetryPolicy.of(
+            SERVICE_SCHEDULE.delays if delays is None or delays == kept["delays"] == [] else delays,
+            SERVICE_SCHEDULE.jitter if jitter is None else jitter,
+        )
+    except InvalidInput as invalid:
+        raise invalid.under("retry") from None
+    # An empty column follows the service's schedule, should a later version change it.
+    return {"retry_delays": list(policy.delays) if delays else [], "retry_jitter": float(policy.jitter)}
+
+
+def _circuit(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
+    names = tuple(field.name for field in fields(CircuitBreakerConfig))
+    given = _object("circuit", value, names)
+    service = asdict(SERVICE_CIRCUIT)
+    merged = {**service, **(current.get("circuit") or {}), **given}
+    # None takes a field back to the service's value, except where None itself is a meaning of the field.
+    optional = {"failure_rate_threshold", "max_timeout_seconds"}
+    merged |= {name: service[name] for name in given if given[name] is None and name not in optional}
+    try:
+        config = CircuitBreakerConfig(**merged)
+    except InvalidInput as invalid:
+        raise invalid.under("circuit") from None
+    return {"circuit": asdict(config)}
+
+
+def _max_in_flight(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    _raise(whole_number("max_in_flight", value, 1, IN_FLIGHT_MAX))
+    return {"max_in_flight": value}
+
+
+def _rate(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    _raise(number("rate_limit_per_second", value, _RATE_MIN, RATE_MAX))
+    return {"rate_limit_per_second": float(value)}
+
+
+def _headers(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
+    """Take the headers; a masked value, as they are shown, keeps what is stored."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput.of("headers", "must be an object of names and values")
+    stored: Mapping[str, str] = current.get("headers") or {}
+    headers = {name: stored.get(name, text) if text == MASK else text for name, text in value.items()}
+    check_custom_headers(headers)
+    return {"headers": headers}
+
+
+def _signature(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    if not isinstance(value, str) or value not in set(SignatureScheme):
+        raise InvalidInput.of("signature", f"must be one of {', '.join(SignatureScheme)}")
+    return {"signature": value}
+
+
+def _secret(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    return {"secret": _line("secret", value, SECRET_MAX)}
+
+
+_PARSERS: Final[dict[str, Parser]] = {
+    "url": _url,
+    "name": _name,
+    "description": _description,
+    "event_types": _event_types,
+    "timeout_seconds": _timeout,
+    "retry": _retry,
+    "circuit": _circuit,
+    "max_in_flight": _max_in_flight,
+    "rate_limit_per_second": _rate,
+    "headers": _headers,
+    "signature": _signature,
+    "secret": _secret,
+}
+_COLUMNS: Final = {"retry": ("retry_delays", "retry_jitter")}
+"""The columns of a field that is not a column of its own name."""
+
+
+def _raise(problems: list[FieldProblem]) -> None:
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _object(field: str, value: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput.of(field, f"must be an object with any of {', '.join(names)}")
+    _raise(
+        [
+            FieldProblem(f"{field}.{name}", f"is unknown: choose from {', '.join(names)}")
+            for name in value
+            if name not in names
+        ]
+    )
+    return value
+
+
+def _text(field: str, value: Any, most: int, *, lines: bool = True) -> str:
+    if not isinstance(value, str) or len(value) > most:
+        raise InvalidInput.of(field, f"must be text of at most {most:,} characters")
+    allowed = "\n\t" if lines else ""
+    if any(unicodedata.category(letter) in _UNWRITABLE and letter not in allowed for letter in value):
+        raise InvalidInput.of(field, "has a control character: remove it")
+    return value
+
+
+def _line(field: str, value: Any, most: int) -> str:
+    return _text(field, value, most, lines=False)

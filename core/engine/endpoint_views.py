@@ -1,0 +1,36 @@
+"""An endpoint's row as the view that pages, the API and insights share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.domain.retry import SERVICE_SCHEDULE
+from core.domain.states import EndpointState, SignatureScheme
+from core.engine.insights.models import EndpointView
+from core.engine.masking import shown_value
+from core.sql.circuits import circuit_config
+
+
+def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
+    """Return the view of an endpoint's row: defaults filled in, credentials in headers masked, no secret."""
+    return EndpointView(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        url=row["url"],
+        adhoc=row["adhoc_key"] is not None,
+        event_types=tuple(row["event_types"]),
+        state=EndpointState(row["state"]),
+        state_reason=row["state_reason"],
+        timeout_seconds=row["timeout_seconds"],
+        retry_delays=tuple(row["retry_delays"]) or SERVICE_SCHEDULE.delays,
+        retry_jitter=row["retry_jitter"],
+        circuit=circuit_config(row["circuit"]),
+        max_in_flight=row["max_in_flight"],
+        rate_limit_per_second=row["rate_limit_per_second"],
+        headers={name: shown_value(name, value) for name, value in row["headers"].items()},
+        signature=SignatureScheme(row["signature"]),
+        secret_rotated_until=row["previous_secret_until"],
+        throttled_until=row["throttled_until"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,266 @@
+"""Endpoints: made, changed, given new secrets, deleted. Each change is checked whole, audited, and told at once."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import NotFound
+from core.domain.signing import check_secret
+from core.domain.states import DeliveryState, SignatureScheme
+from core.domain.target import AllowedNetworks, parse_target
+from core.engine.audit import Entry, Journal
+from core.engine.endpoint_fields import Columns, Rules, columns_of
+from core.engine.endpoint_secrets import new_secret
+from core.engine.endpoint_views import endpoint_view
+from core.engine.hints import Hints
+from core.engine.insights.models import EndpointView
+from core.ids import Ids
+from core.ports import Clock
+from core.settings import Settings
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from core.vault import Vault
+
+OVERLAP_SECONDS: Final = 24 * 3600.0
+"""For how long the old secret signs beside the new one."""
+
+OnChange = Callable[[str], Awaitable[None] | None]
+"""Called after the commit with the id of an endpoint that changed; awaited where it returns something to await."""
+
+
+class Endpoints:
+    """The endpoints of the service."""
+
+    def __init__(  # noqa: PLR0917 - in the order of the parts that it stands on
+        self,
+        database: Database,
+        vault: Vault,
+        ids: Ids,
+        clock: Clock,
+        settings: Settings,
+        hints: Hints,
+        on_change: OnChange,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._ids = ids
+        self._clock = clock
+        self._hints = hints
+        self._on_change = on_change
+        self._journal = Journal(ids, clock)
+        self._rules = Rules(
+            AllowedNetworks.parse(settings.allowed_networks),
+            settings.attempt_timeout_seconds,
+            settings.lane_max_in_flight,
+        )
+        self._adhoc: dict[str, str] = {}
+
+    async def get(self, endpoint_id: str) -> EndpointView:
+        """Return one endpoint. Raises NotFound."""
+        async with self._database.read() as connection:
+            return endpoint_view(await _row(connection, endpoint_id))
+
+    async def create(self, fields: Mapping[str, object], *, actor: str) -> tuple[EndpointView, str]:
+        """Make an endpoint; return it and its secret, which is shown this once.
+
+        `fields` are those of the API (design §9), and `secret` for one of the caller's own. Raises InvalidInput with
+        every problem, TargetRefused among them.
+        """
+        columns = columns_of(fields, self._rules)
+        secret = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
+        row = self._new_row(columns, secret)
+
+        async def write(connection: AsyncConnection) -> None:
+            await self._insert(connection, row, actor, f"Made the endpoint {row['name']}")
+
+        await self._database.writer.run(write)
+        await self._tell(row["id"])
+        return endpoint_view(row), secret
+
+    async def update(self, endpoint_id: str, fields: Mapping[str, object], *, actor: str) -> EndpointView:
+        """Change the fields that are given; None takes one back to its default. Raises NotFound and InvalidInput.
+
+        A signature of another kind needs another kind of secret: `secret` must come with it.
+        """
+
+        async def write(connection: AsyncConnection) -> EndpointView:
+            row = await _row(connection, endpoint_id)
+            changes = self._changes(row, fields)
+            if changes:
+                await _update(connection, endpoint_id, changes)
+                outcome = f"Changed {', '.join(sorted(fields))} of {row['name']}"
+                await self._journal.write(connection, Entry(actor, "endpoint.update", endpoint_id, outcome))
+            return endpoint_view({**row, **changes})
+
+        view = await self._database.writer.run(write)
+        await self._tell(endpoint_id)
+        return view
+
+    async def rotate_secret(self, endpoint_id: str, *, actor: str, secret: str | None = None) -> str:
+        """Give a new secret (or `secret`) and return it; the old one signs too for 24 hours.
+
+        Raises NotFound, and InvalidInput for a secret of the wrong kind.
+        """
+
+        async def write(connection: AsyncConnection) -> str:
+            row = await _row(connection, endpoint_id)
+            scheme = SignatureScheme(row["signature"])
+            if secret is not None:
+                check_secret(scheme, secret)
+            fresh = secret or new_secret(scheme)
+            await _update(connection, endpoint_id, self._rotation(row, fresh))
+            outcome = f"New secret for {row['name']}; the old one signs too for 24 hours"
+            await self._journal.write(
+                connection, Entry(actor, "endpoint.rotate_secret", endpoint_id, outcome)
+            )
+            return fresh
+
+        fresh = await self._database.writer.run(write)
+        await self._tell(endpoint_id)
+        return fresh
+
+    async def delete(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> int:
+        """Delete an endpoint, cancel what it still has pending, and return how many that were. Raises NotFound.
+
+        Its row and its deliveries stay, for the history that names them.
+        """
+
+        async def write(connection: AsyncConnection) -> int:
+            row = await _row(connection, endpoint_id)
+            now = self._clock.now()
+            await _update(connection, endpoint_id, {"deleted_at": now, "updated_at": now, "adhoc_key": None})
+            cancelled = await _cancel_pending(connection, endpoint_id, actor, now)
+            outcome = f"Deleted the endpoint {row['name']}; {cancelled:,} pending deliveries are cancelled"
+            entry = Entry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)
+            await self._journal.write(connection, entry)
+            return cancelled
+
+        cancelled = await self._database.writer.run(write)
+        self._adhoc = {key: known for key, known in self._adhoc.items() if known != endpoint_id}
+        self._hints.publish("deliveries", endpoint_id)
+        await self._tell(endpoint_id)
+        return cancelled
+
+    async def adhoc(
+        self, url: str, *, secret: str | None = None, signed: bool = True, **fields: object
+    ) -> str:
+        """Return the id of the endpoint that stands for a bare URL with these settings, made when there is none.
+
+        It subscribes to nothing. Without `secret` it gets one of its own, or none when not `signed`. Raises
+        TargetRefused, and InvalidInput for wrong `fields` (those of `create`).
+        """
+        target = parse_target(url, self._rules.allowed)
+        key = _digest(target.url, secret, signed, fields)
+        if (known := self._adhoc.get(key)) is not None:
+            return known
+        brought = {} if secret is None else {"secret": secret}
+        columns = columns_of({"url": url, **brought, **fields}, self._rules)
+        fresh = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
+        row = self._new_row(columns | {"adhoc_key": key}, fresh if signed else None)
+        endpoint_id = await self._find_or_make(row, f"Made an endpoint for messages to {target.origin}")
+        self._adhoc[key] = endpoint_id
+        return endpoint_id
+
+    async def _find_or_make(self, row: Columns, outcome: str) -> str:
+        known = select(ENDPOINTS.c.id).where(ENDPOINTS.c.adhoc_key == row["adhoc_key"])
+
+        async def write(connection: AsyncConnection) -> str:
+            earlier = (await connection.execute(known)).scalar_one_or_none()
+            if earlier is None:
+                await self._insert(connection, row, "breakwater", outcome)
+            return str(earlier or row["id"])
+
+        try:
+            endpoint_id = await self._database.writer.run(write)
+        except IntegrityError:  # another node made it between the look and the insert
+            endpoint_id = await self._database.writer.run(write)
+        await self._tell(endpoint_id)
+        return endpoint_id
+
+    async def _insert(self, connection: AsyncConnection, row: Columns, actor: str, outcome: str) -> None:
+        await connection.execute(insert(ENDPOINTS), row)
+        await self._journal.write(connection, Entry(actor, "endpoint.create", row["id"], outcome))
+
+    def _new_row(self, columns: Columns, secret: str | None) -> Columns:
+        endpoint_id = self._ids.make("ep")
+        now = self._clock.now()
+        return {
+            "id": endpoint_id,
+            "adhoc_key": None,
+            "state": "enabled",
+            "state_reason": None,
+            "secret": None if secret is None else self._vault.seal(secret, context=endpoint_id),
+            "previous_secret": None,
+            "previous_secret_until": None,
+            "throttled_until": None,
+            "created_at": now,
+            "updated_at": now,
+            "deleted_at": None,
+            **columns,
+            "name": columns["name"] or parse_target(columns["url"], self._rules.allowed).host,
+        }
+
+    def _changes(self, row: RowMapping, fields: Mapping[str, object]) -> Columns:
+        sealed = row["secret"]
+        secret = None if sealed is None else self._vault.open(sealed, context=row["id"])
+        changes = columns_of(fields, self._rules, {**row, "secret": secret})
+        if not changes:
+            return {}
+        if "name" in changes:
+            changes["name"] = changes["name"] or row["name"]
+        if (fresh := changes.pop("secret", None)) is not None:
+            changes |= self._rotation(row, fresh)
+        return changes | {"updated_at": self._clock.now()}
+
+    def _rotation(self, row: RowMapping, secret: str) -> Columns:
+        now = self._clock.now()
+        return {
+            "secret": self._vault.seal(secret, context=row["id"]),
+            "previous_secret": row["secret"],
+            "previous_secret_until": None if row["secret"] is None else now + OVERLAP_SECONDS,
+            "updated_at": now,
+        }
+
+    async def _tell(self, endpoint_id: str) -> None:
+        """Let the lanes know before the caller does: its next message must find what it was just told."""
+        reloading = self._on_change(endpoint_id)
+        if reloading is not None:
+            await reloading
+        self._hints.publish("endpoints", endpoint_id)
+        self._hints.publish("audit", endpoint_id)
+
+
+async def _row(connection: AsyncConnection, endpoint_id: str) -> RowMapping:
+    found = select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id, ENDPOINTS.c.deleted_at.is_(None))
+    row = (await connection.execute(found)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("endpoint", endpoint_id)
+    return row
+
+
+async def _update(connection: AsyncConnection, endpoint_id: str, values: Columns) -> None:
+    await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
+
+
+async def _cancel_pending(connection: AsyncConnection, endpoint_id: str, actor: str, now: float) -> int:
+    """End what waits. What is under way ends by its own result."""
+    pending = (
+        update(DELIVERIES)
+        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.PENDING.value)
+        .values(
+            state=DeliveryState.CANCELLED.value,
+            error=f"The endpoint was deleted by {actor}",
+            next_attempt_at=None,
+            finished_at=now,
+        )
+    )
+    return int((await connection.execute(pending)).rowcount)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
