@@ -1,0 +1,91 @@
+"""Secrets at rest."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from core.domain.errors import StartRefused
+from core.vault import SecretUnreadable, Vault
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+KEY = bytes(range(32))
+
+
+def test_what_was_sealed_opens_with_the_same_key_and_context() -> None:
+    assert Vault(KEY).open(Vault(KEY).seal(SECRET, "ep_1"), "ep_1") == SECRET
+
+
+def test_a_sealed_secret_shows_nothing_and_is_never_sealed_alike_twice() -> None:
+    one, two = Vault(KEY).seal(SECRET, "ep_1"), Vault(KEY).seal(SECRET, "ep_1")
+    assert one != two
+    assert b"whsec" not in one
+
+
+def test_another_key_is_named_as_the_cause() -> None:
+    with pytest.raises(SecretUnreadable, match="sealed with another key"):
+        Vault(bytes(32)).open(Vault(KEY).seal(SECRET, "ep_1"), "ep_1")
+
+
+def test_a_secret_moved_to_another_row_does_not_open() -> None:
+    with pytest.raises(SecretUnreadable, match="belongs to something else"):
+        Vault(KEY).open(Vault(KEY).seal(SECRET, "ep_1"), "ep_2")
+
+
+@pytest.mark.parametrize("position", [0, 20, -1])
+def test_a_damaged_secret_does_not_open(position: int) -> None:
+    blob = bytearray(Vault(KEY).seal(SECRET, "ep_1"))
+    blob[position] ^= 0xFF
+    with pytest.raises(SecretUnreadable, match="damaged"):
+        Vault(KEY).open(bytes(blob), "ep_1")
+
+
+def test_a_truncated_secret_does_not_open() -> None:
+    with pytest.raises(SecretUnreadable, match="damaged"):
+        Vault(KEY).open(b"\x01short", "ep_1")
+
+
+def test_a_key_of_the_wrong_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Vault(b"short")
+
+
+def test_the_first_start_makes_a_key_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    path = tmp_path / "breakwater.key"
+    sealed = Vault.from_settings(None, path).seal(SECRET, "ep_1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Vault.from_settings(None, path).open(sealed, "ep_1") == SECRET
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "breakwater.key"
+    with ThreadPoolExecutor(8) as pool:
+        vaults = list(pool.map(lambda _: Vault.from_settings(None, path), range(16)))
+    sealed = vaults[0].seal(SECRET, "ep_1")
+    assert {vault.open(sealed, "ep_1") for vault in vaults} == {SECRET}
+
+
+def test_a_secret_key_in_the_settings_needs_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "breakwater.key"
+    sealed = Vault.from_settings(SecretStr("k" * 32), path).seal(SECRET, "ep_1")
+    assert Vault.from_settings("k" * 32, path).open(sealed, "ep_1") == SECRET
+    assert not path.exists()
+    with pytest.raises(SecretUnreadable, match="BREAKWATER_SECRET_KEY"):
+        Vault.from_settings("K" * 32, path).open(sealed, "ep_1")
+
+
+@pytest.mark.parametrize("content", ["", "not hexadecimal", "abcd", "é"])
+def test_a_key_file_without_a_key_refuses_the_start(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "breakwater.key"
+    path.write_text(content)
+    with pytest.raises(StartRefused, match="does not hold a key"):
+        Vault.from_settings(None, path)
+    assert path.read_text() == content
+
+
+def test_a_key_file_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused, match=r"cannot be read or made \(No such file or directory\)"):
+        Vault.from_settings(None, tmp_path / "missing" / "breakwater.key")
