@@ -8,6 +8,13 @@ from typing import Any
 from sqlalchemy import JSON, Column, Double, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
+# SQLite rebuilds a table to change a constraint, and finds it by its name: so each has one.
+SQLModel.metadata.naming_convention = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+}
+
 
 def _time(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_type=Double, nullable=nullable)
@@ -15,6 +22,16 @@ def _time(*, nullable: bool = False) -> Any:
 
 def _json(default: str) -> Any:
     return Field(sa_column=Column(JSON, nullable=False, server_default=text(f"'{default}'")))
+
+
+def _owner(target: str, *, primary_key: bool = False) -> Any:
+    """Name the row that takes this one along when it is removed: pruning deletes messages, and nothing is orphaned."""
+    return Field(foreign_key=target, ondelete="CASCADE", primary_key=primary_key)
+
+
+def _endpoint() -> Any:
+    """Name an endpoint, which must be there: no lane would ever look at work for one that is not."""
+    return Field(foreign_key="endpoints.id")
 
 
 def _long_text() -> Any:
@@ -25,9 +42,7 @@ class Endpoint(SQLModel, table=True):
     """Where to send, and how."""
 
     __tablename__ = "endpoints"
-    __table_args__ = (
-        Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True, sqlite_where=text("adhoc_key IS NOT NULL")),
-    )
+    __table_args__ = (Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True),)
 
     id: str = Field(primary_key=True)
     name: str
@@ -65,6 +80,15 @@ class Message(SQLModel, table=True):
     """What a caller handed in once."""
 
     __tablename__ = "messages"
+    __table_args__ = (
+        Index(
+            "ix_messages_idempotency_key",
+            "idempotency_key",
+            sqlite_where=text("idempotency_key IS NOT NULL"),
+            postgresql_where=text("idempotency_key IS NOT NULL"),
+        ),
+        Index("ix_messages_created", "created_at"),
+    )
 
     id: str = Field(primary_key=True)
     event_type: str
@@ -94,17 +118,38 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("state = 'in_flight'"),
             postgresql_where=text("state = 'in_flight'"),
         ),
+        Index(
+            "ix_deliveries_finished",
+            "finished_at",
+            sqlite_where=text("finished_at IS NOT NULL"),
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
         Index("ix_deliveries_message", "message_id"),
         Index("ix_deliveries_state", "state", "id"),
         Index("ix_deliveries_endpoint", "endpoint_id", "id"),
         Index("ix_deliveries_endpoint_state", "endpoint_id", "state", "id"),
         Index("ix_deliveries_event_type", "event_type", "id"),
-        Index("ix_deliveries_failure", "failure_class", "id"),
+        # What goes well never enters these two.
+        Index(
+            "ix_deliveries_failure",
+            "failure_class",
+            "id",
+            sqlite_where=text("failure_class IS NOT NULL"),
+            postgresql_where=text("failure_class IS NOT NULL"),
+        ),
+        Index(
+            "ix_deliveries_endpoint_failure",
+            "endpoint_id",
+            "failure_class",
+            "id",
+            sqlite_where=text("failure_class IS NOT NULL"),
+            postgresql_where=text("failure_class IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
-    message_id: str
-    endpoint_id: str
+    message_id: str = _owner("messages.id")
+    endpoint_id: str = _endpoint()
     event_type: str
     state: str
     next_attempt_at: float | None = _time(nullable=True)
@@ -124,7 +169,9 @@ class Delivery(SQLModel, table=True):
     """Fences the claim: a result that carries another token changes nothing."""
     claimed_by: str | None = None
     lease_until: float | None = _time(nullable=True)
-    retry_delays: list[float] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    retry_delays: list[float] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
     """This delivery's own schedule, when its caller gave one."""
     created_at: float = _time()
     finished_at: float | None = _time(nullable=True)
@@ -137,10 +184,17 @@ class Attempt(SQLModel, table=True):
     __table_args__ = (
         Index("ix_attempts_delivery", "delivery_id", "number"),
         Index("ix_attempts_endpoint", "endpoint_id", "id"),
+        Index(
+            "ix_attempts_failure",
+            "endpoint_id",
+            "id",
+            sqlite_where=text("failure_class IS NOT NULL"),
+            postgresql_where=text("failure_class IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
-    delivery_id: str
+    delivery_id: str = _owner("deliveries.id")
     endpoint_id: str
     number: int
     trigger: str
@@ -162,7 +216,7 @@ class Circuit(SQLModel, table=True):
 
     __tablename__ = "circuits"
 
-    endpoint_id: str = Field(primary_key=True)
+    endpoint_id: str = _owner("endpoints.id", primary_key=True)
     state: str = "closed"
     failure_count: int = 0
     success_count: int = 0
@@ -192,7 +246,7 @@ class CircuitTransition(SQLModel, table=True):
     __table_args__ = (Index("ix_circuit_transitions_endpoint", "endpoint_id", "id"),)
 
     id: str = Field(primary_key=True)
-    endpoint_id: str
+    endpoint_id: str = _endpoint()
     at: float = _time()
     from_state: str
     to_state: str
@@ -231,13 +285,18 @@ class AuditEntry(SQLModel, table=True):
     affected: int = 1
 
 
+ALL_ENDPOINTS = "*"
+"""Stands in `minute_stats` for all endpoints together: a chart of a week must not add up a million rows."""
+
+
 class MinuteStat(SQLModel, table=True):
-    """Attempts of one endpoint in one minute, by outcome and latency bucket: what every chart reads."""
+    """Attempts in one minute by outcome and latency bucket, of one endpoint and of all: what every chart reads."""
 
     __tablename__ = "minute_stats"
     __table_args__ = (Index("ix_minute_stats_minute", "minute"),)
 
     endpoint_id: str = Field(primary_key=True)
+    """An endpoint, or `ALL_ENDPOINTS`; every attempt is counted under both."""
     minute: int = Field(primary_key=True)
     """Minutes since the epoch."""
     outcome: str = Field(primary_key=True)
@@ -300,7 +359,7 @@ class Session(SQLModel, table=True):
     __table_args__ = (Index("ix_sessions_person", "person_id"),)
 
     digest: str = Field(primary_key=True)
-    person_id: str
+    person_id: str = _owner("people.id")
     created_at: float = _time()
     last_seen_at: float = _time()
     expires_at: float = _time()
@@ -313,6 +372,6 @@ class SignInCode(SQLModel, table=True):
     __tablename__ = "sign_in_codes"
 
     digest: str = Field(primary_key=True)
-    person_id: str
+    person_id: str = _owner("people.id")
     expires_at: float = _time()
     used_at: float | None = _time(nullable=True)

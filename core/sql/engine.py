@@ -1,0 +1,137 @@
+"""The database: how it is opened, read and written. The only file that asks which dialect it is."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Connection, Insert, LargeBinary, Select, Table, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from core.domain.errors import StartRefused
+from core.sql.failures import store_failure
+from core.sql.postgres import PostgresStore
+from core.sql.sqlite import SqliteFileStore, SqliteMemoryStore
+from core.sql.store import Store
+from core.sql.writer import GroupCommitWriter
+
+_FORMS = (
+    "sqlite+aiosqlite:///path, sqlite+aiosqlite:///:memory: or postgresql+asyncpg://user:password@host/name"
+)
+
+
+class Database:
+    """One database: readers by `read()`, everything that writes by `writer`."""
+
+    def __init__(self, url: str) -> None:
+        self._store = _store_for(url)
+        self.writer = GroupCommitWriter(self._store.write)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other process can have this database open while this one does."""
+        return self._store.exclusive
+
+    async def open(self) -> None:
+        """Take the database, check it and bring its schema to the newest. Raises StartRefused, one clear sentence."""
+        await self._store.open()
+        self.writer.start()
+
+    async def close(self) -> None:
+        """Write what is queued and let go of every connection and lock."""
+        try:
+            await self.writer.close()
+        finally:
+            await self._store.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection that sees one state of the database and cannot change it.
+
+        Raises StoreUnavailable when the database cannot be read just now. Leave it before waiting for anything else: a
+        reader that lingers keeps SQLite's log from being folded into the file, and on PostgreSQL old rows from vacuum.
+        """
+        try:
+            async with self._store.read() as connection:
+                yield connection
+        except Exception as error:
+            if (unavailable := store_failure(error)) is not None:
+                raise unavailable from error
+            raise
+
+
+def _store_for(url: str) -> Store:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StartRefused(f"The database URL cannot be read; it has the form {_FORMS}.") from None
+    if parsed.drivername == "postgresql+asyncpg":
+        return PostgresStore(parsed)
+    if parsed.drivername != "sqlite+aiosqlite":
+        raise StartRefused(f"{parsed.drivername} is not a database that Breakwater knows; use {_FORMS}.")
+    if parsed.database in {None, "", ":memory:"}:
+        return SqliteMemoryStore()
+    return SqliteFileStore(parsed)
+
+
+def upsert(
+    connection: Connection | AsyncConnection,
+    table: Table,
+    keys: Sequence[str],
+    *,
+    replace: Sequence[str] = (),
+    add: Sequence[str] = (),
+) -> Insert:
+    """Return an INSERT that, where a row with the same `keys` exists, changes that row instead.
+
+    Columns in `replace` take the new value, columns in `add` the sum of both; with neither the old row stays as it is. Rows
+    are given at execution. On PostgreSQL one statement must not name the same keys twice: sum up beforehand.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(table)
+    changes = {name: statement.excluded[name] for name in replace}
+    changes |= {name: table.c[name] + statement.excluded[name] for name in add}
+    done: Insert = (
+        statement.on_conflict_do_update(index_elements=keys, set_=changes)
+        if changes
+        else statement.on_conflict_do_nothing(index_elements=keys)
+    )
+    return done
+
+
+class _BytesContain(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_BytesContain)
+def _instr(element: _BytesContain, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(_BytesContain, "postgresql")
+def _position(element: _BytesContain, compiler: SQLCompiler, **options: Any) -> str:
+    haystack, needle = (compiler.process(part, **options) for part in element.clauses)
+    return f"position({needle} in {haystack}) > 0"
+
+
+def bytes_contain(column: ColumnElement[bytes], wanted: bytes) -> ColumnElement[bool]:
+    """Return whether the bytes of `column` contain those of `wanted`."""
+    return _BytesContain(column, literal(wanted, LargeBinary))
+
+
+async def explain(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
+    """Return the lines of the plan by which the database would run `statement`."""
+    return await connection.run_sync(_explain, statement)
+
+
+def _explain(connection: Connection, statement: Select[Any]) -> list[str]:
+    compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    if connection.dialect.name == "postgresql":
+        return [str(line) for (line,) in connection.exec_driver_sql(f"EXPLAIN {compiled}")]
+    return [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]

@@ -1,0 +1,22 @@
+"""`python -m core.sql.migrations "what changes"` drafts the migration from the newest schema to the tables."""
+
+import sys
+
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from core.sql.migrations import config_for, upgrade
+
+
+def draft(message: str) -> None:
+    """Write the next file of `versions/`. It is a draft: alembic does not see renames, nor what the rows need."""
+    with create_engine("sqlite://").connect() as connection:
+        upgrade(connection)
+        config = config_for(connection)
+        number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+        command.revision(config, message, autogenerate=True, rev_id=f"{number:04}")
+
+
+if __name__ == "__main__":
+    draft(" ".join(sys.argv[1:]) or "describe the change here")
