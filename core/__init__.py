@@ -1,0 +1,1 @@
+"""Breakwater: webhook delivery with retries and a circuit breaker per endpoint."""

@@ -10,6 +10,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: sorts like the number, and has no letter that looks like a digit."""
 _RANDOM_BITS: Final = 80
 _LENGTH: Final = 26
+_MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 
 def _encode(number: int) -> str:
@@ -35,3 +36,25 @@ class Ids:
         else:
             self._last += 1
         return f"{prefix}_{_encode(self._last)}"
+
+
+def floor_id(prefix: str, at: float) -> str:
+    """Return what every id made at `at` (seconds since the epoch) or later is not below, and every earlier one is."""
+    milliseconds = min(max(0, int(at * 1000)), _MAX_MILLISECONDS)
+    return f"{prefix}_{_encode(milliseconds << _RANDOM_BITS)}"
+
+
+def made_at(id: str) -> float:  # noqa: A002 -- the field's own word, and nothing here needs the builtin
+    """Return when an id was made, in seconds since the epoch, to the millisecond."""
+    number = 0
+    for letter in id.rpartition("_")[2]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return (number >> _RANDOM_BITS) / 1000
+
+
+def id_range(prefix: str, beginning: str) -> tuple[str, str] | None:
+    """Return the lowest and the highest id that begins with `prefix_` and `beginning`; None when none can."""
+    if len(beginning) > _LENGTH or any(letter not in _ALPHABET for letter in beginning):
+        return None
+    missing = _LENGTH - len(beginning)
+    return f"{prefix}_{beginning}{'0' * missing}", f"{prefix}_{beginning}{'z' * missing}"

@@ -1,6 +1,6 @@
-"""What the engine needs from outside: time, chance, a wire, and a way to be woken."""
+"""What the engine needs from outside: time, chance and a wire."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,19 +52,3 @@ class Sender(Protocol):
     async def close(self) -> None:
         """Close every kept connection. The sender is not used afterwards."""
         ...
-
-
-class Wakeup(Protocol):
-    """Tells dispatchers, here or on other nodes, that endpoints have work that is due."""
-
-    def announce(self, endpoint_ids: Iterable[str]) -> None:
-        """Say, after a commit, that these endpoints have new or changed work. Never blocks, never raises."""
-        ...
-
-    def listen(self, listener: Callable[[frozenset[str]], None]) -> Callable[[], None]:
-        """Call `listener` with the endpoint ids of each announcement; return a function that ends that."""
-        ...
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=LAST_PORT,
-        description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus one.",
+        description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus 1000.",
     )
     max_in_flight: int = Field(
         default=512, ge=1, le=10_000, description="Attempts under way at once in the whole process."
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
         """Return the port of the example receiver; 0 means a free one."""
         if self.example_receiver_port is not None:
             return self.example_receiver_port
-        return self.port + 1 if 0 < self.port < LAST_PORT else 0
+        return self.port + 1_000 if 0 < self.port <= LAST_PORT - 1_000 else 0
 
 
 def load_settings(given: Mapping[str, object] | None = None) -> Settings:

@@ -65,7 +65,7 @@ def _punycoded(label: str) -> str:
     plain = unicodedata.normalize("NFC", label).lower()
     try:
         encoded = idna.ToASCII(plain).decode("ascii")
-        same = idna.ToUnicode(encoded) == plain
+        same = encoded.startswith(_PUNYCODE) and idna.ToUnicode(encoded) == plain
     except UnicodeError:
         same, encoded = False, ""
     if not same:

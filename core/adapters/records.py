@@ -1,0 +1,122 @@
+"""Deliveries and attempts in the shape that the adapter's specification gives them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from core.domain.states import DeliveryState, NotificationStatus
+from core.engine.insights.models import AttemptView, DeliveryDetail, DeliveryRow
+
+_WORST_FIRST: Final = (
+    NotificationStatus.FAILED,
+    NotificationStatus.CANCELLED,
+    NotificationStatus.HELD,
+    NotificationStatus.RETRYING,
+    NotificationStatus.PENDING,
+    NotificationStatus.DELIVERED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryAttempt:
+    """Record of a webhook delivery attempt."""
+
+    attempt_number: int
+    """From 1."""
+    timestamp: datetime
+    """When it began, in UTC."""
+    status_code: int | None
+    error: str | None
+    response_time_ms: int | None
+    success: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "attempt_number": self.attempt_number,
+            "timestamp": iso(self.timestamp),
+            "status_code": self.status_code,
+            "error": self.error,
+            "response_time_ms": self.response_time_ms,
+            "success": self.success,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """Full record of webhook delivery with all attempts, to one recipient."""
+
+    message_id: str
+    webhook_url: str
+    payload: dict[str, Any]
+    attempts: list[WebhookDeliveryAttempt]
+    """Oldest first."""
+    final_status: NotificationStatus
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "message_id": self.message_id,
+            "webhook_url": self.webhook_url,
+            "payload": self.payload,
+            "attempts": [attempt.to_dict() for attempt in self.attempts],
+            "final_status": self.final_status.value,
+            "created_at": iso(self.created_at),
+        }
+
+
+def delivery_record(detail: DeliveryDetail) -> WebhookDelivery:
+    """Return the specification's record of a delivery."""
+    return WebhookDelivery(
+        message_id=detail.row.message_id,
+        webhook_url=detail.row.webhook_url,
+        payload=msgspec.json.decode(detail.payload),
+        attempts=[_attempt_record(attempt) for attempt in detail.attempts],
+        final_status=status_of(detail.row),
+        created_at=_moment(detail.row.created_at),
+    )
+
+
+def _attempt_record(attempt: AttemptView) -> WebhookDeliveryAttempt:
+    return WebhookDeliveryAttempt(
+        attempt_number=attempt.number,
+        timestamp=_moment(attempt.started_at),
+        status_code=attempt.status_code,
+        error=attempt.error,
+        response_time_ms=attempt.duration_ms,
+        success=attempt.success,
+    )
+
+
+def status_of(row: DeliveryRow) -> NotificationStatus:
+    """Return a delivery's state in the words of the adapter's callers."""
+    match row.state:
+        case DeliveryState.DELIVERED:
+            return NotificationStatus.DELIVERED
+        case DeliveryState.FAILED:
+            return NotificationStatus.FAILED
+        case DeliveryState.CANCELLED:
+            return NotificationStatus.CANCELLED
+        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
+            if row.held:
+                return NotificationStatus.HELD
+            return NotificationStatus.RETRYING if row.attempt_count else NotificationStatus.PENDING
+        case _:
+            assert_never(row.state)
+
+
+def worst(statuses: list[NotificationStatus]) -> NotificationStatus:
+    """Return the one that most needs a person; of none at all: pending."""
+    return min(statuses, key=_WORST_FIRST.index, default=NotificationStatus.PENDING)
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def iso(moment: datetime) -> str:
+    """Return `2026-11-22T03:12:07.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,167 @@
+"""`WebhookDeliveryService` of spec/webhook_delivery_service.md: one call, one webhook, no database."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+import structlog
+
+from core.clock import SystemClock
+from core.domain.circuit import CircuitBreakerConfig
+from core.domain.errors import InvalidInput, TargetRefused
+from core.domain.outcome import Answered
+from core.domain.retry import RetryPolicy
+from core.domain.states import EndpointState, FailureClass, SignatureScheme
+from core.domain.target import AllowedNetworks, parse_target, safe_url
+from core.domain.verdict import classify, describe
+from core.engine.attempt import Ended, attempt
+from core.engine.directory import Destination
+from core.ids import Ids
+from core.outbound.guard import Guard
+from core.outbound.httpx_sender import HttpxSender
+from core.ports import Clock, Sender
+from core.settings import Settings
+
+log = structlog.get_logger("breakwater.webhook_delivery_service")
+
+_NOT_RETRIED: Final = frozenset(
+    {
+        FailureClass.REDIRECT,
+        FailureClass.GONE,
+        FailureClass.CLIENT_TIMEOUT,
+        FailureClass.CLIENT_ERROR,
+        FailureClass.BLOCKED,
+    }
+)
+
+
+class WebhookDeliveryService:
+    """Deliver webhooks with retry logic and structured logging."""
+
+    TIMEOUT_SECONDS: ClassVar[float] = 10.0
+    MAX_RETRIES: ClassVar[int] = 3
+    """Attempts in all: the name is the specification's."""
+    RETRY_DELAYS: ClassVar[Sequence[float]] = (1.0, 2.0, 4.0)
+
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float | None = None,
+        max_retries: int | None = None,
+        retry_delays: Sequence[float] | None = None,
+        allowed_networks: Sequence[str] | None = None,
+        sender: Sender | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Take what differs from the class's values.
+
+        Args:
+            timeout_seconds: for one attempt, as a deadline over all of it.
+            max_retries: attempts in all, at least one.
+            retry_delays: seconds between them; the last one repeats.
+            allowed_networks: networks that may be called although they are not public (`CIDR` or `CIDR:port`); as
+                `BREAKWATER_ALLOWED_NETWORKS` says unless given.
+            sender: another wire.
+            clock: another time.
+
+        Raises:
+            InvalidInput: a number is out of its bounds.
+
+        """
+        networks = Settings().allowed_networks if allowed_networks is None else allowed_networks
+        self._allowed = AllowedNetworks.parse(networks)
+        self._timeout = self.TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+        self._delays = _delays(
+            self.MAX_RETRIES if max_retries is None else max_retries,
+            self.RETRY_DELAYS if retry_delays is None else retry_delays,
+        )
+        self._clock: Clock = clock or SystemClock()
+        self._ids = Ids(self._clock)
+        self._sender: Sender = sender or HttpxSender(Guard(self._allowed))
+
+    async def deliver(self, url: str, payload: Mapping[str, Any]) -> bool:
+        """Deliver webhook with retry logic: POST `payload` as JSON, again after a 5xx or no answer.
+
+        Returns True on a 2xx; False on any 4xx, on a redirect (never followed), on a URL that may not be called, and
+        when every attempt failed. Never raises for what a receiver or a network does; TypeError for a payload that is
+        no JSON.
+        """
+        destination = self._destination(url)
+        webhook_id = self._ids.make("msg")
+        body = msgspec.json.encode(payload)
+        for number, pause in enumerate((*self._delays, None), start=1):
+            ended = await attempt(
+                destination, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
+            )
+            failure = classify(ended.outcome)
+            again = failure is not None and not _is_final(ended, failure) and pause is not None
+            retry_in = pause if again else None
+            _log(ended, failure, retry_in, url=safe_url(url), webhook_id=webhook_id, attempt=number)
+            if not again or pause is None:
+                return failure is None
+            await self._clock.sleep(pause)
+        return False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _destination(self, url: str) -> Destination:
+        try:
+            target, refusal = parse_target(url, self._allowed), None
+        except TargetRefused as refused:
+            target, refusal = None, refused.reason
+        return Destination(
+            id="",
+            target=target,
+            refusal=refusal,
+            subscribes_to=None,
+            state=EndpointState.ENABLED,
+            timeout=self._timeout,
+            policy=RetryPolicy(self._delays, jitter=0.0),
+            circuit=CircuitBreakerConfig(),
+            max_in_flight=1,
+            rate_limit=None,
+            headers=(),
+            signature=SignatureScheme.STANDARD,
+            secrets=(),
+            old_secret_until=None,
+            throttled_until=None,
+        )
+
+
+def _delays(attempts: int, given: Sequence[float]) -> tuple[float, ...]:
+    if attempts < 1:
+        raise InvalidInput.of("max_retries", "counts all attempts, so it must be at least 1")
+    if attempts > 1 and not given:
+        raise InvalidInput.of("retry_delays", "is empty; give the seconds between two attempts")
+    delays = tuple(given[min(step, len(given) - 1)] for step in range(attempts - 1))
+    return RetryPolicy(delays, jitter=0.0).delays
+
+
+def _is_final(ended: Ended, failure: FailureClass) -> bool:
+    """No 4xx is retried here, also those that ask for it: the specification says so."""
+    refused = isinstance(ended.outcome, Answered) and 400 <= ended.outcome.status < 500  # noqa: PLR2004 - the 4xx
+    return refused or failure in _NOT_RETRIED
+
+
+def _log(ended: Ended, failure: FailureClass | None, pause: float | None, **identity: object) -> None:
+    log.info(
+        "webhook.attempted",
+        **identity,
+        status_code=ended.outcome.status if isinstance(ended.outcome, Answered) else None,
+        failure_class=failure.value if failure else None,
+        error=describe(ended.outcome) if failure else None,
+        duration_ms=ended.duration_ms,
+        success=failure is None,
+        retry_in_seconds=pause,
+    )

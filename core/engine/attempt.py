@@ -1,0 +1,62 @@
+"""One attempt, from signing to outcome: the only code that makes one."""
+
+from dataclasses import dataclass
+
+from core.domain.outcome import Headers, Outcome, Unanswered
+from core.domain.signing import sign
+from core.domain.states import FailureClass
+from core.engine.directory import Destination
+from core.outbound.ed25519 import sign_ed25519
+from core.ports import Clock, OutboundRequest, Sender
+
+_MASKED = "•••"
+_SECRET_WORDS = ("authorization", "cookie", "token", "secret", "api-key", "apikey", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that was made."""
+
+    outcome: Outcome
+    started_at: float
+    duration_ms: int
+    request_headers: Headers
+    """As sent, with the values of credentials masked: they are shown to everyone who may read."""
+
+
+async def attempt(
+    destination: Destination, *, webhook_id: str, body: bytes, sender: Sender, clock: Clock
+) -> Ended:
+    """Send `body` to `destination` once. Never raises for what a receiver does; cancellation passes through."""
+    started_at = clock.now()
+    headers = _headers(destination, webhook_id, body, clock)
+    if destination.target is None:
+        refused = destination.refusal or "the address is refused"
+        outcome: Outcome = Unanswered(FailureClass.BLOCKED, refused)
+    else:
+        request = OutboundRequest(destination.target, headers, body, destination.timeout)
+        outcome = await sender.send(request)
+    duration_ms = max(0, round((clock.now() - started_at) * 1000))
+    return Ended(outcome, started_at, duration_ms, tuple(map(_shown, headers)))
+
+
+def _headers(destination: Destination, webhook_id: str, body: bytes, clock: Clock) -> Headers:
+    signed = sign(
+        destination.signature,
+        destination.secrets_at(clock.now()),
+        webhook_id=webhook_id,
+        timestamp=int(clock.wall()),
+        body=body,
+        ed25519=sign_ed25519,
+    )
+    own = tuple((name, value) for name, value in destination.headers if name.lower() != "content-type")
+    content_type = next(
+        (value for name, value in destination.headers if name.lower() == "content-type"), "application/json"
+    )
+    return (("content-type", content_type), *signed, *own)
+
+
+def _shown(header: tuple[str, str]) -> tuple[str, str]:
+    name, value = header
+    lowered = name.lower()
+    return (name, _MASKED) if any(word in lowered for word in _SECRET_WORDS) else (name, value)

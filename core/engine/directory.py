@@ -1,0 +1,147 @@
+"""The endpoints in memory: what intake and the lanes ask for every message must not cost a query."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+
+from core.domain.circuit import CircuitBreakerConfig
+from core.domain.errors import TargetRefused
+from core.domain.outcome import Headers
+from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
+from core.domain.states import EndpointState, SignatureScheme
+from core.domain.target import AllowedNetworks, Target, parse_target
+from core.sql.circuits import circuit_config
+from core.sql.engine import Database
+from core.sql.statements.rows import ENDPOINTS
+from core.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An endpoint as delivery needs it: parsed, decrypted, ready."""
+
+    id: str
+    target: Target | None
+    """None: the address is refused; `refusal` says why."""
+    refusal: str | None
+    subscribes_to: frozenset[str] | None
+    """None: every event type."""
+    state: EndpointState
+    timeout: float
+    """Seconds for one attempt."""
+    policy: RetryPolicy
+    circuit: CircuitBreakerConfig
+    max_in_flight: int
+    rate_limit: float | None
+    """Attempts a second."""
+    headers: Headers
+    signature: SignatureScheme
+    secrets: tuple[str, ...]
+    """Newest first; the second one signs too until `old_secret_until`."""
+    old_secret_until: float | None
+    throttled_until: float | None
+
+    def secrets_at(self, now: float) -> tuple[str, ...]:
+        """Return the secrets that sign at `now`: both during the overlap of a rotation."""
+        if self.old_secret_until is None or now < self.old_secret_until:
+            return self.secrets
+        return self.secrets[:1]
+
+    def wants(self, event_type: str) -> bool:
+        """Whether messages of this type, sent to every subscriber, go to it."""
+        return self.subscribes_to is None or event_type in self.subscribes_to
+
+
+class Directory:
+    """Every endpoint that is not deleted, by id. Reload what changed after each commit that changed it."""
+
+    def __init__(self, database: Database, vault: Vault, allowed: AllowedNetworks) -> None:
+        self._database = database
+        self._vault = vault
+        self._allowed = allowed
+        self._known: dict[str, Destination] = {}
+        self._listeners: list[Callable[[str, Destination | None], None]] = []
+
+    def on_change(self, listener: Callable[[str, Destination | None], None]) -> None:
+        """Call `listener` with every endpoint that is loaded again, and None when it is gone."""
+        self._listeners.append(listener)
+
+    async def load(self) -> None:
+        """Read all endpoints."""
+        await self._read(None)
+
+    async def reload(self, endpoint_ids: Iterable[str]) -> None:
+        """Read these endpoints again; those that were deleted are forgotten."""
+        await self._read(frozenset(endpoint_ids))
+
+    def get(self, endpoint_id: str) -> Destination | None:
+        """Return the endpoint, or None when there is none of that id."""
+        return self._known.get(endpoint_id)
+
+    def all(self) -> list[Destination]:
+        """Return every endpoint."""
+        return list(self._known.values())
+
+    def subscribers(self, event_type: str) -> list[Destination]:
+        """Return every endpoint that subscribes to `event_type`, whatever its state: nothing vanishes."""
+        return [destination for destination in self._known.values() if destination.wants(event_type)]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def _read(self, only: frozenset[str] | None) -> None:
+        statement = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None)).order_by(ENDPOINTS.c.id)
+        if only is not None:
+            statement = statement.where(ENDPOINTS.c.id.in_(sorted(only)))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        found = {row["id"]: self._destination(row) for row in rows}
+        gone = (self._known.keys() if only is None else only) - found.keys()
+        self._known.update(found)
+        for endpoint_id in gone:
+            self._known.pop(endpoint_id, None)
+        for endpoint_id in (*found, *gone):
+            self._tell(endpoint_id)
+
+    def _tell(self, endpoint_id: str) -> None:
+        for listener in self._listeners:
+            listener(endpoint_id, self._known.get(endpoint_id))
+
+    def _destination(self, row: RowMapping) -> Destination:
+        target, refusal = self._judge(row["url"])
+        delays = tuple(row["retry_delays"]) or SERVICE_SCHEDULE.delays
+        return Destination(
+            id=row["id"],
+            target=target,
+            refusal=refusal,
+            subscribes_to=_subscription(row),
+            state=EndpointState(row["state"]),
+            timeout=row["timeout_seconds"],
+            policy=RetryPolicy(delays, row["retry_jitter"]),
+            circuit=circuit_config(row["circuit"]),
+            max_in_flight=row["max_in_flight"],
+            rate_limit=row["rate_limit_per_second"],
+            headers=tuple(row["headers"].items()),
+            signature=SignatureScheme(row["signature"]),
+            secrets=self._secrets(row),
+            old_secret_until=row["previous_secret_until"],
+            throttled_until=row["throttled_until"],
+        )
+
+    def _judge(self, url: str) -> tuple[Target | None, str | None]:
+        try:
+            return parse_target(url, self._allowed), None
+        except TargetRefused as refused:
+            return None, str(refused)
+
+    def _secrets(self, row: RowMapping) -> tuple[str, ...]:
+        sealed = (row["secret"], row["previous_secret"])
+        return tuple(self._vault.open(blob, context=row["id"]) for blob in sealed if blob is not None)
+
+
+def _subscription(row: Any) -> frozenset[str] | None:
+    if row["adhoc_key"] is not None:
+        return frozenset()
+    return frozenset(row["event_types"]) or None

@@ -1,0 +1,66 @@
+"""Hints that something changed: who shows it fetches it. A hint carries ids, never content."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+PAUSE_SECONDS = 0.25
+"""Between two hints to one listener: a screen cannot show more, and a receiver may fail a thousand times a second."""
+MOST_SUBJECTS = 200
+"""Ids of one topic in one hint; a listener that is told of more refreshes what it shows anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Topics (`deliveries`, `circuits`, `endpoints`, `audit`, `health`) and the ids that changed in each."""
+
+    topics: dict[str, frozenset[str]]
+
+
+@dataclass(slots=True, eq=False)
+class _Listener:
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    topics: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, topic: str, subject: str) -> None:
+        subjects = self.topics.setdefault(topic, set())
+        if len(subjects) < MOST_SUBJECTS:
+            subjects.add(subject)
+        self.changed.set()
+
+    def take(self) -> Hint:
+        topics, self.topics = self.topics, {}
+        self.changed.clear()
+        return Hint({topic: frozenset(subjects) for topic, subjects in topics.items()})
+
+
+class Hints:
+    """Passes hints from the engine to whoever listens in this process. Publishing never blocks."""
+
+    def __init__(self, pause_seconds: float = PAUSE_SECONDS) -> None:
+        self._listeners: set[_Listener] = set()
+        self._pause = pause_seconds
+
+    def publish(self, topic: str, subject: str) -> None:
+        """Tell every listener, at its next turn, that `subject` changed."""
+        for listener in self._listeners:
+            listener.add(topic, subject)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, pause_seconds: float | None = None
+    ) -> AsyncGenerator[AsyncIterator[Hint], None]:
+        """Listen while the context lasts. The iterator never ends; it pauses after each hint, 250 ms unless told."""
+        listener = _Listener()
+        self._listeners.add(listener)
+        try:
+            yield self._hints(listener, self._pause if pause_seconds is None else pause_seconds)
+        finally:
+            self._listeners.discard(listener)
+
+    async def _hints(self, listener: _Listener, pause: float) -> AsyncIterator[Hint]:
+        while True:
+            await listener.changed.wait()
+            yield listener.take()
+            await asyncio.sleep(pause)

@@ -1,0 +1,86 @@
+"""Background loops, each with one duty: started, supervised, restarted with backoff, and ended together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from core.engine.insights.models import LoopHealth
+from core.ports import Clock
+
+log = structlog.get_logger("breakwater.loops")
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_HEALTHY_AFTER = 60.0
+"""Seconds without another failure after which a restarted loop counts as healthy, and its backoff starts anew."""
+
+
+@dataclass(slots=True, eq=False)
+class _Loop:
+    name: str
+    run: Callable[[], Awaitable[None]]
+    restarts: int = 0
+    failures_in_a_row: int = 0
+    failed_at: float | None = None
+    last_error: str | None = None
+    task: asyncio.Task[Any] | None = field(default=None)
+
+
+class Looper:
+    """Keeps the loops alive. One that raises is logged, restarted after a pause and shown as unhealthy meanwhile."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loops: list[_Loop] = []
+
+    def add(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Register a loop: `run` is expected to go on until it is cancelled."""
+        self._loops.append(_Loop(name, run))
+
+    def start(self) -> None:
+        """Start every loop in the running event loop."""
+        for loop in self._loops:
+            loop.task = asyncio.create_task(self._supervise(loop), name=f"breakwater-{loop.name}")
+
+    async def stop(self) -> None:
+        """Cancel every loop and wait until each has ended."""
+        tasks = [loop.task for loop in self._loops if loop.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def health(self) -> tuple[LoopHealth, ...]:
+        """Return how each loop is."""
+        return tuple(
+            LoopHealth(loop.name, self._is_healthy(loop), loop.restarts, loop.last_error)
+            for loop in self._loops
+        )
+
+    def _is_healthy(self, loop: _Loop) -> bool:
+        running = loop.task is not None and not loop.task.done()
+        return running and (loop.failed_at is None or self._calm_since(loop))
+
+    def _calm_since(self, loop: _Loop) -> bool:
+        return loop.failed_at is not None and self._clock.now() - loop.failed_at >= _HEALTHY_AFTER
+
+    async def _supervise(self, loop: _Loop) -> None:
+        while True:
+            try:
+                await loop.run()
+            except Exception as error:  # whatever a loop raises, the others go on and it is restarted
+                self._note(loop, f"{type(error).__name__}: {error}")
+                log.exception("loop.died", loop=loop.name, restarts=loop.restarts)
+            else:
+                self._note(loop, "ended by itself")
+            await self._clock.sleep(
+                min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(loop.failures_in_a_row - 1, 10))
+            )
+            loop.restarts += 1
+
+    def _note(self, loop: _Loop, error: str) -> None:
+        loop.failures_in_a_row = 1 if self._calm_since(loop) else loop.failures_in_a_row + 1
+        loop.failed_at = self._clock.now()
+        loop.last_error = error

@@ -1,0 +1,160 @@
+"""Resend and cancel."""
+
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.circuit import CircuitBreaker, CircuitState
+from core.domain.errors import Conflict, NotFound
+from core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
+from core.engine.audit import Entry
+from core.engine.operations.done import Done, clock_time
+from core.engine.operations.parts import Parts
+from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
+from core.sql.statements.claim import next_due
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+
+_JUST_BEFORE: Final = 0.001
+"""Seconds by which a delivery that is sent now goes before the oldest one of its lane."""
+_REOPENED: Final = states_that_may_become(DeliveryState.PENDING) - {DeliveryState.IN_FLIGHT} | {
+    DeliveryState.PENDING
+}
+
+
+class DeliveryOperations:
+    """What a person may do to one delivery."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def resend(
+        self, delivery_id: str, *, actor: str, reason: str | None = None, now: bool = False
+    ) -> Done:
+        """Send a delivery again, with its numbering continued and its retry budget anew.
+
+        With `now` an open circuit is half opened for it, and it goes first: one probe. A delivery that waits for its
+        retry goes at once. Raises Conflict while an attempt is under way, or with `now` against a hold.
+        """
+
+        async def resend(connection: AsyncConnection) -> tuple[str, Done]:
+            row = await _delivery(connection, delivery_id)
+            if row["state"] not in _REOPENED:
+                raise Conflict(
+                    f"An attempt of {delivery_id} is under way; see what it comes to, then resend it."
+                )
+            breaker = await breaker_for_update(connection, row["endpoint_id"], circuit_config(row["circuit"]))
+            probing = now and breaker.state is not CircuitState.CLOSED
+            at = self._parts.clock.now()
+            due = await self._go_first(connection, row, breaker, actor) if probing else at
+            await connection.execute(_reopening(delivery_id, due, probing=probing))
+            done = Done(_consequence(row, breaker, at, probing=probing))
+            detail = {"state_before": row["state"], "attempts_before": row["attempt_count"], "now": now}
+            await self._parts.journal.write(
+                connection,
+                Entry(actor, "delivery.resend", delivery_id, done.sentence, reason, detail=detail),
+            )
+            return row["endpoint_id"], done
+
+        endpoint_id, done = await self._parts.database.writer.run(resend)
+        await self._parts.dispatcher.refresh(endpoint_id)
+        self._parts.dispatcher.expect(endpoint_id, 0.0)
+        self._tell(delivery_id)
+        return done
+
+    async def _go_first(
+        self, connection: AsyncConnection, row: RowMapping, breaker: CircuitBreaker, actor: str
+    ) -> float:
+        """Half open the circuit for this delivery and return a time before every other one of its lane."""
+        if breaker.hold is not None:
+            raise Conflict(
+                f"{breaker.hold.by} holds the circuit open: {breaker.hold.reason}. Release it first."
+            )
+        at = self._parts.clock.now()
+        breaker.probe(now=at, cause=f"probe by {actor}")
+        await save_breaker(
+            connection,
+            row["endpoint_id"],
+            breaker,
+            at,
+            self._parts.ids.make,
+            actor=actor,
+            delivery_id=row["id"],
+        )
+        oldest = await connection.run_sync(next_due, row["endpoint_id"])
+        return at if oldest is None else min(at, oldest - _JUST_BEFORE)
+
+    async def cancel(self, delivery_id: str, *, actor: str, reason: str | None = None) -> Done:
+        """End a delivery that waits. It can be resent. Raises Conflict when it is under way or final."""
+
+        async def cancel(connection: AsyncConnection) -> Done:
+            row = await _delivery(connection, delivery_id)
+            if row["state"] not in states_that_may_become(DeliveryState.CANCELLED):
+                raise Conflict(_not_cancellable(row))
+            values = {"state": DeliveryState.CANCELLED.value, "next_attempt_at": None}
+            await connection.execute(
+                update(DELIVERIES)
+                .where(DELIVERIES.c.id == delivery_id)
+                .values(**values, finished_at=self._parts.clock.now())
+            )
+            done = Done("Cancelled: no further attempt is made unless it is resent.")
+            await self._parts.journal.write(
+                connection, Entry(actor, "delivery.cancel", delivery_id, done.sentence, reason)
+            )
+            return done
+
+        done = await self._parts.database.writer.run(cancel)
+        self._tell(delivery_id)
+        return done
+
+    def _tell(self, delivery_id: str) -> None:
+        self._parts.hints.publish("deliveries", delivery_id)
+        self._parts.hints.publish("audit", delivery_id)
+
+
+async def _delivery(connection: AsyncConnection, delivery_id: str) -> RowMapping:
+    found = (
+        select(
+            DELIVERIES, ENDPOINTS.c.state.label("endpoint_state"), ENDPOINTS.c.circuit, ENDPOINTS.c.deleted_at
+        )
+        .join(ENDPOINTS, ENDPOINTS.c.id == DELIVERIES.c.endpoint_id)
+        .where(DELIVERIES.c.id == delivery_id)
+        .with_for_update(of=DELIVERIES)
+    )
+    row = (await connection.execute(found)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("delivery", delivery_id)
+    if row["deleted_at"] is not None:
+        raise Conflict("Its endpoint was deleted; send the message again to another one.")
+    return row
+
+
+def _reopening(delivery_id: str, due: float, *, probing: bool) -> Any:
+    return (
+        update(DELIVERIES)
+        .where(DELIVERIES.c.id == delivery_id)
+        .values(
+            state=DeliveryState.PENDING.value,
+            next_attempt_at=due,
+            trigger=(Trigger.PROBE if probing else Trigger.MANUAL).value,
+            budget_spent=0,
+            lost_count=0,
+            finished_at=None,
+        )
+    )
+
+
+def _consequence(row: RowMapping, breaker: CircuitBreaker, now: float, *, probing: bool) -> str:
+    if row["endpoint_state"] != EndpointState.ENABLED.value:
+        return f"Resent: it waits, because its endpoint is {row['endpoint_state']}."
+    if probing or breaker.admits(now=now):
+        return f"Resent: attempt {row['attempt_count'] + 1} goes out now."
+    again = breaker.next_admission_at(now=now)
+    until = "the hold is released" if again is None else f"the next probe at {clock_time(again)}"
+    return f"Resent: its circuit is open, so it waits until {until}."
+
+
+def _not_cancellable(row: RowMapping) -> str:
+    if row["state"] == DeliveryState.IN_FLIGHT.value:
+        return "An attempt is under way and cannot be called back; cancel it when that has ended."
+    return f"It is {row['state']} already: there is nothing to cancel."

@@ -1,0 +1,113 @@
+"""An ended attempt as it is stored and as it is logged."""
+
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+
+import structlog
+
+from core.domain.circuit import CircuitBreakerConfig
+from core.domain.outcome import Answered, Outcome, Unanswered
+from core.domain.states import FailureClass
+from core.domain.verdict import Delivered, EndpointGone, Failed, RetryAt, Verdict, classify, describe
+from core.engine.attempt import Ended
+from core.sql.statements.record import RecordAttempt
+from core.sql.statements.work import Work
+
+log = structlog.get_logger("breakwater.delivery")
+
+LONGEST_ERROR: Final = 500
+"""Characters of an error text that are kept."""
+
+
+def recording(
+    work: Work,
+    ended: Ended,
+    verdict: Verdict,
+    *,
+    config: CircuitBreakerConfig,
+    now: float,
+    draw: float,
+    make_id: Callable[[str], str],
+) -> RecordAttempt:
+    """Return the write that tells of this attempt."""
+    failure = classify(ended.outcome)
+    error = None if failure is None else describe(ended.outcome)[:LONGEST_ERROR]
+    status = ended.outcome.status if isinstance(ended.outcome, Answered) else None
+    row = _row(work, ended, failure, status, error)
+    return RecordAttempt(
+        work=work,
+        attempt=row | {"id": make_id("att")},
+        failure=failure,
+        status_code=status,
+        error=error,
+        verdict=verdict,
+        config=config,
+        now=now,
+        draw=draw,
+        make_id=make_id,
+    )
+
+
+def _row(
+    work: Work, ended: Ended, failure: FailureClass | None, status: int | None, error: str | None
+) -> dict[str, Any]:
+    return {
+        "delivery_id": work.delivery_id,
+        "endpoint_id": work.endpoint_id,
+        "number": work.number,
+        "trigger": work.trigger.value,
+        "started_at": ended.started_at,
+        "duration_ms": ended.duration_ms,
+        "failure_class": failure.value if failure else None,
+        "status_code": status,
+        "error": error,
+        "request_headers": ended.request_headers,
+        **_response(ended.outcome),
+    }
+
+
+def _response(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case Answered():
+            return {
+                "response_headers": outcome.headers,
+                "response_body": outcome.body,
+                "response_truncated": outcome.body_truncated,
+            }
+        case Unanswered():
+            return {"response_headers": [], "response_body": None, "response_truncated": False}
+        case _:
+            assert_never(outcome)
+
+
+def log_attempt(command: RecordAttempt) -> None:
+    """Write the one line that an attempt leaves in the log, after its commit."""
+    work = command.work
+    log.info(
+        "delivery.attempted",
+        delivery_id=work.delivery_id,
+        message_id=work.message_id,
+        endpoint_id=work.endpoint_id,
+        event_type=work.event_type,
+        attempt=work.number,
+        trigger=work.trigger.value,
+        status_code=command.status_code,
+        failure_class=command.failure.value if command.failure else None,
+        error=command.error,
+        duration_ms=command.attempt["duration_ms"],
+        **_verdict_words(command.verdict),
+    )
+
+
+def _verdict_words(verdict: Verdict) -> dict[str, Any]:
+    match verdict:
+        case Delivered():
+            return {"verdict": "delivered"}
+        case RetryAt(at=at):
+            return {"verdict": "retry", "retry_at": round(at, 3)}
+        case Failed():
+            return {"verdict": "failed"}
+        case EndpointGone():
+            return {"verdict": "endpoint_gone"}
+        case _:
+            assert_never(verdict)

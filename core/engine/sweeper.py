@@ -1,0 +1,78 @@
+"""Claims whose worker died come back to work."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from core.engine.dispatcher import Dispatcher
+from core.engine.hints import Hints
+from core.ids import Ids
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rescue import Rescued, RescueLost
+
+log = structlog.get_logger("breakwater.sweeper")
+
+ROUND_SECONDS: Final = 10.0
+"""Between two looks at the leases: a claim is rescued well within a minute of its end (design §4)."""
+
+
+class Sweeper:
+    """Finds claims whose lease has ended, writes the `lost` attempt and makes them due again."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        ids: Ids,
+        hints: Hints,
+        worker: str,
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._ids = ids
+        self._hints = hints
+        self._worker = worker
+
+    async def run(self) -> None:
+        """Sweep every ten seconds, for ever."""
+        while True:
+            await self.sweep()
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def sweep(self) -> int:
+        """Rescue every claim whose lease has ended; return how many."""
+        return await self._rescue(only_worker=None)
+
+    async def take_over(self) -> int:
+        """Rescue every claim of earlier processes at once, where no other process can be alive beside this one."""
+        return await self._rescue(only_worker=self._worker) if self._database.exclusive else 0
+
+    async def _rescue(self, only_worker: str | None) -> int:
+        total = 0
+        while rescued := await self._database.writer.submit(
+            RescueLost(self._clock.now(), self._ids.make, only_worker=only_worker)
+        ):
+            total += len(rescued)
+            for one in rescued:
+                self._tell(one)
+        return total
+
+    def _tell(self, rescued: Rescued) -> None:
+        log.warning("delivery.lost", **_words(rescued))
+        self._hints.publish("deliveries", rescued.delivery_id)
+        if rescued.retried:
+            self._dispatcher.expect(rescued.endpoint_id)
+
+
+def _words(rescued: Rescued) -> Mapping[str, object]:
+    return {
+        "delivery_id": rescued.delivery_id,
+        "endpoint_id": rescued.endpoint_id,
+        "retried": rescued.retried,
+        "note": "may have been delivered",
+    }

@@ -1,0 +1,153 @@
+"""The one place where the parts are put together."""
+
+import os
+import random
+import socket
+from types import TracebackType
+from typing import Self
+
+from core.clock import SystemClock
+from core.domain.target import AllowedNetworks
+from core.engine.access import Access
+from core.engine.directory import Directory
+from core.engine.dispatcher import Dispatcher
+from core.engine.endpoints import Endpoints
+from core.engine.hints import Hints
+from core.engine.insights import Insights
+from core.engine.insights.models import LoopHealth
+from core.engine.intake import Intake
+from core.engine.looper import Looper
+from core.engine.operations import Operations
+from core.engine.pruner import Pruner
+from core.engine.sweeper import Sweeper
+from core.ids import Ids
+from core.outbound.guard import Guard
+from core.outbound.httpx_sender import HttpxSender
+from core.outbound.reqwest_sender import ReqwestSender
+from core.ports import Clock, Draw, Sender
+from core.settings import Settings
+from core.sql.engine import Database
+from core.vault import Vault
+
+
+class Runtime:
+    """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        sender: Sender | None = None,
+        draw: Draw = random.random,
+    ) -> None:
+        """Put the parts together; nothing is opened yet.
+
+        `clock`, `sender` and `draw` (a random number from 0 up to 1) stand in for time, the wire and chance.
+        """
+        allowed = AllowedNetworks.parse(settings.allowed_networks)
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.ids = Ids(self.clock)
+        self.database = Database(settings.database_url)
+        self.hints = Hints()
+        self.guard = Guard(allowed)
+        self._sender: Sender = sender or ReqwestSender(self.guard, body_cap=settings.response_body_cap)
+        vault = Vault.from_settings(settings.secret_key, settings.key_file)
+        self.directory = Directory(self.database, vault, allowed)
+        self.access = Access(self.database, self.ids, self.clock, settings)
+        self.endpoints = Endpoints(
+            self.database, vault, self.ids, self.clock, settings, self.hints, self._endpoint_changed
+        )
+        self._dispatcher = Dispatcher(
+            directory=self.directory,
+            database=self.database,
+            sender=self._sender,
+            clock=self.clock,
+            ids=self.ids,
+            draw=draw,
+            hints=self.hints,
+            worker=worker,
+            max_in_flight=settings.max_in_flight,
+        )
+        self.intake = Intake(
+            database=self.database,
+            directory=self.directory,
+            dispatcher=self._dispatcher,
+            adhoc=self.endpoints,
+            clock=self.clock,
+            ids=self.ids,
+            hints=self.hints,
+            worker=worker,
+            payload_cap=settings.payload_cap,
+        )
+        self.operations = Operations(
+            database=self.database,
+            directory=self.directory,
+            dispatcher=self._dispatcher,
+            clock=self.clock,
+            ids=self.ids,
+            hints=self.hints,
+        )
+        self._sweeper = Sweeper(
+            database=self.database,
+            dispatcher=self._dispatcher,
+            clock=self.clock,
+            ids=self.ids,
+            hints=self.hints,
+            worker=worker,
+        )
+        self._looper = Looper(self.clock)
+        self.insights = Insights(self.database, self.clock, self.health)
+        pruner = Pruner(database=self.database, clock=self.clock, retention_days=settings.retention_days)
+        self._looper.add("dispatcher", self._dispatcher.run)
+        self._looper.add("sweeper", self._sweeper.run)
+        self._looper.add("pruner", pruner.run)
+
+    @classmethod
+    def library(cls, database_url: str) -> Self:
+        """Return a runtime for use inside another program: nothing listens, and httpx is its wire."""
+        settings = Settings(database_url=database_url, example_endpoint=False)
+        guard = Guard(AllowedNetworks.parse(settings.allowed_networks))
+        return cls(settings, sender=HttpxSender(guard))
+
+    async def start(self) -> None:
+        """Open the database and begin to deliver. Raises StartRefused, with everything closed again."""
+        try:
+            await self.database.open()
+            await self.directory.load()
+            await self._dispatcher.load()
+            await self._sweeper.take_over()
+        except BaseException:
+            await self._close()
+            raise
+        self._looper.start()
+
+    async def stop(self) -> None:
+        """Claim nothing more, let attempts end within `drain_seconds`, and close everything."""
+        await self._dispatcher.drain(self.settings.drain_seconds)
+        await self._looper.stop()
+        await self._close()
+
+    def health(self) -> tuple[LoopHealth, ...]:
+        """Return how each background loop and the writer are."""
+        writer = self.database.writer
+        return (*self._looper.health(), LoopHealth("writer", writer.healthy, 0, writer.last_error))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _endpoint_changed(self, endpoint_id: str) -> None:
+        await self.directory.reload([endpoint_id])
+        self.hints.publish("endpoints", endpoint_id)
+
+    async def _close(self) -> None:
+        await self._sender.close()
+        await self.database.close()

@@ -1,0 +1,140 @@
+"""A message and its deliveries, with the idempotency key that came with them: one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import BreakwaterError, IdempotencyMismatch
+from core.sql.statements.rows import DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's key and what it stands for."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a submission came to: this message, or the earlier one of the same key."""
+
+    message_id: str
+    deliveries: tuple[tuple[str, str], ...]
+    """Delivery id and endpoint id."""
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMessage:
+    """Insert one message with all its deliveries, unless its idempotency key has been used."""
+
+    message: Mapping[str, Any]
+    deliveries: Sequence[Mapping[str, Any]]
+    idempotency: Idempotency | None
+    now: float
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence["AcceptMessage"]
+    ) -> Sequence[Stored | BreakwaterError]:
+        """Insert all members; a member whose key is known gets the first answer, or a mismatch."""
+        return await connection.run_sync(_accept, members)
+
+
+def _accept(connection: Connection, members: Sequence[AcceptMessage]) -> list[Stored | BreakwaterError]:
+    known = _known_keys(connection, members)
+    results: list[Stored | BreakwaterError] = []
+    fresh: list[AcceptMessage] = []
+    for member in members:
+        earlier = (
+            known.get((member.idempotency.scope, member.idempotency.key)) if member.idempotency else None
+        )
+        if earlier is None:
+            fresh.append(member)
+            stored = _stored(member)
+            if member.idempotency:
+                known[member.idempotency.scope, member.idempotency.key] = (
+                    member.idempotency.fingerprint,
+                    stored,
+                )
+            results.append(stored)
+        else:
+            results.append(_answer_again(member, *earlier))
+    _insert(connection, fresh)
+    return results
+
+
+def _stored(member: AcceptMessage) -> Stored:
+    pairs = tuple((row["id"], row["endpoint_id"]) for row in member.deliveries)
+    return Stored(member.message["id"], pairs, replayed=False)
+
+
+def _answer_again(member: AcceptMessage, fingerprint: str, stored: Stored) -> Stored | BreakwaterError:
+    if member.idempotency is not None and fingerprint != member.idempotency.fingerprint:
+        return IdempotencyMismatch.of(
+            "Idempotency-Key", "was used for another request; send this one with a new key"
+        )
+    return Stored(stored.message_id, stored.deliveries, replayed=True)
+
+
+def _insert(connection: Connection, members: Sequence[AcceptMessage]) -> None:
+    if not members:
+        return
+    connection.execute(insert(MESSAGES), [dict(member.message) for member in members])
+    if deliveries := [dict(row) for member in members for row in member.deliveries]:
+        connection.execute(insert(DELIVERIES), deliveries)
+    if keys := [_key_row(member, member.idempotency) for member in members if member.idempotency]:
+        connection.execute(insert(IDEMPOTENCY_KEYS), keys)
+
+
+def _key_row(member: AcceptMessage, idempotency: Idempotency) -> dict[str, Any]:
+    return {
+        "scope": idempotency.scope,
+        "key": idempotency.key,
+        "fingerprint": idempotency.fingerprint,
+        "message_id": member.message["id"],
+        "expires_at": idempotency.expires_at,
+    }
+
+
+def _known_keys(
+    connection: Connection, members: Sequence[AcceptMessage]
+) -> dict[tuple[str, str], tuple[str, Stored]]:
+    """Return fingerprint and first answer of every unexpired key among `members`; forget the expired ones."""
+    wanted = {(m.idempotency.scope, m.idempotency.key): m.now for m in members if m.idempotency}
+    if not wanted:
+        return {}
+    pair = tuple_(IDEMPOTENCY_KEYS.c.scope, IDEMPOTENCY_KEYS.c.key)
+    now = max(wanted.values())
+    named = pair.in_(sorted(wanted))
+    connection.execute(delete(IDEMPOTENCY_KEYS).where(named, IDEMPOTENCY_KEYS.c.expires_at <= now))
+    rows = connection.execute(select(IDEMPOTENCY_KEYS).where(named)).mappings().all()
+    answers = _deliveries_of(connection, [row["message_id"] for row in rows])
+    return {
+        (row["scope"], row["key"]): (
+            row["fingerprint"],
+            Stored(row["message_id"], answers.get(row["message_id"], ()), replayed=True),
+        )
+        for row in rows
+    }
+
+
+def _deliveries_of(
+    connection: Connection, message_ids: Sequence[str]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    if not message_ids:
+        return {}
+    columns = select(DELIVERIES.c.message_id, DELIVERIES.c.id, DELIVERIES.c.endpoint_id)
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for message_id, delivery_id, endpoint_id in connection.execute(
+        columns.where(DELIVERIES.c.message_id.in_(message_ids)).order_by(DELIVERIES.c.id)
+    ):
+        found[message_id] = (*found.get(message_id, ()), (delivery_id, endpoint_id))
+    return found

@@ -1,0 +1,21 @@
+"""Which lanes have work, and since when: one index seek for each endpoint, however long its backlog is."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.states import DeliveryState
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+
+
+async def next_due_by_endpoint(connection: AsyncConnection) -> dict[str, float]:
+    """Return, for each endpoint with pending deliveries, when the oldest is due."""
+    oldest = (
+        select(DELIVERIES.c.next_attempt_at)
+        .where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id, DELIVERIES.c.state == DeliveryState.PENDING.value)
+        .order_by(DELIVERIES.c.next_attempt_at)
+        .limit(1)
+        .correlate(ENDPOINTS)
+        .scalar_subquery()
+    )
+    lanes = select(ENDPOINTS.c.id, oldest.label("due")).where(ENDPOINTS.c.deleted_at.is_(None))
+    return {endpoint_id: due for endpoint_id, due in await connection.execute(lanes) if due is not None}

@@ -1,0 +1,155 @@
+"""Claims whose worker died, and claims that were never begun: back to work."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.states import DeliveryState, FailureClass
+from core.domain.verdict import Failed, RetryAt, judge_lost
+from core.sql.statements.rows import ATTEMPTS, DELIVERIES
+from core.sql.statements.work import Work
+
+_BATCH = 500
+LOST = "the worker died holding the claim; the webhook may have been delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A delivery that was taken from a dead worker."""
+
+    delivery_id: str
+    endpoint_id: str
+    retried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RescueLost:
+    """Write the `lost` attempt of every claim whose lease has ended, at most 500 at a time, and retry or fail it.
+
+    With `only_worker` the claims of every worker but that one are lost whatever their lease says: on a database that
+    only one process may open, an earlier process's claims have nobody left to finish them.
+    """
+
+    now: float
+    make_id: Callable[[str], str]
+    only_worker: str | None = None
+    claims: Mapping[str, str] | None = None
+    """Delivery id -> token: just these claims, which their own worker gives up in the middle of an attempt."""
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence["RescueLost"]
+    ) -> Sequence[tuple[Rescued, ...]]:
+        """Rescue; a second member of a batch finds nothing left."""
+        return [await connection.run_sync(_rescue, member) for member in members]
+
+
+def _rescue(connection: Connection, member: RescueLost) -> tuple[Rescued, ...]:
+    lost = (
+        select(DELIVERIES)
+        .where(DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, _is_lost(member))
+        .order_by(DELIVERIES.c.lease_until)
+        .limit(None if member.claims else _BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(lost).mappings().all()
+    return tuple(_rescue_one(connection, member, row) for row in rows)
+
+
+def _is_lost(member: RescueLost) -> ColumnElement[bool]:
+    if member.claims is not None:
+        return DELIVERIES.c.id.in_(member.claims) & DELIVERIES.c.claim_token.in_(set(member.claims.values()))
+    if member.only_worker is not None:
+        return DELIVERIES.c.claimed_by != member.only_worker
+    return DELIVERIES.c.lease_until <= member.now
+
+
+def _rescue_one(connection: Connection, member: RescueLost, row: RowMapping) -> Rescued:
+    number = row["attempt_count"] + 1
+    lost_in_a_row = row["lost_count"] + 1
+    connection.execute(insert(ATTEMPTS), _lost_attempt(member, row, number))
+    after = _after(judge_lost(lost_in_a_row=lost_in_a_row, now=member.now), member.now)
+    connection.execute(
+        update(DELIVERIES)
+        .where(DELIVERIES.c.id == row["id"])
+        .values(
+            **after,
+            attempt_count=number,
+            lost_count=lost_in_a_row,
+            failure_class=FailureClass.LOST.value,
+            status_code=None,
+            claim_token=None,
+            claimed_by=None,
+            lease_until=None,
+        )
+    )
+    return Rescued(row["id"], row["endpoint_id"], retried=after["state"] == DeliveryState.PENDING.value)
+
+
+def _after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
+    match verdict:
+        case RetryAt(at=at):
+            return {"state": DeliveryState.PENDING.value, "next_attempt_at": at, "error": LOST}
+        case Failed(reason=reason):
+            return {
+                "state": DeliveryState.FAILED.value,
+                "next_attempt_at": None,
+                "error": reason,
+                "finished_at": now,
+            }
+        case _:
+            assert_never(verdict)
+
+
+def _lost_attempt(member: RescueLost, row: RowMapping, number: int) -> dict[str, Any]:
+    return {
+        "id": member.make_id("att"),
+        "delivery_id": row["id"],
+        "endpoint_id": row["endpoint_id"],
+        "number": number,
+        "trigger": row["trigger"],
+        "started_at": min(row["lease_until"], member.now),
+        "duration_ms": None,
+        "failure_class": FailureClass.LOST.value,
+        "status_code": None,
+        "error": LOST,
+        "request_headers": [],
+        "response_headers": [],
+        "response_body": None,
+        "response_truncated": False,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseClaim:
+    """Give back a claim whose attempt was never begun: it costs the delivery nothing."""
+
+    work: Work
+    now: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, members: Sequence["ReleaseClaim"]) -> Sequence[bool]:
+        """Return for each member whether its claim still stood."""
+        return [await connection.run_sync(_release, member) for member in members]
+
+
+def _release(connection: Connection, member: ReleaseClaim) -> bool:
+    given_back = connection.execute(
+        update(DELIVERIES)
+        .where(
+            DELIVERIES.c.id == member.work.delivery_id,
+            DELIVERIES.c.claim_token == member.work.token,
+            DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value,
+        )
+        .values(
+            state=DeliveryState.PENDING.value,
+            next_attempt_at=member.now,
+            claim_token=None,
+            claimed_by=None,
+            lease_until=None,
+        )
+    )
+    return given_back.rowcount == 1

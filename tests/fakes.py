@@ -1,0 +1,105 @@
+"""Stand-ins that tests can command: time that moves when told, and a wire that answers as scripted."""
+
+import asyncio
+import heapq
+from collections import defaultdict, deque
+from collections.abc import Callable
+from itertools import count
+
+from core.domain.outcome import Answered, Outcome
+from core.ports import OutboundRequest
+
+
+class ManualClock:
+    """Time moves only by `advance`, and whoever sleeps wakes in the order of their deadlines."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._now = start
+        self.wall_offset = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._now + self.wall_offset
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass; each sleeper wakes at its own time and runs before time goes on."""
+        until = self._now + seconds
+        while self._sleepers and self._sleepers[0][0] <= until:
+            deadline, _, woken = heapq.heappop(self._sleepers)
+            if woken.done():
+                continue
+            self._now = max(self._now, deadline)
+            woken.set_result(None)
+            await settle()
+        self._now = until
+        await settle()
+
+
+async def settle(turns: int = 20) -> None:
+    """Let tasks that are ready run."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def eventually(holds: Callable[[], object], within: float = 5.0) -> None:
+    """Wait until `holds()` is true: for what real threads and sockets do, never for a schedule."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110 - what is awaited has no event to wait for
+            await asyncio.sleep(0.002)
+
+
+Answer = Outcome | Callable[[OutboundRequest], Outcome]
+
+
+class ScriptedSender:
+    """A wire that answers each host by its script, then with its default, and remembers what it was given."""
+
+    def __init__(self, default: Answer | None = None) -> None:
+        self.default: Answer = default or Answered(200)
+        self.requests: list[OutboundRequest] = []
+        self.under_way = 0
+        self.most_under_way = 0
+        self._scripts: dict[str, deque[Answer]] = defaultdict(deque)
+        self._gate = asyncio.Event()
+        self._gate.set()
+
+    def script(self, host: str, *answers: Answer) -> None:
+        """Answer the next requests to `host` with these."""
+        self._scripts[host].extend(answers)
+
+    def hold(self) -> None:
+        """Let requests hang until `let_go`."""
+        self._gate.clear()
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def sent_to(self, host: str) -> list[OutboundRequest]:
+        return [request for request in self.requests if request.target.host == host]
+
+    async def send(self, request: OutboundRequest) -> Outcome:
+        self.requests.append(request)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self._gate.wait()
+            script = self._scripts[request.target.host]
+            answer = script.popleft() if script else self.default
+            return answer(request) if callable(answer) else answer
+        finally:
+            self.under_way -= 1
+
+    async def close(self) -> None:
+        self._gate.set()
