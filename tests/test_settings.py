@@ -25,7 +25,7 @@ def test_a_service_starts_with_no_setting_at_all() -> None:
     assert settings.database_url == "sqlite+aiosqlite:///breakwater.db"
     assert settings.public_url == "http://127.0.0.1:8420"
     assert settings.loopback_only
-    assert settings.example_port == 8421
+    assert settings.example_port == 9420
 
 
 def test_every_setting_is_described_in_a_sentence() -> None:

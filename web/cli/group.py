@@ -45,6 +45,12 @@ class Breakwater(click.Group):
             raise Refused(str(refused)) from None
 
 
+def run_by_default(ctx: click.Context, command: click.Command) -> None:
+    """Run a subcommand that was not named, its environment variables read as if it had been."""
+    with command.make_context(command.name, [], parent=ctx) as own:
+        command.invoke(own)
+
+
 class Refused(click.ClickException):
     """Told in one sentence, exit code 2."""
 

@@ -1,0 +1,65 @@
+"""`breakwater demo`: the service with a receiver and traffic, to look around."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import uvloop
+
+from core.logs import configure_logging
+from core.setting_types import SQLITE
+from core.settings import Settings
+from web.banner import banner
+from web.cli.ending import ends_quietly
+from web.cli.options import settings_from
+from web.demo import Traffic
+from web.example import allowing
+from web.first_start import Welcome
+from web.receiver import Receiver
+from web.serving import serve
+
+
+@click.command("demo")
+@click.option(
+    "--port", default="8420", show_default=True, metavar="N", help="TCP port of the service; 0: a free one."
+)
+@click.option("--database-url", help="Keep the demo's data here instead of in a temporary folder.")
+@click.option(
+    "--log-level", default="warning", show_default=True, help="The least important lines that are logged."
+)
+def command(port: str, database_url: str | None, log_level: str) -> None:
+    """Run the service with a scripted receiver and gentle traffic.
+
+    Within a minute deliveries succeed, are retried and fail, and a circuit opens, probes and closes. The data is
+    gone afterwards, unless you choose a database.
+    """
+    with _database(database_url) as url, ends_quietly():
+        flags = {"port": port, "database_url": url, "log_level": log_level, "example_endpoint": False}
+        settings = settings_from(flags)
+        configure_logging(settings.log_format, settings.log_level)
+        uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    receiver = Receiver()
+    await receiver.start()
+    try:
+        await serve(allowing(settings, receiver), _announce, Traffic(receiver.url))
+    finally:
+        await receiver.stop()
+
+
+@contextmanager
+def _database(chosen: str | None) -> Iterator[str]:
+    if chosen is not None:
+        yield chosen
+        return
+    with tempfile.TemporaryDirectory(prefix="breakwater-demo-") as folder:
+        yield f"{SQLITE}{Path(folder) / 'demo.db'}"
+
+
+def _announce(welcome: Welcome) -> None:
+    click.echo(banner(welcome))
+    click.echo("The demo sends two messages a second to endpoints of every temper: watch Now and Circuits.\n")

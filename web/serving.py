@@ -1,0 +1,140 @@
+"""Runs the service: takes the port, opens the application, serves until a signal, drains.
+
+The order matters. The port comes first: a busy one is told before the database is touched. The application's
+lifespan is entered here rather than by uvicorn, so that a refused start is the sentence that it carries, and
+not a logged traceback. A signal ends the listening first and the delivering last.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+from litestar import Litestar
+
+from core.domain.errors import StartRefused
+from core.settings import Settings
+from web.app import create_app
+from web.example import allowing, example_receiver
+from web.first_start import Welcome, welcome
+from web.receiver import Receiver
+
+log = structlog.get_logger("breakwater.serving")
+
+_BACKLOG: Final = 2_048
+_LAST_RESPONSES_SECONDS: Final = 2
+"""How long answers under way may take after a signal; live streams never end by themselves."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+Announce = Callable[[Welcome], None]
+Beside = Callable[[Litestar, Settings], Awaitable[None]]
+"""Something that goes on while the service runs, such as the demo's traffic."""
+
+
+async def serve(settings: Settings, announce: Announce, beside: Beside | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; the second signal ends at once what is still draining.
+
+    `announce` is called once requests are answered. Raises `StartRefused`.
+    """
+    with contextlib.closing(listen(settings)) as listener:
+        async with example_receiver(settings) as receiver:
+            at_its_port = settings.model_copy(update={"port": listener.getsockname()[1]})
+            await _serve(allowing(at_its_port, receiver), listener, receiver, announce, beside)
+
+
+async def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    receiver: Receiver | None,
+    announce: Announce,
+    beside: Beside | None,
+) -> None:
+    app = create_app(settings)
+    async with app.lifespan():
+        greeting = await welcome(app.state.runtime, receiver)
+        async with _beside(beside, app, settings):
+            await _answer(app, settings, listener, lambda: announce(greeting))
+        log.info("service.draining", seconds=settings.drain_seconds)
+    log.info("service.stopped")
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the address and port. Raises `StartRefused` with the remedy."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as taken:
+        reason = (taken.strerror or str(taken)).lower()
+        raise StartRefused(
+            f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
+            "Stop the program that uses it, or choose another with --port (BREAKWATER_PORT)."
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, which would end the process before the drain."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+async def _answer(
+    app: Litestar, settings: Settings, listener: socket.socket, started: Callable[[], None]
+) -> None:
+    server = _Server(_config(app, settings), started)
+    loop = asyncio.get_running_loop()
+    serving = asyncio.current_task()
+
+    def stop() -> None:
+        if server.should_exit and serving is not None:
+            serving.cancel()
+        server.should_exit = True
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    gc.freeze()  # what start-up made lives as long as the process: no collection needs to look at it
+    await server.serve([listener])
+
+
+def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=_LAST_RESPONSES_SECONDS,
+    )
+
+
+@asynccontextmanager
+async def _beside(beside: Beside | None, app: Litestar, settings: Settings) -> AsyncIterator[None]:
+    if beside is None:
+        yield
+        return
+    task = asyncio.ensure_future(beside(app, settings))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
