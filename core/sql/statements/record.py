@@ -101,7 +101,7 @@ def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dic
         .where(DELIVERIES.c.id.in_(sorted(delivery_ids)), DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value)
         .with_for_update()
     )
-    return dict(connection.execute(claims).tuples().all())
+    return dict(iter(connection.execute(claims)))
 
 
 def _step_circuits(

@@ -1,0 +1,17 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.runtime import Runtime
+from tests.engine.harbour import Harbour, settings_for
+from tests.fakes import ManualClock, ScriptedSender
+
+
+@pytest.fixture
+async def harbour(tmp_path: Path) -> AsyncIterator[Harbour]:
+    clock, sender = ManualClock(), ScriptedSender()
+    runtime = Runtime(settings_for(tmp_path, drain_seconds=0), clock=clock, sender=sender, draw=lambda: 0.5)
+    async with runtime:
+        yield Harbour(runtime, clock, sender)
+        sender.let_go()

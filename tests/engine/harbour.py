@@ -1,0 +1,89 @@
+"""A whole runtime on an in-memory database, with time, wire and chance in the test's hand."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.fakes import ManualClock, ScriptedSender, eventually, settle
+from sqlalchemy import select
+
+from core.domain.states import DeliveryState
+from core.engine.insights.models import DeliveryDetail
+from core.engine.intake import Accepted, NewMessage
+from core.runtime import Runtime
+from core.settings import Settings
+from core.sql.statements.rows import DELIVERIES
+
+SECRET_KEY = "a-key-of-the-tests-and-of-nothing-else"
+
+
+def settings_for(tmp_path: Path, **changes: Any) -> Settings:
+    defaults: dict[str, Any] = {
+        "database_url": "sqlite+aiosqlite:///:memory:",
+        "secret_key": SECRET_KEY,
+        "key_file": tmp_path / "breakwater.key",
+        "example_endpoint": False,
+    }
+    return Settings(**(defaults | changes))
+
+
+class Harbour:
+    """A running Breakwater and the handles that tests need."""
+
+    def __init__(self, runtime: Runtime, clock: ManualClock, sender: ScriptedSender) -> None:
+        self.runtime = runtime
+        self.clock = clock
+        self.sender = sender
+
+    async def endpoint(self, host: str = "billing.example", **fields: object) -> str:
+        view, _secret = await self.runtime.endpoints.create(
+            {"url": f"https://{host}/hook", "name": host, **fields}, actor="person:ada"
+        )
+        return view.id
+
+    async def send(self, payload: bytes = b'{"n": 1}', **fields: Any) -> Accepted:
+        fields.setdefault("event_type", "invoice.paid")
+        return await self.runtime.intake.accept(NewMessage(payload=payload, **fields))
+
+    async def send_one(self, **fields: Any) -> str:
+        """Send a message to one endpoint and return the id of its delivery."""
+        return (await self.send(**fields)).deliveries[0][0]
+
+    async def state(self, delivery_id: str) -> DeliveryState:
+        row = await self.row(delivery_id)
+        return DeliveryState(row["state"])
+
+    async def row(self, delivery_id: str) -> Mapping[str, Any]:
+        async with self.runtime.database.read() as connection:
+            found = await connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == delivery_id))
+            return dict(found.mappings().one())
+
+    async def detail(self, delivery_id: str) -> DeliveryDetail:
+        return await self.runtime.insights.delivery(delivery_id)
+
+    async def reaches(self, delivery_id: str, state: DeliveryState) -> None:
+        """Wait until the delivery is in `state`; time stands still meanwhile."""
+        for _ in range(2000):
+            if await self.state(delivery_id) is state:
+                return
+            await settle()
+        raise AssertionError(f"{delivery_id} is {await self.state(delivery_id)}, not {state}")
+
+    async def attempted(self, delivery_id: str, times: int) -> None:
+        """Wait until so many attempts are recorded."""
+        for _ in range(2000):
+            if (await self.row(delivery_id))["attempt_count"] >= times:
+                return
+            await settle()
+        raise AssertionError(f"{delivery_id}: {await self.row(delivery_id)}")
+
+    async def sent(self, count: int) -> None:
+        """Wait until so many requests have been made in all."""
+        await eventually(lambda: len(self.sender.requests) >= count)
+
+    async def quiet(self) -> None:
+        """Wait until nothing is going on that needs no time to pass."""
+        for _ in range(30):
+            async with self.runtime.database.read():
+                pass
+            await settle()

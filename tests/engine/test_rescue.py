@@ -1,0 +1,121 @@
+"""Workers die, the database goes away, the process ends: nothing is lost."""
+
+from pathlib import Path
+
+from sqlalchemy import update
+
+from core.domain.errors import StoreUnavailable
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState, FailureClass
+from core.engine.sweeper import ROUND_SECONDS
+from core.runtime import Runtime
+from core.sql.statements.rows import DELIVERIES
+from tests.engine.harbour import Harbour, settings_for
+from tests.fakes import ManualClock, ScriptedSender
+
+
+async def abandon(harbour: Harbour, delivery_id: str) -> None:
+    """Make the claim another worker's, which nobody has heard of since its lease ended."""
+
+    async def other_worker(connection):  # type: ignore[no-untyped-def]  # a test's closure
+        await connection.execute(
+            update(DELIVERIES)
+            .where(DELIVERIES.c.id == delivery_id)
+            .values(claim_token="clm_other", claimed_by="other:1", lease_until=harbour.clock.now() - 1)
+        )
+
+    await harbour.runtime.database.writer.run(other_worker)
+
+
+async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    await harbour.sent(1)
+    await abandon(harbour, delivery_id)
+    harbour.sender.let_go()
+    await harbour.clock.advance(ROUND_SECONDS + 1)
+    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+    attempts = (await harbour.detail(delivery_id)).attempts
+    assert [attempt.failure_class for attempt in attempts] == [FailureClass.LOST, None]
+    assert "may have been delivered" in (attempts[0].error or "")
+
+
+async def test_a_result_whose_claim_was_taken_over_changes_nothing(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    await harbour.sent(1)
+    await abandon(harbour, delivery_id)
+    harbour.sender.let_go()
+    await harbour.quiet()
+    row = await harbour.row(delivery_id)
+    assert (row["state"], row["claim_token"], row["attempt_count"]) == ("in_flight", "clm_other", 0)
+
+
+async def test_a_delivery_whose_workers_keep_dying_stops_and_says_so(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    for died in range(1, 4):
+        await harbour.sent(died)
+        await abandon(harbour, delivery_id)
+        await harbour.clock.advance(ROUND_SECONDS + 1)
+        await harbour.attempted(delivery_id, died)
+    row = await harbour.row(delivery_id)
+    assert row["state"] == "failed"
+    assert "3 times in a row" in row["error"]
+
+
+async def test_a_result_outlives_a_database_that_is_away(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    writer = harbour.runtime.database.writer
+    submit = writer.submit
+
+    async def refuse(_command):  # type: ignore[no-untyped-def]  # stands in for a full disk
+        raise StoreUnavailable("the disk is full")
+
+    writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
+    harbour.sender.let_go()
+    await harbour.clock.advance(5.0)
+    writer.submit = submit  # type: ignore[method-assign]  # the disk has room again
+    await harbour.clock.advance(10.0)
+    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert len(harbour.sender.requests) == 1
+
+
+async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0
+    )
+    clock, sender = ManualClock(), ScriptedSender()
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        harbour = Harbour(runtime, clock, sender)
+        await harbour.endpoint(max_in_flight=2)
+        sender.hold()
+        ids = [await harbour.send_one() for _ in range(10)]
+        await harbour.sent(2)
+    clock, sender = ManualClock(clock.now()), ScriptedSender(Answered(200))
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        harbour = Harbour(runtime, clock, sender)
+        for delivery_id in ids:
+            await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+        lost = [a.failure_class for i in ids for a in (await harbour.detail(i)).attempts].count(
+            FailureClass.LOST
+        )
+        assert lost == 2
+
+
+async def test_draining_waits_for_attempts_and_begins_none(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=30
+    )
+    clock, sender = ManualClock(), ScriptedSender()
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        harbour = Harbour(runtime, clock, sender)
+        await harbour.endpoint()
+        first = await harbour.send_one()
+        await harbour.reaches(first, DeliveryState.DELIVERED)
+    assert len(sender.requests) == 1
