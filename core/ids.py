@@ -13,8 +13,12 @@ _LENGTH: Final = 26
 _MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+"""Two digits at a time: four identifiers are made for every webhook."""
+
+
 def _encode(number: int) -> str:
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range((_LENGTH - 1) * 5, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range((_LENGTH - 2) * 5, -1, -10)])
 
 
 class Ids:

@@ -20,6 +20,7 @@ from core.engine.looper import Looper
 from core.engine.operations import Operations
 from core.engine.pruner import Pruner
 from core.engine.sweeper import Sweeper
+from core.engine.warden import Warden
 from core.ids import Ids
 from core.outbound.guard import Guard
 from core.outbound.httpx_sender import HttpxSender
@@ -52,7 +53,7 @@ class Runtime:
         self.ids = Ids(self.clock)
         self.database = Database(settings.database_url)
         self.hints = Hints()
-        self.guard = Guard(allowed)
+        self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
         self._sender: Sender = sender or ReqwestSender(self.guard, body_cap=settings.response_body_cap)
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.directory = Directory(self.database, vault, allowed)
@@ -103,6 +104,15 @@ class Runtime:
         pruner = Pruner(database=self.database, clock=self.clock, retention_days=settings.retention_days)
         self._looper.add("dispatcher", self._dispatcher.run)
         self._looper.add("sweeper", self._sweeper.run)
+        warden = Warden(
+            database=self.database,
+            directory=self.directory,
+            dispatcher=self._dispatcher,
+            clock=self.clock,
+            ids=self.ids,
+            hints=self.hints,
+        )
+        self._looper.add("warden", warden.run)
         self._looper.add("pruner", pruner.run)
 
     @classmethod

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
 from core.domain.signing import check_secret
-from core.domain.states import DeliveryState, SignatureScheme
+from core.domain.states import SignatureScheme
 from core.domain.target import AllowedNetworks, parse_target
 from core.engine.audit import Entry, Journal
 from core.engine.endpoint_fields import Columns, Rules, columns_of
@@ -23,7 +23,8 @@ from core.ids import Ids
 from core.ports import Clock
 from core.settings import Settings
 from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from core.sql.statements.cancel import cancel_pending_of
+from core.sql.statements.rows import ENDPOINTS
 from core.vault import Vault
 
 OVERLAP_SECONDS: Final = 24 * 3600.0
@@ -134,7 +135,8 @@ class Endpoints:
             row = await _row(connection, endpoint_id)
             now = self._clock.now()
             await _update(connection, endpoint_id, {"deleted_at": now, "updated_at": now, "adhoc_key": None})
-            cancelled = await _cancel_pending(connection, endpoint_id, actor, now)
+            waiting = cancel_pending_of(endpoint_id, f"The endpoint was deleted by {actor}", now)
+            cancelled = int((await connection.execute(waiting)).rowcount)
             outcome = f"Deleted the endpoint {row['name']}; {cancelled:,} pending deliveries are cancelled"
             entry = Entry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)
             await self._journal.write(connection, entry)
@@ -245,21 +247,6 @@ async def _row(connection: AsyncConnection, endpoint_id: str) -> RowMapping:
 
 async def _update(connection: AsyncConnection, endpoint_id: str, values: Columns) -> None:
     await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
-
-
-async def _cancel_pending(connection: AsyncConnection, endpoint_id: str, actor: str, now: float) -> int:
-    """End what waits. What is under way ends by its own result."""
-    pending = (
-        update(DELIVERIES)
-        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.PENDING.value)
-        .values(
-            state=DeliveryState.CANCELLED.value,
-            error=f"The endpoint was deleted by {actor}",
-            next_attempt_at=None,
-            finished_at=now,
-        )
-    )
-    return int((await connection.execute(pending)).rowcount)
 
 
 def _digest(*parts: object) -> str:

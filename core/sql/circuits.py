@@ -146,10 +146,10 @@ async def save_breaker(
     now: float,
     make_id: Callable[[str], str],
     *,
-    actor: str,
+    actor: str | None,
     delivery_id: str | None = None,
 ) -> None:
-    """Write one breaker and the transitions that a person made it take."""
+    """Write one breaker and the transitions that `actor` (None: the breaker itself) made it take."""
     transitions = breaker.drain_transitions()
     told = transition_rows(endpoint_id, transitions, make_id, actor=actor, delivery_id=delivery_id)
     await connection.run_sync(save_breakers, {endpoint_id: breaker}, now)

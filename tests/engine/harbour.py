@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.fakes import ManualClock, ScriptedSender, eventually, settle
 from sqlalchemy import select
 
 from core.domain.states import DeliveryState
@@ -13,6 +12,7 @@ from core.engine.intake import Accepted, NewMessage
 from core.runtime import Runtime
 from core.settings import Settings
 from core.sql.statements.rows import DELIVERIES
+from tests.fakes import ManualClock, ScriptedSender, eventually, settle
 
 SECRET_KEY = "a-key-of-the-tests-and-of-nothing-else"
 

@@ -185,3 +185,26 @@ async def test_a_permit_whose_attempt_says_nothing_is_given_back(harbour: Harbou
     await harbour.quiet()
     circuit = await harbour.runtime.insights.circuit(endpoint_id)
     assert (circuit.state, circuit.half_open_calls) == (CircuitState.HALF_OPEN, 0)
+
+
+async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(harbour: Harbour) -> None:
+    endpoint_id = await harbour.endpoint(circuit=CIRCUIT)
+    until = harbour.clock.now() + 60
+    await harbour.runtime.operations.hold(endpoint_id, actor=ADA, reason="window", until=until)
+    await harbour.clock.advance(70.0)
+    await harbour.quiet()
+    circuit = await harbour.runtime.insights.circuit(endpoint_id)
+    assert (circuit.state, circuit.held_open) == (CircuitState.HALF_OPEN, False)
+
+
+async def test_five_days_without_a_success_disable_the_endpoint_and_keep_what_waits(harbour: Harbour) -> None:
+    endpoint_id = await failing(harbour)
+    waiting = await harbour.send_one(retry_delays=(500_000.0,))
+    for _hour in range(121):
+        await harbour.clock.advance(3600.0)
+        await harbour.quiet()
+    view = await harbour.runtime.endpoints.get(endpoint_id)
+    assert view.state.value == "disabled"
+    assert "120 hours" in (view.state_reason or "")
+    assert await harbour.state(waiting) is DeliveryState.PENDING
+    assert (await harbour.runtime.insights.audit()).items[0].action == "endpoint.disable"

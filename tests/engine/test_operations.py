@@ -139,3 +139,16 @@ async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothi
 async def test_what_is_not_there_cannot_be_resent(harbour: Harbour) -> None:
     with pytest.raises(NotFound):
         await harbour.runtime.operations.resend("dlv_nobody", actor=ADA)
+
+
+async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(harbour: Harbour) -> None:
+    endpoint_id = await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    await harbour.sent(1)
+    await harbour.runtime.endpoints.delete(endpoint_id, actor=ADA)
+    harbour.sender.default = Answered(500)
+    harbour.sender.let_go()
+    await harbour.attempted(delivery_id, 1)
+    await harbour.clock.advance(6.0)
+    await harbour.reaches(delivery_id, DeliveryState.CANCELLED)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import StoreUnavailable
 from core.domain.outcome import Answered
@@ -17,7 +18,7 @@ from tests.fakes import ManualClock, ScriptedSender
 async def abandon(harbour: Harbour, delivery_id: str) -> None:
     """Make the claim another worker's, which nobody has heard of since its lease ended."""
 
-    async def other_worker(connection):  # type: ignore[no-untyped-def]  # a test's closure
+    async def other_worker(connection: AsyncConnection) -> None:
         await connection.execute(
             update(DELIVERIES)
             .where(DELIVERIES.c.id == delivery_id)
@@ -74,7 +75,7 @@ async def test_a_result_outlives_a_database_that_is_away(harbour: Harbour) -> No
     writer = harbour.runtime.database.writer
     submit = writer.submit
 
-    async def refuse(_command):  # type: ignore[no-untyped-def]  # stands in for a full disk
+    async def refuse(_command: object) -> None:
         raise StoreUnavailable("the disk is full")
 
     writer.submit = refuse  # type: ignore[method-assign]  # the fault under test

@@ -1,0 +1,130 @@
+"""What time alone decides: holds that end, endpoints that are given up, and what was under way to a deleted one."""
+
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import RowMapping, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.circuit import CircuitState
+from core.domain.states import EndpointState
+from core.engine.audit import Entry, Journal
+from core.engine.directory import Directory
+from core.engine.dispatcher import Dispatcher
+from core.engine.hints import Hints
+from core.ids import Ids
+from core.ports import Clock
+from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
+from core.sql.engine import Database
+from core.sql.statements.cancel import cancel_pending_of, deleted_with_pending
+from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+
+log = structlog.get_logger("breakwater.warden")
+
+ROUND_SECONDS: Final = 5.0
+GIVEN_UP_AFTER: Final = 120 * 3600.0
+"""Seconds of failing without one success after which an endpoint is disabled (design §5)."""
+_ACTOR: Final = "breakwater"
+_WHY: Final = "its circuit has been open for 120 hours without one success"
+
+
+class Warden:
+    """Ends holds that are over, disables endpoints that failed for five days, ends what waits for a deleted one."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        directory: Directory,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        ids: Ids,
+        hints: Hints,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._ids = ids
+        self._hints = hints
+        self._journal = Journal(ids, clock)
+
+    async def run(self) -> None:
+        """Look every five seconds, for ever."""
+        while True:
+            await self.look()
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def look(self) -> None:
+        """End what is over now. Writes only where there is something to end."""
+        now = self._clock.now()
+        for endpoint_id in await self._found(_over(now)):
+            await self._end_hold(endpoint_id, now)
+        for endpoint_id in await self._found(_hopeless(now)):
+            await self._give_up(endpoint_id, now)
+        for endpoint_id in await self._found(deleted_with_pending()):
+            await self._end_waiting(endpoint_id, now)
+
+    async def _found(self, statement: Select[Any]) -> list[str]:
+        async with self._database.read() as connection:
+            return list((await connection.execute(statement)).scalars())
+
+    async def _end_hold(self, endpoint_id: str, now: float) -> None:
+        async def end(connection: AsyncConnection) -> None:
+            row = await _endpoint(connection, endpoint_id)
+            breaker = await breaker_for_update(connection, endpoint_id, circuit_config(row["circuit"]))
+            if breaker.hold is not None and breaker.hold.is_over(now):
+                breaker.lift_hold(now=now, cause="the hold ended")
+                await save_breaker(connection, endpoint_id, breaker, now, self._ids.make, actor=None)
+
+        await self._database.writer.run(end)
+        await self._tell(endpoint_id)
+
+    async def _give_up(self, endpoint_id: str, now: float) -> None:
+        async def disable(connection: AsyncConnection) -> None:
+            values = {"state": EndpointState.DISABLED.value, "state_reason": _WHY, "updated_at": now}
+            await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
+            outcome = "The endpoint is disabled; what waits for it is kept and goes out when it is resumed."
+            entry = Entry(_ACTOR, "endpoint.disable", endpoint_id, outcome, _WHY)
+            await self._journal.write(connection, entry)
+
+        await self._database.writer.run(disable)
+        log.warning("endpoint.disabled", endpoint_id=endpoint_id, reason=_WHY)
+        await self._tell(endpoint_id)
+
+    async def _end_waiting(self, endpoint_id: str, now: float) -> None:
+        async def end(connection: AsyncConnection) -> None:
+            why = "The endpoint was deleted while an attempt was under way"
+            await connection.execute(cancel_pending_of(endpoint_id, why, now))
+
+        await self._database.writer.run(end)
+        self._hints.publish("deliveries", endpoint_id)
+
+    async def _tell(self, endpoint_id: str) -> None:
+        await self._directory.reload([endpoint_id])
+        await self._dispatcher.refresh(endpoint_id)
+        for topic in ("endpoints", "circuits", "audit"):
+            self._hints.publish(topic, endpoint_id)
+
+
+def _over(now: float) -> Select[Any]:
+    return select(CIRCUITS.c.endpoint_id).where(CIRCUITS.c.held_at.is_not(None), CIRCUITS.c.hold_until <= now)
+
+
+def _hopeless(now: float) -> Select[Any]:
+    return (
+        select(CIRCUITS.c.endpoint_id)
+        .join(ENDPOINTS, ENDPOINTS.c.id == CIRCUITS.c.endpoint_id)
+        .where(
+            CIRCUITS.c.state != CircuitState.CLOSED.value,
+            CIRCUITS.c.held_at.is_(None),
+            CIRCUITS.c.opened_at <= now - GIVEN_UP_AFTER,
+            ENDPOINTS.c.state == EndpointState.ENABLED.value,
+            ENDPOINTS.c.deleted_at.is_(None),
+        )
+    )
+
+
+async def _endpoint(connection: AsyncConnection, endpoint_id: str) -> RowMapping:
+    found = select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id)
+    return (await connection.execute(found)).mappings().one()
