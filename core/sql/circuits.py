@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import (
@@ -23,7 +23,7 @@ def circuit_config(fields: Mapping[str, Any]) -> CircuitBreakerConfig:
     return CircuitBreakerConfig(**fields) if fields else SERVICE_CIRCUIT
 
 
-def breaker_from(row: RowMapping | None, config: CircuitBreakerConfig) -> CircuitBreaker:
+def breaker_from(row: Mapping[Any, Any] | None, config: CircuitBreakerConfig) -> CircuitBreaker:
     """Return the machine that `row` describes; no row means one that has counted nothing yet."""
     if row is None:
         return CircuitBreaker(config)
@@ -43,7 +43,7 @@ def breaker_from(row: RowMapping | None, config: CircuitBreakerConfig) -> Circui
     )
 
 
-def _hold_from(row: RowMapping) -> Hold | None:
+def _hold_from(row: Mapping[Any, Any]) -> Hold | None:
     if row["held_at"] is None:
         return None
     return Hold(

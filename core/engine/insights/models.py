@@ -14,11 +14,27 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class SearchBounds:
+    """How far a page has looked for what no index finds; the next page goes on from there."""
+
+    looked_at: int
+    """Rows that were checked one by one."""
+    back_to: float
+    """When the oldest of them was made."""
+    sentence: str
+    """The same in words, for the foot of the list."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a list that is paged by key. `next_cursor` is None on the last page."""
 
     items: tuple[T, ...]
     next_cursor: str | None
+    search_bounds: SearchBounds | None = None
+    """Set when the page may be short because the search stopped, not because there is no more."""
+    up_to: str | None = None
+    """The newest row of the whole list when the page was read: an action on all that match stops there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class DeliveryRow:
     event_type: str
     state: DeliveryState
     held: bool
-    """Pending behind a circuit, pause, disabling or throttling that does not admit it now."""
+    """Pending while its lane is halted: an open or half open circuit, a hold, a pause, disabling, or throttling."""
     failure_class: FailureClass | None
     status_code: int | None
     error: str | None
@@ -86,7 +102,7 @@ class DeliveryDetail:
     """One sentence: why it is not delivered yet, or how it ended."""
     payload: bytes
     attempts: tuple[AttemptView, ...]
-    """Oldest first."""
+    """Oldest first; the newest 100 when there were more."""
     retry_delays: tuple[float, ...]
     """The schedule that applies to it."""
     budget_left: int
@@ -129,6 +145,10 @@ class CircuitView:
     """What it is doing and what happens next."""
     reset_consequence: str
     """What a reset will do now."""
+    opening_cause: str | None = None
+    """Why it is not closed, in the words of its last transition; None while it is closed."""
+    reopenings: int = 0
+    """Probes that failed since it was last closed: each makes the next wait longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +206,17 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficPoint:
+    """One step of a chart."""
+
+    minute: int
+    """Its first minute, since the epoch."""
+    by_outcome: dict[str, int]
+    """Attempts by `success` or failure class."""
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """Attempts over a span of time."""
 
@@ -195,7 +226,11 @@ class Traffic:
     by_outcome: dict[str, int]
     latency: Latency
     series: tuple[tuple[int, int, int], ...]
-    """`(minute since the epoch, successes, failures)`, oldest first, without gaps."""
+    """`(minute since the epoch, successes, failures)`, oldest first, one entry each `step` minutes, without gaps."""
+    step: int = 1
+    """Minutes that one entry of the series stands for."""
+    points: tuple[TrafficPoint, ...] = ()
+    """The same steps by outcome and with their latencies."""
 
     @property
     def success_share(self) -> float | None:
@@ -239,6 +274,44 @@ class AuditView:
     outcome: str
     affected: int
     detail: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Deliveries whose latest attempt met the same failure, whatever their endpoint."""
+
+    failure_class: FailureClass
+    error: str
+    """What they have in common: `…` stands for what differs from one to the next."""
+    count: BoundedCount
+    first_seen: float
+    """When the oldest of them was accepted."""
+    last_seen: float
+    """When the newest of them was accepted, or the last of them failed for good."""
+    endpoints: tuple[tuple[str, str], ...]
+    """Id and name, most affected first; at most five."""
+    endpoint_count: int
+    sample_id: str
+    """The newest of them."""
+    query: str
+    """The query string of the list of just these deliveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroups:
+    """The groups, largest first, and how far back they were looked for."""
+
+    items: tuple[FailureGroup, ...]
+    search_bounds: SearchBounds | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOption:
+    """An endpoint as a list to choose from shows it."""
+
+    id: str
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

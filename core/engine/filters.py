@@ -1,0 +1,130 @@
+"""Which deliveries are meant: one value for the list, the count and the action on all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlencode
+
+from core.domain.errors import InvalidInput
+from core.domain.states import DeliveryState, FailureClass
+from core.engine.filter_fields import Reader
+from core.engine.moments import Ago, Moment, moment_text
+from core.engine.words import FAILURES, span_words, utc
+
+HELD: Final = "held"
+RETRYING: Final = "retrying"
+WILDCARD: Final = "…"
+"""Stands in `error` for any text: what differs from one failure of a group to the next."""
+PARAMETERS: Final = ("status", "endpoint", "event_type", "class", "error", "since", "until", "q")
+"""The names in a query string."""
+STATUSES: Final = (*(state.value for state in DeliveryState), HELD, RETRYING)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """A condition on deliveries; what is not set does not restrict. Equal filters have equal query strings."""
+
+    states: frozenset[DeliveryState] = frozenset()
+    held: bool = False
+    """Also those that wait for their lane: an open or half open circuit, a hold, a pause, a throttling receiver."""
+    retrying: bool = False
+    """Also those that have met a failure and will be tried again."""
+    endpoint_id: str | None = None
+    event_type: str | None = None
+    failure_class: FailureClass | None = None
+    """Of the latest attempt."""
+    error: str | None = None
+    """The latest attempt's error, whole; `…` in it stands for any text."""
+    since: Moment | None = None
+    """Accepted then or later."""
+    until: Moment | None = None
+    """Accepted before then."""
+    q: str | None = None
+    """An id, an idempotency key, or a text in event type, error or payload."""
+
+    @classmethod
+    def parse(
+        cls, values: Mapping[str, str], *, beside: frozenset[str] = frozenset({"cursor", "limit"})
+    ) -> Self:
+        """Read the parameters of a query string; empty ones count as absent.
+
+        Raises InvalidInput with every problem at once: the parameter, the position in it, and what was expected. So is
+        a name that is neither a filter nor in `beside`: an action on all that match must not ignore a typing error.
+        """
+        reader = Reader(values)
+        reader.refuse_unknown(PARAMETERS, beside)
+        names = reader.names("status", STATUSES)
+        found = cls(
+            states=frozenset(DeliveryState(name) for name in names if name not in {HELD, RETRYING}),
+            held=HELD in names,
+            retrying=RETRYING in names,
+            endpoint_id=reader.identifier("endpoint", "ep"),
+            event_type=reader.text("event_type"),
+            failure_class=reader.choice("class", FailureClass),
+            error=reader.text("error"),
+            since=reader.moment("since"),
+            until=reader.moment("until"),
+            q=reader.text("q"),
+        )
+        reader.check_order(found.since, found.until)
+        if reader.problems:
+            raise InvalidInput(reader.problems)
+        return found
+
+    def to_values(self) -> dict[str, str]:
+        """Return the parameters that `parse` reads back as this filter, in a fixed order."""
+        given = (
+            ",".join(self.statuses()),
+            self.endpoint_id,
+            self.event_type,
+            self.failure_class and self.failure_class.value,
+            self.error,
+            None if self.since is None else moment_text(self.since),
+            None if self.until is None else moment_text(self.until),
+            self.q,
+        )
+        return {name: value for name, value in zip(PARAMETERS, given, strict=True) if value}
+
+    def to_query(self) -> str:
+        """Return the query string, without a question mark; empty for the filter that matches everything."""
+        return urlencode(self.to_values())
+
+    def statuses(self) -> tuple[str, ...]:
+        """Return the words of the `status` parameter, in their fixed order."""
+        derived = {HELD: self.held, RETRYING: self.retrying}
+        return tuple(name for name in STATUSES if derived.get(name, name in self.states))
+
+    def in_words(self, endpoint_name: str | None = None) -> str:
+        """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`."""
+        phrases = (
+            f"{' or '.join(self.statuses()).replace('_', ' ') or 'all'} deliveries",
+            self.endpoint_id and f"to {endpoint_name or self.endpoint_id}",
+            self.event_type and f"of type {self.event_type}",
+            self.failure_class and f"that last met {FAILURES[self.failure_class]}",
+            self.error and f"with the error “{self.error}”",
+            _span(self.since, self.until),
+            self.q and f"matching “{self.q}”",
+        )
+        return " ".join(phrase for phrase in phrases if phrase)
+
+    def __bool__(self) -> bool:
+        """Whether anything is restricted."""
+        return self != type(self)()
+
+
+def _span(since: Moment | None, until: Moment | None) -> str | None:
+    if since is None and until is None:
+        return None
+    begin = None if since is None else _since(since)
+    end = None if until is None else _until(until)
+    return f"accepted {' and '.join(phrase for phrase in (begin, end) if phrase)}"
+
+
+def _since(moment: Moment) -> str:
+    return f"in the last {span_words(moment.seconds)}" if isinstance(moment, Ago) else f"since {utc(moment)}"
+
+
+def _until(moment: Moment) -> str:
+    if isinstance(moment, Ago):
+        return f"more than {span_words(moment.seconds)} ago"
+    return f"before {utc(moment)}"

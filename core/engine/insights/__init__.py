@@ -1,0 +1,133 @@
+"""Read models: what pages, the API and the command line share. Every one is a few queries, however much is stored."""
+
+from collections.abc import Callable
+
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.circuits import CircuitBoard
+from core.engine.insights.deliveries import DeliveryLists
+from core.engine.insights.detail import DeliveryDetails
+from core.engine.insights.endpoints import EndpointLists
+from core.engine.insights.event_types import EventTypes
+from core.engine.insights.groups import Groups
+from core.engine.insights.history import History
+from core.engine.insights.messages import Messages
+from core.engine.insights.models import (
+    AuditView,
+    BoundedCount,
+    CircuitView,
+    DeliveryDetail,
+    DeliveryRow,
+    EndpointOption,
+    EndpointSummary,
+    FailureGroups,
+    LoopHealth,
+    MessageView,
+    Overview,
+    Page,
+    Traffic,
+    TransitionView,
+)
+from core.engine.insights.overview import Overviews
+from core.engine.insights.traffic import TrafficCharts
+from core.ports import Clock
+from core.sql.engine import Database
+
+__all__ = ["Insights"]
+
+
+class Insights:
+    """Everything that can be asked about what is stored.
+
+    Each answer sees one state of the database. Unknown ids raise NotFound; cursors, limits and filters that are not in
+    order raise InvalidInput; StoreUnavailable says that nothing can be read just now.
+    """
+
+    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[LoopHealth, ...]]) -> None:
+        self._overview = Overviews(database, clock, loops)
+        self._deliveries = DeliveryLists(database, clock)
+        self._details = DeliveryDetails(database, clock)
+        self._groups = Groups(database, clock)
+        self._messages = Messages(database, clock)
+        self._endpoints = EndpointLists(database, clock)
+        self._event_types = EventTypes(database)
+        self._circuits = CircuitBoard(database, clock)
+        self._history = History(database, clock)
+        self._traffic = TrafficCharts(database, clock)
+
+    async def overview(self) -> Overview:
+        """Return what the first page says: is it us or them."""
+        return await self._overview.read()
+
+    async def deliveries(
+        self, wanted: DeliveryFilter, cursor: str | None = None, limit: int = 50
+    ) -> Page[DeliveryRow]:
+        """Return the deliveries that match, newest first, `limit` (1 to 200) at a time.
+
+        A page may be short before the list ends: `search_bounds` says how far it looked, `next_cursor` goes on there.
+        """
+        return await self._deliveries.page(wanted, cursor, limit)
+
+    async def count(self, wanted: DeliveryFilter, bound: int = 10_000) -> BoundedCount:
+        """Return how many deliveries match, counted to `bound` and as far as a page looks."""
+        return await self._deliveries.count(wanted, bound)
+
+    async def rows_since(self, wanted: DeliveryFilter, newest_id: str) -> BoundedCount:
+        """Return how many that match arrived after the delivery `newest_id`: the "12 new" above a list."""
+        return await self._deliveries.newer(wanted, newest_id)
+
+    async def groups(self, wanted: DeliveryFilter) -> FailureGroups:
+        """Return the failures among the deliveries that match, grouped by cause across endpoints."""
+        return await self._groups.of(wanted)
+
+    async def delivery(self, delivery_id: str) -> DeliveryDetail:
+        """Return one delivery, whole, with the sentence that says why it stands where it does."""
+        return await self._details.of(delivery_id)
+
+    async def message(self, message_id: str) -> MessageView:
+        """Return a message and where it went."""
+        return await self._messages.of(message_id)
+
+    async def endpoints(self) -> tuple[EndpointSummary, ...]:
+        """Return the endpoints (500 at most), those in trouble first."""
+        return await self._endpoints.all()
+
+    async def endpoint(self, endpoint_id: str) -> EndpointSummary:
+        """Return one endpoint with its circuit and its traffic of the last hour."""
+        return await self._endpoints.of(endpoint_id)
+
+    async def endpoint_options(self, text: str = "") -> tuple[EndpointOption, ...]:
+        """Return at most 20 endpoints whose name or URL contains `text`, to choose from."""
+        return await self._endpoints.options(text)
+
+    async def event_types(self, text: str = "") -> tuple[str, ...]:
+        """Return at most 20 event types that contain `text`, to choose from."""
+        return await self._event_types.containing(text)
+
+    async def circuits(self) -> tuple[CircuitView, ...]:
+        """Return the circuits (500 at most), worst first."""
+        return await self._circuits.all()
+
+    async def circuit(self, endpoint_id: str) -> CircuitView:
+        """Return the circuit of one endpoint."""
+        return await self._circuits.of(endpoint_id)
+
+    async def transitions(
+        self, endpoint_id: str | None = None, limit: int = 50
+    ) -> tuple[TransitionView, ...]:
+        """Return the latest changes of one circuit, or of all, newest first."""
+        return await self._history.transitions(endpoint_id, limit)
+
+    async def audit(
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        actor: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+    ) -> Page[AuditView]:
+        """Return what people did, newest first, `limit` (1 to 200) at a time."""
+        return await self._history.audit(cursor, limit, actor=actor, action=action, subject=subject)
+
+    async def traffic(self, endpoint_id: str | None = None, minutes: int = 60) -> Traffic:
+        """Return the attempts of the last `minutes` (31 days at most) of one endpoint, or of all."""
+        return await self._traffic.of(endpoint_id, minutes)

@@ -1,0 +1,77 @@
+"""What will happen when a delivery is resent: said before it is done. Pure."""
+
+from typing import assert_never
+
+from core.domain.circuit import CircuitState
+from core.domain.states import DeliveryState, EndpointState
+from core.engine.insights.standing import LaneFacts, Standing
+from core.engine.words import quote, utc, who
+
+
+def can_resend(standing: Standing) -> bool:
+    """Whether a resend is possible: not while an attempt is under way, nor to an endpoint that was deleted."""
+    return standing.state is not DeliveryState.IN_FLIGHT and not standing.lane.deleted
+
+
+def can_cancel(standing: Standing) -> bool:
+    """Whether it can be cancelled: only what waits can."""
+    return standing.state is DeliveryState.PENDING
+
+
+def resend_consequence(standing: Standing) -> str:
+    """Return what a resend does now, as the operation will do it."""
+    name = quote(standing.lane.name)
+    if standing.lane.deleted:
+        return f"It cannot be resent: the endpoint {name} was deleted."
+    match standing.state:
+        case DeliveryState.IN_FLIGHT:
+            return "It cannot be resent now: an attempt is under way."
+        case DeliveryState.DELIVERED:
+            twice = " It was delivered already: the receiver may see it twice, under the same webhook-id."
+        case DeliveryState.PENDING | DeliveryState.FAILED | DeliveryState.CANCELLED:
+            lost = "An attempt was lost and may have been delivered: the receiver may see it twice."
+            twice = f" {lost}" if standing.lost_attempts else ""
+        case _:
+            assert_never(standing.state)
+    return f"{_when(standing.lane, standing.now)}{twice}"
+
+
+def _when(lane: LaneFacts, now: float) -> str:
+    name = quote(lane.name)
+    match lane.state:
+        case EndpointState.PAUSED | EndpointState.DISABLED:
+            return f"It will wait: {name} is {lane.state.value}, and it goes out when that is resumed."
+        case EndpointState.ENABLED:
+            return _past_circuit(lane, now)
+        case _:
+            assert_never(lane.state)
+
+
+def _past_circuit(lane: LaneFacts, now: float) -> str:
+    name, breaker = quote(lane.name), lane.breaker
+    match breaker.state:
+        case CircuitState.CLOSED:
+            return _past_throttling(lane, now)
+        case CircuitState.HALF_OPEN:
+            return f"It will go out as a probe: the circuit of {name} is half open."
+        case CircuitState.OPEN:
+            pass
+        case _:
+            assert_never(breaker.state)
+    hold = breaker.hold
+    if hold is not None and not hold.is_over(now):
+        end = "that is released" if hold.until is None else f"{utc(hold.until, now)}"
+        return f"It will wait until {end}: {who(hold.by) if hold.by else 'somebody'} holds the circuit of {name} open."
+    probe_at = breaker.next_admission_at(now=now)
+    if probe_at is None:
+        return f"It will go out as a probe: the circuit of {name} is open and may be tried now."
+    return f"It will wait: the circuit of {name} is open until {utc(probe_at, now)}. “Send now” makes it a probe."
+
+
+def _past_throttling(lane: LaneFacts, now: float) -> str:
+    if lane.throttled_until is not None and lane.throttled_until > now:
+        until = utc(lane.throttled_until, now)
+        return f"It will wait until {until}: the receiver of {quote(lane.name)} asked for a pause."
+    if lane.in_flight.value >= lane.max_in_flight:
+        return f"It will go out when an attempt to {quote(lane.name)} ends: {lane.in_flight} are under way."
+    return "It will go out at once, with a new retry budget."

@@ -1,0 +1,105 @@
+"""Lists and counts of deliveries."""
+
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import InvalidInput
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.cursors import Cursor, read_cursor
+from core.engine.insights.joined import bounded, deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.models import BoundedCount, DeliveryRow, Page, SearchBounds
+from core.engine.insights.scan import Branch, Reach, Span, find_reach, just_after, walk
+from core.engine.insights.selection import branches, span
+from core.engine.words import utc
+from core.ids import made_at
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES
+
+LONGEST_PAGE: Final = 200
+_NEW_BOUND: Final = 1_000
+_IDS = DELIVERIES.c.id
+
+
+class DeliveryLists:
+    """Reads deliveries by filter, newest first."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def page(self, wanted: DeliveryFilter, cursor: str | None, limit: int) -> Page[DeliveryRow]:
+        """Return the deliveries that match, `limit` (1 to 200) at a time, in at most three queries."""
+        now = self._clock.now()
+        below = read_cursor(cursor, "dlv", now)
+        check_limit(limit)
+        walks, covered = branches(wanted, now), span(wanted, now).within(ceiling=below)
+        async with self._database.read() as connection:
+            reach = await find_reach(connection, _IDS, walks, covered)
+            rows = await _rows(connection, walks, covered.within(floor=reach.down_to), limit + 1, now)
+            newest = await newest_delivery(connection)
+        return page_of(rows, limit, reach, now, newest)
+
+    async def count(self, wanted: DeliveryFilter, bound: int, after: str | None = None) -> BoundedCount:
+        """Return how many match, counted to `bound`; with `after`, of those that arrived later than that delivery."""
+        now = self._clock.now()
+        walks = branches(wanted, now)
+        covered = span(wanted, now).within(floor=None if after is None else just_after(after))
+        async with self._database.read() as connection:
+            reach = await find_reach(connection, _IDS, walks, covered)
+            ids = walk(_IDS, walks, covered.within(floor=reach.down_to), bound + 1).subquery()
+            found = (await connection.execute(select(func.count()).select_from(ids))).scalar_one()
+        return bounded(found, bound, more=reach.down_to is not None)
+
+    async def newer(self, wanted: DeliveryFilter, newest_id: str) -> BoundedCount:
+        """Return how many that match have arrived after `newest_id`: the "12 new" above a list that stands still."""
+        return await self.count(wanted, _NEW_BOUND, after=newest_id)
+
+
+async def _rows(
+    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int, now: float
+) -> list[DeliveryRow]:
+    found = walk(_IDS, walks, covered, limit).subquery("found")
+    statement = (
+        select(*delivery_columns(now))
+        .select_from(deliveries_in_lanes().join(found, found.c.id == _IDS))
+        .order_by(_IDS.desc())
+    )
+    return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def newest_delivery(connection: AsyncConnection) -> str | None:
+    """Return the id of the delivery that arrived last."""
+    newest: str | None = (await connection.execute(select(_IDS).order_by(_IDS.desc()).limit(1))).scalar()
+    return newest
+
+
+def page_of(
+    rows: list[DeliveryRow], limit: int, reach: Reach, now: float, newest: str | None
+) -> Page[DeliveryRow]:
+    """Return the page of `rows`, of which one more than `limit` were asked for."""
+    items = tuple(rows[:limit])
+    if len(rows) > limit:
+        return Page(items, str(Cursor(items[-1].id, now)), up_to=newest)
+    if reach.down_to is None:
+        return Page(items, None, up_to=newest)
+    return Page(items, str(Cursor(reach.down_to, now)), bounds_of(reach, now, "deliveries"), newest)
+
+
+def bounds_of(reach: Reach, now: float, what: str) -> SearchBounds | None:
+    """Return how far a search of `what` got, in words; None when it saw everything."""
+    if reach.down_to is None:
+        return None
+    back_to = made_at(reach.down_to)
+    sentence = (
+        f"Looked through {reach.looked_at:,} {what}, back to {utc(back_to, now)}; older ones may match too."
+    )
+    return SearchBounds(reach.looked_at, back_to, sentence)
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInput naming `limit` unless it is the size of a page."""
+    if not 1 <= limit <= LONGEST_PAGE:
+        raise InvalidInput.of("limit", f"expected a number from 1 to {LONGEST_PAGE}")

@@ -1,0 +1,81 @@
+"""What has happened: transitions of circuits, and what people did."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.engine.insights.cursors import Cursor, read_cursor
+from core.engine.insights.deliveries import bounds_of, check_limit
+from core.engine.insights.models import AuditView, Page, TransitionView
+from core.engine.insights.scan import Branch, Span, find_reach, unindexed, walk
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import AUDIT, ENDPOINTS, TRANSITIONS
+
+_LOOKED_AT: Final = 20_000
+_LEADING: Final = ("subject", "actor", "action")
+"""Which index leads: a subject has fewest entries, then an actor."""
+
+
+class History:
+    """Reads transitions and audit entries, newest first."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def transitions(self, endpoint_id: str | None, limit: int) -> tuple[TransitionView, ...]:
+        """Return the latest transitions of one circuit, or of all."""
+        check_limit(limit)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(transitions_statement(endpoint_id, limit))).mappings()
+            return tuple(TransitionView(**row) for row in rows)
+
+    async def audit(
+        self, cursor: str | None, limit: int, *, actor: str | None, action: str | None, subject: str | None
+    ) -> Page[AuditView]:
+        """Return audit entries that match all that is given, `limit` (1 to 200) at a time."""
+        now = self._clock.now()
+        covered = Span(ceiling=read_cursor(cursor, "aud", now))
+        check_limit(limit)
+        walks = (audit_walk({"subject": subject, "actor": actor, "action": action}),)
+        async with self._database.read() as connection:
+            reach = await find_reach(connection, AUDIT.c.id, walks, covered)
+            entries = await read_audit(connection, walks, covered.within(floor=reach.down_to), limit + 1)
+        if len(entries) > limit:
+            return Page(entries[:limit], str(Cursor(entries[limit - 1].id, now)))
+        if reach.down_to is None:
+            return Page(entries, None)
+        return Page(entries, str(Cursor(reach.down_to, now)), bounds_of(reach, now, "entries"))
+
+
+def transitions_statement(endpoint_id: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+    """Return the statement of `History.transitions`."""
+    transitions = TRANSITIONS.c
+    found = (
+        select(TRANSITIONS, ENDPOINTS.c.name.label("endpoint_name"))
+        .join(ENDPOINTS, ENDPOINTS.c.id == transitions.endpoint_id)
+        .order_by(transitions.id.desc())
+        .limit(limit)
+    )
+    return found if endpoint_id is None else found.where(transitions.endpoint_id == endpoint_id)
+
+
+def audit_walk(wanted: Mapping[str, str | None]) -> Branch:
+    """Return the walk along the index that leaves least to check."""
+    given = {name: value for name, value in wanted.items() if value}
+    leading = next((name for name in _LEADING if name in given), None)
+    driver = () if leading is None else (AUDIT.c[leading] == given[leading],)
+    residual = tuple(unindexed(AUDIT.c[name]) == value for name, value in given.items() if name != leading)
+    return Branch(driver, residual, _LOOKED_AT if residual else None)
+
+
+async def read_audit(
+    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int
+) -> tuple[AuditView, ...]:
+    """Return the newest entries that these walks find."""
+    found = walk(AUDIT.c.id, walks, covered, limit).subquery("found")
+    statement = select(AUDIT).join(found, found.c.id == AUDIT.c.id).order_by(AUDIT.c.id.desc())
+    return tuple(AuditView(**row) for row in (await connection.execute(statement)).mappings())

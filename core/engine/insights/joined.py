@@ -1,0 +1,124 @@
+"""Rows of several tables in one: a delivery with its lane, a lane with its circuit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Label, Select, Table, func, select
+
+from core.domain.circuit import CircuitBreaker
+from core.domain.states import DeliveryState, FailureClass
+from core.engine.insights.lanes import held
+from core.engine.insights.models import BoundedCount, DeliveryRow
+from core.engine.insights.scan import constant
+from core.sql.circuits import breaker_from, circuit_config
+from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
+
+Row = Mapping[Any, Any]
+
+
+def columns_of(table: Table, prefix: str) -> list[Label[Any]]:
+    """Return every column of `table`, named with `prefix` so that joined tables keep apart."""
+    return [column.label(f"{prefix}{column.name}") for column in table.c]
+
+
+def part_of(row: Row, prefix: str) -> dict[str, Any]:
+    """Return the columns that `columns_of` named with `prefix`, under their own names."""
+    return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
+
+
+def deliveries_in_lanes() -> FromClause:
+    """Return deliveries with their endpoints and circuits."""
+    lanes = DELIVERIES.join(ENDPOINTS, ENDPOINTS.c.id == DELIVERIES.c.endpoint_id)
+    return lanes.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == DELIVERIES.c.endpoint_id)
+
+
+def delivery_columns(now: float) -> list[ColumnElement[Any]]:
+    """Return the columns of `delivery_row`, over `deliveries_in_lanes`."""
+    shown = (
+        "id",
+        "message_id",
+        "endpoint_id",
+        "event_type",
+        "state",
+        "failure_class",
+        "status_code",
+        "error",
+        "attempt_count",
+        "next_attempt_at",
+        "created_at",
+        "finished_at",
+    )
+    return [
+        *(DELIVERIES.c[name] for name in shown),
+        ENDPOINTS.c.name.label("endpoint_name"),
+        ENDPOINTS.c.url.label("webhook_url"),
+        held(now).label("held"),
+    ]
+
+
+def delivery_row(row: Row) -> DeliveryRow:
+    """Return a delivery as lists show it."""
+    failure = row["failure_class"]
+    return DeliveryRow(
+        id=row["id"],
+        message_id=row["message_id"],
+        endpoint_id=row["endpoint_id"],
+        endpoint_name=row["endpoint_name"],
+        webhook_url=row["webhook_url"],
+        event_type=row["event_type"],
+        state=DeliveryState(row["state"]),
+        held=bool(row["held"]),
+        failure_class=None if failure is None else FailureClass(failure),
+        status_code=row["status_code"],
+        error=row["error"],
+        attempt_count=row["attempt_count"],
+        next_attempt_at=row["next_attempt_at"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+def breaker_of(endpoint: Row, circuit: Row) -> CircuitBreaker:
+    """Return the breaker of an endpoint that was joined with its circuit, if it has one yet."""
+    config = circuit_config(endpoint["circuit"])
+    return breaker_from(circuit if circuit["endpoint_id"] is not None else None, config)
+
+
+def bounded(number: int, bound: int, *, more: bool = False) -> BoundedCount:
+    """Return a count that was taken up to one beyond `bound`; `more` when it stopped for another reason."""
+    return BoundedCount(min(number, bound), more or number > bound)
+
+
+def backlog_of_lane(bound: int) -> ColumnElement[int]:
+    """Return how many deliveries of the joined endpoint are pending, counted to one beyond `bound`."""
+    waiting = (
+        select(DELIVERIES.c.id)
+        .where(
+            DELIVERIES.c.endpoint_id == ENDPOINTS.c.id,
+            DELIVERIES.c.state == constant(DeliveryState.PENDING.value),
+        )
+        .limit(bound + 1)
+        .correlate(ENDPOINTS)
+        .subquery()
+    )
+    return select(func.count()).select_from(waiting).scalar_subquery()
+
+
+def last_cause() -> ColumnElement[str]:
+    """Return the cause of the joined endpoint's latest transition."""
+    return _latest(TRANSITIONS, TRANSITIONS.c.cause).scalar_subquery()
+
+
+def last_error() -> ColumnElement[str]:
+    """Return what the latest failed attempt of the joined endpoint met."""
+    return _latest(ATTEMPTS, ATTEMPTS.c.error).where(ATTEMPTS.c.failure_class.is_not(None)).scalar_subquery()
+
+
+def _latest(table: Table, column: ColumnElement[str]) -> Select[str]:
+    return (
+        select(column)
+        .where(table.c.endpoint_id == ENDPOINTS.c.id)
+        .order_by(table.c.id.desc())
+        .limit(1)
+        .correlate(ENDPOINTS)
+    )

@@ -1,0 +1,33 @@
+"""Which lanes are halted: the one place that says when a pending delivery counts as held."""
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
+from sqlalchemy.sql.functions import coalesce
+
+from core.domain.circuit import CircuitState
+from core.domain.states import DeliveryState, EndpointState
+from core.sql.statements.rows import CIRCUITS, DELIVERIES, ENDPOINTS
+
+
+def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnElement[bool]:
+    """Return whether a lane is kept from its normal work, over `endpoints` joined with `circuits`.
+
+    A half-open circuit counts: all but its probes wait. Would it not, ten thousand held deliveries would cease to be
+    held for the length of every probe.
+    """
+    return or_(
+        endpoints.c.state != EndpointState.ENABLED.value,
+        coalesce(endpoints.c.throttled_until, 0.0) > now,
+        coalesce(circuits.c.state, CircuitState.CLOSED.value) != CircuitState.CLOSED.value,
+    )
+
+
+def halted_endpoints(now: float) -> Select[str]:
+    """Return the ids of the endpoints whose lane is halted at `now`."""
+    endpoints, circuits = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")
+    joined = endpoints.outerjoin(circuits, circuits.c.endpoint_id == endpoints.c.id)
+    return select(endpoints.c.id).select_from(joined).where(halted(endpoints, circuits, now))
+
+
+def held(now: float) -> ColumnElement[bool]:
+    """Return whether a delivery is held, over deliveries joined with endpoints and circuits."""
+    return and_(DELIVERIES.c.state == DeliveryState.PENDING.value, halted(ENDPOINTS, CIRCUITS, now))

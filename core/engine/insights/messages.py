@@ -1,0 +1,62 @@
+"""A message and where it went."""
+
+from typing import Final
+
+from sqlalchemy import Select, select
+
+from core.domain.errors import NotFound
+from core.engine.insights.joined import deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.models import MessageView
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES, MESSAGES
+
+SHOWN_DELIVERIES: Final = 500
+NO_ENDPOINT: Final = "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."
+PRUNED: Final = "Its deliveries are older than the retention and were removed."
+
+
+class Messages:
+    """Reads messages."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def of(self, message_id: str) -> MessageView:
+        """Return a message with its deliveries (the first 500), in two queries. Raises NotFound."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(MESSAGES).where(MESSAGES.c.id == message_id))
+            row = found.mappings().one_or_none()
+            if row is None:
+                raise NotFound("message", message_id)
+            statement = deliveries_statement(message_id, self._clock.now())
+            deliveries = tuple(delivery_row(one) for one in (await connection.execute(statement)).mappings())
+        return MessageView(
+            id=row["id"],
+            event_type=row["event_type"],
+            payload=row["payload"],
+            idempotency_key=row["idempotency_key"],
+            created_at=row["created_at"],
+            deliveries=deliveries,
+            note=_note(row["delivery_count"], len(deliveries)),
+        )
+
+
+def deliveries_statement(message_id: str, now: float) -> Select[*tuple[object, ...]]:
+    """Return the statement that reads the deliveries of a message, in the order in which they were made."""
+    return (
+        select(*delivery_columns(now))
+        .select_from(deliveries_in_lanes())
+        .where(DELIVERIES.c.message_id == message_id)
+        .order_by(DELIVERIES.c.id)
+        .limit(SHOWN_DELIVERIES)
+    )
+
+
+def _note(made: int, found: int) -> str | None:
+    if made == 0:
+        return NO_ENDPOINT
+    if found == 0:
+        return PRUNED
+    return None if found == made else f"{made:,} deliveries were made; the first {found:,} are shown."

@@ -1,0 +1,113 @@
+"""The first page: is it us or them, and what waits."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.circuit import CircuitState
+from core.domain.states import DeliveryState, EndpointState
+from core.engine.insights.circuits import circuits_of, is_not_closed, read_lanes
+from core.engine.insights.history import audit_walk, read_audit
+from core.engine.insights.joined import bounded, deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.models import BoundedCount, DeliveryRow, LoopHealth, Overview
+from core.engine.insights.overview_words import Situation, is_calm, overview_sentence
+from core.engine.insights.scan import Span, constant
+from core.engine.insights.traffic import read_traffic
+from core.ids import floor_id
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+
+HOUR: Final = 60
+DAY_SECONDS: Final = 86_400.0
+COUNT_BOUND: Final = 10_000
+RECENT_ACTIONS: Final = 10
+_D = DELIVERIES.c
+_UNDELIVERED: Final = (DeliveryState.PENDING, DeliveryState.IN_FLIGHT)
+
+
+class Overviews:
+    """Reads the overview."""
+
+    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[LoopHealth, ...]]) -> None:
+        self._database = database
+        self._clock = clock
+        self._loops = loops
+
+    async def read(self) -> Overview:
+        """Return how things stand, in five queries."""
+        now = self._clock.now()
+        async with self._database.read() as connection:
+            rows = await read_lanes(
+                connection, is_not_closed() | (ENDPOINTS.c.state != EndpointState.ENABLED.value)
+            )
+            traffic = await read_traffic(connection, None, HOUR, now)
+            counts = (await connection.execute(counts_statement(now))).mappings().one()
+            oldest = await _oldest(connection, now)
+            actions = await read_audit(connection, (audit_walk({}),), Span(), RECENT_ACTIONS)
+        lanes = circuits_of(rows, now)
+        loops = self._loops()
+        situation = Situation(counts["endpoints"], lanes, traffic, loops, self._database.writer.last_error)
+        return Overview(
+            sentence=overview_sentence(situation),
+            calm=is_calm(situation),
+            traffic=traffic,
+            open_circuits=tuple(lane for lane in lanes if lane.state is not CircuitState.CLOSED),
+            oldest_undelivered=oldest,
+            pending=_bounded(counts["pending"]),
+            in_flight=_bounded(counts["in_flight"]),
+            failed_last_day=_bounded(counts["failed"]),
+            recent_actions=actions,
+            loops=loops,
+        )
+
+
+def _bounded(number: int) -> BoundedCount:
+    return bounded(number, COUNT_BOUND)
+
+
+def counts_statement(now: float) -> Select[*tuple[Any, ...]]:
+    """Return the statement that counts endpoints, and deliveries by state up to the bound."""
+    lately = _D.id >= floor_id("dlv", now - DAY_SECONDS)
+    endpoints = select(func.count()).select_from(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None))
+    return select(
+        endpoints.scalar_subquery().label("endpoints"),
+        _count(DeliveryState.PENDING).label("pending"),
+        _count(DeliveryState.IN_FLIGHT).label("in_flight"),
+        _count(DeliveryState.FAILED, lately).label("failed"),
+    )
+
+
+def _count(state: DeliveryState, *conditions: ColumnElement[bool]) -> Any:
+    found = (
+        select(_D.id).where(_D.state == constant(state.value), *conditions).limit(COUNT_BOUND + 1).subquery()
+    )
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+async def _oldest(connection: AsyncConnection, now: float) -> DeliveryRow | None:
+    row = (await connection.execute(oldest_statement(now))).mappings().one_or_none()
+    return None if row is None else delivery_row(row)
+
+
+def oldest_statement(now: float) -> Select[*tuple[Any, ...]]:
+    """Return the statement that finds the delivery which has waited longest."""
+    oldest = union_all(
+        *(
+            select(_D.id)
+            .where(_D.state == constant(state.value))
+            .order_by(_D.id)
+            .limit(1)
+            .subquery()
+            .select()
+            for state in _UNDELIVERED
+        )
+    ).subquery("oldest")
+    return (
+        select(*delivery_columns(now))
+        .select_from(deliveries_in_lanes().join(oldest, oldest.c.id == _D.id))
+        .order_by(_D.id)
+        .limit(1)
+    )

@@ -1,0 +1,180 @@
+"""Is it us or them: the one sentence at the top of the first page. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.domain.circuit import CircuitState
+from core.domain.states import EndpointState, FailureClass
+from core.engine.insights.models import CircuitView, LoopHealth, Traffic
+from core.engine.insights.traffic import SUCCESS
+from core.engine.words import FAILURES, counted, listed, quote, who
+
+_TOGETHER: Final = 3
+"""From so many endpoints on, most of all failing together points at this machine rather than at them."""
+_WORTH_SAYING: Final = 0.05
+"""Share of failed attempts that is mentioned though every circuit is closed."""
+_ENOUGH: Final = 20
+"""Attempts below which a share says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the sentence is made from."""
+
+    endpoints: int
+    """Not deleted."""
+    lanes: tuple[CircuitView, ...]
+    """Those that are not closed or not enabled, worst first."""
+    traffic: Traffic
+    """Of the last hour."""
+    loops: tuple[LoopHealth, ...] = ()
+    write_error: str | None = None
+    """Why the latest transaction could not be written."""
+
+    @property
+    def failing(self) -> tuple[CircuitView, ...]:
+        """Return the lanes whose circuit opened by itself."""
+        return tuple(
+            lane for lane in self.lanes if lane.state is not CircuitState.CLOSED and not lane.held_open
+        )
+
+    @property
+    def held(self) -> tuple[CircuitView, ...]:
+        """Return the lanes that a person holds."""
+        return tuple(lane for lane in self.lanes if lane.held_open)
+
+    @property
+    def stopped(self) -> tuple[CircuitView, ...]:
+        """Return the lanes of paused and disabled endpoints that keep somebody waiting."""
+        return tuple(
+            lane
+            for lane in self.lanes
+            if lane.state is CircuitState.CLOSED
+            and lane.endpoint_state is not EndpointState.ENABLED
+            and (lane.backlog.value or lane.endpoint_state is EndpointState.DISABLED)
+        )
+
+    @property
+    def ailing(self) -> tuple[LoopHealth, ...]:
+        """Return the background loops that do not run."""
+        return tuple(loop for loop in self.loops if not loop.healthy)
+
+
+def is_calm(situation: Situation) -> bool:
+    """Whether nothing asks for a person."""
+    return not (
+        situation.write_error
+        or situation.ailing
+        or situation.failing
+        or situation.held
+        or situation.stopped
+        or _many_fail(situation.traffic)
+    )
+
+
+def overview_sentence(situation: Situation) -> str:
+    """Return whether it is us or them, and what it keeps waiting."""
+    us = _us(situation)
+    them = _them(situation)
+    if us:
+        return f"{us} {them}" if them else us
+    if them:
+        return f"{them} Breakwater itself is healthy."
+    return _fine(situation)
+
+
+def _us(situation: Situation) -> str:
+    if situation.write_error:
+        return (
+            f"Breakwater cannot write to its database ({quote(situation.write_error)}): new messages are refused for "
+            "now, and finished results are kept until it can."
+        )
+    if situation.ailing:
+        names = listed([f"the {loop.name}" for loop in situation.ailing])
+        errors = [loop.last_error for loop in situation.ailing if loop.last_error]
+        because = f" ({quote(errors[0])})" if errors else ""
+        verb = "does" if len(situation.ailing) == 1 else "do"
+        return f"Breakwater itself is not well: {names} {verb} not run{because}."
+    return ""
+
+
+def _them(situation: Situation) -> str:
+    parts = (_failing(situation), _held(situation.held), _stopped(situation.stopped))
+    return " ".join(part for part in parts if part)
+
+
+def _failing(situation: Situation) -> str:
+    failing = situation.failing
+    if not failing:
+        return ""
+    names = listed([quote(lane.endpoint_name) for lane in failing])
+    waiting = _backlog(failing)
+    if len(failing) >= _TOGETHER and len(failing) * 2 > situation.endpoints:
+        return (
+            f"{len(failing)} of {situation.endpoints} endpoints are failing at the same time: look at this machine's "
+            f"network and name resolution first. {waiting or 'Nothing'} {'are' if waiting else 'is'} held."
+        )
+    if len(failing) == 1:
+        held = f"; its {waiting} are held until it recovers" if waiting else "; nothing is held"
+        return f"One endpoint is failing: {names}{held}."
+    held = f"; {waiting} are held until they recover" if waiting else "; nothing is held"
+    return f"{len(failing)} endpoints are failing: {names}{held}."
+
+
+def _backlog(lanes: tuple[CircuitView, ...]) -> str:
+    total = sum(lane.backlog.value for lane in lanes)
+    return counted(total, "delivery", more=any(lane.backlog.more for lane in lanes)) if total else ""
+
+
+def _held(held: tuple[CircuitView, ...]) -> str:
+    if not held:
+        return ""
+    names = listed([quote(lane.endpoint_name) for lane in held])
+    holders = listed(sorted({who(lane.held_by or "somebody") for lane in held}))
+    circuits = "the circuit" if len(held) == 1 else "the circuits"
+    waiting = _backlog(held) or "nothing"
+    verb = "holds" if len({lane.held_by for lane in held}) == 1 else "hold"
+    return f"{_capital(holders)} {verb} {circuits} of {names} open; {waiting} {_waits(waiting)}."
+
+
+def _stopped(stopped: tuple[CircuitView, ...]) -> str:
+    return " ".join(
+        f"{listed([quote(lane.endpoint_name) for lane in lanes])} {'is' if len(lanes) == 1 else 'are'} {state.value}; "
+        f"{_backlog(lanes) or 'nothing'} {_waits(_backlog(lanes) or 'nothing')}."
+        for state in (EndpointState.DISABLED, EndpointState.PAUSED)
+        if (lanes := tuple(lane for lane in stopped if lane.endpoint_state is state))
+    )
+
+
+def _waits(waiting: str) -> str:
+    return "waits" if waiting == "nothing" or waiting.startswith("1 ") else "wait"
+
+
+def _fine(situation: Situation) -> str:
+    traffic = situation.traffic
+    if not situation.endpoints:
+        return "There is no endpoint yet: make one, or send a message to a URL."
+    delivered = f"{traffic.successes:,} delivered in the last hour."
+    if _many_fail(traffic):
+        failed = traffic.attempts - traffic.successes
+        return (
+            f"Every circuit is closed, but {failed:,} of {traffic.attempts:,} attempts of the last hour failed, "
+            f"most with {_commonest(traffic)}. {delivered}"
+        )
+    if situation.endpoints == 1:
+        return f"The one endpoint takes deliveries. {delivered}"
+    return f"All {situation.endpoints:,} endpoints take deliveries. {delivered}"
+
+
+def _many_fail(traffic: Traffic) -> bool:
+    failed = traffic.attempts - traffic.successes
+    return traffic.attempts >= _ENOUGH and failed > _WORTH_SAYING * traffic.attempts
+
+
+def _commonest(traffic: Traffic) -> str:
+    failures = {outcome: count for outcome, count in traffic.by_outcome.items() if outcome != SUCCESS}
+    return FAILURES[FailureClass(max(failures, key=lambda outcome: failures[outcome]))]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith("the ") else text

@@ -1,0 +1,67 @@
+"""What the sentences about a delivery are made from: plain facts, read in a few queries or written down by a test."""
+
+from dataclasses import dataclass, field
+
+from core.domain.circuit import CircuitBreaker
+from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from core.engine.insights.models import BoundedCount
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did to the delivery or its endpoint."""
+
+    action: str
+    actor: str
+    at: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFacts:
+    """The lane that a delivery is in."""
+
+    name: str
+    """Of the endpoint."""
+    breaker: CircuitBreaker
+    state: EndpointState = EndpointState.ENABLED
+    state_reason: str | None = None
+    deleted: bool = False
+    throttled_until: float | None = None
+    opening_cause: str | None = None
+    """Why the circuit is not closed, in the words of its last transition."""
+    max_in_flight: int = 64
+    rate_limit: float | None = None
+    """Attempts a second."""
+    timeout: float = 10.0
+    in_flight: BoundedCount = field(default_factory=lambda: BoundedCount(0))
+    due_before: BoundedCount = field(default_factory=lambda: BoundedCount(0))
+    """Pending deliveries of the lane whose turn is before this one's."""
+    deed: Deed | None = None
+    """Who paused it, or ended that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One delivery at one moment."""
+
+    now: float
+    lane: LaneFacts
+    state: DeliveryState
+    created_at: float
+    max_attempts: int
+    attempt_count: int = 0
+    budget_spent: int = 0
+    next_attempt_at: float | None = None
+    trigger: Trigger = Trigger.SCHEDULE
+    failure_class: FailureClass | None = None
+    status_code: int | None = None
+    error: str | None = None
+    lost_count: int = 0
+    lease_until: float | None = None
+    running_since: float | None = None
+    finished_at: float | None = None
+    lost_attempts: tuple[int, ...] = ()
+    """The numbers of attempts of which nobody knows whether they arrived."""
+    deed: Deed | None = None
+    """The latest resend or cancel."""

@@ -1,0 +1,99 @@
+"""How the sentences of the read models name times, spans, numbers, people and failures.
+
+A sentence names a time as it stands on the clock, never as "in 28 s": it is read long after it was made, and the page
+beside it counts down.
+"""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Final
+
+from core.domain.states import FailureClass
+
+_LONGEST_QUOTE: Final = 160
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+FAILURES: Final[dict[FailureClass, str]] = {
+    FailureClass.REDIRECT: "a redirect",
+    FailureClass.GONE: "410 Gone",
+    FailureClass.CLIENT_TIMEOUT: "a request to try again (408 or 425)",
+    FailureClass.THROTTLED: "a request to slow down",
+    FailureClass.CLIENT_ERROR: "a client error (4xx)",
+    FailureClass.SERVER_ERROR: "a server error (5xx)",
+    FailureClass.CONNECT: "a failed connection",
+    FailureClass.DNS: "a name that does not resolve",
+    FailureClass.TLS: "a failed TLS handshake",
+    FailureClass.TIMEOUT: "a timeout",
+    FailureClass.PROTOCOL: "an answer that is not HTTP",
+    FailureClass.BLOCKED: "an address that may not be called",
+    FailureClass.LOST: "a lost worker",
+}
+"""What a delivery met, one phrase for each class."""
+
+
+def utc(at: float, now: float | None = None) -> str:
+    """Return `03:12:07 UTC`, with the date in front unless it is that of `now`."""
+    moment = datetime.fromtimestamp(at, UTC)
+    same_day = now is not None and moment.date() == datetime.fromtimestamp(now, UTC).date()
+    return moment.strftime("%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def span_words(seconds: float) -> str:
+    """Return a length of time with two units at most: `340 ms`, `4.2 s`, `3 min 20 s`, `28 h`, `2 d 4 h`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    for big, small, big_name, small_name in _UNITS:
+        if seconds < big * _LIMITS[big_name]:
+            count, rest = divmod(round(seconds / small) * small, big)
+            return f"{count} {big_name}" + (f" {rest // small} {small_name}" if rest else "")
+    return f"{round(seconds / _DAY)} d"
+
+
+_UNITS: Final = ((_MINUTE, 1, "min", "s"), (_HOUR, _MINUTE, "h", "min"), (_DAY, _HOUR, "d", "h"))
+_LIMITS: Final = {"min": 60, "h": 48, "d": 14}
+
+
+def ordinal(number: int) -> str:
+    """Return `1st`, `2nd`, `3rd`, `4th`, `11th`."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def counted(number: int, noun: str, plural: str | None = None, *, more: bool = False) -> str:
+    """Return `1 delivery`, `312 deliveries`; `10,000+ deliveries` with `more`."""
+    many = plural or (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
+    return f"{number:,}{'+' if more else ''} {noun if number == 1 and not more else many}"
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Return `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`."""
+    shown, rest = names[:most], len(names) - most
+    if rest > 0:
+        return f"{', '.join(shown)} and {rest:,} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def who(actor: str) -> str:
+    """Return a person's name, `the key ci`, or `Breakwater`."""
+    kind, _, name = actor.partition(":")
+    match kind:
+        case "person":
+            return quote(name)
+        case "key":
+            return f"the key {quote(name)}"
+        case _:
+            return "Breakwater" if actor == "breakwater" else quote(actor)
+
+
+def quote(text: str, longest: int = _LONGEST_QUOTE) -> str:
+    """Return what somebody else wrote, fit for a sentence: on one line, without control characters, cut with `…`."""
+    clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text[: longest * 4])
+    short = " ".join(clean.split())
+    return short if len(short) <= longest else f"{short[: longest - 1].rstrip()}…"
+
+
+def reason_in_brackets(reason: str | None) -> str:
+    """Return ` (reason)`, or nothing without one."""
+    return f" ({quote(reason)})" if reason else ""
