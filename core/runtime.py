@@ -2,11 +2,15 @@
 
 import os
 import random
+import secrets
 import socket
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
 from core.clock import SystemClock
+from core.domain.errors import StartRefused
 from core.domain.target import AllowedNetworks
 from core.engine.access import Access
 from core.engine.directory import Directory
@@ -28,7 +32,7 @@ from core.outbound.reqwest_sender import ReqwestSender
 from core.ports import Clock, Draw, Sender
 from core.settings import Settings
 from core.sql.engine import Database
-from core.vault import Vault
+from core.vault import SecretUnreadable, Vault
 
 
 class Runtime:
@@ -54,7 +58,9 @@ class Runtime:
         self.database = Database(settings.database_url)
         self.hints = Hints()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
-        self._sender: Sender = sender or ReqwestSender(self.guard, body_cap=settings.response_body_cap)
+        self._sender: Sender = sender or ReqwestSender(
+            self.guard, settings.user_agent, body_cap=settings.response_body_cap
+        )
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.directory = Directory(self.database, vault, allowed)
         self.access = Access(self.database, self.ids, self.clock, settings)
@@ -119,6 +125,9 @@ class Runtime:
     def library(cls, database_url: str) -> Self:
         """Return a runtime for use inside another program: nothing listens, and httpx is its wire."""
         settings = Settings(database_url=database_url, example_endpoint=False)
+        if ":memory:" in database_url and settings.secret_key is None:
+            # What is sealed ends with the process, so its key may, too: no file is left behind.
+            settings = settings.model_copy(update={"secret_key": SecretStr(secrets.token_urlsafe(32))})
         guard = Guard(AllowedNetworks.parse(settings.allowed_networks))
         return cls(settings, sender=HttpxSender(guard))
 
@@ -129,8 +138,10 @@ class Runtime:
             await self.directory.load()
             await self._dispatcher.load()
             await self._sweeper.take_over()
-        except BaseException:
+        except BaseException as error:
             await self._close()
+            if isinstance(error, SecretUnreadable):
+                raise StartRefused(str(error)) from error
             raise
         self._looper.start()
 

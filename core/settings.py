@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus 1000.",
     )
     max_in_flight: int = Field(
-        default=512, ge=1, le=10_000, description="Attempts under way at once in the whole process."
+        default=4096, ge=1, le=100_000, description="Attempts under way at once in the whole process."
     )
     lane_max_in_flight: int = Field(
         default=64,
