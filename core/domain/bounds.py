@@ -1,11 +1,12 @@
 """Numbers within bounds: what a setting may be, checked and said in one way."""
 
-import math
 from typing import Final
 
 from core.domain.errors import FieldProblem
 
 _SHOWN_LENGTH: Final = 40
+_SHOWN_BITS: Final = 128
+"""Python refuses to write out an int of more than some thousand digits."""
 
 
 def whole_number(field: str, value: object, low: int, high: int) -> list[FieldProblem]:
@@ -28,10 +29,13 @@ def number(field: str, value: object, low: float, high: float, *, above: bool = 
 
 
 def _within(value: float, low: float, high: float, *, above: bool) -> bool:
-    return math.isfinite(value) and (low < value if above else low <= value) and value <= high
+    # NaN compares false with everything; infinity is above every `high`; an int of any length compares exactly.
+    return (low < value if above else low <= value) and value <= high
 
 
 def _shown(value: object) -> str:
     """Return `value` as a person wrote it, cut: what is wrong may also be far too long."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        return "a number of that many digits"
     text = repr(value)
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

@@ -1,0 +1,62 @@
+"""Latencies in buckets: few, bounded, and true to within 19 %."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.latency import LAST_BUCKET, bucket_of, percentile, upper_ms
+
+LATENCIES = st.floats(0.0, 900_000.0)
+
+
+@pytest.mark.parametrize(
+    ("ms", "bucket"),
+    [(0, 0), (0.99, 0), (1, 1), (1.18, 1), (1.19, 2), (2, 5), (4, 9), (1000, 40), (2**19.75, 80), (1e12, 80)],
+)
+def test_buckets_grow_by_a_quarter_of_an_octave(ms: float, bucket: int) -> None:
+    assert bucket_of(ms) == bucket
+
+
+@pytest.mark.parametrize(
+    ("ms", "bucket"), [(-5.0, 0), (math.nan, 0), (-math.inf, 0), (math.inf, LAST_BUCKET)]
+)
+def test_what_no_clock_should_measure_has_a_bucket_too(ms: float, bucket: int) -> None:
+    assert bucket_of(ms) == bucket
+
+
+@given(LATENCIES)
+def test_a_latency_is_below_the_upper_end_of_its_bucket_by_at_most_19_percent(ms: float) -> None:
+    upper = upper_ms(bucket_of(ms))
+    assert ms <= upper * (1 + 1e-9)
+    assert bucket_of(ms) == 0 or upper <= ms * 2**0.25 * (1 + 1e-9)
+
+
+@given(LATENCIES, LATENCIES)
+def test_a_longer_latency_is_never_in_an_earlier_bucket(one: float, other: float) -> None:
+    assert bucket_of(min(one, other)) <= bucket_of(max(one, other))
+
+
+def test_without_data_there_is_no_percentile() -> None:
+    assert percentile({}, 0.95) is None
+    assert percentile({5: 0}, 0.95) is None
+
+
+def test_a_percentile_is_the_upper_end_of_the_bucket_that_reaches_it() -> None:
+    histogram = {9: 5, 1: 94, 40: 1}
+    assert percentile(histogram, 0.50) == upper_ms(1)
+    assert percentile(histogram, 0.94) == upper_ms(1)
+    assert percentile(histogram, 0.95) == upper_ms(9)
+    assert percentile(histogram, 0.99) == upper_ms(9)
+    assert percentile(histogram, 1.0) == upper_ms(40)
+
+
+@given(st.lists(st.floats(1.0, 900_000.0), min_size=1, max_size=200), st.floats(0.01, 1.0))
+def test_a_percentile_is_true_to_within_a_bucket(latencies: list[float], q: float) -> None:
+    histogram: dict[int, int] = {}
+    for latency in latencies:
+        histogram[bucket_of(latency)] = histogram.get(bucket_of(latency), 0) + 1
+    exact = sorted(latencies)[math.ceil(round(q * len(latencies), 9)) - 1]
+    found = percentile(histogram, round(q * len(latencies), 9) / len(latencies) - 1e-12)
+    assert exact * (1 - 1e-9) <= found <= exact * 2**0.25 * (1 + 1e-9)

@@ -1,0 +1,205 @@
+"""What an outcome means, row by row of the table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.outcome import Answered, Headers, Outcome, Unanswered
+from core.domain.retry import SERVICE_SCHEDULE, SPEC_SCHEDULE, RetryPolicy
+from core.domain.states import FailureClass
+from core.domain.verdict import (
+    BreakerSignal,
+    Delivered,
+    EndpointGone,
+    Failed,
+    RetryAt,
+    Verdict,
+    breaker_signal,
+    classify,
+    describe,
+    judge,
+    judge_lost,
+)
+
+POLICY = RetryPolicy((10.0, 20.0, 7200.0), jitter=0.0)
+NOW, WALL = 1000.0, 5000.0
+
+SUCCESS, FAILURE, NOTHING = BreakerSignal.SUCCESS, BreakerSignal.FAILURE, BreakerSignal.NOTHING
+WAIT_5: Headers = (("Retry-After", "5"),)
+
+
+def verdict(outcome: Outcome, *, spent: int = 1, policy: RetryPolicy = POLICY) -> Verdict:
+    return judge(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=0.5)
+
+
+def refused(failure: FailureClass, detail: str = "") -> Unanswered:
+    return Unanswered(failure, detail)
+
+
+RETRIED, ENDED, GONE, DONE = RetryAt, Failed, EndpointGone, Delivered
+
+TABLE = [
+    *[(Answered(status), None, DONE, SUCCESS) for status in (200, 201, 202, 204, 226, 299)],
+    *[(Answered(status), "redirect", ENDED, SUCCESS) for status in (300, 301, 302, 303, 304, 307, 308, 399)],
+    (Answered(410), "gone", GONE, SUCCESS),
+    *[(Answered(status), "client_timeout", RETRIED, FAILURE) for status in (408, 425)],
+    (Answered(429), "throttled", RETRIED, NOTHING),
+    (Answered(429, WAIT_5), "throttled", RETRIED, NOTHING),
+    (Answered(503, WAIT_5), "throttled", RETRIED, NOTHING),
+    *[
+        (Answered(status), "client_error", ENDED, SUCCESS)
+        for status in (400, 401, 403, 404, 405, 409, 413, 422)
+    ],
+    *[(Answered(status), "client_error", ENDED, SUCCESS) for status in (418, 451, 499)],
+    *[(Answered(status), "server_error", RETRIED, FAILURE) for status in (500, 501, 502, 503, 504, 599)],
+    *[(Answered(status), "server_error", RETRIED, FAILURE) for status in (-1, 0, 99, 600, 999, 10_000)],
+    *[(Answered(status), "protocol", RETRIED, FAILURE) for status in (100, 101, 103, 199)],
+    *[
+        (refused(FailureClass(name)), name, RETRIED, FAILURE)
+        for name in ("connect", "dns", "tls", "timeout", "protocol")
+    ],
+    (refused(FailureClass.BLOCKED), "blocked", ENDED, NOTHING),
+    (refused(FailureClass.LOST), "lost", RETRIED, NOTHING),
+]
+
+
+@pytest.mark.parametrize(("outcome", "failure", "result", "signal"), TABLE)
+def test_every_outcome_has_its_class_its_verdict_and_its_signal(
+    outcome: Outcome, failure: str | None, result: type[Verdict], signal: BreakerSignal
+) -> None:
+    assert classify(outcome) == failure
+    assert isinstance(verdict(outcome), result)
+    assert breaker_signal(classify(outcome)) == signal
+
+
+@pytest.mark.parametrize("failure", [None, *FailureClass])
+def test_every_class_tells_the_breaker_something_definite(failure: FailureClass | None) -> None:
+    assert breaker_signal(failure) in BreakerSignal
+
+
+def test_a_success_is_decided_at_the_headers_whatever_became_of_the_body() -> None:
+    assert verdict(Answered(200, body=b"half of it", body_truncated=True)) == Delivered()
+
+
+def test_a_retry_waits_the_delay_of_its_attempt() -> None:
+    assert verdict(Answered(500), spent=1) == RetryAt(NOW + 10.0)
+    assert verdict(Answered(500), spent=2) == RetryAt(NOW + 20.0)
+
+
+def test_the_last_attempt_ends_the_delivery_and_says_what_it_met() -> None:
+    assert verdict(Answered(503), spent=4) == Failed("503 Service Unavailable: all 4 attempts spent")
+    assert verdict(refused(FailureClass.CONNECT, "connection refused"), policy=RetryPolicy(())) == Failed(
+        "connection refused: its only attempt spent"
+    )
+
+
+def test_a_refused_request_is_not_tried_again_and_says_why() -> None:
+    assert verdict(Answered(404)) == Failed("404 Not Found: the receiver will not take this request")
+
+
+def test_a_redirect_says_what_to_do() -> None:
+    assert verdict(Answered(302)) == Failed(
+        "302 Found: redirects are not followed; correct the endpoint's URL"
+    )
+
+
+def test_a_gone_endpoint_says_who_asked_for_no_more() -> None:
+    assert verdict(Answered(410)) == EndpointGone("410 Gone: the receiver asks for no more")
+
+
+def test_a_blocked_address_says_that_nothing_was_sent() -> None:
+    assert verdict(refused(FailureClass.BLOCKED, "10.0.0.1 is not a public address")) == Failed(
+        "10.0.0.1 is not a public address: nothing was sent"
+    )
+
+
+class TestThrottling:
+    def test_the_receivers_wish_counts_where_it_is_longer_than_the_delay(self) -> None:
+        asked = Answered(429, (("Retry-After", "300"),))
+        assert verdict(asked) == RetryAt(NOW + 300.0, lane_until=NOW + 300.0)
+
+    def test_the_delay_counts_where_it_is_longer_than_the_wish(self) -> None:
+        assert verdict(Answered(429, WAIT_5)) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
+
+    def test_a_date_is_compared_with_the_calendar_and_not_with_the_schedules_clock(self) -> None:
+        asked = Answered(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
+        assert verdict(asked) == RetryAt(NOW + 100.0, lane_until=NOW + 100.0)
+
+    @pytest.mark.parametrize("value", ["1000000000", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_nobody_is_made_to_wait_more_than_an_hour_by_a_receiver(self, value: str) -> None:
+        asked = Answered(429, (("Retry-After", value),))
+        assert verdict(asked) == RetryAt(NOW + 3600.0, lane_until=NOW + 3600.0)
+
+    @pytest.mark.parametrize("value", ["-1", "NaN", "soon", ""])
+    def test_garbage_is_as_if_nothing_were_said(self, value: str) -> None:
+        assert verdict(Answered(429, (("Retry-After", value),))) == verdict(Answered(429))
+        assert classify(Answered(503, (("Retry-After", value),))) == FailureClass.SERVER_ERROR
+
+    def test_without_a_wish_the_lane_waits_the_delay_but_no_more_than_a_minute(self) -> None:
+        assert verdict(Answered(429), spent=2) == RetryAt(NOW + 20.0, lane_until=NOW + 20.0)
+        assert verdict(Answered(429), spent=3) == RetryAt(NOW + 7200.0, lane_until=NOW + 60.0)
+
+    def test_a_wish_for_no_wait_does_not_make_the_lane_run_hot(self) -> None:
+        asked = Answered(429, (("Retry-After", "0"),))
+        assert verdict(asked) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
+
+    def test_the_lane_waits_also_when_this_delivery_is_at_its_end(self) -> None:
+        ended = verdict(Answered(429, (("Retry-After", "300"),)), spent=4)
+        assert ended == Failed("429 Too Many Requests: all 4 attempts spent", lane_until=NOW + 300.0)
+
+    def test_other_answers_with_retry_after_keep_their_class(self) -> None:
+        assert classify(Answered(500, WAIT_5)) == FailureClass.SERVER_ERROR
+        assert classify(Answered(404, WAIT_5)) == FailureClass.CLIENT_ERROR
+        assert classify(Answered(200, WAIT_5)) is None
+
+
+class TestLost:
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_a_delivery_whose_worker_died_goes_back_to_work_at_once(self, times: int) -> None:
+        assert judge_lost(lost_in_a_row=times, now=NOW) == RetryAt(NOW)
+
+    def test_the_third_time_in_a_row_it_stops_and_says_so(self) -> None:
+        ended = judge_lost(lost_in_a_row=3, now=NOW)
+        assert isinstance(ended, Failed)
+        assert ended.reason == (
+            "its worker died 3 times in a row while sending it; it may have been delivered"
+        )
+
+
+class TestDescriptions:
+    @pytest.mark.parametrize(
+        ("outcome", "words"),
+        [
+            (Answered(503), "503 Service Unavailable"),
+            (Answered(299), "299 (no status that HTTP knows)"),
+            (Answered(999), "999 (no status that HTTP knows)"),
+            (refused(FailureClass.CONNECT, "connection refused"), "connection refused"),
+            (refused(FailureClass.DNS), "the name does not resolve"),
+            (refused(FailureClass.SERVER_ERROR), "server_error"),
+        ],
+    )
+    def test_an_outcome_is_described_in_a_few_words(self, outcome: Outcome, words: str) -> None:
+        assert describe(outcome) == words
+
+    def test_a_long_detail_is_cut(self) -> None:
+        assert len(describe(refused(FailureClass.PROTOCOL, "x" * 10_000))) == 300
+
+
+@given(
+    st.builds(Answered, st.integers(-1, 1100), st.sampled_from([(), WAIT_5, (("Retry-After", "junk"),)]))
+    | st.builds(Unanswered, st.sampled_from(FailureClass), st.text()),
+    st.sampled_from([SERVICE_SCHEDULE, SPEC_SCHEDULE, POLICY, RetryPolicy(())]),
+    st.integers(1, 60),
+    st.floats(0.0, 1.0, exclude_max=True),
+)
+def test_every_outcome_at_every_attempt_has_a_verdict_that_keeps_the_schedule(
+    outcome: Outcome, policy: RetryPolicy, spent: int, draw: float
+) -> None:
+    result = judge(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=draw)
+    delay = policy.delay_after(spent, draw)
+    if isinstance(result, RetryAt):
+        assert delay is not None
+        assert result.at >= NOW + delay
+    lane_until = getattr(result, "lane_until", None)
+    assert (lane_until is not None) == (classify(outcome) == FailureClass.THROTTLED)
+    assert lane_until is None or NOW < lane_until <= NOW + 3600.0
