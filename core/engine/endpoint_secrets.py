@@ -2,9 +2,10 @@
 
 import os
 
-from core.domain.signing import make_key_pair, make_secret
+from core.domain.signing import make_key_pair, make_secret, parse_private_key
+from core.domain.signing_secrets import PRIVATE_PREFIX
 from core.domain.states import SignatureScheme
-from core.outbound.ed25519 import generate
+from core.outbound.ed25519 import generate, public_key
 
 
 def new_secret(scheme: SignatureScheme) -> str:
@@ -13,3 +14,12 @@ def new_secret(scheme: SignatureScheme) -> str:
         private, _public = make_key_pair(*generate())
         return private
     return make_secret(os.urandom)
+
+
+def public_key_of(secret: str) -> str | None:
+    """Return the `whpk_...` by which receivers verify an ed25519 signature; None for secrets that are shared."""
+    if not secret.startswith(PRIVATE_PREFIX):
+        return None
+    private = parse_private_key(secret)
+    _private, public = make_key_pair(private, public_key(private))
+    return public

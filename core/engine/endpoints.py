@@ -18,7 +18,8 @@ from core.engine.endpoint_fields import Columns, Rules, columns_of
 from core.engine.endpoint_secrets import new_secret
 from core.engine.endpoint_views import endpoint_view
 from core.engine.hints import Hints
-from core.engine.insights.models import EndpointView
+from core.engine.insights.cursors import Cursor, read_cursor
+from core.engine.insights.models import EndpointView, Page
 from core.ids import Ids
 from core.ports import Clock
 from core.settings import Settings
@@ -65,6 +66,18 @@ class Endpoints:
         """Return one endpoint. Raises NotFound."""
         async with self._database.read() as connection:
             return endpoint_view(await _row(connection, endpoint_id))
+
+    async def page(self, cursor: str | None, limit: int) -> Page[EndpointView]:
+        """Return endpoints, newest first, `limit` at a time. Raises InvalidInput for a cursor that is not good."""
+        now = self._clock.now()
+        below = read_cursor(cursor, "ep", now)
+        listed = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None)).order_by(ENDPOINTS.c.id.desc())
+        if below is not None:
+            listed = listed.where(ENDPOINTS.c.id < below)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(listed.limit(limit + 1))).mappings().all()
+        views = tuple(endpoint_view(row) for row in rows[:limit])
+        return Page(views, str(Cursor(views[-1].id, now)) if len(rows) > limit else None)
 
     async def create(self, fields: Mapping[str, object], *, actor: str) -> tuple[EndpointView, str]:
         """Make an endpoint; return it and its secret, which is shown this once.

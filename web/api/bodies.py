@@ -1,0 +1,199 @@
+"""What the API takes: bodies read once, strictly, with every refusal naming place and remedy."""
+
+import functools
+import re
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from litestar import Request
+from msgspec import Meta, Raw
+
+from core.domain.errors import InvalidInput
+from core.domain.states import SignatureScheme
+from core.engine.event_types import PATTERN
+from web.problems import BadRequest
+
+T = TypeVar("T")
+
+REASON_MAX: Final = 500
+Reason = Annotated[str, Meta(max_length=REASON_MAX, description="Why: kept with the audit entry.")]
+EventType = Annotated[str, Meta(extra_json_schema={"pattern": PATTERN})]
+
+
+class RetryOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A schedule for this message alone."""
+
+    delays: list[float]
+    """Seconds to wait after the first, the second, ... failed attempt."""
+
+
+class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A message: to the named endpoints, to one URL, or to every endpoint that subscribes."""
+
+    event_type: EventType
+    payload: Raw
+    """Any JSON; sent on byte for byte."""
+    endpoint_ids: list[str] | None = None
+    url: str | None = None
+    retry: RetryOverride | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Messages that are accepted each on its own."""
+
+    messages: list[Raw]
+
+
+class Resend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to send again."""
+
+    reason: Reason | None = None
+    now: bool = False
+    """Also past an open circuit: one probe."""
+
+
+class Because(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something is done."""
+
+    reason: Reason | None = None
+
+
+class NewHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hold a circuit open."""
+
+    reason: Reason
+    until: str | None = None
+    """A time in ISO 8601; null: until somebody releases it."""
+
+
+class KeyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An API key to be made."""
+
+    name: str
+    scopes: list[str]
+
+
+class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A secret of the caller's own; without one Breakwater makes it."""
+
+    secret: str | None = None
+
+
+class RetryFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a failed delivery is tried again."""
+
+    delays: list[Annotated[float, Meta(gt=0, le=604_800)]] | None = None
+    """Seconds to wait after the first, the second, ... failed attempt."""
+    jitter: Annotated[float, Meta(ge=0, le=0.5)] | None = None
+
+
+class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fields of an endpoint; null takes one back to its default. For documentation: the engine checks them."""
+
+    url: str | None = None
+    name: str | None = None
+    description: str | None = None
+    event_types: list[EventType] | None = None
+    timeout_seconds: float | None = None
+    retry: RetryFields | None = None
+    circuit: dict[str, Any] | None = None
+    max_in_flight: int | None = None
+    rate_limit_per_second: float | None = None
+    headers: dict[str, str] | None = None
+    signature: SignatureScheme | None = None
+    secret: str | None = None
+
+
+class EndpointFields(EndpointChanges, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An endpoint to be made; what is left out has its default."""
+
+    url: str
+
+
+async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """Return the body as `kind`. Raises BadRequest for what is no JSON, InvalidInput for what does not fit."""
+    return decode(await request.body(), kind)
+
+
+async def read_optional_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """Return the body, or `kind` as it is by default when there is none."""
+    return decode(await request.body() or b"{}", kind)
+
+
+def decode(body: bytes | Raw, kind: type[T]) -> T:
+    """Return `body` as `kind`; see `read_body`."""
+    try:
+        decoded: T = _decoder(kind).decode(body)  # type: ignore[arg-type]  # a type is hashable, and T is one
+    except msgspec.ValidationError as invalid:
+        raise _does_not_fit(str(invalid)) from None
+    except msgspec.DecodeError as malformed:
+        raise _malformed(bytes(body), str(malformed)) from None
+    except UnicodeDecodeError as malformed:
+        raise BadRequest.of("body", f"is not UTF-8: {malformed.reason}; encode the JSON as UTF-8") from None
+    except RecursionError:
+        raise BadRequest.of("body", "is nested too deeply: flatten it") from None
+    return decoded
+
+
+@functools.cache
+def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(kind)
+
+
+_BYTE: Final = re.compile(r"^(?:JSON is malformed: )?(?P<what>.*) \(byte (?P<byte>\d+)\)$")
+_PATH: Final = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<path>.*)`$", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
+_MISSING: Final = re.compile(r"^Object missing required field `(?P<name>.*)`$", re.DOTALL)
+_NAME_MAX: Final = 100
+
+
+def _malformed(body: bytes, said: str) -> BadRequest:
+    if not body.strip():
+        return BadRequest.of("body", "is empty: send JSON")
+    match = _BYTE.match(said)
+    if match is None:
+        return BadRequest.of("body", "is no JSON: it ends too early")
+    before = body[: int(match["byte"])]
+    line = before.count(b"\n") + 1
+    column = len(before) - before.rfind(b"\n")
+    return BadRequest.of("body", f"is no JSON: {match['what']} in line {line}, column {column}")
+
+
+def _does_not_fit(said: str) -> InvalidInput:
+    placed = _PATH.match(said)
+    what, path = (placed["what"], _dotted(placed["path"])) if placed else (said, "")
+    if unknown := _UNKNOWN.match(what):
+        return InvalidInput.of(
+            _field(path, unknown["name"]), "is not a field here: remove it, or mend its name"
+        )
+    if missing := _MISSING.match(what):
+        return InvalidInput.of(_field(path, missing["name"]), "is missing: it is required")
+    return InvalidInput.of(
+        path or "body", f"does not fit: {_KIND.sub(_in_words, what[:1].lower() + what[1:])}"
+    )
+
+
+_KIND: Final = re.compile(r"`(\w+)`")
+_KINDS: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+"""The decoder's names of types, in words that the writer of any language knows."""
+
+
+def _in_words(kind: re.Match[str]) -> str:
+    return _KINDS.get(kind[1], kind[0])
+
+
+def _dotted(path: str) -> str:
+    """Return `endpoint_ids.1` for `endpoint_ids[1]`."""
+    return re.sub(r"\[(\d+|\.\.\.)\]", r".\1", path).removeprefix(".")
+
+
+def _field(path: str, name: str) -> str:
+    return f"{path}.{name[:_NAME_MAX]}" if path else name[:_NAME_MAX]

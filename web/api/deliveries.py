@@ -1,0 +1,111 @@
+"""Deliveries: listed, looked at, resent, cancelled."""
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.response import Response
+
+from core.domain.errors import InvalidInput
+from core.domain.states import FailureClass
+from core.engine.filters import PARAMETERS, STATUSES, DeliveryFilter
+from web.api import bodies, shapes, views
+from web.api.openapi import Parameter, documented
+from web.api.queries import (
+    CURSOR,
+    LIMIT,
+    ApiRequest,
+    actor_of,
+    as_bad_request,
+    identified,
+    limit_of,
+    parameters,
+    runtime_of,
+)
+from web.security import requires
+
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_FILTER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "status": (
+        "States, separated by commas; held and retrying tell pending apart.",
+        {"enum": list(STATUSES)},
+    ),
+    "endpoint": ("The id of an endpoint.", _TEXT),
+    "event_type": ("An event type.", _TEXT),
+    "class": ("The failure class of the latest attempt.", {"enum": [each.value for each in FailureClass]}),
+    "error": ("The latest error; … stands for any text.", _TEXT),
+    "since": ("Accepted then or later: 2026-11-22T03:12Z, or 24h for the last day.", _TEXT),
+    "until": ("Accepted before then.", _TEXT),
+    "q": ("An id, an idempotency key, or a text in event type, error or payload.", _TEXT),
+}
+_PARAMETERS: Final = (
+    *(Parameter(name, *_FILTER[name]) for name in PARAMETERS),
+    CURSOR,
+    LIMIT,
+)
+
+
+@get(
+    "/deliveries",
+    guards=[requires("read")],
+    opt=documented({200: shapes.ListOf[shapes.Delivery]}, parameters=_PARAMETERS),
+)
+async def list_deliveries(request: ApiRequest) -> Response[bytes]:
+    """List deliveries, newest first.
+
+    `payload`, `attempts` and `why` are left empty here: ask for the one delivery. A page may be short before the list
+    ends, where a search had to look at many; `next_cursor` goes on from there.
+    """
+    values = parameters(request)
+    limit = limit_of(values)
+    try:
+        wanted = DeliveryFilter.parse(values)
+        page = await runtime_of(request).insights.deliveries(wanted, values.get("cursor"), limit)
+    except InvalidInput as invalid:
+        raise as_bad_request(invalid) from None
+    return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
+
+
+@get(
+    "/deliveries/{delivery_id:str}",
+    guards=[requires("read")],
+    opt=documented({200: shapes.Delivery}, problems=(404,)),
+)
+async def one_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+    """Look at a delivery with its payload and its attempts."""
+    detail = await runtime_of(request).insights.delivery(identified("delivery", delivery_id))
+    return views.answer(views.delivery(detail))
+
+
+@post(
+    "/deliveries/{delivery_id:str}/resend",
+    guards=[requires("operate")],
+    status_code=200,
+    opt=documented(
+        {200: shapes.Done}, body=bodies.Resend, body_required=False, problems=(404, 409, 413, 422, 503)
+    ),
+)
+async def resend_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+    """Send a delivery again, with its retry budget anew."""
+    body = await bodies.read_optional_body(request, bodies.Resend)
+    delivery_id = identified("delivery", delivery_id)
+    resend = runtime_of(request).operations.resend
+    return views.done(await resend(delivery_id, actor=actor_of(request), reason=body.reason, now=body.now))
+
+
+@post(
+    "/deliveries/{delivery_id:str}/cancel",
+    guards=[requires("operate")],
+    status_code=200,
+    opt=documented(
+        {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
+    ),
+)
+async def cancel_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+    """End a delivery that waits. It can be resent."""
+    body = await bodies.read_optional_body(request, bodies.Because)
+    delivery_id = identified("delivery", delivery_id)
+    cancel = runtime_of(request).operations.cancel
+    return views.done(await cancel(delivery_id, actor=actor_of(request), reason=body.reason))
+
+
+DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, cancel_delivery]

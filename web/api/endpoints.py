@@ -1,0 +1,176 @@
+"""Endpoints: listed, made, changed, given new secrets, tested, paused, resumed, deleted."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import delete, get, patch, post
+from litestar.response import Response
+
+from core.domain.errors import InvalidInput
+from core.engine.endpoint_secrets import public_key_of
+from core.engine.insights.models import EndpointView
+from core.engine.intake import NewMessage
+from core.engine.moments import iso
+from web.api import bodies, shapes, views
+from web.api.openapi import documented
+from web.api.queries import (
+    CURSOR,
+    LIMIT,
+    ApiRequest,
+    actor_of,
+    as_bad_request,
+    identified,
+    limit_of,
+    parameters,
+    runtime_of,
+)
+from web.security import requires
+
+TEST_EVENT: Final = "breakwater.test"
+_PROBLEMS: Final = (404, 413, 422, 503)
+
+
+@get(
+    "/endpoints",
+    guards=[requires("read")],
+    opt=documented({200: shapes.ListOf[shapes.Endpoint]}, parameters=(CURSOR, LIMIT)),
+)
+async def list_endpoints(request: ApiRequest) -> Response[bytes]:
+    """List endpoints, newest first."""
+    values = parameters(request, {"cursor", "limit"})
+    try:
+        page = await runtime_of(request).endpoints.page(values.get("cursor"), limit_of(values))
+    except InvalidInput as invalid:
+        raise as_bad_request(invalid) from None
+    return views.list_of([views.endpoint(each) for each in page.items], page.next_cursor)
+
+
+@post(
+    "/endpoints",
+    guards=[requires("admin")],
+    status_code=201,
+    opt=documented({201: shapes.NewEndpoint}, body=bodies.EndpointFields, problems=(413, 422, 503)),
+)
+async def create_endpoint(request: ApiRequest) -> Response[bytes]:
+    """Make an endpoint. Its secret is in this answer, and nowhere after it."""
+    fields = await _fields(request)
+    view, secret = await runtime_of(request).endpoints.create(fields, actor=actor_of(request))
+    made = shapes.NewEndpoint(**views.endpoint_fields(view), secret=secret, public_key=public_key_of(secret))
+    return views.answer(made, 201, {"Location": f"/api/v1/endpoints/{view.id}"})
+
+
+@get(
+    "/endpoints/{endpoint_id:str}",
+    guards=[requires("read")],
+    opt=documented({200: shapes.Endpoint}, problems=(404,)),
+)
+async def one_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Look at an endpoint."""
+    return views.answer(views.endpoint(await _endpoint(request, endpoint_id)))
+
+
+@patch(
+    "/endpoints/{endpoint_id:str}",
+    guards=[requires("admin")],
+    opt=documented({200: shapes.Endpoint}, body=bodies.EndpointChanges, problems=_PROBLEMS),
+)
+async def change_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Change what is given; null takes a field back to its default."""
+    fields = await _fields(request)
+    endpoint_id = identified("endpoint", endpoint_id)
+    view = await runtime_of(request).endpoints.update(endpoint_id, fields, actor=actor_of(request))
+    return views.answer(views.endpoint(view))
+
+
+@delete(
+    "/endpoints/{endpoint_id:str}",
+    guards=[requires("admin")],
+    status_code=200,
+    opt=documented({200: shapes.Done}, problems=(404, 503)),
+)
+async def delete_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Delete an endpoint. What it still has pending is cancelled; its history stays."""
+    endpoint_id = identified("endpoint", endpoint_id)
+    cancelled = await runtime_of(request).endpoints.delete(endpoint_id, actor=actor_of(request))
+    sentence = f"Deleted; {cancelled:,} pending deliveries are cancelled."
+    return views.answer(shapes.Done(sentence, cancelled))
+
+
+@post(
+    "/endpoints/{endpoint_id:str}/rotate-secret",
+    guards=[requires("admin")],
+    status_code=200,
+    opt=documented({200: shapes.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
+)
+async def rotate_secret(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Give a new secret. For 24 hours the old one signs too, so that the receiver can change over."""
+    body = await bodies.read_optional_body(request, bodies.Rotation)
+    endpoint_id = identified("endpoint", endpoint_id)
+    rotate = runtime_of(request).endpoints.rotate_secret
+    secret = await rotate(endpoint_id, actor=actor_of(request), secret=body.secret)
+    return views.answer(shapes.NewSecret(secret, public_key_of(secret)))
+
+
+@post(
+    "/endpoints/{endpoint_id:str}/test",
+    guards=[requires("operate")],
+    status_code=202,
+    opt=documented({202: shapes.Accepted}, problems=(404, 422, 503)),
+)
+async def test_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Send a message of type `breakwater.test` to this endpoint alone."""
+    view = await _endpoint(request, endpoint_id)
+    runtime = runtime_of(request)
+    payload = {
+        "test": True,
+        "endpoint_id": view.id,
+        "sent_by": actor_of(request),
+        "at": iso(runtime.clock.wall()),
+    }
+    message = NewMessage(TEST_EVENT, msgspec.json.encode(payload), endpoint_ids=(view.id,))
+    return views.answer(views.accepted(await runtime.intake.accept(message)), 202)
+
+
+_LANE: Final[dict[str, Any]] = documented(
+    {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
+)
+
+
+@post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_LANE)
+async def pause_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
+    body = await bodies.read_optional_body(request, bodies.Because)
+    pause = runtime_of(request).operations.pause
+    endpoint_id = identified("endpoint", endpoint_id)
+    return views.done(await pause(endpoint_id, actor=actor_of(request), reason=body.reason))
+
+
+@post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_LANE)
+async def resume_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+    """Let deliveries go out again, also of an endpoint that was disabled."""
+    body = await bodies.read_optional_body(request, bodies.Because)
+    resume = runtime_of(request).operations.resume
+    endpoint_id = identified("endpoint", endpoint_id)
+    return views.done(await resume(endpoint_id, actor=actor_of(request), reason=body.reason))
+
+
+ENDPOINTS: Final = [
+    list_endpoints,
+    create_endpoint,
+    one_endpoint,
+    change_endpoint,
+    delete_endpoint,
+    rotate_secret,
+    test_endpoint,
+    pause_endpoint,
+    resume_endpoint,
+]
+
+
+async def _fields(request: ApiRequest) -> dict[str, object]:
+    """Return the fields as they came: the engine checks them all, and tells of every problem at once."""
+    return await bodies.read_body(request, dict[str, object])
+
+
+async def _endpoint(request: ApiRequest, endpoint_id: str) -> EndpointView:
+    return await runtime_of(request).endpoints.get(identified("endpoint", endpoint_id))

@@ -1,0 +1,266 @@
+"""Read models as the API writes them."""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar.enums import MediaType
+from litestar.response import Response
+from msgspec import UNSET, Raw
+
+from core.domain.circuit import CircuitState
+from core.domain.errors import BreakwaterError
+from core.domain.states import DeliveryState, NotificationStatus
+from core.engine.access_values import KeyView
+from core.engine.insights import models
+from core.engine.intake import Accepted
+from core.engine.moments import iso
+from core.engine.operations import Done
+from web.api import shapes
+from web.problems import problem_of
+
+T = TypeVar("T")
+_EMPTY: Final = Raw(b"null")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def answer(content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return `content`, one of the shapes, as JSON."""
+    return Response(_encode(content), status_code=status_code, media_type=MediaType.JSON, headers=headers)
+
+
+def list_of(items: list[T], next_cursor: str | None = None, *, status_code: int = 200) -> Response[bytes]:
+    """Return a list, or one page of it."""
+    return answer(shapes.ListOf(items=items, next_cursor=next_cursor), status_code)
+
+
+def accepted(result: Accepted) -> shapes.Accepted:
+    """Return a committed message."""
+    return shapes.Accepted(result.id, _accepted_deliveries(result), result.note or UNSET)
+
+
+def batch_item(result: Accepted | BreakwaterError) -> shapes.BatchItem:
+    """Return one message of a batch, or its error."""
+    if isinstance(result, BreakwaterError):
+        problem, _headers = problem_of(result)
+        return shapes.BatchItem(error=problem)
+    return shapes.BatchItem(
+        id=result.id,
+        deliveries=_accepted_deliveries(result),
+        note=result.note or UNSET,
+        replayed=result.replayed,
+    )
+
+
+def _accepted_deliveries(result: Accepted) -> list[shapes.AcceptedDelivery]:
+    return [
+        shapes.AcceptedDelivery(delivery_id, endpoint_id) for delivery_id, endpoint_id in result.deliveries
+    ]
+
+
+def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None = None) -> shapes.Delivery:
+    """Return a delivery; without its `detail` as lists have it."""
+    return shapes.Delivery(
+        id=row.id,
+        message_id=row.message_id,
+        endpoint_id=row.endpoint_id,
+        webhook_url=row.webhook_url,
+        event_type=row.event_type,
+        status=row.state,
+        final_status=final_status(row),
+        failure_class=row.failure_class,
+        status_code=row.status_code,
+        error=row.error,
+        why=detail.why if detail else None,
+        next_attempt_at=_time(row.next_attempt_at),
+        attempt_count=row.attempt_count,
+        created_at=iso(row.created_at),
+        finished_at=_time(row.finished_at),
+        payload=Raw(detail.payload or b"null") if detail else _EMPTY,
+        attempts=[_attempt(attempt) for attempt in detail.attempts] if detail else [],
+    )
+
+
+def delivery(detail: models.DeliveryDetail) -> shapes.Delivery:
+    """Return a delivery, whole."""
+    return delivery_row(detail.row, detail)
+
+
+def final_status(row: models.DeliveryRow) -> NotificationStatus:
+    """Return the state of a delivery in the words of a notification."""
+    match row.state:
+        case DeliveryState.PENDING if row.held:
+            return NotificationStatus.HELD
+        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
+            return NotificationStatus.RETRYING if row.attempt_count else NotificationStatus.PENDING
+        case DeliveryState.DELIVERED | DeliveryState.FAILED | DeliveryState.CANCELLED:
+            return NotificationStatus(row.state.value)
+
+
+def _attempt(attempt: models.AttemptView) -> shapes.Attempt:
+    body = attempt.response_body
+    return shapes.Attempt(
+        attempt_number=attempt.number,
+        timestamp=iso(attempt.started_at),
+        status_code=attempt.status_code,
+        error=attempt.error,
+        response_time_ms=attempt.duration_ms,
+        success=attempt.success,
+        failure_class=attempt.failure_class,
+        trigger=attempt.trigger,
+        request_headers=list(attempt.request_headers),
+        response_headers=list(attempt.response_headers),
+        response_body=None if body is None else body.decode(errors="replace"),
+        response_truncated=attempt.response_truncated,
+    )
+
+
+def message(view: models.MessageView) -> shapes.Message:
+    """Return a message and where it went."""
+    return shapes.Message(
+        id=view.id,
+        event_type=view.event_type,
+        payload=Raw(view.payload or b"null"),
+        idempotency_key=view.idempotency_key,
+        created_at=iso(view.created_at),
+        deliveries=[delivery_row(row) for row in view.deliveries],
+        note=view.note,
+    )
+
+
+def endpoint_fields(view: models.EndpointView) -> dict[str, Any]:
+    """Return the fields of an endpoint, by name."""
+    return {
+        "id": view.id,
+        "url": view.url,
+        "name": view.name,
+        "description": view.description,
+        "event_types": list(view.event_types),
+        "timeout_seconds": view.timeout_seconds,
+        "retry": shapes.Retry(list(view.retry_delays), view.retry_jitter),
+        "circuit": view.circuit,
+        "max_in_flight": view.max_in_flight,
+        "rate_limit_per_second": view.rate_limit_per_second,
+        "headers": view.headers,
+        "signature": view.signature,
+        "state": view.state,
+        "state_reason": view.state_reason,
+        "adhoc": view.adhoc,
+        "throttled_until": _time(view.throttled_until),
+        "secret_rotated_until": _time(view.secret_rotated_until),
+        "created_at": iso(view.created_at),
+        "updated_at": iso(view.updated_at),
+    }
+
+
+def endpoint(view: models.EndpointView) -> shapes.Endpoint:
+    """Return an endpoint."""
+    return shapes.Endpoint(**endpoint_fields(view))
+
+
+def _circuit_fields(view: models.CircuitView) -> dict[str, Any]:
+    hold = shapes.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.held_open else None
+    admits = view.state is CircuitState.CLOSED and not view.held_open
+    held = models.BoundedCount(0) if admits else view.backlog
+    return {
+        "endpoint_id": view.endpoint_id,
+        "endpoint_name": view.endpoint_name,
+        "webhook_url": view.webhook_url,
+        "endpoint_state": view.endpoint_state,
+        "state": view.state,
+        "hold": hold,
+        "failure_count": view.failure_count,
+        "success_count": view.success_count,
+        "half_open_calls": view.half_open_calls,
+        "window_failures": view.window_failures,
+        "window_calls": view.window_calls,
+        "opened_at": _time(view.opened_at),
+        "retry_at": _time(view.retry_at),
+        "held": held.value,
+        "held_more": held.more,
+        "last_error": view.last_error,
+        "last_failure_at": _time(view.last_failure_at),
+        "sentence": view.sentence,
+        "thresholds": view.config,
+    }
+
+
+def circuit(view: models.CircuitView) -> shapes.Circuit:
+    """Return a circuit."""
+    return shapes.Circuit(**_circuit_fields(view))
+
+
+def circuit_detail(
+    view: models.CircuitView, transitions: tuple[models.TransitionView, ...]
+) -> shapes.CircuitDetail:
+    """Return a circuit and what it went through."""
+    return shapes.CircuitDetail(
+        **_circuit_fields(view), transitions=[_transition(each) for each in transitions]
+    )
+
+
+def _transition(view: models.TransitionView) -> shapes.Transition:
+    return shapes.Transition(
+        id=view.id,
+        at=iso(view.at),
+        from_state=view.from_state,
+        to_state=view.to_state,
+        cause=view.cause,
+        failure_count=view.failure_count,
+        success_count=view.success_count,
+        attempt_id=view.attempt_id,
+        delivery_id=view.delivery_id,
+        actor=view.actor,
+    )
+
+
+def done(result: Done) -> Response[bytes]:
+    """Return what an operation came to."""
+    return answer(shapes.Done(result.sentence, result.affected))
+
+
+def key_fields(view: KeyView) -> dict[str, Any]:
+    """Return the fields of an API key, by name."""
+    return {
+        "id": view.id,
+        "name": view.name,
+        "preview": view.preview,
+        "scopes": list(view.scopes),
+        "created_at": iso(view.created_at),
+        "created_by": view.created_by,
+        "last_used_at": _time(view.last_used_at),
+        "revoked_at": _time(view.revoked_at),
+    }
+
+
+def stats(traffic: models.Traffic) -> shapes.Stats:
+    """Return attempts over a span of time."""
+    latency = traffic.latency
+    return shapes.Stats(
+        minutes=traffic.minutes,
+        attempts=traffic.attempts,
+        successes=traffic.successes,
+        success_share=traffic.success_share,
+        by_outcome=traffic.by_outcome,
+        step_minutes=traffic.step,
+        latency=shapes.Latency(latency.p50, latency.p95, latency.p99),
+        series=[shapes.Point(iso(minute * 60), good, bad) for minute, good, bad in traffic.series],
+    )
+
+
+def audit_entry(view: models.AuditView) -> shapes.AuditEntry:
+    """Return what somebody did."""
+    return shapes.AuditEntry(
+        id=view.id,
+        at=iso(view.at),
+        actor=view.actor,
+        action=view.action,
+        subject=view.subject,
+        reason=view.reason,
+        outcome=view.outcome,
+        affected=view.affected,
+        detail=view.detail,
+    )
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else iso(at)

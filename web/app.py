@@ -1,0 +1,102 @@
+"""The web application: routes, guards and answers around one running service."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.response import Redirect, Response
+
+from core.domain.errors import Unauthorized
+from core.runtime import Runtime
+from core.settings import Settings
+from web.api import API
+from web.api.health import HEALTH
+from web.api.metrics import Metrics
+from web.api.openapi import openapi_document
+from web.live import LIVE, end_streams
+from web.pages import PAGES
+from web.pages.errors import error_page
+from web.pages.fingerprint import static_router
+from web.pages.reply import here, wants_fragment
+from web.pages.templating import template_config
+from web.problems import MEDIA_TYPE, encoded, problem_of
+from web.security import let_in
+from web.security_forms import DOORS
+from web.security_hosts import Hosts
+from web.security_perimeter import Perimeter
+
+ENVELOPE_MAX: Final = 64 * 1024
+"""Bytes of a request's body beside the payload that it carries."""
+_FOR_MACHINES: Final = ("/api/", "/health/", "/metrics", "/schema")
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litestar:
+    """Return the application. Its lifespan starts and stops the service, which is `app.state.runtime`.
+
+    A `runtime` that is given has been started, and will be stopped, by whoever gives it. Entering the lifespan raises
+    StartRefused.
+    """
+    metrics = Metrics()
+    service = runtime or Runtime(settings)
+    app = Litestar(
+        route_handlers=[
+            Router("/api/v1", route_handlers=API),
+            *HEALTH,
+            *PAGES,
+            *LIVE,
+            *DOORS,
+            static_router(),
+        ],
+        guards=[let_in],
+        exception_handlers={Exception: _answer_to},
+        lifespan=[_lifespan(service, owned=runtime is None)],
+        request_max_body_size=settings.payload_cap + ENVELOPE_MAX,
+        state=State({"runtime": service, "settings": settings, "metrics": metrics}),
+        template_config=template_config(),
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
+    app.asgi_handler = Perimeter(app.asgi_handler, Hosts(settings), metrics.observe)
+    return app
+
+
+def _lifespan(service: Runtime, *, owned: bool) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        if owned:
+            await service.start()
+        try:
+            yield
+        finally:
+            end_streams(app)
+            if owned:
+                await service.stop()
+
+    return lifespan
+
+
+def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Say what went wrong: as a problem to programs, as a page to people."""
+    problem, headers = problem_of(error)
+    if request.url.path.startswith(_FOR_MACHINES):
+        return Response(encoded(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+    if isinstance(error, Unauthorized) and request.method == "GET" and not wants_fragment(request):
+        return Redirect(f"/sign-in?next={quote(here(request), safe='')}", status_code=303)
+    page = error_page(request, error)
+    page.headers.update(headers)
+    return page
+
+
+def _version() -> str:
+    try:
+        return version("breakwater")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"

@@ -1,0 +1,148 @@
+"""What went wrong, as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar.exceptions import HTTPException
+
+from core.domain.errors import (
+    BreakwaterError,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    IdempotencyMismatch,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    StoreUnavailable,
+    TargetRefused,
+    Unauthorized,
+)
+from core.engine.access import TooManyAttempts
+
+log = structlog.get_logger("breakwater.web")
+
+MEDIA_TYPE: Final = "application/problem+json"
+_NAMESPACE: Final = "urn:breakwater:problem:"
+
+
+class BadRequest(InvalidInput):
+    """What cannot be read at all, or parameters that mean nothing: 400."""
+
+
+class FieldError(msgspec.Struct, frozen=True, rename={"field": "field"}):
+    """One thing that is wrong, and the remedy."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a request was refused or failed."""
+
+    type: str
+    """What kind of problem it is: stays the same whatever the words say."""
+    title: str
+    status: int
+    detail: str
+    problems: tuple[FieldError, ...] = ()
+    """Every field that is wrong, by its name in the request."""
+
+
+Headers = dict[str, str]
+
+
+def problem_of(error: Exception) -> tuple[Problem, Headers]:
+    """Return what to answer to `error`, and the headers that go with it. What was not foreseen is logged, and 500."""
+    match error:
+        case BreakwaterError():
+            return _of_breakwater(error)
+        case HTTPException(status_code=status) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _of_http(error)
+        case _:
+            log.error("request.failed", exc_info=error)
+            detail = "The request failed for a reason that nobody foresaw. It is in the service's log."
+            return _problem("unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, detail), {}
+
+
+def encoded(problem: Problem) -> bytes:
+    """Return the body of the answer."""
+    return msgspec.json.encode(problem)
+
+
+def host_problem(detail: str) -> Problem:
+    """Return what to answer to a request for another host."""
+    return _problem("host", HTTPStatus.BAD_REQUEST, detail)
+
+
+def _problem(
+    kind: str, status: int, detail: str, problems: Iterable[FieldProblem] = (), *, title: str | None = None
+) -> Problem:
+    errors = tuple(FieldError(problem.field, problem.message) for problem in problems)
+    return Problem(f"{_NAMESPACE}{kind}", title or HTTPStatus(status).phrase, int(status), detail, errors)
+
+
+def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: PLR0911 - one line for each kind
+    match error:
+        case InvalidInput():
+            return _of_input(error), {}
+        case NotFound():
+            return _problem("not-found", HTTPStatus.NOT_FOUND, str(error)), {}
+        case Conflict():
+            return _problem("conflict", HTTPStatus.CONFLICT, str(error)), {}
+        case Unauthorized():
+            challenge = {"WWW-Authenticate": "Bearer"}
+            return _problem("unauthorized", HTTPStatus.UNAUTHORIZED, str(error)), challenge
+        case Forbidden():
+            return _problem("forbidden", HTTPStatus.FORBIDDEN, str(error)), {}
+        case TooManyAttempts():
+            retry = {"Retry-After": _seconds(error.retry_after)}
+            return _problem("too-many-attempts", HTTPStatus.TOO_MANY_REQUESTS, str(error)), retry
+        case StoreUnavailable():
+            retry = {"Retry-After": _seconds(error.retry_after)}
+            return _problem("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, str(error)), retry
+        case _:
+            return _problem("refused", HTTPStatus.BAD_REQUEST, str(error)), {}
+
+
+def _of_input(error: InvalidInput) -> Problem:
+    kind, status = _INPUT[type(error)] if type(error) in _INPUT else _INPUT[InvalidInput]
+    return _problem(kind, status, str(error), error.problems)
+
+
+_INPUT: Final = {
+    BadRequest: ("bad-request", HTTPStatus.BAD_REQUEST),
+    PayloadTooLarge: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    IdempotencyMismatch: ("idempotency-mismatch", HTTPStatus.UNPROCESSABLE_ENTITY),
+    TargetRefused: ("target-refused", HTTPStatus.UNPROCESSABLE_ENTITY),
+    InvalidInput: ("invalid-input", HTTPStatus.UNPROCESSABLE_ENTITY),
+}
+
+_HTTP: Final = {
+    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        "method-not-allowed",
+        "This address does not take that method; Allow says which.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "too-large",
+        "The request's body is larger than this address takes.",
+    ),
+}
+
+
+def _of_http(error: HTTPException) -> tuple[Problem, Headers]:
+    """Say what the framework refused in our own words; its own may repeat the input."""
+    known = _HTTP.get(HTTPStatus(error.status_code))
+    kind, detail = known or ("bad-request", "The request cannot be understood.")
+    headers: Any = error.headers or {}
+    return _problem(kind, error.status_code, detail), {
+        "Allow": headers["allow"]
+    } if "allow" in headers else {}
+
+
+def _seconds(seconds: float) -> str:
+    return str(max(1, round(seconds)))

@@ -1,0 +1,109 @@
+"""Who asks, and what they may do.
+
+Every route needs a credential unless it is marked `PUBLIC`: the guard `let_in` stands before the whole application. A
+bearer key acts by itself. A session's cookie goes along with whatever a browser is made to send, so that a change asked
+for under a session must also come from our own page and carry its token.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from jinja2.runtime import Context
+from litestar import Request
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard, HTTPScope
+from markupsafe import Markup
+
+from core.domain.errors import Forbidden, Unauthorized
+from core.engine.access import Access, Principal, Scope
+from web.security_cookies import Connection, csrf_token, session_token
+from web.security_origin import CSRF_FIELD, SAFE_METHODS, check_csrf_token, check_same_origin
+
+__all__ = ["PUBLIC", "csrf_field", "let_in", "principal_of", "principal_or_none", "requires", "still_valid"]
+
+PUBLIC: Final[Mapping[str, Any]] = {"public": True}
+"""Options of a route that needs no credential: `@get("/sign-in", opt=PUBLIC)`."""
+_PRINCIPAL: Final = "principal"
+_BEARER: Final = "bearer "
+
+
+async def let_in(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Find out who asks. Raises Unauthorized without a valid credential, Forbidden for a forged change."""
+    public = handler.opt.get("public", False)
+    unsafe = cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS
+    if public:
+        if unsafe:
+            check_same_origin(connection)
+        return
+    access: Access = connection.app.state.runtime.access
+    header = connection.headers.get("authorization")
+    if header is not None:
+        principal = await _by_key(access, header)
+    else:
+        principal = await _by_session(access, connection, unsafe=unsafe)
+    connection.scope["state"][_PRINCIPAL] = principal
+
+
+def requires(scope: Scope | str) -> Guard:
+    """Return a guard that lets only those through who may do what `scope` allows. Raises Forbidden."""
+    needed = Scope(scope)
+
+    def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+        principal = principal_of(connection)
+        if not principal.can(needed):
+            raise Forbidden(f"{principal.actor} may not do this: it needs the right {needed!r}.")
+
+    return guard
+
+
+def principal_of(connection: Connection) -> Principal:
+    """Return who asks. Raises Unauthorized on a public route: nobody was asked there."""
+    principal = principal_or_none(connection)
+    if principal is None:
+        raise Unauthorized("Nobody is signed in.")
+    return principal
+
+
+def principal_or_none(connection: Connection) -> Principal | None:
+    """Return who asks, or None where nobody needs to say."""
+    return cast("Principal | None", connection.scope["state"].get(_PRINCIPAL))
+
+
+async def still_valid(connection: Connection) -> bool:
+    """Return whether the credential of a request that goes on for long, such as a stream, lets it in even now."""
+    access: Access = connection.app.state.runtime.access
+    header = connection.headers.get("authorization")
+    try:
+        await (_by_session(access, connection, unsafe=False) if header is None else _by_key(access, header))
+    except Unauthorized:
+        return False
+    return True
+
+
+def csrf_field(context: Context) -> Markup:
+    """Return the hidden field that every form of a signed-in page carries; nothing where nobody is signed in."""
+    token = session_token(context["request"])
+    if token is None:
+        return Markup()
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token(token))
+
+
+async def _by_key(access: Access, header: str) -> Principal:
+    if not header.lower().startswith(_BEARER):
+        raise Unauthorized("Send `Authorization: Bearer bw_…`.")
+    principal = await access.keys.find(header[len(_BEARER) :].strip())
+    if principal is None:
+        raise Unauthorized("The API key is not valid, or was revoked.")
+    return principal
+
+
+async def _by_session(access: Access, connection: Connection, *, unsafe: bool) -> Principal:
+    token = session_token(connection)
+    principal = await access.sessions.find(token) if token else None
+    if token is None or principal is None:
+        raise Unauthorized("Sign in, or send an API key as `Authorization: Bearer bw_…`.")
+    if unsafe:
+        check_same_origin(connection)
+        # Guards are given the request itself, of which their signature only tells the connection.
+        await check_csrf_token(cast("Request[Any, Any, Any]", connection), token)
+    return principal

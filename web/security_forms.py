@@ -1,0 +1,82 @@
+"""The doors: sign in, set a password by a code, sign out."""
+
+from typing import Any, Final
+
+from litestar import Request, post
+from litestar.response import Redirect, Response
+
+from core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
+from core.engine.access import Access, SignedIn, TooManyAttempts
+from web.pages.forms import read_form
+from web.pages.reply import local_path
+from web.pages.sign_in import sign_in_page, welcome_page
+from web.problems import problem_of
+from web.security import PUBLIC
+from web.security_cookies import session_cookie, session_token
+
+_HOME: Final = "/"
+_SIGN_IN: Final = "/sign-in"
+FormRequest = Request[Any, Any, Any]
+
+
+@post(_SIGN_IN, opt=PUBLIC, include_in_schema=False, status_code=200)
+async def sign_in(request: FormRequest) -> Response[Any]:
+    """Begin a session, or show the form again with what was wrong."""
+    form = await read_form(request, {"name", "password", "next"})
+    name, password = form.get("name", ""), form.get("password", "")
+    try:
+        signed_in = await _access(request).sign_in(name, password, **_who(request))
+    except (Unauthorized, TooManyAttempts) as refused:
+        problem, headers = problem_of(refused)
+        page = sign_in_page(request, problem=str(refused), name=name, status_code=problem.status)
+        page.headers.update(headers)
+        return page
+    return _begin(request, signed_in, local_path(form.get("next")) or _HOME)
+
+
+@post("/welcome", opt=PUBLIC, include_in_schema=False, status_code=200)
+async def welcome(request: FormRequest) -> Response[Any]:
+    """Set the password of whom the code is for, and begin a session."""
+    form = await read_form(request, {"code", "password"})
+    code = form.get("code", "")
+    try:
+        signed_in = await _access(request).welcome(code, form.get("password", ""), **_who(request))
+    except (InvalidInput, TooManyAttempts) as refused:
+        problem, headers = problem_of(refused)
+        page = welcome_page(request, problem=_words(refused), code=code, status_code=problem.status)
+        page.headers.update(headers)
+        return page
+    return _begin(request, signed_in, _HOME)
+
+
+@post("/sign-out", include_in_schema=False, status_code=303)
+async def sign_out(request: FormRequest) -> Redirect:
+    """End the session, here and in the browser."""
+    await _access(request).sessions.end(session_token(request) or "")
+    return Redirect(_SIGN_IN, status_code=303, cookies=[session_cookie(request, "", 0)])
+
+
+def _access(request: FormRequest) -> Access:
+    access: Access = request.app.state.runtime.access
+    return access
+
+
+def _who(request: FormRequest) -> dict[str, str]:
+    """Return the address and the browser that ask. A proxy's word for the address counts only where it is trusted."""
+    source = request.client.host if request.client else ""
+    return {"source": source, "user_agent": request.headers.get("user-agent", "")}
+
+
+def _begin(request: FormRequest, signed_in: SignedIn, to: str) -> Redirect:
+    lasts = signed_in.expires_at - request.app.state.runtime.clock.now()
+    return Redirect(to, status_code=303, cookies=[session_cookie(request, signed_in.token, lasts)])
+
+
+def _words(refused: BreakwaterError) -> str:
+    """Return what is wrong in words: the form's own labels stand beside it, not the names of its fields."""
+    if isinstance(refused, InvalidInput):
+        return " ".join(f"The {problem.field} {problem.message}." for problem in refused.problems)
+    return str(refused)
+
+
+DOORS: Final = [sign_in, welcome, sign_out]

@@ -1,0 +1,75 @@
+"""What every request passes before routing, and every answer after: the host's name, HEAD, and security headers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from web.problems import MEDIA_TYPE, encoded, host_problem
+from web.security_hosts import Hosts
+
+Scope = Any
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""Plain ASGI: servers, frameworks and tests each have types of their own for the same dictionaries."""
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SECURITY: Final = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+class Perimeter:
+    """Stands around the whole application, its errors and unknown addresses included."""
+
+    def __init__(self, app: App, hosts: Hosts, observe: Callable[[Scope, int], None]) -> None:
+        """`observe` is told of every answer's status, with the scope of its request."""
+        self._app = app
+        self._hosts = hosts
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        bodiless = scope["method"] == "HEAD"
+        # Everything that can be got can be asked about; the server itself leaves the body out, tests do not.
+        inner = {**scope, "method": "GET"} if bodiless else scope
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._observe(inner, message["status"])
+                message["headers"] = _secured(message.get("headers", ()))
+            elif bodiless and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        if (problem := self._hosts.problem(scope["headers"])) is not None:
+            await _refuse(answer, problem)
+        else:
+            await self._app(inner, receive, answer)
+
+
+def _secured(headers: Any) -> list[tuple[bytes, bytes]]:
+    kept = list(headers)
+    kept += _SECURITY
+    if not any(name == b"cache-control" for name, _ in kept):
+        kept.append(_NO_STORE)
+    return kept
+
+
+async def _refuse(send: Send, detail: str) -> None:
+    problem = host_problem(detail)
+    body = encoded(problem)
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
