@@ -76,7 +76,9 @@ def start(arguments: list[str], folder: Path, variables: Mapping[str, str] | Non
     return Process(popen, output)
 
 
-def _url_printed_by(process: Process, after: str) -> str:
+def url_printed_by(process: Process, after: str) -> str:
+    """Return the address that it prints once it listens."""
+
     def look() -> str | None:
         assert process.popen.poll() is None, f"it ended:\n{process.printed}"
         ready = process.printed.partition(after)[2]
@@ -175,12 +177,12 @@ def running_service(folder: Path, flags: tuple[str, ...] = (), **settings: objec
     }
     process = start(["serve", *flags], folder, variables)
     try:
-        url = _url_printed_by(process, "Breakwater is running.")
+        url = url_printed_by(process, "Breakwater is running.")
         headers = {"authorization": f"Bearer {KEY}"}
         with httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30, trust_env=False) as api:
             yield Service(process.popen, process.output, url=url, api=api)
     finally:
-        _end(process)
+        end(process)
 
 
 @contextmanager
@@ -188,14 +190,15 @@ def running_receiver(folder: Path, *, keep: int = 10_000) -> Iterator[ReceiverPr
     """Run the scriptable receiver on a free port of loopback."""
     process = start(["receiver", "--port", "0", "--keep", str(keep)], folder)
     try:
-        url = _url_printed_by(process, "listening on")
+        url = url_printed_by(process, "listening on")
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as desk:
             yield ReceiverProcess(process.popen, process.output, url=url, desk=desk)
     finally:
-        _end(process)
+        end(process)
 
 
-def _end(process: Process) -> None:
+def end(process: Process) -> None:
+    """End it by SIGTERM, unless the test has ended it."""
     if process.popen.poll() is None:
         process.signal(signal.SIGTERM)
         try:

@@ -1,8 +1,8 @@
 """Runs the service: takes the port, opens the application, serves until a signal, drains.
 
-The order matters. The port comes first: a busy one is told before the database is touched. The application's
-lifespan is entered here rather than by uvicorn, so that a refused start is the sentence that it carries, and
-not a logged traceback. A signal ends the listening first and the delivering last.
+The order matters. The port comes first: a busy one is told before the database is touched. The service is started
+here rather than in the application's lifespan under uvicorn, so that a refused start is the sentence that it
+carries, and not a logged traceback. A signal ends the listening first and the delivering last.
 """
 
 import asyncio
@@ -19,10 +19,12 @@ import uvicorn
 from litestar import Litestar
 
 from core.domain.errors import StartRefused
+from core.runtime import Runtime
 from core.settings import Settings
 from web.app import create_app
 from web.example import allowing, example_receiver
 from web.first_start import Welcome, welcome
+from web.live import end_streams
 from web.receiver import Receiver
 
 log = structlog.get_logger("breakwater.serving")
@@ -55,10 +57,10 @@ async def _serve(
     announce: Announce,
     beside: Beside | None,
 ) -> None:
-    app = create_app(settings)
-    async with app.lifespan():
-        greeting = await welcome(app.state.runtime, receiver)
-        async with _beside(beside, app, settings):
+    async with Runtime(settings) as runtime:
+        greeting = await welcome(runtime, receiver)
+        app = create_app(settings, runtime=runtime)
+        async with app.lifespan(), _beside(beside, app, settings):
             await _answer(app, settings, listener, lambda: announce(greeting))
         log.info("service.draining", seconds=settings.drain_seconds)
     log.info("service.stopped")
@@ -80,8 +82,9 @@ def listen(settings: Settings) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling, which would end the process before the drain."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: Litestar, settings: Settings, started: Callable[[], None]) -> None:
+        super().__init__(_config(app, settings))
+        self._app = app
         self._on_started = started
 
     @contextlib.contextmanager
@@ -92,11 +95,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_started()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end_streams(self._app)  # else a live page would hold the end up until the limit
+        await super().shutdown(sockets)
+
 
 async def _answer(
     app: Litestar, settings: Settings, listener: socket.socket, started: Callable[[], None]
 ) -> None:
-    server = _Server(_config(app, settings), started)
+    server = _Server(app, settings, started)
     loop = asyncio.get_running_loop()
     serving = asyncio.current_task()
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -148,6 +149,36 @@ def theme(request: pytest.FixtureRequest) -> str:
 def visitor(new_context: NewContext, theme: str) -> Page:
     """A page that nobody has signed in on."""
     return new_context(color_scheme=theme).new_page()
+
+
+@pytest.fixture(scope="module")
+def administrator(service: Service) -> str:
+    """The name of the administrator, whose password is `PASSWORD`."""
+    code = service.sign_in_link.partition("#")[2]
+    answer = httpx.post(
+        f"{service.url}/welcome", data={"code": code, "password": PASSWORD}, headers={"origin": service.url}
+    )
+    assert answer.status_code < 400, answer.text
+    return "admin"
+
+
+@pytest.fixture
+def page(new_context: NewContext, theme: str, administrator: str) -> Page:
+    """A page on which the administrator is signed in."""
+    return signed_in(new_context(color_scheme=theme), administrator)
+
+
+def signed_in(context: BrowserContext, name: str, password: str = PASSWORD) -> Page:
+    """Sign `name` in on a context and return a new page of it."""
+    probe = context.new_page()
+    probe.goto("/sign-in")
+    origin = probe.evaluate("location.origin")
+    answer = context.request.post(
+        "/sign-in", form={"name": name, "password": password}, headers={"origin": origin}, max_redirects=0
+    )
+    assert answer.status < 400, answer.text()
+    probe.close()
+    return context.new_page()
 
 
 @pytest.fixture

@@ -86,15 +86,14 @@ class Client:
 
 
 def _sentence(response: httpx.Response) -> str:
-    """Return what a problem document says, with the fields it names."""
+    """Return what a problem document says."""
     if response.status_code == _UNAUTHORIZED:
         return "The service does not know this key: set BREAKWATER_KEY to one of its API keys (bw_...)."
     try:
         problem = response.json()
-        fields = [f"{one['field']} {one['message']}" for one in problem.get("errors", ())]
-        told = "; ".join(fields) or problem.get("detail") or problem["title"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        told = f"The service answered {response.status_code}, which is no answer of Breakwater's"
+        told = problem["detail"] or problem["title"]
+    except (ValueError, KeyError, TypeError):
+        told = f"The service answered {response.status_code}, which is no answer of Breakwater's."
     return clean_text(str(told))
 
 

@@ -31,7 +31,7 @@ def command(
     if as_json:
         show.as_json(found)
         return
-    columns = ("delivery", "created", "status", "attempts", "event", "to", "why")
+    columns = ("delivery", "created", "status", "attempts", "event", "to", "error")
     show.table(columns, (_row(one) for one in found), empty="No delivery matches.")
 
 
@@ -43,7 +43,7 @@ def _row(one: Json) -> tuple[object, ...]:
         one["attempt_count"],
         one["event_type"],
         one["webhook_url"],
-        one.get("why") or one.get("failure_class"),
+        one["error"] or one["failure_class"],
     )
 
 

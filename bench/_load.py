@@ -1,0 +1,121 @@
+"""A load generator that takes little of the machine it shares with what it measures: HTTP/1.1 on bare streams."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+@dataclass
+class Sent:
+    """What came of the requests: when each began, by the message id that was answered."""
+
+    began: dict[str, float] = field(default_factory=dict)
+    refused: int = 0
+    last_refusal: bytes = b""
+
+
+class Caller:
+    """One kept connection to the API."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._head = head
+
+    async def post(self, body: bytes) -> tuple[int, bytes]:
+        """Return status and body of the answer."""
+        self._writer.write(b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body))
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        return int(answer[9:12]), await self._reader.readexactly(length)
+
+
+@asynccontextmanager
+async def calling(url: str, path: str, key: str) -> AsyncIterator[Caller]:
+    """Open a connection that posts JSON to `path`."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {key}\r\n"
+        "content-type: application/json\r\n"
+    )
+    try:
+        yield Caller(reader, writer, head.encode())
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def send_all(url: str, key: str, bodies: Iterable[bytes], *, connections: int) -> Sent:
+    """Hand in every body, one message a request, over so many connections at once."""
+    sent, waiting = Sent(), iter(bodies)
+
+    async def one() -> None:
+        async with calling(url, "/api/v1/messages", key) as caller:
+            for body in waiting:
+                await _send(caller, body, sent)
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return sent
+
+
+async def send_paced(
+    url: str, key: str, bodies: Iterable[bytes], *, per_second: float, connections: int
+) -> Sent:
+    """Hand in the bodies at a steady pace, whatever the answers take."""
+    sent, queue = Sent(), asyncio.Queue[bytes | None]()
+
+    async def one() -> None:
+        async with calling(url, "/api/v1/messages", key) as caller:
+            while (body := await queue.get()) is not None:
+                await _send(caller, body, sent)
+
+    workers = [asyncio.create_task(one()) for _ in range(connections)]
+    start = time.monotonic()
+    for number, body in enumerate(bodies):
+        await asyncio.sleep(start + number / per_second - time.monotonic())
+        queue.put_nowait(body)
+    for _ in workers:
+        queue.put_nowait(None)
+    await asyncio.gather(*workers)
+    return sent
+
+
+async def _send(caller: Caller, body: bytes, sent: Sent) -> None:
+    began = time.time()
+    status, answer = await caller.post(body)
+    if status == 202:
+        sent.began[msgspec.json.decode(answer)["id"]] = began
+    else:
+        sent.refused += 1
+        sent.last_refusal = answer
+
+
+def messages(count: int, event_types: list[str]) -> Iterator[bytes]:
+    """Yield messages of about 500 bytes, spread over the event types."""
+    filler = "x" * 420
+    for number in range(count):
+        yield msgspec.json.encode(
+            {"event_type": event_types[number % len(event_types)], "payload": {"n": number, "filler": filler}}
+        )
+
+
+def quantiles(values: list[float], *shares: float) -> list[float]:
+    """Return the values below which these shares of all lie."""
+    ordered = sorted(values)
+    return [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in shares]
+
+
+def until(look: Callable[[], bool], *, within: float) -> float:
+    """Wait until `look` is true and return when that was; raise TimeoutError after `within` seconds."""
+    deadline = time.time() + within
+    while not look():
+        if time.time() > deadline:
+            raise TimeoutError(f"not reached within {within} s")
+        time.sleep(0.02)
+    return time.time()

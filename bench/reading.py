@@ -1,0 +1,162 @@
+"""How long the read models take with a million attempts stored: p50 and p95 of each, in milliseconds.
+
+    python bench/reading.py                          # 1,000,000 attempts in a SQLite file that is removed again
+    python bench/reading.py --database postgresql+asyncpg://... --attempts 200000
+    python bench/reading.py --keep /tmp/reading.db   # fill it once, read it again the next time
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from _history import Filler, History, Moving
+from sqlalchemy import func, select
+
+from core.engine.filters import DeliveryFilter
+from core.engine.insights import Insights
+from core.sql.engine import Database
+from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+
+LIMIT_MS = 100.0
+"""What no page may exceed."""
+
+Read = Callable[[], Awaitable[object]]
+
+
+def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
+    """Yield every read, with its name."""
+    dead, alive = min(history.dead), next(e for e in history.endpoints if e not in history.dead)
+    middle, late = history.deliveries[len(history.deliveries) // 2], history.deliveries[-1]
+    message = history.messages[len(history.messages) // 2]
+    yield "overview", insights.overview
+    queries = (
+        "",
+        "status=failed",
+        "status=delivered",
+        "status=held",
+        "status=retrying",
+        "status=failed,held,cancelled",
+        f"endpoint={alive}",
+        f"endpoint={alive}&status=failed",
+        f"endpoint={dead}&status=held",
+        "event_type=order.refunded",
+        "event_type=order.refunded&status=failed",
+        "event_type=order.created&status=delivered",
+        "class=tls",
+        f"class=tls&endpoint={alive}&event_type=user.deleted",
+        "class=server_error&status=failed&event_type=order.refunded",
+        "class=server_error&error=599 nothing like it",
+        "since=1h",
+        "since=6d&until=5d&status=failed",
+        "q=order.paid",
+        "q=no such text anywhere",
+        "q=no such text anywhere&status=failed",
+        f"q={middle}",
+        f"q={message}",
+        f"q={middle[:12]}&status=failed",
+        "q=key-77777",
+    )
+    for query in queries:
+        wanted = parse(query)
+        yield f"deliveries {query[:60]}", lambda w=wanted: insights.deliveries(w)
+        yield f"count      {query[:60]}", lambda w=wanted: insights.count(w)
+    for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
+        yield f"groups     {query[:60]}", lambda w=parse(query): insights.groups(w)
+    yield "rows_since", lambda: insights.rows_since(DeliveryFilter(), history.deliveries[-500])
+    yield "delivery, delivered", lambda: insights.delivery(middle)
+    yield "delivery, held", lambda: insights.delivery(late)
+    yield "message", lambda: insights.message(message)
+    yield "endpoints", insights.endpoints
+    yield "endpoint", lambda: insights.endpoint(alive)
+    yield "endpoint_options", lambda: insights.endpoint_options("shop-1")
+    yield "event_types", lambda: insights.event_types("order")
+    yield "circuits", insights.circuits
+    yield "circuit, open", lambda: insights.circuit(dead)
+    yield "transitions", insights.transitions
+    yield "transitions of one", lambda: insights.transitions(dead)
+    yield "audit", insights.audit
+    yield "audit by actor", lambda: insights.audit(actor="person:p3")
+    yield "audit by actor and action", lambda: insights.audit(actor="person:p3", action="circuit.reset")
+    for minutes in (60, 1440, 7 * 1440):
+        yield f"traffic {minutes} min", lambda m=minutes: insights.traffic(minutes=m)
+        yield f"traffic {minutes} min of one", lambda m=minutes: insights.traffic(alive, m)
+
+
+def parse(query: str) -> DeliveryFilter:
+    """Read a query string."""
+    return DeliveryFilter.parse(dict(part.split("=", 1) for part in query.split("&") if part))
+
+
+async def known(database: Database, now: float) -> History | None:
+    """Return what is stored already; None when nothing is."""
+    async with database.read() as connection:
+
+        async def column(statement: object) -> list[str]:
+            return list((await connection.execute(statement)).scalars())  # type: ignore[call-overload]
+
+        attempts = (await connection.execute(select(func.count()).select_from(ATTEMPTS))).scalar_one()
+        if not attempts:
+            return None
+        return History(
+            (await connection.execute(select(func.max(CIRCUITS.c.updated_at)))).scalar() or now,
+            await column(select(ENDPOINTS.c.id).order_by(ENDPOINTS.c.id)),
+            frozenset(await column(select(CIRCUITS.c.endpoint_id).where(CIRCUITS.c.state == "open"))),
+            await column(select(DELIVERIES.c.id).order_by(DELIVERIES.c.id)),
+            await column(select(MESSAGES.c.id).order_by(MESSAGES.c.id)),
+            attempts,
+        )
+
+
+async def measure(read: Read, rounds: int) -> tuple[float, float]:
+    """Return median and 95th percentile in milliseconds; the first call, which compiles the statement, is not counted."""
+    await read()
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await read()
+        took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took), sorted(took)[max(0, int(len(took) * 0.95) - 1)]
+
+
+async def run(url: str, attempts: int, rounds: int, only: str) -> int:
+    """Fill, measure and print; return how many reads were too slow."""
+    database = Database(url)
+    await database.open()
+    try:
+        began = time.perf_counter()
+        history = await known(database, time.time()) or await Filler(time.time(), attempts).fill(database)
+        print(f"{history.attempts:,} attempts, {len(history.deliveries):,} deliveries, "
+              f"{len(history.endpoints)} endpoints; ready after {time.perf_counter() - began:.0f} s")
+        insights = Insights(database, Moving(history.now), tuple)
+        slow = 0
+        for name, read in reads(insights, history):
+            if only in name:
+                median, p95 = await measure(read, rounds)
+                slow += p95 > LIMIT_MS
+                print(f"{median:8.1f} {p95:8.1f} ms  {name}{'   over the limit' if p95 > LIMIT_MS else ''}", flush=True)
+        return slow
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    """Read the command line; the exit code says whether a read was over the limit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--attempts", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--database", help="a database URL in place of a temporary SQLite file")
+    parser.add_argument("--keep", type=Path, help="a SQLite file that is kept, and read again when it exists")
+    parser.add_argument("--only", default="", help="only reads whose name contains this")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="breakwater-reading-") as folder:
+        path = chosen.keep or Path(folder) / "reading.db"
+        url = chosen.database or f"sqlite+aiosqlite:///{path}"
+        return 1 if asyncio.run(run(url, chosen.attempts, chosen.rounds, chosen.only)) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

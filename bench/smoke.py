@@ -1,0 +1,157 @@
+"""Deliveries a second from accept to recorded attempt, with service, receiver and load on the same machine.
+
+Three processes: the service as it is started by anybody (SQLite, synchronous=FULL), the scriptable receiver, and
+this one, which hands messages in over the HTTP API. In the same minute the bare sender, without API and store,
+sends as many requests to the same receiver: the ratio of the two is what the store and the API cost, and it can
+be compared between machines. Run it with `make bench`.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench._load import Sent, messages, quantiles, send_all, send_paced, until
+from core.domain.outcome import Answered
+from core.domain.target import AllowedNetworks, parse_target
+from core.outbound.guard import Guard
+from core.outbound.reqwest_sender import ReqwestSender
+from core.ports import OutboundRequest
+from tests.processes import ReceiverProcess, Service, running_receiver, running_service
+
+TARGET = 1_000
+LANES = 4
+CONNECTIONS = 32
+IN_FLIGHT = 64
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run measured."""
+
+    per_second: float
+    latencies_ms: list[float]
+
+
+def main() -> None:
+    """Measure, print, and exit with 1 when the target is missed."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--messages", type=int, default=10_000)
+    options.add_argument("--pace", type=int, default=200, help="messages a second of the latency run")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="breakwater-bench-") as name:
+        folder = Path(name)
+        with running_receiver(folder, keep=50_000) as receiver, _service(folder) as service:
+            events = _endpoints(service, receiver)
+            _throughput(service, receiver, events, 1_000)  # warm: connections, caches, statements
+            full = _throughput(service, receiver, events, chosen.messages)
+            bare = asyncio.run(_bare(receiver, chosen.messages))
+            paced = _paced(service, receiver, events, chosen.pace)
+    _tell(chosen, full, bare, paced)
+    sys.exit(full.per_second < TARGET)
+
+
+def _service(folder: Path):  # noqa: ANN202 - the context manager of tests/processes.py
+    return running_service(folder, log_level="warning")
+
+
+def _endpoints(service: Service, receiver: ReceiverProcess) -> list[str]:
+    events = [f"bench.lane{number}" for number in range(LANES)]
+    for number, event in enumerate(events):
+        service.endpoint(f"{receiver.url}/steady/{number}", event_types=[event])
+    return events
+
+
+def _throughput(service: Service, receiver: ReceiverProcess, events: list[str], count: int) -> Figures:
+    receiver.desk.delete("/received")
+    began = time.time()
+    sent = asyncio.run(send_all(service.url, service.key, messages(count, events), connections=CONNECTIONS))
+    _check(sent, count)
+    ended = until(lambda: _all_recorded(service), within=120)
+    return Figures(count / (ended - began), _latencies(sent, receiver))
+
+
+def _paced(service: Service, receiver: ReceiverProcess, events: list[str], pace: int) -> Figures:
+    receiver.desk.delete("/received")
+    bodies = messages(pace * 10, events)
+    sent = asyncio.run(send_paced(service.url, service.key, bodies, per_second=pace, connections=8))
+    _check(sent, pace * 10)
+    until(lambda: _all_recorded(service), within=60)
+    return Figures(pace, _latencies(sent, receiver))
+
+
+def _check(sent: Sent, count: int) -> None:
+    if sent.refused or len(sent.began) != count:
+        raise SystemExit(f"{sent.refused} of {count} were refused: {sent.last_refusal!r}")
+
+
+def _all_recorded(service: Service) -> bool:
+    """Whether no delivery is waiting or under way any more: each has its attempt on disk."""
+    waiting = (
+        service.api.get("/deliveries", params={"status": state, "limit": 1})
+        for state in ("pending", "in_flight")
+    )
+    return not any(answer.json()["items"] for answer in waiting)
+
+
+def _latencies(sent: Sent, receiver: ReceiverProcess) -> list[float]:
+    arrivals = dict(receiver.desk.get("/arrivals").json())
+    missing = sent.began.keys() - arrivals.keys()
+    if missing:
+        raise SystemExit(f"{len(missing)} messages never arrived, such as {min(missing)}")
+    return [(arrivals[message] - began) * 1000 for message, began in sent.began.items()]
+
+
+async def _bare(receiver: ReceiverProcess, count: int) -> float:
+    """Return requests a second of the sender alone."""
+    allowed = AllowedNetworks.parse("127.0.0.1/32")
+    target = parse_target(f"{receiver.url}/bare", allowed)
+    sender = ReqwestSender(Guard(allowed))
+    headers = (("content-type", "application/json"), ("webhook-id", "msg_bare"))
+    request = OutboundRequest(target=target, headers=headers, body=b"x" * 480, timeout=10.0)
+    numbers = iter(range(count))
+
+    async def one() -> None:
+        for _ in numbers:
+            outcome = await sender.send(request)
+            if not (isinstance(outcome, Answered) and outcome.status == 200):
+                raise SystemExit(f"the bare sender met {outcome}")
+
+    began = time.monotonic()
+    await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
+    elapsed = time.monotonic() - began
+    await sender.close()
+    return count / elapsed
+
+
+def _tell(chosen: argparse.Namespace, full: Figures, bare: float, paced: Figures) -> None:
+    p50, p95, p99 = quantiles(full.latencies_ms, 0.5, 0.95, 0.99)
+    verdict = "met" if full.per_second >= TARGET else "MISSED"
+    calm50, calm95, calm99 = quantiles(paced.latencies_ms, 0.5, 0.95, 0.99)
+    print(
+        f"""
+{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}
+{chosen.messages:,} messages of 500 bytes, one a request over {CONNECTIONS} connections, to {LANES} endpoints
+
+accept to recorded attempt   {full.per_second:8,.0f} deliveries/s    {verdict}: {TARGET:,}/s
+bare sender, no API or store {bare:8,.0f} requests/s
+ratio                        {full.per_second / bare:8.2f}
+
+from the request that hands a message in to its arrival, ms
+                                  p50      p95      p99
+  at full speed              {p50:8.1f} {p95:8.1f} {p99:8.1f}
+  at {chosen.pace:,} a second           {calm50:8.1f} {calm95:8.1f} {calm99:8.1f}
+"""
+    )
+
+
+if __name__ == "__main__":
+    main()

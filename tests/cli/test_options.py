@@ -1,0 +1,95 @@
+"""Each setting is a flag of `breakwater serve`, listed by its help, and checked in words that name it."""
+
+import pytest
+from click.testing import CliRunner
+
+from core.settings import Settings
+from web.cli import main
+from web.cli.options import flag_of, variable_of
+
+
+def run(*arguments: str, **variables: str) -> tuple[int, str]:
+    result = CliRunner(env={**variables, "NO_COLOR": "1"}).invoke(main, list(arguments))
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def serve_help() -> str:
+    return run("serve", "--help")[1]
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_each_setting_is_a_flag_with_its_variable_and_description(name: str, serve_help: str) -> None:
+    words = " ".join(serve_help.split())
+    assert f" {flag_of(name)} " in words or f" {flag_of(name)} / " in words
+    assert f"[{variable_of(name)}" in words.replace("[ ", "[")
+    assert (Settings.model_fields[name].description or "").split(":")[0] in words
+
+
+def test_a_wrong_flag_value_names_flag_variable_and_remedy() -> None:
+    code, told = run("serve", "--port", "http", "--drain-seconds", "-1")
+    assert code == 2
+    assert "BREAKWATER_PORT (--port) is 'http': write a whole number" in told
+    assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1': write a number of at least 0" in told
+
+
+def test_a_wrong_variable_is_told_the_same_way() -> None:
+    code, told = run("serve", BREAKWATER_PORT="http")
+    assert code == 2
+    assert "BREAKWATER_PORT (--port)" in told
+
+
+def test_a_secret_of_the_wrong_form_is_not_repeated() -> None:
+    _code, told = run("serve", BREAKWATER_BOOTSTRAP_KEY="hunter2")
+    assert "hunter2" not in told
+    assert "write bw_" in told
+
+
+def test_the_commands_are_listed() -> None:
+    code, told = run("--help")
+    assert code == 0
+    for command in (
+        "serve",
+        "demo",
+        "send",
+        "deliveries",
+        "resend",
+        "circuits",
+        "keys",
+        "doctor",
+        "receiver",
+    ):
+        assert f"  {command} " in told
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version")[1].startswith("breakwater ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("circuits",), ("keys",), ("deliveries",), ("resend", "dlv_1"), ("send", "a.b")]
+)
+def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -> None:
+    code, told = run(*arguments, BREAKWATER_URL="http://127.0.0.1:9", BREAKWATER_KEY="bw_x")
+    assert code == 1
+    assert "No answer from http://127.0.0.1:9" in told
+    assert "is `breakwater serve` running there?" in told
+    assert "Traceback" not in told
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    code, told = run("circuits", BREAKWATER_URL="localhost:8420")
+    assert code == 1
+    assert "set BREAKWATER_URL to http" in told
+
+
+def test_a_payload_that_is_no_json_is_refused_before_anything_is_sent() -> None:
+    code, told = run("send", "order.created", "{nonsense")
+    assert code == 2
+    assert "the payload is no JSON" in told
+
+
+def test_a_payload_file_that_is_not_there_is_named() -> None:
+    code, told = run("send", "order.created", "@missing.json")
+    assert code == 1
+    assert "Cannot read missing.json" in told

@@ -1,0 +1,104 @@
+"""The service dies or is told to stop while it works: nothing that it accepted is lost."""
+
+import asyncio
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from bench._load import Sent, messages, send_all
+from tests.processes import ReceiverProcess, Service, eventually, running_service
+
+EVENT = "crash.test"
+
+
+def hand_in(service: Service, count: int) -> Sent:
+    """Hand in so many messages and return the ids of those that were answered 202."""
+    return asyncio.run(send_all(service.url, service.key, messages(count, [EVENT]), connections=16))
+
+
+def nothing_is_left(service: Service) -> bool:
+    """Return whether no delivery waits or is under way."""
+    return not any(
+        service.api.get("/deliveries", params={"status": status, "limit": 1}).json()["items"]
+        for status in ("pending", "in_flight")
+    )
+
+
+def delivered_message_ids(folder: Path) -> set[str]:
+    """Return the messages whose delivery ended delivered, as the database file says."""
+    with sqlite3.connect(folder / "breakwater.db") as database:
+        rows = database.execute("SELECT message_id FROM deliveries WHERE state = 'delivered'").fetchall()
+    return {row[0] for row in rows}
+
+
+def integrity(folder: Path) -> str:
+    """Return what SQLite says of the whole file."""
+    with sqlite3.connect(folder / "breakwater.db") as database:
+        found: str = database.execute("PRAGMA integrity_check").fetchone()[0]
+    return found
+
+
+@pytest.mark.slow
+def test_kill_9_with_a_thousand_accepted_under_way_loses_none(
+    tmp_path: Path, receiver: ReceiverProcess
+) -> None:
+    with running_service(tmp_path, attempt_timeout_seconds=3) as service:
+        service.endpoint(f"{receiver.url}/slow?ms=400", event_types=[EVENT])
+        accepted = set(hand_in(service, 1_000).began)
+        service.kill()
+    assert len(accepted) == 1_000
+    assert len(receiver.received("/slow")) < 1_000
+    assert integrity(tmp_path) == "ok"
+    receiver.order("/slow", "ms=0")
+    with running_service(tmp_path, attempt_timeout_seconds=3) as service:
+        eventually(lambda: nothing_is_left(service), within=90, every=0.5)
+    assert accepted <= delivered_message_ids(tmp_path)
+    assert integrity(tmp_path) == "ok"
+    assert {request["webhook_id"] for request in receiver.received("/slow")} >= accepted
+
+
+def test_sigterm_under_load_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, receiver: ReceiverProcess
+) -> None:
+    with running_service(tmp_path, drain_seconds=10) as service:
+        service.endpoint(f"{receiver.url}/slow?ms=300", event_types=[EVENT])
+        accepted = set(hand_in(service, 300).began)
+        began = time.monotonic()
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+        assert time.monotonic() - began < 13
+    with running_service(tmp_path) as service:
+        eventually(lambda: nothing_is_left(service), within=60, every=0.2)
+    assert accepted <= delivered_message_ids(tmp_path)
+    came = [request["webhook_id"] for request in receiver.received("/slow")]
+    assert sorted(came) == sorted(accepted)
+
+
+def test_an_attempt_that_outlasts_the_drain_is_given_back(tmp_path: Path, receiver: ReceiverProcess) -> None:
+    with running_service(tmp_path, drain_seconds=1) as service:
+        endpoint_id = service.endpoint(f"{receiver.url}/hanging", event_types=[EVENT])
+        delivery_id = service.send(event_type=EVENT)["deliveries"][0]["id"]
+        eventually(lambda: receiver.received("/hanging"))
+        began = time.monotonic()
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+        assert time.monotonic() - began < 5
+    receiver.order("/hanging", "status=200")
+    with running_service(tmp_path) as service:
+        delivery = service.delivery_once(delivery_id, "delivered")
+    assert delivery["endpoint_id"] == endpoint_id
+
+
+def test_a_second_signal_ends_the_drain_at_once(tmp_path: Path, receiver: ReceiverProcess) -> None:
+    with running_service(tmp_path, drain_seconds=60, attempt_timeout_seconds=60) as service:
+        service.endpoint(f"{receiver.url}/hanging", event_types=[EVENT])
+        service.send(event_type=EVENT)
+        eventually(lambda: receiver.received("/hanging"))
+        service.signal(signal.SIGINT)
+        eventually(lambda: "service.draining" in service.printed)
+        service.signal(signal.SIGINT)
+        assert service.wait(10) == 130
+    assert "Traceback" not in service.printed

@@ -1,0 +1,53 @@
+"""Within a minute of `breakwater demo` there is everything to see."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import end, eventually, start, url_printed_by
+
+
+def rows(path: Path, query: str) -> set[tuple[object, ...]]:
+    with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as database:
+        return set(database.execute(query).fetchall())
+
+
+@pytest.mark.slow
+def test_a_minute_shows_success_retry_failure_and_a_circuit_that_opens_probes_and_closes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "demo.db"
+    process = start(["demo", "--port", "0", "--database-url", f"sqlite+aiosqlite:///{path}"], tmp_path)
+    try:
+        url = url_printed_by(process, "Breakwater is running.")
+        began = time.monotonic()
+
+        def within_the_minute(look: Callable[[], bool]) -> None:
+            eventually(look, within=60 - (time.monotonic() - began), every=0.5)
+
+        def steps() -> set[tuple[object, ...]]:
+            return rows(path, "SELECT from_state, to_state FROM circuit_transitions")
+
+        within_the_minute(
+            lambda: ("delivered",) in rows(path, "SELECT state FROM deliveries WHERE attempt_count = 1")
+        )
+        within_the_minute(
+            lambda: ("delivered",) in rows(path, "SELECT state FROM deliveries WHERE attempt_count > 1")
+        )
+        within_the_minute(lambda: ("failed",) in rows(path, "SELECT state FROM deliveries"))
+        within_the_minute(
+            lambda: {("closed", "open"), ("open", "half_open"), ("half_open", "closed")} <= steps()
+        )
+        key = re.search(r"bw_\S{30,}", process.printed)
+        assert key
+        circuits = httpx.get(f"{url}/api/v1/circuits", headers={"authorization": f"Bearer {key[0]}"})
+        assert circuits.status_code == 200
+    finally:
+        end(process)
+    assert process.wait() == 0
+    assert "Traceback" not in process.printed

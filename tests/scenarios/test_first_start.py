@@ -1,0 +1,121 @@
+"""The first start prints where to look, a way in, a key, and a line to paste that works."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import Service, eventually, running_service
+
+
+def first_start(folder: Path, **settings: object) -> "object":
+    """Start on an empty database as `make run` does, but on free ports."""
+    return running_service(
+        folder,
+        **{
+            "bootstrap_key": None,
+            "allowed_networks": None,
+            "example_endpoint": None,
+            "log_format": None,
+            **settings,
+        },
+    )
+
+
+def pasted_line(service: Service) -> str:
+    """Return the line that the banner offers."""
+    (line,) = (row.strip() for row in service.printed.splitlines() if row.strip().startswith("curl "))
+    return line
+
+
+def paste(line: str) -> dict[str, object]:
+    """Do what the printed line does, as curl would; not every machine has curl."""
+    words = shlex.split(line)
+    url, headers, body = words[1], words[3:-1:2], words[-1]
+    pairs = dict(header.split(": ", 1) for header in headers if ": " in header)
+    answer = httpx.post(url, headers=pairs, content=body, trust_env=False)
+    assert answer.status_code == 202, answer.text
+    accepted: dict[str, object] = answer.json()
+    return accepted
+
+
+def test_the_pasted_line_is_delivered_to_the_example_receiver(tmp_path: Path) -> None:
+    with first_start(tmp_path) as service:
+        accepted = paste(pasted_line(service))
+        key = re.search(r"bw_\S{30,}", service.printed)
+        assert key
+        api = httpx.Client(
+            base_url=f"{service.url}/api/v1", headers={"authorization": f"Bearer {key[0].strip(chr(39))}"}
+        )
+        (delivery,) = accepted["deliveries"]
+
+        def delivered() -> bool:
+            found = api.get(f"/deliveries/{delivery['id']}").json()
+            return found["status"] == "delivered" and len(found["attempts"]) == 1
+
+        eventually(delivered)
+        api.close()
+
+
+def test_curl_itself_takes_the_line(tmp_path: Path) -> None:
+    with first_start(tmp_path) as service:
+        done = subprocess.run(pasted_line(service), shell=True, capture_output=True, check=False)  # noqa: S602 - as pasted
+    assert done.returncode == 0, done.stderr
+    assert b'"deliveries"' in done.stdout
+
+
+def test_the_sign_in_link_lets_the_administrator_in_once(tmp_path: Path) -> None:
+    with first_start(tmp_path) as service:
+        code = service.sign_in_link.partition("#")[2]
+
+        def use() -> int:
+            form = {"code": code, "password": "correct horse battery staple"}
+            return httpx.post(
+                f"{service.url}/welcome", data=form, headers={"origin": service.url}
+            ).status_code
+
+        assert use() < 400
+        assert use() >= 400
+
+
+def test_the_next_start_prints_no_secret_and_makes_no_second_example(tmp_path: Path) -> None:
+    with first_start(tmp_path, bootstrap_key=None) as service:
+        code = service.sign_in_link.partition("#")[2]
+        form = {"code": code, "password": "correct horse battery staple"}
+        httpx.post(f"{service.url}/welcome", data=form, headers={"origin": service.url})
+    with first_start(tmp_path, bootstrap_key="bw_" + "k" * 40) as service:
+        assert "bw_" not in service.printed
+        assert "/welcome#" not in service.printed
+        api = httpx.Client(
+            base_url=f"{service.url}/api/v1", headers={"authorization": f"Bearer bw_{'k' * 40}"}
+        )
+        endpoints = api.get("/endpoints").json()["items"]
+        assert [endpoint["name"] for endpoint in endpoints] == ["Example receiver"]
+        answer = api.post("/messages", json={"event_type": "example.hello", "payload": {}})
+        delivery_id = answer.json()["deliveries"][0]["id"]
+        eventually(lambda: api.get(f"/deliveries/{delivery_id}").json()["status"] == "delivered")
+        api.close()
+
+
+def test_a_setting_turns_example_and_receiver_off(tmp_path: Path) -> None:
+    with running_service(tmp_path, example_endpoint=False) as service:
+        assert service.api.get("/endpoints").json()["items"] == []
+        assert "curl" not in service.printed
+
+
+def test_loopback_is_closed_to_other_endpoints(tmp_path: Path) -> None:
+    with first_start(tmp_path, bootstrap_key="bw_" + "k" * 40) as service:
+        headers = {"authorization": f"Bearer bw_{'k' * 40}"}
+        body = {"url": f"{service.url}/health/ready"}
+        answer = httpx.post(f"{service.url}/api/v1/endpoints", headers=headers, json=body)
+    assert answer.status_code == 422
+    assert "127.0.0.1" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_needs_no_key(tmp_path: Path, path: str) -> None:
+    with first_start(tmp_path) as service:
+        assert httpx.get(f"{service.url}{path}").status_code == 200

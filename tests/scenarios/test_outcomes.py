@@ -1,0 +1,122 @@
+"""What becomes of a delivery, seen through the API, against a receiver in another process."""
+
+import socket
+
+import pytest
+
+from tests.processes import ReceiverProcess, Service, eventually
+
+
+def sent_to(service: Service, url: str, payload: object = None, **fields: object) -> str:
+    """Make an endpoint, send it one message, and return the delivery's id."""
+    endpoint_id = service.endpoint(url, **fields)
+    accepted = service.send(payload, endpoint_ids=[endpoint_id])
+    (delivery,) = accepted["deliveries"]
+    assert delivery["endpoint_id"] == endpoint_id
+    return str(delivery["id"])
+
+
+def test_500_500_200_gets_three_attempts_one_and_two_seconds_apart(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    delivery_id = sent_to(service, f"{receiver.url}/hook?status=500,500,200", {"n": 1})
+    delivery = service.delivery_once(delivery_id, "delivered")
+    assert [attempt["status_code"] for attempt in delivery["attempts"]] == [500, 500, 200]
+    assert [attempt["success"] for attempt in delivery["attempts"]] == [False, False, True]
+    came = receiver.received("/hook")
+    assert len({request["webhook_id"] for request in came}) == 1
+    assert [request["body"] for request in came] == ['{"n":1}'] * 3
+    first, second, third = (request["at"] for request in came)
+    assert second - first == pytest.approx(1.0, abs=0.35)
+    assert third - second == pytest.approx(2.0, abs=0.5)
+
+
+def test_a_refused_connection_is_retried_and_named(service: Service) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/hook"
+        delivery_id = sent_to(service, url, retry={"delays": [0.2], "jitter": 0})
+        delivery = service.delivery_once(delivery_id, "failed")
+    assert [attempt["failure_class"] for attempt in delivery["attempts"]] == ["connect", "connect"]
+    assert delivery["failure_class"] == "connect"
+    assert "refused" in delivery["attempts"][0]["error"]
+
+
+def test_a_name_that_does_not_resolve_is_retried_and_named(service: Service) -> None:
+    delivery_id = sent_to(
+        service, "https://nobody.invalid/hook", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=5
+    )
+    delivery = service.delivery_once(delivery_id, "failed", within=30)
+    assert {attempt["failure_class"] for attempt in delivery["attempts"]} == {"dns"}
+    assert len(delivery["attempts"]) == 2
+
+
+def test_a_receiver_slower_than_the_deadline_is_cut_off_at_it(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    delivery_id = sent_to(
+        service, f"{receiver.url}/slow?ms=20000", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=1
+    )
+    delivery = service.delivery_once(delivery_id, "failed")
+    assert [attempt["failure_class"] for attempt in delivery["attempts"]] == ["timeout", "timeout"]
+    assert all(900 <= attempt["response_time_ms"] <= 2_000 for attempt in delivery["attempts"])
+
+
+@pytest.mark.parametrize(("payload", "body"), [({}, "{}"), ([], "[]"), (None, "{}"), ("", '""')])
+def test_an_empty_payload_is_delivered_as_it_is(
+    service: Service, receiver: ReceiverProcess, payload: object, body: str
+) -> None:
+    fields = {} if payload is None else {"payload": payload}
+    endpoint_id = service.endpoint(f"{receiver.url}/empty")
+    answer = service.api.post(
+        "/messages", json={"event_type": "test.sent", "payload": {}, "endpoint_ids": [endpoint_id], **fields}
+    )
+    assert answer.status_code == 202, answer.text
+    service.delivery_once(answer.json()["deliveries"][0]["id"], "delivered")
+    assert [request["body"] for request in receiver.received("/empty")] == [body]
+
+
+def test_a_client_error_is_not_retried(service: Service, receiver: ReceiverProcess) -> None:
+    delivery = service.delivery_once(sent_to(service, f"{receiver.url}/status/422"), "failed")
+    assert [attempt["failure_class"] for attempt in delivery["attempts"]] == ["client_error"]
+
+
+def test_a_failed_delivery_is_resent_and_leaves_an_audit_entry(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    delivery_id = sent_to(service, f"{receiver.url}/failing?status=400")
+    service.delivery_once(delivery_id, "failed")
+    receiver.order("/failing", "status=200")
+    answer = service.api.post(f"/deliveries/{delivery_id}/resend", json={"reason": "receiver fixed"})
+    assert answer.is_success, answer.text
+    delivery = service.delivery_once(delivery_id, "delivered")
+    assert [attempt["attempt_number"] for attempt in delivery["attempts"]] == [1, 2]
+    assert delivery["attempts"][1]["trigger"] == "manual"
+    entries = service.api.get("/audit").json()["items"]
+    assert [entry["reason"] for entry in entries if entry["action"] == "delivery.resend"] == [
+        "receiver fixed"
+    ]
+
+
+def test_an_open_circuit_is_reset_and_what_it_held_goes_out(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    circuit = {"failure_threshold": 2, "timeout_seconds": 600}
+    endpoint_id = service.endpoint(
+        f"{receiver.url}/failing", circuit=circuit, retry={"delays": [0.1, 0.1, 0.1], "jitter": 0}
+    )
+    sent = [service.send({"n": number}, endpoint_ids=[endpoint_id]) for number in range(5)]
+    ids = [accepted["deliveries"][0]["id"] for accepted in sent]
+
+    def state() -> str:
+        return str(service.api.get(f"/circuits/{endpoint_id}").json()["state"])
+
+    eventually(lambda: state() == "open")
+    receiver.order("/failing", "status=200")
+    answer = service.api.post(f"/circuits/{endpoint_id}/reset", json={"reason": "fixed"})
+    assert answer.is_success, answer.text
+    for delivery_id in ids:
+        service.delivery_once(delivery_id, "delivered")
+    assert state() == "closed"
+    entries = service.api.get("/audit").json()["items"]
+    assert [entry["subject"] for entry in entries if entry["action"] == "circuit.reset"] == [endpoint_id]
