@@ -1,6 +1,6 @@
 """Read models: what pages, the API and the command line share. Every one is a few queries, however much is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.circuits import CircuitBoard
@@ -74,6 +74,10 @@ class Insights:
     async def rows_since(self, wanted: DeliveryFilter, newest_id: str) -> BoundedCount:
         """Return how many that match arrived after the delivery `newest_id`: the "12 new" above a list."""
         return await self._deliveries.newer(wanted, newest_id)
+
+    async def rows(self, ids: Sequence[str]) -> tuple[DeliveryRow, ...]:
+        """Return the deliveries of `ids` (200 at most) as they are now, newest first; unknown ones are left out."""
+        return await self._deliveries.of(ids)
 
     async def groups(self, wanted: DeliveryFilter) -> FailureGroups:
         """Return the failures among the deliveries that match, grouped by cause across endpoints."""

@@ -1,5 +1,6 @@
 """Lists and counts of deliveries."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import func, select
@@ -41,6 +42,18 @@ class DeliveryLists:
             rows = await _rows(connection, walks, covered.within(floor=reach.down_to), limit + 1, now)
             newest = await newest_delivery(connection)
         return page_of(rows, limit, reach, now, newest)
+
+    async def of(self, ids: Sequence[str]) -> tuple[DeliveryRow, ...]:
+        """Return the deliveries of `ids`, newest first: a list that is shown, as it is now."""
+        check_limit(len(ids))
+        statement = (
+            select(*delivery_columns(self._clock.now()))
+            .select_from(deliveries_in_lanes())
+            .where(_IDS.in_(ids))
+            .order_by(_IDS.desc())
+        )
+        async with self._database.read() as connection:
+            return tuple(delivery_row(row) for row in (await connection.execute(statement)).mappings())
 
     async def count(self, wanted: DeliveryFilter, bound: int, after: str | None = None) -> BoundedCount:
         """Return how many match, counted to `bound`; with `after`, of those that arrived later than that delivery."""

@@ -1,0 +1,134 @@
+"""Charts as SVG from the server: they need no script, no inline style, and can be read aloud."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from markupsafe import Markup
+
+WIDTH: Final = 960
+HEIGHT: Final = 120
+_SPARK_BARS: Final = 30
+_SPARK_STEP: Final = 4
+_SPARK_HEIGHT: Final = 24
+_LEAST_BAR: Final = 2.0
+"""A single failure among a thousand deliveries must still be seen."""
+_MOST_PIPS: Final = 12
+
+Minute = tuple[int, int, int]
+"""Minute since the epoch, successes, failures."""
+
+
+def _clock(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")
+
+
+def axis(series: Sequence[Minute], marks: int = 5) -> list[str]:
+    """Return times of day, evenly from the first minute to the last, for below a chart of `series`."""
+    last = len(series) - 1
+    return [_clock(series[round(last * mark / (marks - 1))][0]) for mark in range(marks)]
+
+
+def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
+    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        kind, x, y, width, height
+    )
+
+
+def _heights(successes: int, failures: int, peak: int, full: float) -> tuple[float, float]:
+    """Return the heights of both parts of a bar; a part that is not empty is never too small to see."""
+    bad = max(failures / peak * full, _LEAST_BAR) if failures else 0.0
+    good = max(successes / peak * full, _LEAST_BAR) if successes else 0.0
+    return min(good, full - bad), bad
+
+
+def minute_chart(series: Sequence[Minute]) -> Markup:
+    """Return attempts per minute as stacked bars: delivered below, failed above. Each bar says its figures."""
+    if not series:
+        return Markup("")
+    peak = max((good + bad for _, good, bad in series), default=0) or 1
+    step = WIDTH / len(series)
+    bars = Markup("").join(_minute_bar(minute, i * step, step, peak) for i, minute in enumerate(series))
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, HEIGHT, _in_words(series, peak), bars)
+
+
+def _minute_bar(minute: Minute, x: float, step: float, peak: int) -> Markup:
+    at, good, bad = minute
+    good_height, bad_height = _heights(good, bad, peak, HEIGHT)
+    parts = [_rect("track", x, 0, step, HEIGHT)]
+    if good:
+        parts.append(_rect("good", x + 1, HEIGHT - good_height, step - 2, good_height))
+    if bad:
+        parts.append(_rect("bad", x + 1, HEIGHT - good_height - bad_height, step - 2, bad_height))
+    return Markup("<g><title>{} UTC: {:,} delivered, {:,} failed</title>{}</g>").format(
+        _clock(at), good, bad, Markup("").join(parts)
+    )
+
+
+def _in_words(series: Sequence[Minute], peak: int) -> str:
+    good = sum(minute[1] for minute in series)
+    bad = sum(minute[2] for minute in series)
+    return (
+        f"Attempts a minute from {_clock(series[0][0])} to {_clock(series[-1][0])} UTC: "
+        f"{good:,} delivered, {bad:,} failed, at most {peak:,} in a minute"
+    )
+
+
+def sparkline(series: Sequence[Minute]) -> Markup:
+    """Return the same as a small drawing for a table row, two minutes to a bar in an hour."""
+    if not series:
+        return Markup("")
+    per_bar = max(-(-len(series) // _SPARK_BARS), 1)
+    groups = [series[start : start + per_bar] for start in range(0, len(series), per_bar)]
+    sums = [(sum(m[1] for m in group), sum(m[2] for m in group)) for group in groups]
+    peak = max(good + bad for good, bad in sums) or 1
+    parts: list[Markup] = []
+    for i, (good, bad) in enumerate(sums):
+        good_height, bad_height = _heights(good, bad, peak, _SPARK_HEIGHT)
+        x = i * _SPARK_STEP
+        if good:
+            parts.append(_rect("good", x, _SPARK_HEIGHT - good_height, _SPARK_STEP - 1, good_height))
+        if bad:
+            parts.append(
+                _rect("bad", x, _SPARK_HEIGHT - good_height - bad_height, _SPARK_STEP - 1, bad_height)
+            )
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(len(sums) * _SPARK_STEP, _SPARK_HEIGHT, _in_words(series, peak), Markup("").join(parts))
+
+
+def mix_bar(part: int, whole: int, *, good: bool) -> Markup:
+    """Return one outcome's share of all attempts as a bar; the figure stands beside it in the page."""
+    width = max(100 * part / whole, 0.8) if part and whole else 0
+    return Markup(
+        '<svg class="mix" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
+    ).format(_rect("track", 0, 0, 100, 6), _rect("good" if good else "bad", 0, 0, width, 6))
+
+
+def meter(value: float, threshold: float) -> Markup:
+    """Return a share (0 to 1) beside the share at which the circuit opens, both on one scale."""
+    kind = "bad" if value >= threshold else "level"
+    return Markup(
+        '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
+        ' aria-label="{:.0f} % of {:.0f} %">{}{}{}</svg>'
+    ).format(
+        value * 100,
+        threshold * 100,
+        _rect("track", 0, 2, 100, 4),
+        _rect(kind, 0, 2, min(value, 1.0) * 100, 4),
+        _rect("limit", min(threshold, 0.99) * 100, 0, 1, 8),
+    )
+
+
+def pips(count: int, of: int, *, kind: str, label: str) -> Markup:
+    """Return `count` of `of` as a row of lights; as a meter where the row would be long."""
+    if of > _MOST_PIPS:
+        return meter(count / of, 1.0)
+    lights = Markup("").join(
+        Markup('<i class="{}"></i>').format(kind if lit < count else "off") for lit in range(of)
+    )
+    return Markup('<span class="pips" role="img" aria-label="{}: {} of {}">{}</span>').format(
+        label, count, of, lights
+    )

@@ -1,0 +1,145 @@
+"""The live stream: hints that something changed, one stream per tab. Pages fetch their own fragments.
+
+A stream says which topics it wants (`/events?on=deliveries&on=circuits:ep_1`) and gets at most one event `hint` a
+second; whatever happens in between is told with the next one, so that the last change is never the one that is lost
+(a browser that throttles by itself would drop it). A comment every 15 seconds keeps proxies from closing the stream.
+It never prolongs a session, and ends when its session ends or the service stops.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Litestar, Request, get
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from core.engine.hints import Hint, Hints
+from web.security import requires, still_valid
+
+TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "audit", "health"})
+KEEP_ALIVE_SECONDS: Final = 15.0
+PAUSE_SECONDS: Final = 1.0
+"""Between two events to one tab: faster than people read, slow enough that many tabs cost little."""
+RETRY_MS: Final = 2_000
+"""After which a browser connects again."""
+_MOST_WANTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """What a page wants to hear of: whole topics, or single subjects of a topic."""
+
+    wanted: Mapping[str, frozenset[str]]
+    """Empty: everything of that topic."""
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> "Interests":
+        """Read `topic` and `topic:subject` words; unknown topics are ignored, as an older page may name them."""
+        found: dict[str, set[str] | None] = {}
+        for word in given[:_MOST_WANTED]:
+            topic, _, subject = word.partition(":")
+            if topic not in TOPICS:
+                continue
+            subjects = found.setdefault(topic, set())
+            if not subject:
+                found[topic] = None
+            elif subjects is not None:
+                subjects.add(subject)
+        return cls({topic: frozenset(subjects or ()) for topic, subjects in found.items()})
+
+    def met_by(self, hint: Hint) -> tuple[str, ...]:
+        """Return the topics of `hint` that this page wants to hear of."""
+        return tuple(topic for topic, subjects in hint.topics.items() if self._wants(topic, subjects))
+
+    def _wants(self, topic: str, subjects: frozenset[str]) -> bool:
+        if topic not in self.wanted:
+            return False
+        return not self.wanted[topic] or not self.wanted[topic].isdisjoint(subjects)
+
+
+class Streams:
+    """The streams that are under way: they would never end by themselves, and a server that stops waits for answers."""
+
+    def __init__(self) -> None:
+        self._ends: set[asyncio.Event] = set()
+
+    def begin(self) -> asyncio.Event:
+        """Return the event that ends a new stream."""
+        ended = asyncio.Event()
+        self._ends.add(ended)
+        return ended
+
+    def forget(self, ended: asyncio.Event) -> None:
+        """Drop a stream that is over."""
+        self._ends.discard(ended)
+
+    def end_all(self) -> None:
+        """End every stream; browsers connect again by themselves."""
+        for ended in self._ends:
+            ended.set()
+
+
+def streams_of(app: Litestar) -> Streams:
+    """Return the streams of an application."""
+    streams: Streams = app.state.setdefault("streams", Streams())
+    return streams
+
+
+def end_streams(app: Litestar) -> None:
+    """End every live stream of `app`: for the moment at which it is told to stop."""
+    streams_of(app).end_all()
+
+
+async def events(
+    hints: Hints, interests: Interests, valid: Callable[[], Awaitable[bool]], ended: asyncio.Event
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Yield the events of one stream until `ended` is set or `valid` says that nobody is signed in any more."""
+    yield ServerSentEventMessage(comment="breakwater", retry=RETRY_MS, data=None)
+    over = asyncio.ensure_future(ended.wait())
+    async with hints.subscribe() as incoming:
+        # One wait for the next hint outlives many keep-alives: cancelling it would end the subscription.
+        upcoming = asyncio.ensure_future(anext(incoming))
+        try:
+            while True:
+                await asyncio.wait(
+                    {over, upcoming}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if over.done():
+                    return
+                if not await valid():
+                    yield ServerSentEventMessage(event="signed-out", data="")
+                    return
+                if not upcoming.done():
+                    yield ServerSentEventMessage(comment="still here", data=None)
+                    continue
+                topics = interests.met_by(upcoming.result())
+                if topics:
+                    yield ServerSentEventMessage(event="hint", data=" ".join(topics))
+                    await asyncio.wait({over}, timeout=PAUSE_SECONDS)
+                upcoming = asyncio.ensure_future(anext(incoming))
+        finally:
+            over.cancel()
+            upcoming.cancel()
+
+
+@get("/events", guards=[requires("read")], include_in_schema=False)
+async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
+    """Stream hints to one tab."""
+    streams = streams_of(request.app)
+    ended = streams.begin()
+
+    async def content() -> AsyncIterator[ServerSentEventMessage]:
+        try:
+            interests = Interests.of(request.query_params.getall("on", []))
+            async for event in events(
+                request.app.state.runtime.hints, interests, lambda: still_valid(request), ended
+            ):
+                yield event
+        finally:
+            streams.forget(ended)
+
+    return ServerSentEvent(content(), headers={"Cache-Control": "no-store"})
+
+
+LIVE: Final = [live]

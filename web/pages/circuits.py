@@ -1,0 +1,98 @@
+"""Circuits: the board, and reset, probe, hold and release."""
+
+import re
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.response import Response, Template
+
+from core.domain.circuit import CircuitState
+from core.domain.errors import InvalidInput
+from core.engine.insights.models import CircuitView
+from web.pages.forms import Form, read_form
+from web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
+from web.security import requires
+
+_UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
+_SPAN: Final = re.compile(r"(\d{1,4})\s*([mhd])")
+BOARD: Final = "/circuits"
+
+
+@get(BOARD, guards=[requires("read")], include_in_schema=False)
+async def circuits(request: PageRequest) -> Template:
+    """Show every circuit, worst first, and what changed lately."""
+    insights = runtime_of(request).insights
+    views = await insights.circuits()
+    return page(
+        request,
+        "circuits/board.html",
+        live=("circuits", "endpoints", "deliveries"),
+        troubled=[view for view in views if is_troubled(view)],
+        closed=[view for view in views if not is_troubled(view)],
+        transitions=await insights.transitions(limit=20),
+    )
+
+
+def is_troubled(view: CircuitView) -> bool:
+    """Return whether a circuit asks for a look: it is not closed, or about to open."""
+    return view.state is not CircuitState.CLOSED or view.held_open
+
+
+@post(f"{BOARD}/{{endpoint_id:str}}/reset", guards=[requires("operate")], include_in_schema=False)
+async def reset(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Close a circuit now; what it held goes out."""
+    form = await read_form(request, {"reason"})
+    work = runtime_of(request).operations.reset(
+        endpoint_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return await act(request, work, back=BOARD)
+
+
+@post(f"{BOARD}/{{endpoint_id:str}}/probe", guards=[requires("operate")], include_in_schema=False)
+async def probe(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Let one step through an open circuit now."""
+    form = await read_form(request, {"reason"})
+    work = runtime_of(request).operations.probe(
+        endpoint_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return await act(request, work, back=BOARD)
+
+
+@post(f"{BOARD}/{{endpoint_id:str}}/hold", guards=[requires("operate")], include_in_schema=False)
+async def hold(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Hold a circuit open, with a reason, until somebody releases it or the given time has passed."""
+    form = await read_form(request, {"reason", "for"})
+    try:
+        until = _until(form, runtime_of(request).clock.now())
+    except InvalidInput as invalid:
+        return answer(request, Said("refused", str(invalid)), back=BOARD, status_code=422)
+    work = runtime_of(request).operations.hold(
+        endpoint_id, actor=actor_of(request), reason=form.get("reason", ""), until=until
+    )
+    return await act(request, work, back=BOARD)
+
+
+@post(f"{BOARD}/{{endpoint_id:str}}/release", guards=[requires("operate")], include_in_schema=False)
+async def release(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """End a hold."""
+    form = await read_form(request, {"reason"})
+    work = runtime_of(request).operations.release(
+        endpoint_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return await act(request, work, back=BOARD)
+
+
+def _until(form: Form, now: float) -> float | None:
+    """Return the moment at which a hold ends that was asked for as `30m`, `2h` or `1d`; None for no end."""
+    asked = form.text("for")
+    if asked is None:
+        return None
+    match = _SPAN.fullmatch(asked)
+    if match is None or not int(match[1]):
+        raise InvalidInput.of(
+            "for", "write how long, as 30m, 2h or 1d, or leave it empty to hold until released"
+        )
+    return now + int(match[1]) * _UNITS[match[2]]
+
+
+HANDLERS: Final = [circuits, reset, probe, hold, release]

@@ -1,0 +1,65 @@
+"""One delivery: everything that was tried, and resend and cancel."""
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.response import Response, Template
+
+from core.engine.insights.models import DeliveryDetail
+from web.pages.bodies import as_curl
+from web.pages.changes import changes_between
+from web.pages.forms import read_form
+from web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from web.security import requires
+
+
+@get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)
+async def delivery(request: PageRequest, delivery_id: str) -> Template:
+    """Show one delivery, and everything that was tried."""
+    detail = await runtime_of(request).insights.delivery(delivery_id)
+    endpoint_id = detail.row.endpoint_id
+    return page(
+        request,
+        "deliveries/one.html",
+        live=(f"deliveries:{delivery_id}", f"circuits:{endpoint_id}", f"endpoints:{endpoint_id}"),
+        ahead=_ahead(detail),
+        changes=changes_between(detail.attempts),
+        curl=_curl(detail),
+        detail=detail,
+        row=detail.row,
+    )
+
+
+def _curl(detail: DeliveryDetail) -> str:
+    attempts = detail.attempts
+    headers = attempts[-1].request_headers if attempts else (("Content-Type", "application/json"),)
+    return as_curl(detail.row.webhook_url, headers, detail.payload)
+
+
+def _ahead(detail: DeliveryDetail) -> tuple[float, ...]:
+    """Return the delays, in seconds, that are left after the next attempt, should every attempt fail."""
+    after_next = max(detail.budget_left - 1, 0)
+    return detail.retry_delays[-after_next:] if after_next else ()
+
+
+@post("/deliveries/{delivery_id:str}/resend", guards=[requires("operate")], include_in_schema=False)
+async def resend(request: PageRequest, delivery_id: str) -> Response[Any]:
+    """Send a delivery again; with the field `now`, past an open circuit, as one probe."""
+    form = await read_form(request, {"reason", "now"})
+    work = runtime_of(request).operations.resend(
+        delivery_id, actor=actor_of(request), reason=form.text("reason"), now="now" in form
+    )
+    return await act(request, work, back=f"/deliveries/{delivery_id}")
+
+
+@post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], include_in_schema=False)
+async def cancel(request: PageRequest, delivery_id: str) -> Response[Any]:
+    """End a delivery that waits."""
+    form = await read_form(request, {"reason"})
+    work = runtime_of(request).operations.cancel(
+        delivery_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return await act(request, work, back=f"/deliveries/{delivery_id}")
+
+
+HANDLERS: Final = [delivery, resend, cancel]

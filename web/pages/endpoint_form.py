@@ -1,0 +1,199 @@
+"""The form of an endpoint: settings as text, text as settings, and what is wrong beside the field where it is."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Final
+
+from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from core.domain.errors import FieldProblem, InvalidInput
+from core.domain.retry import SERVICE_SCHEDULE
+from core.domain.states import SignatureScheme
+from core.engine.insights.models import EndpointView
+from core.settings import Settings
+from web.pages.forms import Form
+
+CIRCUIT_FIELDS: Final = tuple(f"circuit.{each.name}" for each in fields(CircuitBreakerConfig))
+_PLAIN: Final = ("url", "name", "description", "signature", "secret")
+_NUMBERS: Final = ("timeout_seconds", "max_in_flight", "rate_limit_per_second")
+FIELDS: Final = (
+    *_PLAIN,
+    *_NUMBERS,
+    "event_types",
+    "headers",
+    "retry.delays",
+    "retry.jitter",
+    *CIRCUIT_FIELDS,
+)
+
+_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|min|h|d)?")
+_SECONDS: Final = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointForm:
+    """What the form shows: a text for each field, and the problems of each."""
+
+    values: dict[str, str]
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    def with_problems(self, found: Iterable[FieldProblem]) -> "EndpointForm":
+        """Return the same texts with each problem at its field: `retry.delays.2` belongs to `retry.delays`."""
+        problems: dict[str, list[str]] = {}
+        for problem in found:
+            owner = max((name for name in FIELDS if _owns(name, problem.field)), key=len, default="")
+            rest = problem.field.removeprefix(owner).strip(".")
+            problems.setdefault(owner, []).append(f"{rest}: {problem.message}" if rest else problem.message)
+        return EndpointForm(self.values, problems)
+
+
+def _owns(name: str, problem_field: str) -> bool:
+    return problem_field == name or problem_field.startswith(f"{name}.")
+
+
+# --- settings as text
+
+
+def blank(settings: Settings) -> EndpointForm:
+    """Return the form of a new endpoint: empty, with the service's defaults."""
+    return EndpointForm(
+        {
+            **dict.fromkeys(FIELDS, ""),
+            "timeout_seconds": _number(settings.attempt_timeout_seconds),
+            "max_in_flight": str(settings.lane_max_in_flight),
+            "signature": SignatureScheme.STANDARD.value,
+            "retry.delays": delays_text(SERVICE_SCHEDULE.delays),
+            "retry.jitter": _number(SERVICE_SCHEDULE.jitter),
+            **_circuit_texts(SERVICE_CIRCUIT),
+        }
+    )
+
+
+def of_endpoint(view: EndpointView) -> EndpointForm:
+    """Return the form of an endpoint as it is."""
+    return EndpointForm(
+        {
+            "url": view.url,
+            "name": view.name,
+            "description": view.description,
+            "signature": view.signature.value,
+            "secret": "",
+            "timeout_seconds": _number(view.timeout_seconds),
+            "max_in_flight": str(view.max_in_flight),
+            "rate_limit_per_second": _number(view.rate_limit_per_second),
+            "event_types": "\n".join(view.event_types),
+            "headers": "\n".join(f"{name}: {value}" for name, value in view.headers.items()),
+            "retry.delays": delays_text(view.retry_delays),
+            "retry.jitter": _number(view.retry_jitter),
+            **_circuit_texts(view.circuit),
+        }
+    )
+
+
+def of_form(form: Form) -> EndpointForm:
+    """Return what was typed, to be shown again."""
+    return EndpointForm({name: form.get(name, "") for name in FIELDS} | {"secret": ""})
+
+
+def delays_text(delays: Iterable[float]) -> str:
+    """Return a schedule as people write it: `1s 2s 4s 30s 5m 2h`."""
+    return " ".join(map(_span_text, delays))
+
+
+def _span_text(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{_number(seconds)}s"
+
+
+def _circuit_texts(config: CircuitBreakerConfig) -> dict[str, str]:
+    return {f"circuit.{name}": _number(value) for name, value in asdict(config).items()}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# --- text as settings
+
+
+def changed_fields(form: Form, shown: EndpointForm) -> dict[str, object]:
+    """Return the settings, in the API's form, that differ from what the form showed at first.
+
+    What nobody touched is left out, so that it goes on following the service's defaults. Raises InvalidInput for
+    what is no list of spans, or no list of headers; everything else is judged where settings are.
+    """
+    touched = [name for name in FIELDS if name in form and form[name] != shown.values[name].strip()]
+    settings: dict[str, object] = {}
+    problems: list[FieldProblem] = []
+    for name in touched:
+        try:
+            _put(settings, name, form)
+        except InvalidInput as invalid:
+            problems += invalid.problems
+    if problems:
+        raise InvalidInput(problems)
+    return settings
+
+
+def _put(settings: dict[str, object], name: str, form: Form) -> None:
+    group, _, inner = name.partition(".")
+    if inner:
+        nested = settings.setdefault(group, {})
+        if isinstance(nested, dict):
+            nested[inner] = parse_delays(form[name]) if inner == "delays" else _parsed_number(form[name])
+    else:
+        settings[name] = _parsed(name, form[name])
+
+
+def _parsed(name: str, text: str) -> object:
+    if name in _NUMBERS:
+        return _parsed_number(text)
+    if name == "event_types":
+        return re.split(r"[\s,]+", text) if text else []
+    if name == "headers":
+        return parse_headers(text)
+    return text or None
+
+
+def _parsed_number(text: str) -> float | str | None:
+    """Return a number; None for nothing, and the text itself where it is no number, for the rule to say so."""
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def parse_delays(text: str) -> list[float] | None:
+    """Read `1s 2s 30s 5m` (a number alone means seconds); None for nothing. Raises InvalidInput naming the word."""
+    delays = []
+    for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
+        match = _SPAN.fullmatch(word)
+        if match is None:
+            raise InvalidInput.of("retry.delays", f"“{word}” is no span of time: write 30s, 5m, 2h or 1d")
+        delays.append(float(match[1]) * _SECONDS[match[2]])
+    return delays or None
+
+
+def parse_headers(text: str) -> Mapping[str, str]:
+    """Read one `Name: value` a line. Raises InvalidInput naming the line."""
+    headers: dict[str, str] = {}
+    for position, line in enumerate(text.splitlines(), start=1):
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip():
+            raise InvalidInput.of("headers", f"line {position} has no name and colon: write Name: value")
+        if name.strip() in headers:
+            raise InvalidInput.of(
+                "headers", f"line {position} names {name.strip()} again: put both values in one line"
+            )
+        headers[name.strip()] = value.strip()
+    return headers

@@ -1,0 +1,105 @@
+"""Endpoints: all of them, one of them, and what an operator may do to one."""
+
+import json
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.response import Response, Template
+
+from core.engine.filters import DeliveryFilter
+from core.engine.intake import NewMessage
+from web.pages.first_webhook import first_webhook
+from web.pages.forms import read_form
+from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, runtime_of
+from web.security import requires
+
+ENDPOINTS: Final = "/endpoints"
+TEST_EVENT: Final = "breakwater.test"
+_RECENT: Final = 10
+
+
+@get(ENDPOINTS, guards=[requires("read")], include_in_schema=False)
+async def endpoints(request: PageRequest) -> Template:
+    """List the endpoints with the traffic of their last hour."""
+    return page(
+        request,
+        "endpoints/list.html",
+        live=("endpoints", "circuits", "deliveries"),
+        summaries=await runtime_of(request).insights.endpoints(),
+        first_webhook=first_webhook(request),
+    )
+
+
+@get(f"{ENDPOINTS}/{{endpoint_id:str}}", guards=[requires("read")], include_in_schema=False)
+async def endpoint(request: PageRequest, endpoint_id: str) -> Template:
+    """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
+    insights = runtime_of(request).insights
+    summary = await insights.endpoint(endpoint_id)
+    latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    return page(
+        request,
+        "endpoints/one.html",
+        live=(f"endpoints:{endpoint_id}", f"circuits:{endpoint_id}", "deliveries"),
+        summary=summary,
+        endpoint=summary.endpoint,
+        view=summary.circuit,
+        transitions=await insights.transitions(endpoint_id, limit=_RECENT),
+        latest=latest.items,
+    )
+
+
+@post(f"{ENDPOINTS}/{{endpoint_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
+async def pause(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Hold the endpoint's deliveries back."""
+    form = await read_form(request, {"reason"})
+    work = runtime_of(request).operations.pause(
+        endpoint_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
+
+
+@post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
+async def resume(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Let the endpoint's deliveries out again."""
+    await read_form(request)
+    work = runtime_of(request).operations.resume(endpoint_id, actor=actor_of(request))
+    return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
+
+
+@post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", guards=[requires("operate")], include_in_schema=False)
+async def ping(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Send a test message to the endpoint alone."""
+    await read_form(request)
+    return await act(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
+
+
+async def _ping(request: PageRequest, endpoint_id: str) -> Done:
+    runtime = runtime_of(request)
+    payload = json.dumps({"test": True, "sent_by": actor_of(request)}).encode()
+    await runtime.intake.accept(NewMessage(TEST_EVENT, payload, endpoint_ids=(endpoint_id,)))
+    return Done("A test message is on its way: it is the first of the latest deliveries.")
+
+
+@post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
+async def rotate_secret(request: PageRequest, endpoint_id: str) -> Template:
+    """Give the endpoint a new secret and show it this once; the old one signs too for a day."""
+    await read_form(request)
+    runtime = runtime_of(request)
+    secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
+    shown = await runtime.endpoints.get(endpoint_id)
+    return page(request, "endpoints/secret.html", endpoint=shown, secret=secret, rotated=True)
+
+
+@post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", guards=[requires("admin")], include_in_schema=False)
+async def delete(request: PageRequest, endpoint_id: str) -> Response[Any]:
+    """Delete the endpoint; what it still has pending is cancelled, its history stays."""
+    form = await read_form(request, {"reason"})
+    cancelled = await runtime_of(request).endpoints.delete(
+        endpoint_id, actor=actor_of(request), reason=form.text("reason")
+    )
+    return moved(
+        request, Said("done", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
+    )
+
+
+HANDLERS: Final = [endpoints, endpoint, pause, resume, ping, rotate_secret, delete]

@@ -1,0 +1,20 @@
+"""One message: what was handed in, and where it went."""
+
+from typing import Final
+
+from litestar import get
+from litestar.response import Template
+
+from web.pages.reply import PageRequest, page, runtime_of
+from web.security import requires
+
+
+@get("/messages/{message_id:str}", guards=[requires("read")], include_in_schema=False)
+async def message(request: PageRequest, message_id: str) -> Template:
+    """Show a message and its deliveries."""
+    view = await runtime_of(request).insights.message(message_id)
+    live = tuple(f"deliveries:{row.id}" for row in view.deliveries) or ("deliveries",)
+    return page(request, "messages/one.html", live=live[:20], message=view)
+
+
+HANDLERS: Final = [message]

@@ -1,0 +1,119 @@
+"""Settings: people, API keys, the theme of this browser, and what the service was started with."""
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.datastructures import Cookie
+from litestar.response import Redirect, Response, Template
+
+from core.domain.errors import InvalidInput
+from core.engine.access_values import Role, Scope
+from web.pages.forms import Form, read_form
+from web.pages.reply import THEMES, Done, PageRequest, Said, act, actor_of, answer, page, runtime_of
+from web.security import requires
+
+SETTINGS: Final = "/settings"
+_TEN_YEARS: Final = 10 * 365 * 86_400
+
+
+async def _settings_page(
+    request: PageRequest, *, form: Form | None = None, invalid: InvalidInput | None = None, which: str = ""
+) -> Template:
+    runtime = runtime_of(request)
+    problems = {problem.field: problem.message for problem in invalid.problems} if invalid else {}
+    return page(
+        request,
+        "settings/settings.html",
+        status_code=422 if invalid else 200,
+        form=form or Form(),
+        keys=await runtime.access.keys.all(),
+        people=await runtime.access.people.all(),
+        problems=problems,
+        roles=tuple(Role),
+        scopes=tuple(Scope),
+        service=runtime.settings,
+        which=which,
+    )
+
+
+@get(SETTINGS, guards=[requires("read")], include_in_schema=False)
+async def settings(request: PageRequest) -> Template:
+    """Show the settings."""
+    return await _settings_page(request)
+
+
+@post(f"{SETTINGS}/theme", guards=[requires("read")], include_in_schema=False)
+async def theme(request: PageRequest) -> Response[Any]:
+    """Remember light, dark, or as the system, in this browser."""
+    form = await read_form(request, {"theme"})
+    chosen = form.get("theme", "")
+    cookie = Cookie(
+        key="theme",
+        value=chosen if chosen in THEMES else "",
+        max_age=_TEN_YEARS if chosen in THEMES else 0,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return Redirect(SETTINGS, status_code=303, cookies=[cookie])
+
+
+@post(f"{SETTINGS}/keys", guards=[requires("admin")], status_code=200, include_in_schema=False)
+async def create_key(request: PageRequest) -> Template:
+    """Make an API key and show it this once."""
+    form = await read_form(request, {"name"}, many={"scopes"})
+    try:
+        key, token = await runtime_of(request).access.keys.create(
+            form.get("name", ""), form.lists["scopes"], actor=actor_of(request)
+        )
+    except InvalidInput as invalid:
+        return await _settings_page(request, form=form, invalid=invalid, which="key")
+    return page(request, "settings/key.html", key=key, token=token)
+
+
+@post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
+async def revoke_key(request: PageRequest, key_id: str) -> Response[Any]:
+    """End a key."""
+    await read_form(request)
+
+    async def revoke() -> Done:
+        await runtime_of(request).access.keys.revoke(key_id, actor=actor_of(request))
+        return Done("Revoked: requests with this key are refused from now on.")
+
+    return await act(request, revoke(), back=SETTINGS)
+
+
+@post(f"{SETTINGS}/people", guards=[requires("admin")], status_code=200, include_in_schema=False)
+async def invite(request: PageRequest) -> Template:
+    """Invite a person and show the link that lets them in, this once."""
+    form = await read_form(request, {"name", "role"})
+    runtime = runtime_of(request)
+    name = form.get("name", "")
+    try:
+        code = await runtime.access.people.invite(name, form.get("role", ""), actor=actor_of(request))
+    except InvalidInput as invalid:
+        return await _settings_page(request, form=form, invalid=invalid, which="person")
+    origin = runtime.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
+    return page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
+
+
+@post(f"{SETTINGS}/people/{{person_id:str}}/disable", guards=[requires("admin")], include_in_schema=False)
+async def disable_person(request: PageRequest, person_id: str) -> Response[Any]:
+    """Let a person in no more."""
+    await read_form(request)
+
+    async def disable() -> Done:
+        await runtime_of(request).access.disable(person_id, actor=actor_of(request))
+        return Done("Disabled: every session of that person has ended.")
+
+    return await act(request, disable(), back=SETTINGS)
+
+
+@post(f"{SETTINGS}/people/{{person_id:str}}/sign-out", guards=[requires("admin")], include_in_schema=False)
+async def end_sessions(request: PageRequest, person_id: str) -> Response[Any]:
+    """End every session of a person."""
+    await read_form(request)
+    ended = await runtime_of(request).access.sessions.end_all(person_id)
+    return answer(request, Said("done", f"Signed out of {ended} browsers."), back=SETTINGS)
+
+
+HANDLERS: Final = [settings, theme, create_key, revoke_key, invite, disable_person, end_sessions]

@@ -1,0 +1,41 @@
+"""The pages at the doors: sign in, or set a password with a code. Their forms are answered by `security_forms`."""
+
+from typing import Final
+
+from litestar import get
+from litestar.response import Template
+
+from web.pages.reply import PageRequest, local_path, page
+from web.security import PUBLIC
+
+
+def sign_in_page(
+    request: PageRequest, *, problem: str | None = None, name: str = "", status_code: int = 200
+) -> Template:
+    """Return the page that asks for name and password, with what was wrong with the last try."""
+    wanted = local_path(request.query_params.get("next"))
+    return page(
+        request, "sign_in/sign_in.html", status_code=status_code, problem=problem, name=name, next_path=wanted
+    )
+
+
+def welcome_page(
+    request: PageRequest, *, problem: str | None = None, code: str = "", status_code: int = 200
+) -> Template:
+    """Return the page on which the bearer of a code sets a password."""
+    return page(request, "sign_in/welcome.html", status_code=status_code, problem=problem, code=code)
+
+
+@get("/sign-in", opt=PUBLIC, include_in_schema=False)
+async def sign_in(request: PageRequest) -> Template:
+    """Ask for name and password."""
+    return sign_in_page(request)
+
+
+@get("/welcome", opt=PUBLIC, include_in_schema=False)
+async def welcome(request: PageRequest) -> Template:
+    """Ask for a new password. The code is in the URL's fragment, which no server and no log ever sees."""
+    return welcome_page(request)
+
+
+HANDLERS: Final = [sign_in, welcome]

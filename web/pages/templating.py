@@ -1,0 +1,90 @@
+"""The templates' environment: what every template can say, and how hostile text is kept harmless in all of them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.template import TemplateConfig
+from markupsafe import Markup
+
+from web import charts
+from web.assets import TEMPLATES
+from web.pages import bodies, glyphs, words
+from web.pages.fingerprint import asset
+from web.security import csrf_field
+
+_FILTERS: Final = {
+    "absolute": words.absolute,
+    "action_words": words.action,
+    "actor": words.actor,
+    "axis": charts.axis,
+    "circuit_standing": words.circuit_standing,
+    "clock_time": words.clock_time,
+    "duration": words.duration,
+    "endpoint_standing": words.endpoint_standing,
+    "failure": words.failure,
+    "iso": words.iso,
+    "ms": words.milliseconds,
+    "page_of": words.page_of,
+    "plural": words.plural,
+    "pretty": bodies.pretty,
+    "raw": bodies.raw,
+    "share": words.share,
+    "size": words.size,
+    "standing": words.standing,
+}
+
+
+@pass_context
+def _when(context: Mapping[str, Any], at: float) -> Markup:
+    """Return a moment, said relatively; the absolute time is in its title and in its `datetime`."""
+    return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(
+        words.iso(at), words.absolute(at), words.relative(at, context["now"])
+    )
+
+
+@pass_context
+def _until(context: Mapping[str, Any], at: float) -> Markup:
+    """Return the time that is left until a moment, which ticks where scripts run."""
+    return Markup('<time datetime="{}" title="{}" data-until>{}</time>').format(
+        words.iso(at), words.absolute(at), words.countdown(at, context["now"])
+    )
+
+
+def _harmless(value: object) -> object:
+    """Write out what cannot be seen, in every text that any template prints; the escaping of HTML comes after it."""
+    return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def environment() -> Environment:
+    """Return the environment of all pages."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(_FILTERS)
+    made.globals.update(
+        asset=asset,
+        csrf_field=pass_context(csrf_field),
+        icon=glyphs.icon,
+        minute_chart=charts.minute_chart,
+        meter=charts.meter,
+        mix_bar=charts.mix_bar,
+        sparkline=charts.sparkline,
+        pips=charts.pips,
+        state_glyph=glyphs.state_glyph,
+        switch_glyph=glyphs.switch_glyph,
+        until=_until,
+        when=_when,
+    )
+    return made
+
+
+def template_config() -> TemplateConfig[JinjaTemplateEngine]:
+    """Return what the application needs to render these templates."""
+    return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment()))

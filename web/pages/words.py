@@ -1,0 +1,225 @@
+"""How pages say times, durations, sizes and states. Times are seconds since the epoch."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from core.domain.circuit import CircuitState
+from core.domain.states import DeliveryState, EndpointState, FailureClass
+from core.engine.insights.models import CircuitView, DeliveryRow
+
+MINUTE: Final = 60
+HOUR: Final = 3_600
+DAY: Final = 86_400
+SECOND_MS: Final = 1_000
+KIBI: Final = 1_024
+NOTHING: Final = "\N{EN DASH}"
+"""Stands where there is no figure."""
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Controls, terminal escapes, zero-width characters and bidirectional overrides: what a reader cannot see."""
+
+
+def visible(text: str) -> str:
+    """Return `text` with each character that a reader could not see, or be misled by, written as its code."""
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def iso(at: float) -> str:
+    """Return `2026-11-22T03:12:07.123Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def absolute(at: float) -> str:
+    """Return `2026-11-22 03:12:07 UTC`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def clock_time(at: float) -> str:
+    """Return `03:12:07`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Return a span in its two largest units: `4 s`, `1 min 30 s`, `2 h`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds * SECOND_MS:.0f} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    for size, unit, below, lesser in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "min"),
+        (MINUTE, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit} {rest} {lesser}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def _span(seconds: float) -> str:
+    """Return a span in its largest unit, as relative times use it. `app.js` counts in the same words."""
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def relative(at: float, now: float) -> str:
+    """Return `12 s ago`, `in 5 min` or `now`."""
+    if at - now >= 1:
+        return f"in {_span(at - now)}"
+    return f"{_span(now - at)} ago" if now - at >= 1 else "now"
+
+
+def countdown(at: float, now: float) -> str:
+    """Return the time that is left: `0:42`, `59:10`, `2 h 12 min`; `now` when it has come."""
+    left = int(at - now)
+    if left <= 0:
+        return "now"
+    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else duration(left - left % MINUTE)
+
+
+def milliseconds(value: float | None) -> str:
+    """Return `84 ms`, `1.24 s`, or a dash where nothing was measured."""
+    if value is None:
+        return NOTHING
+    return f"{value:.0f} ms" if value < SECOND_MS else f"{value / SECOND_MS:.2f} s"
+
+
+def share(value: float | None) -> str:
+    """Return a share of 0 to 1 as `99.8 %`; never rounded up to a hundred that it is not."""
+    if value is None:
+        return NOTHING
+    percent = min(round(value * 100, 1), 99.9) if value < 1 else 100.0
+    return f"{percent:.1f} %" if percent % 1 else f"{percent:.0f} %"
+
+
+def size(count: int) -> str:
+    """Return `812 bytes` or `16.4 KiB`."""
+    return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB"
+
+
+def plural(count: int, word: str) -> str:
+    """Return `1 attempt`, `2 attempts`, `1,204 deliveries`."""
+    if count == 1:
+        return f"1 {word}"
+    return f"{count:,} {word[:-1]}ies" if word.endswith("y") else f"{count:,} {word}s"
+
+
+def actor(text: str) -> str:
+    """Return who acted, without the kind in front for people: `ada`, `key ci`, `Breakwater`."""
+    kind, _, name = text.partition(":")
+    if not name:
+        return "Breakwater" if kind == "breakwater" else kind
+    return name if kind == "person" else f"{kind} {name}"
+
+
+_ACTIONS: Final = {
+    "circuit.hold": "held the circuit open",
+    "circuit.probe": "probed the circuit",
+    "circuit.release": "released the circuit",
+    "circuit.reset": "reset the circuit",
+    "delivery.cancel": "cancelled a delivery",
+    "delivery.resend": "resent a delivery",
+    "endpoint.create": "made an endpoint",
+    "endpoint.delete": "deleted an endpoint",
+    "endpoint.disable": "disabled an endpoint",
+    "endpoint.pause": "paused an endpoint",
+    "endpoint.resume": "resumed an endpoint",
+    "endpoint.rotate_secret": "rotated a secret",
+    "endpoint.update": "changed an endpoint",
+    "key.create": "made a key",
+    "key.revoke": "revoked a key",
+    "person.disable": "disabled a person",
+    "person.invite": "invited a person",
+    "person.sign_in": "signed in",
+    "person.welcome": "set a password",
+}
+
+
+def action(name: str) -> str:
+    """Return an audit entry's action (`circuit.reset`) as a person would say it."""
+    return _ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
+
+
+_PAGES: Final = {"dlv": "/deliveries/", "ep": "/endpoints/", "msg": "/messages/"}
+
+
+def page_of(subject: str) -> str | None:
+    """Return the page of an id, or None where it has no page."""
+    prefix = subject.partition("_")[0]
+    return f"{_PAGES[prefix]}{subject}" if prefix in _PAGES else None
+
+
+def standing(row: DeliveryRow) -> tuple[str, str]:
+    """Return how a delivery stands, as (key for its colour and glyph, word)."""
+    match row.state:
+        case DeliveryState.PENDING:
+            if row.held:
+                return "held", "held"
+            return ("retrying", "retrying") if row.attempt_count else ("waiting", "waiting")
+        case DeliveryState.IN_FLIGHT:
+            return "flight", "in flight"
+        case DeliveryState.DELIVERED:
+            return "delivered", "delivered"
+        case DeliveryState.FAILED:
+            return "failed", "failed"
+        case DeliveryState.CANCELLED:
+            return "cancelled", "cancelled"
+        case _ as never:
+            assert_never(never)
+
+
+def circuit_standing(view: CircuitView) -> tuple[str, str]:
+    """Return how a circuit stands, as (key for its colour and glyph, word)."""
+    if view.held_open:
+        return "kept", "held open"
+    match view.state:
+        case CircuitState.OPEN:
+            return "open", "open"
+        case CircuitState.HALF_OPEN:
+            return "half", "half open"
+        case CircuitState.CLOSED:
+            return "closed", "closed"
+        case _ as never:
+            assert_never(never)
+
+
+def endpoint_standing(state: EndpointState) -> tuple[str, str]:
+    """Return how an endpoint stands, as (key for its colour and glyph, word)."""
+    match state:
+        case EndpointState.ENABLED:
+            return "delivered", "enabled"
+        case EndpointState.PAUSED:
+            return "held", "paused"
+        case EndpointState.DISABLED:
+            return "failed", "disabled"
+        case _ as never:
+            assert_never(never)
+
+
+_FAILURES: Final[dict[str, str]] = {
+    "success": "delivered",
+    FailureClass.REDIRECT: "redirect, not followed",
+    FailureClass.GONE: "410 gone",
+    FailureClass.CLIENT_TIMEOUT: "asked for another try",
+    FailureClass.THROTTLED: "asked to slow down",
+    FailureClass.CLIENT_ERROR: "rejected the request",
+    FailureClass.SERVER_ERROR: "server error",
+    FailureClass.CONNECT: "no connection",
+    FailureClass.DNS: "name does not resolve",
+    FailureClass.TLS: "TLS failed",
+    FailureClass.TIMEOUT: "timed out",
+    FailureClass.PROTOCOL: "not HTTP",
+    FailureClass.BLOCKED: "address not allowed",
+    FailureClass.LOST: "lost: may have been delivered",
+}
+
+
+def failure(kind: str) -> str:
+    """Return a failure class (or `success`) in words that fit a table cell."""
+    return _FAILURES.get(kind, kind)
