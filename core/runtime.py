@@ -13,6 +13,7 @@ from core.clock import SystemClock
 from core.domain.errors import StartRefused
 from core.domain.target import AllowedNetworks
 from core.engine.access import Access
+from core.engine.audit import Journal
 from core.engine.directory import Directory
 from core.engine.dispatcher import Dispatcher
 from core.engine.endpoints import Endpoints
@@ -22,7 +23,10 @@ from core.engine.insights.models import LoopHealth
 from core.engine.intake import Intake
 from core.engine.looper import Looper
 from core.engine.operations import Operations
+from core.engine.operations.parts import Parts
 from core.engine.pruner import Pruner
+from core.engine.replays import Replays
+from core.engine.replays.replayer import Replayer
 from core.engine.sweeper import Sweeper
 from core.engine.warden import Warden
 from core.ids import Ids
@@ -89,14 +93,16 @@ class Runtime:
             worker=worker,
             payload_cap=settings.payload_cap,
         )
-        self.operations = Operations(
+        parts = Parts(
             database=self.database,
             directory=self.directory,
             dispatcher=self._dispatcher,
             clock=self.clock,
             ids=self.ids,
             hints=self.hints,
+            journal=Journal(self.ids, self.clock),
         )
+        self.operations = Operations(parts)
         self._sweeper = Sweeper(
             database=self.database,
             dispatcher=self._dispatcher,
@@ -107,18 +113,14 @@ class Runtime:
         )
         self._looper = Looper(self.clock)
         self.insights = Insights(self.database, self.clock, self.health)
+        self.replays = Replays(parts, self.insights)
         pruner = Pruner(database=self.database, clock=self.clock, retention_days=settings.retention_days)
         self._looper.add("dispatcher", self._dispatcher.run)
         self._looper.add("sweeper", self._sweeper.run)
-        warden = Warden(
-            database=self.database,
-            directory=self.directory,
-            dispatcher=self._dispatcher,
-            clock=self.clock,
-            ids=self.ids,
-            hints=self.hints,
-        )
+        warden = Warden(parts)
+        replayer = Replayer(parts)
         self._looper.add("warden", warden.run)
+        self._looper.add("replayer", replayer.run)
         self._looper.add("pruner", pruner.run)
 
     @classmethod

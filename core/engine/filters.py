@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from core.domain.errors import InvalidInput
 from core.domain.states import DeliveryState, FailureClass
@@ -70,6 +70,11 @@ class DeliveryFilter:
         if reader.problems:
             raise InvalidInput(reader.problems)
         return found
+
+    @classmethod
+    def from_query(cls, query: str) -> Self:
+        """Read back what `to_query` wrote."""
+        return cls.parse(dict(parse_qsl(query)))
 
     def to_values(self) -> dict[str, str]:
         """Return the parameters that `parse` reads back as this filter, in a fixed order."""

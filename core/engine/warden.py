@@ -8,14 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import CircuitState
 from core.domain.states import EndpointState
-from core.engine.audit import Entry, Journal
-from core.engine.directory import Directory
-from core.engine.dispatcher import Dispatcher
-from core.engine.hints import Hints
-from core.ids import Ids
-from core.ports import Clock
+from core.engine.audit import Entry
+from core.engine.operations.parts import Parts
 from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
-from core.sql.engine import Database
 from core.sql.statements.cancel import cancel_pending_of, deleted_with_pending
 from core.sql.statements.rows import CIRCUITS, ENDPOINTS
 
@@ -31,33 +26,18 @@ _WHY: Final = "its circuit has been open for 120 hours without one success"
 class Warden:
     """Ends holds that are over, disables endpoints that failed for five days, ends what waits for a deleted one."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        directory: Directory,
-        dispatcher: Dispatcher,
-        clock: Clock,
-        ids: Ids,
-        hints: Hints,
-    ) -> None:
-        self._database = database
-        self._directory = directory
-        self._dispatcher = dispatcher
-        self._clock = clock
-        self._ids = ids
-        self._hints = hints
-        self._journal = Journal(ids, clock)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     async def run(self) -> None:
         """Look every five seconds, for ever."""
         while True:
             await self.look()
-            await self._clock.sleep(ROUND_SECONDS)
+            await self._parts.clock.sleep(ROUND_SECONDS)
 
     async def look(self) -> None:
         """End what is over now. Writes only where there is something to end."""
-        now = self._clock.now()
+        now = self._parts.clock.now()
         for endpoint_id in await self._found(_over(now)):
             await self._end_hold(endpoint_id, now)
         for endpoint_id in await self._found(_hopeless(now)):
@@ -66,7 +46,7 @@ class Warden:
             await self._end_waiting(endpoint_id, now)
 
     async def _found(self, statement: Select[Any]) -> list[str]:
-        async with self._database.read() as connection:
+        async with self._parts.database.read() as connection:
             return list((await connection.execute(statement)).scalars())
 
     async def _end_hold(self, endpoint_id: str, now: float) -> None:
@@ -75,9 +55,9 @@ class Warden:
             breaker = await breaker_for_update(connection, endpoint_id, circuit_config(row["circuit"]))
             if breaker.hold is not None and breaker.hold.is_over(now):
                 breaker.lift_hold(now=now, cause="the hold ended")
-                await save_breaker(connection, endpoint_id, breaker, now, self._ids.make, actor=None)
+                await save_breaker(connection, endpoint_id, breaker, now, self._parts.ids.make, actor=None)
 
-        await self._database.writer.run(end)
+        await self._parts.database.writer.run(end)
         await self._tell(endpoint_id)
 
     async def _give_up(self, endpoint_id: str, now: float) -> None:
@@ -86,9 +66,9 @@ class Warden:
             await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
             outcome = "The endpoint is disabled; what waits for it is kept and goes out when it is resumed."
             entry = Entry(_ACTOR, "endpoint.disable", endpoint_id, outcome, _WHY)
-            await self._journal.write(connection, entry)
+            await self._parts.journal.write(connection, entry)
 
-        await self._database.writer.run(disable)
+        await self._parts.database.writer.run(disable)
         log.warning("endpoint.disabled", endpoint_id=endpoint_id, reason=_WHY)
         await self._tell(endpoint_id)
 
@@ -97,14 +77,14 @@ class Warden:
             why = "The endpoint was deleted while an attempt was under way"
             await connection.execute(cancel_pending_of(endpoint_id, why, now))
 
-        await self._database.writer.run(end)
-        self._hints.publish("deliveries", endpoint_id)
+        await self._parts.database.writer.run(end)
+        self._parts.hints.publish("deliveries", endpoint_id)
 
     async def _tell(self, endpoint_id: str) -> None:
-        await self._directory.reload([endpoint_id])
-        await self._dispatcher.refresh(endpoint_id)
+        await self._parts.directory.reload([endpoint_id])
+        await self._parts.dispatcher.refresh(endpoint_id)
         for topic in ("endpoints", "circuits", "audit"):
-            self._hints.publish(topic, endpoint_id)
+            self._parts.hints.publish(topic, endpoint_id)
 
 
 def _over(now: float) -> Select[Any]:

@@ -1,17 +1,10 @@
 """What a person may do to deliveries, circuits and lanes: each leaves an audit entry, and says what follows."""
 
-from core.engine.audit import Journal
-from core.engine.directory import Directory
-from core.engine.dispatcher import Dispatcher
-from core.engine.hints import Hints
 from core.engine.operations.circuits import CircuitOperations
 from core.engine.operations.deliveries import DeliveryOperations
 from core.engine.operations.done import Done
 from core.engine.operations.lanes import LaneOperations
 from core.engine.operations.parts import Parts
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
 
 __all__ = ["Done", "Operations"]
 
@@ -22,18 +15,7 @@ class Operations:
     Each raises NotFound for an id that is not there, Conflict where the state does not allow it, and StoreUnavailable.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        directory: Directory,
-        dispatcher: Dispatcher,
-        clock: Clock,
-        ids: Ids,
-        hints: Hints,
-    ) -> None:
-        journal = Journal(ids, clock)
-        parts = Parts(database, directory, dispatcher, clock, ids, hints, journal)
+    def __init__(self, parts: Parts) -> None:
         deliveries = DeliveryOperations(parts)
         circuits = CircuitOperations(parts)
         lanes = LaneOperations(parts)

@@ -1,0 +1,186 @@
+"""Bulk resends: planned, started, paused, resumed, cancelled, and read."""
+
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import Conflict, InvalidInput, NotFound
+from core.engine.audit import Entry
+from core.engine.filters import DeliveryFilter
+from core.engine.insights import Insights
+from core.engine.insights.models import DeliveryRow, Page
+from core.engine.operations.done import Done
+from core.engine.operations.parts import Parts
+from core.engine.replays.reading import by_endpoint, count, covered, next_ids, replay_row, replay_view
+from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
+
+__all__ = ["Plan", "ReplayState", "ReplayView", "Replays"]
+
+DEFAULT_PACE: Final = 50.0
+FASTEST: Final = 1000.0
+"""Deliveries a second."""
+_SAMPLE: Final = 5
+_LISTED: Final = 100
+
+
+class Replays:
+    """Everything about bulk resends but the loop that carries them out."""
+
+    def __init__(self, parts: Parts, insights: Insights) -> None:
+        self._parts = parts
+        self._insights = insights
+
+    async def plan(self, wanted: DeliveryFilter, up_to: str | None = None) -> Plan:
+        """Return what a replay would do: the dry run. Nothing is changed.
+
+        `up_to` is the newest delivery that a person saw when choosing; without it, the newest there is.
+        """
+        frozen_at = self._parts.clock.now()
+        async with self._parts.database.read() as connection:
+            newest = up_to or await _newest(connection)
+            condition = covered(wanted, newest, frozen_at)
+            total = await count(connection, condition)
+            endpoints = await by_endpoint(connection, condition)
+            sample = await next_ids(connection, condition, "", _SAMPLE)
+            name = await _endpoint_name(connection, wanted)
+        rows = await self._insights.rows(sample) if sample else ()
+        return Plan(wanted, wanted.in_words(name), newest, frozen_at, total, endpoints, rows[::-1])
+
+    async def start(
+        self,
+        plan: Plan,
+        *,
+        actor: str,
+        reason: str | None = None,
+        pace: float = DEFAULT_PACE,
+    ) -> ReplayView:
+        """Begin to resend what `plan` covers, oldest first, at most `pace` a second.
+
+        Raises InvalidInput for a pace out of bounds, and Conflict when it covers nothing or another replay of the same
+        filter is under way.
+        """
+        if not 0 < pace <= FASTEST:
+            raise InvalidInput.of(
+                "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries a second"
+            )
+        if plan.total.value == 0:
+            raise Conflict(f"There are no {plan.words} that can be resent.")
+        now = self._parts.clock.now()
+        row: dict[str, Any] = {
+            "id": self._parts.ids.make("rpl"),
+            "filter": plan.filter.to_query(),
+            "words": plan.words,
+            "up_to": plan.up_to,
+            "frozen_at": plan.frozen_at,
+            "pace": pace,
+            "reason": reason,
+            "state": ReplayState.RUNNING.value,
+            "created_by": actor,
+            "created_at": now,
+            "total": plan.total.value,
+            "total_is_bound": plan.total.more,
+            "cursor": "",
+            "resent": 0,
+            "skipped": 0,
+        }
+
+        async def write(connection: AsyncConnection) -> None:
+            if (other := await _active_of(connection, row["filter"])) is not None:
+                raise Conflict(f"{other} resends the same deliveries already; wait for it, or cancel it.")
+            await connection.execute(insert(REPLAYS), row)
+            outcome = f"Resending {plan.total} {plan.words}, {pace:g} a second."
+            entry = Entry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
+            await self._parts.journal.write(connection, entry)
+
+        await self._parts.database.writer.run(write)
+        self._tell(row["id"])
+        return await self.get(row["id"])
+
+    async def pause(self, replay_id: str, *, actor: str) -> Done:
+        """Stop for a while. Raises Conflict unless it runs."""
+        return await self._turn(replay_id, ReplayState.RUNNING, ReplayState.PAUSED, actor, "Paused")
+
+    async def resume(self, replay_id: str, *, actor: str) -> Done:
+        """Go on where it was paused. Raises Conflict unless it is paused."""
+        return await self._turn(replay_id, ReplayState.PAUSED, ReplayState.RUNNING, actor, "Resumed")
+
+    async def cancel(self, replay_id: str, *, actor: str) -> Done:
+        """End it: what was resent stays resent, the rest is not touched. Raises Conflict when it has ended."""
+        return await self._turn(replay_id, None, ReplayState.CANCELLED, actor, "Cancelled")
+
+    async def get(self, replay_id: str) -> ReplayView:
+        """Return one replay. Raises NotFound."""
+        async with self._parts.database.read() as connection:
+            return await replay_view(connection, await replay_row(connection, replay_id))
+
+    async def all(self) -> tuple[ReplayView, ...]:
+        """Return the latest hundred, newest first."""
+        statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LISTED)
+        async with self._parts.database.read() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+            return tuple([await replay_view(connection, row) for row in rows])
+
+    async def results(self, replay_id: str, after: str = "", limit: int = 50) -> Page[DeliveryRow]:
+        """Return what it resent, as each delivery stands now, in the order of resending. Raises NotFound.
+
+        `after` is the `next_cursor` of the page before.
+        """
+        items = (
+            select(REPLAY_ITEMS.c.delivery_id)
+            .where(REPLAY_ITEMS.c.replay_id == replay_id, REPLAY_ITEMS.c.delivery_id > after)
+            .order_by(REPLAY_ITEMS.c.delivery_id)
+            .limit(limit + 1)
+        )
+        async with self._parts.database.read() as connection:
+            await replay_row(connection, replay_id)
+            ids = list((await connection.execute(items)).scalars())
+        rows = await self._insights.rows(ids[:limit]) if ids else ()
+        return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
+
+    async def _turn(
+        self, replay_id: str, leaving: ReplayState | None, to: ReplayState, actor: str, verb: str
+    ) -> Done:
+        may_leave = ACTIVE if leaving is None else {leaving}
+
+        async def turn(connection: AsyncConnection) -> Done:
+            row = await replay_row(connection, replay_id)
+            if ReplayState(row["state"]) not in may_leave:
+                raise Conflict(f"The replay is {row['state']}.")
+            ended = self._parts.clock.now() if to is ReplayState.CANCELLED else None
+            values = {"state": to.value, "finished_at": ended}
+            await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
+            done = Done(f"{verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"])
+            entry = Entry(actor, f"replay.{verb.lower()}", replay_id, done.sentence, affected=row["resent"])
+            await self._parts.journal.write(connection, entry)
+            return done
+
+        done = await self._parts.database.writer.run(turn)
+        self._tell(replay_id)
+        return done
+
+    def _tell(self, replay_id: str) -> None:
+        self._parts.hints.publish("replays", replay_id)
+        self._parts.hints.publish("audit", replay_id)
+
+
+async def _newest(connection: AsyncConnection) -> str:
+    return (await connection.execute(select(func.max(DELIVERIES.c.id)))).scalar_one() or ""
+
+
+async def _endpoint_name(connection: AsyncConnection, wanted: DeliveryFilter) -> str | None:
+    if wanted.endpoint_id is None:
+        return None
+    found = select(ENDPOINTS.c.name).where(ENDPOINTS.c.id == wanted.endpoint_id)
+    name: str | None = (await connection.execute(found)).scalar_one_or_none()
+    if name is None:
+        raise NotFound("endpoint", wanted.endpoint_id)
+    return name
+
+
+async def _active_of(connection: AsyncConnection, query: str) -> str | None:
+    active = tuple(state.value for state in ACTIVE)
+    found = select(REPLAYS.c.id).where(REPLAYS.c.filter == query, REPLAYS.c.state.in_(active))
+    replay_id: str | None = (await connection.execute(found)).scalars().first()
+    return replay_id

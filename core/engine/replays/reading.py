@@ -1,0 +1,110 @@
+"""Replays and what they cover, read."""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import NotFound
+from core.domain.states import DeliveryState, states_that_may_become
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.models import BoundedCount
+from core.engine.insights.selection import clause
+from core.engine.replays.values import ReplayState, ReplayView
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
+
+RESENDABLE: Final = tuple(
+    sorted(
+        state.value
+        for state in states_that_may_become(DeliveryState.PENDING)
+        if state is not DeliveryState.IN_FLIGHT
+    )
+)
+COUNTED: Final = 100_000
+"""A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
+_TOP_ENDPOINTS: Final = 20
+
+
+def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
+    """Return the condition of what a replay may touch.
+
+    It matches the filter, had arrived and had ended when the filter was frozen, and can be resent.
+    """
+    return and_(
+        clause(wanted, frozen_at, up_to),
+        DELIVERIES.c.state.in_(RESENDABLE),
+        DELIVERIES.c.finished_at <= frozen_at,
+    )
+
+
+async def next_ids(
+    connection: AsyncConnection, condition: ColumnElement[bool], after: str, limit: int
+) -> list[str]:
+    """Return the oldest ids that fulfil `condition`, above `after`."""
+    found = select(DELIVERIES.c.id).where(condition, DELIVERIES.c.id > after).order_by(DELIVERIES.c.id)
+    return list((await connection.execute(found.limit(limit))).scalars())
+
+
+async def count(connection: AsyncConnection, condition: ColumnElement[bool]) -> BoundedCount:
+    """Return how many fulfil `condition`, counted to 100,000."""
+    found = select(DELIVERIES.c.id).where(condition).limit(COUNTED + 1).subquery()
+    counted = (await connection.execute(select(func.count()).select_from(found))).scalar_one()
+    return BoundedCount(min(counted, COUNTED), counted > COUNTED)
+
+
+async def by_endpoint(
+    connection: AsyncConnection, condition: ColumnElement[bool]
+) -> tuple[tuple[str, str, int], ...]:
+    """Return the endpoints of what fulfils `condition` with their counts, most first; of the first 100,000."""
+    found = select(DELIVERIES.c.endpoint_id).where(condition).limit(COUNTED).subquery()
+    number = func.count().label("number")
+    statement = (
+        select(found.c.endpoint_id, ENDPOINTS.c.name, number)
+        .join(ENDPOINTS, ENDPOINTS.c.id == found.c.endpoint_id)
+        .group_by(found.c.endpoint_id, ENDPOINTS.c.name)
+        .order_by(number.desc())
+        .limit(_TOP_ENDPOINTS)
+    )
+    return tuple((row[0], row[1], row[2]) for row in await connection.execute(statement))
+
+
+async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:
+    """Return one row. Raises NotFound."""
+    found = await connection.execute(select(REPLAYS).where(REPLAYS.c.id == replay_id))
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise NotFound("replay", replay_id)
+    return row
+
+
+async def replay_view(connection: AsyncConnection, row: RowMapping) -> ReplayView:
+    """Return the replay of `row`, with how its deliveries stand now."""
+    statement = (
+        select(DELIVERIES.c.state, func.count())
+        .join(REPLAY_ITEMS, REPLAY_ITEMS.c.delivery_id == DELIVERIES.c.id)
+        .where(REPLAY_ITEMS.c.replay_id == row["id"])
+        .group_by(DELIVERIES.c.state)
+    )
+    outcomes = {DeliveryState(state): number for state, number in await connection.execute(statement)}
+    return ReplayView(
+        id=row["id"],
+        filter=filter_of(row),
+        words=row["words"],
+        up_to=row["up_to"],
+        frozen_at=row["frozen_at"],
+        pace=row["pace"],
+        reason=row["reason"],
+        state=ReplayState(row["state"]),
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        total=BoundedCount(row["total"], row["total_is_bound"]),
+        resent=row["resent"],
+        skipped=row["skipped"],
+        outcomes=outcomes,
+    )
+
+
+def filter_of(row: Any) -> DeliveryFilter:
+    """Return the filter that a replay's row keeps."""
+    return DeliveryFilter.from_query(row["filter"])

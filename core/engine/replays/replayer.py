@@ -1,0 +1,122 @@
+"""The loop that carries replays out, a step a second each."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.states import DeliveryState, Trigger
+from core.engine.audit import Entry
+from core.engine.operations.parts import Parts
+from core.engine.replays.reading import RESENDABLE, covered, filter_of, next_ids, replay_row
+from core.engine.replays.values import ReplayState
+from core.sql.statements.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
+
+STEP_SECONDS: Final = 1.0
+_Resent = Sequence[RowMapping]
+
+
+class Replayer:
+    """Resends what running replays cover. How far each has come is committed with what it resent: a restart goes on."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._credit: dict[str, float] = {}
+        """Of a pace below one a second: the part of a delivery that is saved up."""
+
+    async def run(self) -> None:
+        """Take a step of every running replay each second, for ever."""
+        while True:
+            await self.step()
+            await self._parts.clock.sleep(STEP_SECONDS)
+
+    async def step(self) -> None:
+        """Take one step of every running replay."""
+        running = select(REPLAYS).where(REPLAYS.c.state == ReplayState.RUNNING.value).order_by(REPLAYS.c.id)
+        async with self._parts.database.read() as connection:
+            rows = (await connection.execute(running)).mappings().all()
+        self._credit = {row["id"]: self._credit.get(row["id"], 0.0) for row in rows}
+        for row in rows:
+            await self._advance(row)
+
+    async def _advance(self, row: RowMapping) -> None:
+        credit = self._credit[row["id"]] + row["pace"] * STEP_SECONDS
+        self._credit[row["id"]] = credit % 1.0
+        if credit < 1:
+            return
+        # Found by a reader, because a filter may search payloads, and nothing is delivered while somebody writes.
+        condition = covered(filter_of(row), row["up_to"], row["frozen_at"])
+        async with self._parts.database.read() as connection:
+            ids = await next_ids(connection, condition, row["cursor"], int(credit))
+        resent = await self._parts.database.writer.run(lambda c: self._resend(c, row["id"], ids))
+        for endpoint_id in {one["endpoint_id"] for one in resent}:
+            self._parts.dispatcher.expect(endpoint_id)
+        for one in resent:
+            self._parts.hints.publish("deliveries", one["id"])
+        self._parts.hints.publish("replays", row["id"])
+
+    async def _resend(self, connection: AsyncConnection, replay_id: str, ids: Sequence[str]) -> _Resent:
+        row = await replay_row(connection, replay_id)
+        if row["state"] != ReplayState.RUNNING.value:
+            return ()
+        if not ids:
+            await self._finish(connection, row)
+            return ()
+        resent = await self._still_covered(connection, row, ids)
+        if resent:
+            await self._reopen(connection, replay_id, resent)
+        progress = {
+            "cursor": ids[-1],
+            "resent": row["resent"] + len(resent),
+            "skipped": row["skipped"] + len(ids) - len(resent),
+        }
+        await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(progress))
+        return resent
+
+    async def _still_covered(
+        self, connection: AsyncConnection, row: RowMapping, ids: Sequence[str]
+    ) -> _Resent:
+        """Return those of `ids` that have not changed since they were found, locked."""
+        found = (
+            select(DELIVERIES.c.id, DELIVERIES.c.endpoint_id, DELIVERIES.c.attempt_count)
+            .where(
+                DELIVERIES.c.id.in_(ids),
+                DELIVERIES.c.state.in_(RESENDABLE),
+                DELIVERIES.c.finished_at <= row["frozen_at"],
+            )
+            .with_for_update()
+        )
+        return (await connection.execute(found)).mappings().all()
+
+    async def _reopen(self, connection: AsyncConnection, replay_id: str, resent: _Resent) -> None:
+        now = self._parts.clock.now()
+        await connection.execute(
+            update(DELIVERIES)
+            .where(DELIVERIES.c.id.in_([one["id"] for one in resent]))
+            .values(
+                state=DeliveryState.PENDING.value,
+                next_attempt_at=now,
+                trigger=Trigger.MANUAL.value,
+                budget_spent=0,
+                lost_count=0,
+                finished_at=None,
+            )
+        )
+        items = [
+            {
+                "replay_id": replay_id,
+                "delivery_id": one["id"],
+                "attempts_before": one["attempt_count"],
+                "resent_at": now,
+            }
+            for one in resent
+        ]
+        await connection.execute(insert(REPLAY_ITEMS), items)
+
+    async def _finish(self, connection: AsyncConnection, row: RowMapping) -> None:
+        values = {"state": ReplayState.FINISHED.value, "finished_at": self._parts.clock.now()}
+        await connection.execute(update(REPLAYS).where(REPLAYS.c.id == row["id"]).values(values))
+        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} had changed and were left alone."
+        entry = Entry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
+        await self._parts.journal.write(connection, entry)

@@ -1,0 +1,70 @@
+"""A bulk resend, as it is asked for and as it is shown."""
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from core.domain.states import DeliveryState
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.models import BoundedCount, DeliveryRow
+
+
+@unique
+class ReplayState(StrEnum):
+    """How a replay stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    """A person stopped it and can resume it."""
+    CANCELLED = "cancelled"
+    """A person ended it: what was resent stays resent, the rest is untouched."""
+    FINISHED = "finished"
+    """Every delivery that it covers has been looked at."""
+
+
+ACTIVE = frozenset({ReplayState.RUNNING, ReplayState.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a replay of this filter would do now: the dry run."""
+
+    filter: DeliveryFilter
+    words: str
+    up_to: str
+    """Pass it to `start`, with `frozen_at`: what arrives after the dry run is not touched."""
+    frozen_at: float
+    total: BoundedCount
+    endpoints: tuple[tuple[str, str, int], ...]
+    """Id, name and count, most first."""
+    sample: tuple[DeliveryRow, ...]
+    """The first that would go out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """A replay with its progress."""
+
+    id: str
+    filter: DeliveryFilter
+    words: str
+    up_to: str
+    frozen_at: float
+    pace: float
+    """Deliveries a second."""
+    reason: str | None
+    state: ReplayState
+    created_by: str
+    created_at: float
+    finished_at: float | None
+    total: BoundedCount
+    resent: int
+    skipped: int
+    outcomes: dict[DeliveryState, int]
+    """How the resent deliveries stand now."""
+
+    @property
+    def share_done(self) -> float:
+        """How far it has come, 0 to 1."""
+        if self.state is ReplayState.FINISHED:
+            return 1.0
+        return min(1.0, (self.resent + self.skipped) / self.total.value) if self.total.value else 0.0
