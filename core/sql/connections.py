@@ -1,11 +1,16 @@
 """Connections kept and lent: the one that writes, and the pool of those that read."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.sql.failures import store_failure
+
+IDLE_SECONDS: Final = 5.0
+"""A connection that was not used for so long is asked whether it still stands before work is given to it."""
 
 
 class WritingConnection:
@@ -14,6 +19,7 @@ class WritingConnection:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
+        self._used_at = 0.0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -23,17 +29,33 @@ class WritingConnection:
             async with connection.begin():
                 yield connection
         except BaseException as error:
-            # After a failed flush nobody knows what the operating system has kept; a connection that was cancelled
-            # may still be at work. Either way a fresh one reads what is really there.
+            # After a failed flush nobody knows what the operating system has kept; a connection that was cancelled may
+            # still be at work. Either way a fresh one sees what is really there.
             if not isinstance(error, Exception) or store_failure(error) is not None:
                 await self.close()
             raise
+        self._used_at = asyncio.get_running_loop().time()
 
     async def _connected(self) -> AsyncConnection:
-        if self._connection is None or self._connection.closed or self._connection.invalidated:
+        if self._connection is not None and not await self._stands(self._connection):
             await self.close()
+        if self._connection is None:
             self._connection = await self._engine.connect()
         return self._connection
+
+    async def _stands(self, connection: AsyncConnection) -> bool:
+        if connection.closed or connection.invalidated:
+            return False
+        if asyncio.get_running_loop().time() - self._used_at < IDLE_SECONDS:
+            return True
+        try:
+            async with connection.begin():
+                await connection.exec_driver_sql("SELECT 1")
+        except Exception as error:
+            if store_failure(error) is None:
+                raise
+            return False
+        return True
 
     async def close(self) -> None:
         """Close the connection; the next transaction opens another."""
@@ -47,10 +69,7 @@ class WritingConnection:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Lend a pooled connection in a transaction that ends with the block."""
-    async with engine.connect() as connection, connection.begin() as transaction:
-        try:
-            yield connection
-        finally:
-            if transaction.is_active:
-                await transaction.rollback()
+    """Lend a pooled connection in a transaction that ends, undone, with the block."""
+    async with engine.connect() as connection:
+        await connection.begin()
+        yield connection

@@ -1,5 +1,6 @@
 """The database: how it is opened, read and written. The only file that asks which dialect it is."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,7 +31,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._store = _store_for(url)
-        self.writer = GroupCommitWriter(self._store.write)
+        self._readers: set[asyncio.Task[Any] | None] = set()
+        self.writer = GroupCommitWriter(self._store.write, self._store.off_loop, check=self._refuse_a_reader)
 
     @property
     def exclusive(self) -> bool:
@@ -53,16 +55,26 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection that sees one state of the database and cannot change it.
 
-        Raises StoreUnavailable when the database cannot be read just now. Leave it before waiting for anything else: a
-        reader that lingers keeps SQLite's log from being folded into the file, and on PostgreSQL old rows from vacuum.
+        Leave the block before reading or writing elsewhere (RuntimeError): in memory that would wait for itself. Raises
+        StoreUnavailable when the database cannot be read just now.
         """
+        self._refuse_a_reader()
+        task = asyncio.current_task()
+        self._readers.add(task)
         try:
             async with self._store.read() as connection:
                 yield connection
         except Exception as error:
-            if (unavailable := store_failure(error)) is not None:
-                raise unavailable from error
-            raise
+            unavailable = store_failure(error)
+            if unavailable is None or unavailable is error:
+                raise
+            raise unavailable from error
+        finally:
+            self._readers.discard(task)
+
+    def _refuse_a_reader(self) -> None:
+        if asyncio.current_task() in self._readers:
+            raise RuntimeError("leave the block of database.read() first")
 
 
 def _store_for(url: str) -> Store:
@@ -89,8 +101,8 @@ def upsert(
 ) -> Insert:
     """Return an INSERT that, where a row with the same `keys` exists, changes that row instead.
 
-    Columns in `replace` take the new value, columns in `add` the sum of both; with neither the old row stays as it is. Rows
-    are given at execution. On PostgreSQL one statement must not name the same keys twice: sum up beforehand.
+    Columns in `replace` take the new value, columns in `add` the sum of both; with neither the old row stays as it is.
+    Rows are given at execution. One statement must not name the same keys twice (PostgreSQL): sum up beforehand.
     """
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement: Any = insert(table)

@@ -1,4 +1,4 @@
-"""Which failures of a database mean that it cannot be used just now, and which are mistakes of the statement."""
+"""Which failures mean that the database cannot be used just now; every other one is a mistake of the statement."""
 
 import sqlite3
 from typing import Any, Final
@@ -9,36 +9,39 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from core.domain.errors import StoreUnavailable
 
 RETRY_AFTER: Final = 1.0
-"""Seconds after which a caller may try again: the writer itself tries with the next batch."""
+"""Seconds after which a caller may try again: the writer itself tries with every batch."""
 
+_LOST: Final = "the connection was lost"
+_LOCKED: Final = "another program holds a lock on it"
 _SQLITE: Final = {
-    sqlite3.SQLITE_BUSY: "another program holds a lock on it",
-    sqlite3.SQLITE_LOCKED: "another program holds a lock on it",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_PROTOCOL: _LOCKED,
     sqlite3.SQLITE_PERM: "its file may not be accessed",
     sqlite3.SQLITE_NOMEM: "the machine is out of memory",
     sqlite3.SQLITE_READONLY: "its file is read-only",
     sqlite3.SQLITE_INTERRUPT: "the statement was interrupted",
     sqlite3.SQLITE_IOERR: "reading or writing its file failed",
     sqlite3.SQLITE_CORRUPT: "its file is damaged",
+    sqlite3.SQLITE_NOTADB: "its file is damaged",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
-    sqlite3.SQLITE_PROTOCOL: "another program holds a lock on it",
-    sqlite3.SQLITE_NOTADB: "its file is damaged",
 }
-"""Primary result codes of https://sqlite.org/rescode.html that no change of the statement would cure."""
-
+"""By primary result code, https://sqlite.org/rescode.html."""
+_CONFLICTS: Final = frozenset({"40001", "40P01"})
+"""SQLSTATE of a transaction that met another one, and that may do better a second time."""
 _POSTGRES: Final = {
-    "08": "the connection was lost",
+    "08": _LOST,
     "25006": "it is read-only",
     "40001": "another process changed the same rows",
     "40P01": "another process changed the same rows",
     "53": "it is out of disk, memory or connections",
     "55P03": "another process holds a lock",
-    "57": "it is shutting down or the statement was cancelled",
+    "57": "it is shutting down, or gave the statement up",
     "58": "reading or writing its files failed",
     "XX": "it reports an internal error",
 }
-"""SQLSTATE classes and codes of the same kind."""
+"""By SQLSTATE or its class, https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 
 def store_failure(error: BaseException) -> StoreUnavailable | None:
@@ -46,42 +49,44 @@ def store_failure(error: BaseException) -> StoreUnavailable | None:
     if isinstance(error, StoreUnavailable):
         return error
     why = _why(error)
-    return (
-        None
-        if why is None
-        else StoreUnavailable(f"The database is unavailable: {why}", retry_after=RETRY_AFTER)
-    )
+    return None if why is None else StoreUnavailable(f"The database is unavailable: {why}.", RETRY_AFTER)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether the transaction met another process's, so that trying it again at once makes sense."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _CONFLICTS
 
 
 def _why(error: BaseException) -> str | None:
-    if isinstance(error, PoolTimeoutError):
-        return "every connection is in use"
-    if isinstance(error, DBAPIError):
-        return _why_of_driver(error)
-    if isinstance(error, sqlite3.Error):
-        return _why_of_sqlite(error)
-    if isinstance(error, OSError | TimeoutError):
-        return f"it cannot be reached ({error or type(error).__name__})"
-    return None
-
-
-def _why_of_driver(error: DBAPIError) -> str | None:
-    cause: Any = error.orig
-    if isinstance(cause, sqlite3.Error):
-        return _why_of_sqlite(cause)
-    state = str(getattr(cause, "sqlstate", None) or "")
-    known = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
-    if known is None and (error.connection_invalidated or (isinstance(error, InterfaceError) and not state)):
-        return "the connection was lost"
-    return known
+    match error:
+        case DBAPIError(orig=sqlite3.Error() as cause):
+            return _why_of_sqlite(cause)
+        case DBAPIError():
+            return _why_of_postgres(error)
+        case sqlite3.Error():
+            return _why_of_sqlite(error)
+        case PoolTimeoutError():
+            return "all its connections are in use"
+        case OSError():  # TimeoutError is one
+            return f"it cannot be reached ({str(error) or type(error).__name__})"
+        case _:
+            return None
 
 
 def _why_of_sqlite(error: sqlite3.Error) -> str | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by the driver itself: its connection is closed
-        closed = (
-            isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError)
-            and "clos" in str(error).lower()
-        )
-        return "the connection was lost" if closed or "no active" in str(error).lower() else None
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # not SQLite's own: the connection was closed
+        return _LOST if "clos" in str(error) else None
     return _SQLITE.get(code & 0xFF)
+
+
+def _why_of_postgres(error: DBAPIError) -> str | None:
+    state = _sqlstate(error)
+    known = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
+    lost = error.connection_invalidated or (isinstance(error, InterfaceError) and not state)
+    return known or (_LOST if lost else None)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    cause: Any = error.orig
+    return str(getattr(cause, "sqlstate", None) or "")

@@ -1,51 +1,60 @@
 """PostgreSQL: several processes may share it; each has one connection that writes and a pool of readers."""
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from core.domain.errors import StartRefused
 from core.sql.connections import WritingConnection, reading
-from core.sql.failures import store_failure
+from core.sql.json import ENGINE_JSON
 from core.sql.migrations import upgrade
 
 READERS: Final = 8
+CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 15.0
-"""How long a statement may take before its connection counts as lost: a partition of the network says nothing."""
+"""How long a statement may take before its connection counts as lost: a network that is cut says nothing."""
+_MIGRATION_LOCK: Final = 7_425_001
+"""Any number that nothing else on the server locks: processes that start together migrate one after the other."""
 
 
 class PostgresStore:
     """A database on a server."""
 
-    exclusive = False
+    exclusive: Final = False
 
     def __init__(self, url: URL) -> None:
-        self._shown = url.render_as_string(hide_password=True)
-        limits = {"command_timeout": STATEMENT_SECONDS, "timeout": 5.0}
-        self._reading = create_async_engine(
+        self._url = url
+        self._reading = _engine(
             url,
-            connect_args=limits,
+            STATEMENT_SECONDS,
             pool_size=READERS,
             max_overflow=0,
+            pool_timeout=10.0,
             pool_pre_ping=True,
+            isolation_level="REPEATABLE READ",
             execution_options={"postgresql_readonly": True},
         )
-        self._writing = create_async_engine(url, connect_args=limits, poolclass=NullPool)
+        self._writing = _engine(url, STATEMENT_SECONDS, poolclass=NullPool)
         self._writer = WritingConnection(self._writing)
 
     async def open(self) -> None:
-        """Connect and migrate. Processes that start together wait for each other."""
+        """Connect and migrate."""
+        engine = _engine(self._url, None, poolclass=NullPool)
         try:
-            async with self.write() as connection:
-                await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7425001)")
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 await connection.run_sync(upgrade)
-        except Exception as error:
-            await self.close()
-            if store_failure(error) is not None:
-                raise StartRefused(f"Cannot use the database {self._shown}: {error}") from error
-            raise
+        except (DBAPIError, OSError) as error:
+            cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+            shown = self._url.render_as_string(hide_password=True)
+            raise StartRefused(f"Cannot use the database {shown}: {cause}") from error
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -53,10 +62,25 @@ class PostgresStore:
         await self._writer.close()
         await self._writing.dispose()
 
-    def read(self) -> Any:
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a reader."""
         return reading(self._reading)
 
-    def write(self) -> Any:
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction on the writer."""
         return self._writer.transaction()
+
+    @asynccontextmanager
+    async def off_loop(self, _connection: AsyncConnection) -> AsyncIterator[None]:
+        """Change nothing: the statements run on the server."""
+        yield
+
+
+def _engine(url: URL, statement_seconds: float | None, **options: Any) -> AsyncEngine:
+    limits = {"command_timeout": statement_seconds, "timeout": CONNECT_SECONDS}
+    try:
+        return create_async_engine(url, connect_args=limits, **ENGINE_JSON, **options)
+    except ModuleNotFoundError as error:
+        raise StartRefused(
+            "PostgreSQL needs the driver asyncpg: install breakwater with the extra `postgres`."
+        ) from error

@@ -1,69 +1,72 @@
-"""SQLite: one process, one connection that writes and checkpoints, and readers that can do neither."""
+"""SQLite: one process, one connection that writes and checkpoints, and readers that can do neither.
+
+Before SQLite 3.51.3 two connections that checkpoint at the same moment can lose commits, and Python ships older ones.
+"""
 
 import asyncio
-import os
-import sqlite3
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import aiosqlite
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, Pool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, StaticPool
 
-from core.domain.errors import StartRefused
+from core.domain.errors import StoreUnavailable
 from core.sql.connections import WritingConnection, reading
+from core.sql.driver import SqliteConnection, Visits
+from core.sql.json import ENGINE_JSON
 from core.sql.lock import FileLock
 from core.sql.migrations import upgrade
+from core.sql.sqlite_check import prepare_file, refuse_damaged, refuse_unusable
 
 READERS: Final = 4
-"""Connections that read at the same time, each a thread."""
-BUSY_SECONDS: Final = 2.0
-"""How long a statement waits for another program's lock: a shell that somebody left open, a backup."""
+"""Connections that read at the same time, each with a thread."""
 POOL_SECONDS: Final = 10.0
 """How long a reader waits for a free connection."""
-CHECK_SECONDS: Final = 2.0
-"""How long the check at start may read. A larger file is checked as far as that gets: starting must not take minutes."""
+BUSY_SECONDS: Final = 2.0
+"""How long a transaction waits for another program's lock: a shell that somebody left open, a backup."""
 JOURNAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes to which the log is cut back after a burst made it longer."""
 
-_WRITER_PRAGMAS: Final = (
+_DURABLE: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
     f"PRAGMA journal_size_limit={JOURNAL_LIMIT}",
 )
-_READER_PRAGMAS: Final = ("PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
-_READER_POOL: Final = {
-    "poolclass": AsyncAdaptedQueuePool,
-    "pool_size": READERS,
-    "max_overflow": 0,
-    "pool_timeout": POOL_SECONDS,
-}
+_WRITER: Final = (*_DURABLE, "PRAGMA foreign_keys=ON")
+_READER: Final = ("PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
 
 
 class SqliteFileStore:
     """A database in one file."""
 
-    exclusive = True
+    exclusive: Final = True
 
     def __init__(self, url: URL) -> None:
         self._path = Path(url.database or "").resolve()
         self._lock = FileLock(self._path)
-        # A reader that is opened read-only cannot checkpoint, not even as the last one to close.
-        self._reading = _engine(_uri(self._path, "?mode=ro"), "BEGIN", _READER_PRAGMAS, _READER_POOL)
-        self._writing = _engine(_uri(self._path), "BEGIN IMMEDIATE", _WRITER_PRAGMAS, {"poolclass": NullPool})
+        self._identity: tuple[int, int] | None = None
+        # What is opened read-only cannot checkpoint, not even as the last one to close.
+        self._reading = _engine(
+            f"{self._path.as_uri()}?mode=ro",
+            _READER,
+            Visits.EVERYTHING,
+            AsyncAdaptedQueuePool,
+            pool_size=READERS,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+        )
+        self._writing = _engine(self._path.as_uri(), _WRITER, Visits.COMMITS, NullPool)
         self._writer = WritingConnection(self._writing)
 
     async def open(self) -> None:
-        """Lock, check and migrate the file; it is made when it does not exist."""
+        """Lock, check and migrate the file; it is made when it is not there."""
         try:
             await asyncio.to_thread(self._take)
-            async with self.write() as connection:
-                await connection.run_sync(upgrade)
+            await self._migrate()
+            self._identity = _identity(self._path)
         except BaseException:
             await self.close()
             raise
@@ -71,7 +74,18 @@ class SqliteFileStore:
     def _take(self) -> None:
         refuse_unusable(self._path)
         self._lock.acquire()
-        check(self._path)
+        prepare_file(self._path)
+        refuse_damaged(self._path)
+
+    async def _migrate(self) -> None:
+        # A table is changed by copying it and dropping the old one. With foreign keys in force, the drop would take
+        # every row along that names one of its rows.
+        engine = _engine(self._path.as_uri(), _DURABLE, Visits.EVERYTHING, NullPool)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(upgrade)
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         """Close the readers, then the writer, whose closing folds the log into the file."""
@@ -80,24 +94,35 @@ class SqliteFileStore:
         await self._writing.dispose()
         self._lock.release()
 
-    def read(self) -> Any:
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a reader."""
         return reading(self._reading)
 
-    def write(self) -> Any:
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction on the writer."""
-        return self._writer.transaction()
+        # SQLite goes on writing into a file that was removed, and would confirm what is lost with the process.
+        if _identity(self._path) != self._identity:
+            raise StoreUnavailable(
+                f"The database is unavailable: {self._path} was removed or replaced; put it back, or restart."
+            )
+        async with self._writer.transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def off_loop(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Let statements be long."""
+        with (await _driver(connection)).off_loop():
+            yield
 
 
 class SqliteMemoryStore:
     """A database that ends with the process: readers and the writer take turns on one connection."""
 
-    exclusive = True
+    exclusive: Final = True
 
     def __init__(self) -> None:
-        self._engine = _engine(
-            ":memory:", "BEGIN IMMEDIATE", ("PRAGMA foreign_keys=ON",), {"poolclass": StaticPool}
-        )
+        self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], Visits.NOTHING, StaticPool)
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -115,78 +140,51 @@ class SqliteMemoryStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend the connection when nobody else has it, unable to write."""
-        async with self._turn, reading(self._engine) as connection:
-            await connection.exec_driver_sql("PRAGMA query_only=ON")
-            try:
+        """Lend the connection, when nobody else has it, unable to write."""
+        async with self._turn, self._engine.connect() as connection:
+            with (await _driver(connection)).query_only():
                 yield connection
-            finally:
-                await connection.exec_driver_sql("PRAGMA query_only=OFF")
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction when nobody else has the connection."""
+        """Open a transaction, when nobody else has the connection."""
         async with self._turn, self._engine.begin() as connection:
             yield connection
 
-
-def refuse_unusable(path: Path) -> None:
-    """Raise StartRefused when `path` cannot be a database file of this process."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise StartRefused(f"Cannot open the database: there is no directory {folder}. Make it first.")
-    if path.is_dir():
-        raise StartRefused(f"Cannot open the database: {path} is a directory, not a file.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StartRefused(
-            f"Cannot open the database: the directory {folder} is not writable; its log is kept there."
-        )
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise StartRefused(f"Cannot open the database: {path} is not readable and writable for this user.")
+    @asynccontextmanager
+    async def off_loop(self, _connection: AsyncConnection) -> AsyncIterator[None]:
+        """Change nothing: in memory nothing is long."""
+        yield
 
 
-def check(path: Path) -> None:
-    """Raise StartRefused when the file is damaged or no database, as far as `CHECK_SECONDS` of reading show."""
-    if not path.exists():
-        return
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-            deadline = time.monotonic() + CHECK_SECONDS
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            return
-        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            raise StartRefused(
-                f"{path} is not a SQLite database: give another path, or move it away."
-            ) from error
-        raise StartRefused(f"{path} cannot be used as a database: {error}.") from error
-    if verdict != "ok":
-        raise StartRefused(f"{path} is damaged ({verdict}): restore it from a backup.")
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
-def _uri(path: Path, query: str = "") -> str:
-    return path.as_uri() + query
+async def _driver(connection: AsyncConnection) -> SqliteConnection:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, SqliteConnection)  # noqa: S101  # `_engine` makes no other
+    return driver
 
 
-def _engine(database: str, begin: str, pragmas: tuple[str, ...], pool: dict[str, Any]) -> AsyncEngine:
-    async def connect() -> aiosqlite.Connection:
-        connection = aiosqlite.connect(database, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
-        connection._thread.daemon = True
-        return await connection
+def _engine(
+    database: str, pragmas: Sequence[str], visits: Visits, pool: type[Pool], **options: Any
+) -> AsyncEngine:
+    async def connect() -> Any:
+        return await SqliteConnection.connect(database, pragmas, visits, BUSY_SECONDS)
 
-    engine = create_async_engine("sqlite+aiosqlite://", async_creator=connect, **pool)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
+    engine = create_async_engine(
+        "sqlite+aiosqlite://", async_creator=connect, poolclass=pool, **ENGINE_JSON, **options
+    )
+    begin = "BEGIN IMMEDIATE" if visits is Visits.COMMITS else "BEGIN"
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.driver_connection
+        driver.begin(begin)
 
     return engine

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 class Store(Protocol):
     """A database of one kind."""
 
-    exclusive: bool
-    """Whether no other process can have it open while this one does."""
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other process can have it open at the same time."""
+        ...
 
     async def open(self) -> None:
         """Take it, check it, bring its schema to the newest. Raises StartRefused."""
@@ -29,4 +31,8 @@ class Store(Protocol):
 
         Used by one caller at a time. After a failure that leaves the connection in doubt, the next call opens another.
         """
+        ...
+
+    def off_loop(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
+        """Let statements of the writing `connection` be long: within the block the event loop goes on meanwhile."""
         ...

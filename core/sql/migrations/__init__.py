@@ -1,6 +1,6 @@
 """The schema's history, and the one way to bring a database to the newest.
 
-A migration is a file in `versions/`; `python -m core.sql.migrations "what changes"` drafts the next one from the tables.
+A migration is a file in `versions/`; `python -m core.sql.migrations "what changes"` drafts the next from the tables.
 """
 
 from pathlib import Path

@@ -1,0 +1,108 @@
+"""The members of one transaction: what each wants written, and what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.errors import BreakwaterError
+from core.sql.failures import store_failure
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+OffLoop = Callable[[AsyncConnection], AbstractAsyncContextManager[None]]
+"""Lets statements be long within the block, see `Store.off_loop`."""
+
+
+class Command(Protocol[R_co]):
+    """A kind of write. All its members of a batch are applied in one go, by a few short statements."""
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence[Self]
+    ) -> Sequence[R_co | BreakwaterError]:
+        """Write all `members`; return one result, or the error of that member alone, for each in their order.
+
+        It may be called again with the same members after a rollback, so it keeps nothing between calls. An error that
+        is raised, not returned, undoes the batch; its members are then applied one by one.
+        """
+        ...
+
+
+class Work:
+    """A function as a command of its own kind. Its statements may be long."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Callable[[AsyncConnection], Awaitable[Any]]) -> None:
+        self.run = run
+
+
+class Member(Generic[R]):
+    """One caller's command, and the future by which the caller waits."""
+
+    __slots__ = ("command", "done", "outcome")
+
+    def __init__(self, command: Any, done: "asyncio.Future[R]") -> None:
+        self.command = command
+        self.done = done
+        self.outcome: Any = None
+
+    def release(self) -> None:
+        """Wake the caller with the outcome; one that was cancelled meanwhile is passed over."""
+        if self.done.done():
+            return
+        if isinstance(self.outcome, BaseException):
+            self.done.set_exception(self.outcome)
+        else:
+            self.done.set_result(self.outcome)
+
+
+async def write_together(
+    connection: AsyncConnection, members: Sequence[Member[Any]], off_loop: OffLoop
+) -> None:
+    """Apply all `members`, class by class in order of their first arrival. Raises what any command raises."""
+    groups: dict[object, list[Member[Any]]] = {}
+    for member in members:
+        kind = member if isinstance(member.command, Work) else type(member.command)
+        groups.setdefault(kind, []).append(member)
+    for group in groups.values():
+        if isinstance(group[0].command, Work) and len(members) > 1:
+            await _write_guarded(connection, group, off_loop)
+        else:
+            await _write_group(connection, group, off_loop)
+
+
+async def write_one_by_one(
+    connection: AsyncConnection, members: Sequence[Member[Any]], off_loop: OffLoop
+) -> None:
+    """Apply each member inside a savepoint: who fails, fails alone."""
+    for member in members:
+        await _write_guarded(connection, [member], off_loop)
+
+
+async def _write_guarded(
+    connection: AsyncConnection, group: Sequence[Member[Any]], off_loop: OffLoop
+) -> None:
+    try:
+        async with connection.begin_nested():
+            await _write_group(connection, group, off_loop)
+    except Exception as error:
+        if store_failure(error) is not None:
+            raise
+        for member in group:
+            member.outcome = error
+
+
+async def _write_group(connection: AsyncConnection, group: Sequence[Member[Any]], off_loop: OffLoop) -> None:
+    first = group[0].command
+    if isinstance(first, Work):
+        async with off_loop(connection):
+            group[0].outcome = await first.run(connection)
+        return
+    outcomes = await type(first).apply(connection, [member.command for member in group])
+    for member, outcome in zip(group, outcomes, strict=True):
+        member.outcome = outcome

@@ -1,0 +1,75 @@
+"""Whether a path can be this process's database: refused at start, in one sentence that says what to do."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from core.domain.errors import StartRefused
+
+CHECK_SECONDS: Final = 2.0
+"""How long the check for damage may read. A larger file is checked as far as that gets: a start takes no minutes."""
+_LOCKED_SECONDS: Final = 2.0
+_STEPS: Final = 10_000
+"""Of SQLite's machine, between two looks at the clock: well under a millisecond."""
+
+
+def refuse_unusable(path: Path) -> None:
+    """Raise StartRefused when there can be no database file of this process at `path`."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise StartRefused(f"Cannot open the database: there is no directory {folder}; make it first.")
+    if path.is_dir():
+        raise StartRefused(f"Cannot open the database: {path} is a directory; give the path of a file.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StartRefused(
+            f"Cannot open the database: the directory {folder}, where its log and its lock are kept, is not writable."
+        )
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise StartRefused(
+            f"Cannot open the database: {path} is not readable and writable for this user; change its permissions."
+        )
+
+
+def prepare_file(path: Path) -> None:
+    """Make an empty file for a new database, private: it will hold payloads. SQLite's log files follow its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StartRefused(f"Cannot open the database: {path} cannot be made ({error.strerror}).") from error
+
+
+def refuse_damaged(path: Path) -> None:
+    """Raise StartRefused when the file is no database, or is damaged as far as `CHECK_SECONDS` of reading show."""
+    try:
+        verdict = _quick_check(path)
+    except sqlite3.Error as error:
+        raise StartRefused(_sentence(path, error)) from error
+    if verdict != "ok":
+        raise StartRefused(f"{path} is damaged ({verdict}): restore it from a backup.")
+
+
+def _quick_check(path: Path) -> str:
+    with closing(sqlite3.connect(path, timeout=_LOCKED_SECONDS)) as connection:
+        deadline = time.monotonic() + CHECK_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).replace("\n", " ")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                return "ok"
+            raise
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> str:
+    match error.sqlite_errorcode & 0xFF:
+        case sqlite3.SQLITE_NOTADB:
+            return f"{path} is not a SQLite database: give another path, or move that file away."
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path} is locked by another program: close it first."
+        case sqlite3.SQLITE_CORRUPT:
+            return f"{path} is damaged ({error}): restore it from a backup."
+        case _:
+            return f"{path} cannot be used as a database: {error}."
