@@ -617,6 +617,14 @@ class TestHold:
         assert breaker.generation == generation + 1
         assert not breaker.can_execute(now=1000.0)
 
+    def test_it_forgets_probes_that_succeeded_before_it(self) -> None:
+        breaker = half_open()
+        breaker.record_success(now=1001.0)
+        breaker.hold_open(hold=hold(since=1002.0), now=1002.0)
+        assert breaker.success_count == 0
+        (transition,) = breaker.drain_transitions()
+        assert transition.success_count == 1
+
     def test_without_an_end_only_a_person_ends_it(self) -> None:
         breaker = opened()
         breaker.hold_open(hold=hold(), now=1000.0)

@@ -37,6 +37,8 @@ CONFIGS = st.builds(
     max_timeout_seconds=st.sampled_from([60.0, 200.0]),
 )
 
+CALLS = st.sampled_from(["succeeds", "succeeds", "fails", "fails", "hangs", "says nothing"])
+
 
 class Model:
     """What the breaker ought to be."""
@@ -131,39 +133,55 @@ class Breaker(RuleBasedStateMachine):
         self.state = CLOSED
         self.transitions = 0
 
-    def old_or_current(self, *, current: bool) -> list[int]:
-        return [
-            generation for generation in self.under_way if (generation == self.breaker.generation) == current
-        ]
+    def end(self, call: str) -> None:
+        """Let a call that was let through in the present generation come to its end."""
+        model, breaker, generation = self.model, self.breaker, self.breaker.generation
+        match call:
+            case "succeeds":
+                model.success(self.now)
+                breaker.record_success(now=self.now, generation=generation)
+            case "fails":
+                model.failure(self.now)
+                breaker.record_failure(now=self.now, generation=generation, cause="refused")
+            case "says nothing":
+                if model.state == HALF_OPEN:
+                    model.give_back(self.now)
+                breaker.release(now=self.now, generation=generation)
+            case "hangs":
+                self.under_way.append(generation)
 
     @rule(seconds=st.integers(0, 5) | st.integers(0, 300))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
-    @rule(permit_seconds=st.sampled_from([1, 25, 60]), calls=st.integers(1, 6))
-    def calls_ask(self, permit_seconds: int, calls: int) -> None:
-        for _ in range(calls):
+    @rule()
+    def time_passes_until_it_may_be_asked_again(self) -> None:
+        self.now = int(self.breaker.next_admission_at(now=self.now) or self.now)
+
+    @rule(permit_seconds=st.sampled_from([1, 25, 60]), calls=st.lists(CALLS, min_size=1, max_size=8))
+    def calls_are_made(self, permit_seconds: int, calls: list[str]) -> None:
+        for call in calls:
             expected = self.model.admit(self.now, permit_seconds)
             assert self.breaker.admits(now=self.now) == expected
             assert self.breaker.can_execute(now=self.now, permit_seconds=permit_seconds) == expected
             if expected:
-                self.under_way.append(self.breaker.generation)
+                self.end(call)
 
-    @rule(times=st.integers(1, 4))
-    def calls_succeed(self, times: int) -> None:
-        for generation in self.old_or_current(current=True)[:times]:
-            if generation == self.breaker.generation:
-                self.under_way.remove(generation)
-                self.model.success(self.now)
-                self.breaker.record_success(now=self.now, generation=generation)
+    @rule(calls=st.lists(CALLS, min_size=1, max_size=4))
+    def hanging_calls_end(self, calls: list[str]) -> None:
+        for call in calls:
+            if self.breaker.generation in self.under_way:
+                self.under_way.remove(self.breaker.generation)
+                self.end(call)
 
-    @rule(times=st.integers(1, 4))
-    def calls_fail(self, times: int) -> None:
-        for generation in self.old_or_current(current=True)[:times]:
-            if generation == self.breaker.generation:
-                self.under_way.remove(generation)
-                self.model.failure(self.now)
-                self.breaker.record_failure(now=self.now, generation=generation, cause="refused")
+    @precondition(lambda self: set(self.under_way) - {self.breaker.generation})
+    @rule(end=st.sampled_from(["record_success", "record_failure", "release"]))
+    def a_stale_call_ends_and_changes_nothing(self, end: str) -> None:
+        generation = next(admitted for admitted in self.under_way if admitted != self.breaker.generation)
+        self.under_way.remove(generation)
+        before = deepcopy(self.breaker)
+        getattr(self.breaker, end)(now=self.now, generation=generation)
+        assert self.breaker == before
 
     @rule(success=st.booleans())
     def a_call_of_unknown_generation_ends(self, success: bool) -> None:
@@ -171,49 +189,46 @@ class Breaker(RuleBasedStateMachine):
         record = self.breaker.record_success if success else self.breaker.record_failure
         record(now=self.now)
 
-    @rule()
-    def a_call_says_nothing(self) -> None:
-        for generation in self.old_or_current(current=True)[:1]:
-            self.under_way.remove(generation)
-            if self.model.state == HALF_OPEN:
-                self.model.give_back(self.now)
-            self.breaker.release(now=self.now, generation=generation)
+    @precondition(lambda self: self.model.state != CLOSED)
+    @rule(act=st.sampled_from(["reset", "probe", "hold", "release"]), seconds=st.none() | st.integers(1, 400))
+    def a_person_acts(self, act: str, seconds: int | None) -> None:
+        match act:
+            case "reset":
+                self.reset()
+            case "probe":
+                if self.model.state == OPEN and not self.model.held:
+                    self.model.go(HALF_OPEN)
+                self.breaker.probe(now=self.now)
+            case "hold":
+                self.hold(seconds)
+            case "release":
+                if self.model.held:
+                    self.model.go(HALF_OPEN)
+                self.breaker.lift_hold(now=self.now)
 
-    @precondition(lambda self: self.old_or_current(current=False))
-    @rule(end=st.sampled_from(["record_success", "record_failure", "release"]))
-    def a_stale_call_ends_and_changes_nothing(self, end: str) -> None:
-        generation = self.old_or_current(current=False)[0]
-        self.under_way.remove(generation)
-        before = deepcopy(self.breaker)
-        getattr(self.breaker, end)(now=self.now, generation=generation)
-        assert self.breaker == before
+    @precondition(lambda self: self.model.state == CLOSED)
+    @rule(act=st.sampled_from(["reset", "probe", "hold", "release"]), chance=st.integers(0, 4))
+    def a_person_acts_though_all_is_well(self, act: str, chance: int) -> None:
+        """Seldom with effect, or the circuit would never open by itself."""
+        self.breaker.probe(now=self.now)
+        self.breaker.lift_hold(now=self.now)
+        if chance == 0 and act == "reset":
+            self.reset()
+        elif chance == 0 and act == "hold":
+            self.hold(60)
 
-    @rule()
-    def a_person_resets(self) -> None:
+    def reset(self) -> None:
         if self.model.state != CLOSED:
             self.model.go(CLOSED)
         self.model.forget()
         self.breaker.reset(now=self.now)
         assert self.breaker == CircuitBreaker(config=self.breaker.config, generation=self.model.generation)
 
-    @rule()
-    def a_person_probes(self) -> None:
-        if self.model.state == OPEN and not self.model.held:
-            self.model.go(HALF_OPEN)
-        self.breaker.probe(now=self.now)
-
-    @rule(seconds=st.none() | st.integers(1, 400))
-    def a_person_holds(self, seconds: int | None) -> None:
+    def hold(self, seconds: int | None) -> None:
         until = None if seconds is None else self.now + seconds
         self.model.go(OPEN)
         self.model.held, self.model.hold_until = True, until
         self.breaker.hold_open(hold=Hold("moving", self.now, until, "person:ada"), now=self.now)
-
-    @rule()
-    def a_person_releases(self) -> None:
-        if self.model.held:
-            self.model.go(HALF_OPEN)
-        self.breaker.lift_hold(now=self.now)
 
     @rule()
     def the_process_restarts(self) -> None:
