@@ -255,6 +255,7 @@ class TestTheShareOfFailures:
         breaker = CircuitBreaker(config=self.CONFIG)
         breaker.record_failure(now=1005.0)
         breaker.record_failure(now=1003.0)
+        assert breaker.window == [(1005, 0, 2)]
         assert breaker.recent(now=1005.0) == (2, 2)
 
     def test_it_is_calm_while_it_remembers_no_failure(self) -> None:
