@@ -1,8 +1,10 @@
 """How long the read models take with a million attempts stored: p50 and p95 of each, in milliseconds.
 
-    python bench/reading.py                          # 1,000,000 attempts in a SQLite file that is removed again
+::
+
+    python bench/reading.py                     # 1,000,000 attempts in a SQLite file that is removed again
+    python bench/reading.py --keep reading.db   # fill it once, read it again the next time
     python bench/reading.py --database postgresql+asyncpg://... --attempts 200000
-    python bench/reading.py --keep /tmp/reading.db   # fill it once, read it again the next time
 """
 
 import argparse
@@ -65,7 +67,8 @@ def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
         yield f"deliveries {query[:60]}", lambda w=wanted: insights.deliveries(w)
         yield f"count      {query[:60]}", lambda w=wanted: insights.count(w)
     for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
-        yield f"groups     {query[:60]}", lambda w=parse(query): insights.groups(w)
+        wanted = parse(query)
+        yield f"groups     {query[:60]}", lambda w=wanted: insights.groups(w)
     yield "rows_since", lambda: insights.rows_since(DeliveryFilter(), history.deliveries[-500])
     yield "delivery, delivered", lambda: insights.delivery(middle)
     yield "delivery, held", lambda: insights.delivery(late)
@@ -112,7 +115,7 @@ async def known(database: Database, now: float) -> History | None:
 
 
 async def measure(read: Read, rounds: int) -> tuple[float, float]:
-    """Return median and 95th percentile in milliseconds; the first call, which compiles the statement, is not counted."""
+    """Return median and 95th percentile in milliseconds. The first call, which compiles, is not counted."""
     await read()
     took = []
     for _ in range(rounds):
@@ -129,15 +132,18 @@ async def run(url: str, attempts: int, rounds: int, only: str) -> int:
     try:
         began = time.perf_counter()
         history = await known(database, time.time()) or await Filler(time.time(), attempts).fill(database)
-        print(f"{history.attempts:,} attempts, {len(history.deliveries):,} deliveries, "
-              f"{len(history.endpoints)} endpoints; ready after {time.perf_counter() - began:.0f} s")
+        print(
+            f"{history.attempts:,} attempts, {len(history.deliveries):,} deliveries, "
+            f"{len(history.endpoints)} endpoints; ready after {time.perf_counter() - began:.0f} s"
+        )
         insights = Insights(database, Moving(history.now), tuple)
         slow = 0
         for name, read in reads(insights, history):
             if only in name:
                 median, p95 = await measure(read, rounds)
                 slow += p95 > LIMIT_MS
-                print(f"{median:8.1f} {p95:8.1f} ms  {name}{'   over the limit' if p95 > LIMIT_MS else ''}", flush=True)
+                mark = "   over the limit" if p95 > LIMIT_MS else ""
+                print(f"{median:8.1f} {p95:8.1f} ms  {name}{mark}", flush=True)
         return slow
     finally:
         await database.close()

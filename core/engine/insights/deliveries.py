@@ -1,15 +1,15 @@
 """Lists and counts of deliveries."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import InvalidInput
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.cursors import Cursor, read_cursor
-from core.engine.insights.joined import bounded, deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.joined import LISTED, bounded, delivery_row, delivery_rows
 from core.engine.insights.models import BoundedCount, DeliveryRow, Page, SearchBounds
 from core.engine.insights.scan import Branch, Reach, Span, find_reach, just_after, walk
 from core.engine.insights.selection import branches, span
@@ -46,12 +46,8 @@ class DeliveryLists:
     async def of(self, ids: Sequence[str]) -> tuple[DeliveryRow, ...]:
         """Return the deliveries of `ids`, newest first: a list that is shown, as it is now."""
         check_limit(len(ids))
-        statement = (
-            select(*delivery_columns(self._clock.now()))
-            .select_from(deliveries_in_lanes())
-            .where(_IDS.in_(ids))
-            .order_by(_IDS.desc())
-        )
+        statement = delivery_rows(select(*LISTED).where(_IDS.in_(ids)), self._clock.now())
+        statement = statement.order_by(statement.selected_columns["id"].desc())
         async with self._database.read() as connection:
             return tuple(delivery_row(row) for row in (await connection.execute(statement)).mappings())
 
@@ -62,7 +58,7 @@ class DeliveryLists:
         covered = span(wanted, now).within(floor=None if after is None else just_after(after))
         async with self._database.read() as connection:
             reach = await find_reach(connection, _IDS, walks, covered)
-            ids = walk(_IDS, walks, covered.within(floor=reach.down_to), bound + 1).subquery()
+            ids = walk((_IDS,), walks, covered.within(floor=reach.down_to), bound + 1).subquery()
             found = (await connection.execute(select(func.count()).select_from(ids))).scalar_one()
         return bounded(found, bound, more=reach.down_to is not None)
 
@@ -74,13 +70,16 @@ class DeliveryLists:
 async def _rows(
     connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int, now: float
 ) -> list[DeliveryRow]:
-    found = walk(_IDS, walks, covered, limit).subquery("found")
-    statement = (
-        select(*delivery_columns(now))
-        .select_from(deliveries_in_lanes().join(found, found.c.id == _IDS))
-        .order_by(_IDS.desc())
-    )
+    statement = page_statement(walks, covered, limit, now)
     return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
+
+
+def page_statement(
+    walks: tuple[Branch, ...], covered: Span, limit: int, now: float
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement that reads one page."""
+    statement = delivery_rows(walk(LISTED, walks, covered, limit), now)
+    return statement.order_by(statement.selected_columns["id"].desc())
 
 
 async def newest_delivery(connection: AsyncConnection) -> str | None:

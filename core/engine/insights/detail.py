@@ -10,13 +10,14 @@ from core.domain.retry import SERVICE_SCHEDULE
 from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from core.engine.insights.consequences import can_cancel, can_resend, resend_consequence
 from core.engine.insights.joined import (
+    LISTED,
     Row,
     bounded,
     breaker_of,
     columns_of,
-    deliveries_in_lanes,
-    delivery_columns,
     delivery_row,
+    in_lanes,
+    lane_columns,
     last_cause,
     part_of,
 )
@@ -61,7 +62,8 @@ class DeliveryDetails:
 def _whole(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:
     return (
         select(
-            *delivery_columns(now),
+            *LISTED,
+            *lane_columns(DELIVERIES, now),
             *(_D[name] for name in ("trigger", "budget_spent", "lost_count", "lease_until")),
             _D.retry_delays.label("own_delays"),
             MESSAGES.c.payload,
@@ -69,7 +71,7 @@ def _whole(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:
             *columns_of(ENDPOINTS, "endpoint__"),
             *columns_of(CIRCUITS, "circuit__"),
         )
-        .select_from(deliveries_in_lanes().join(MESSAGES, MESSAGES.c.id == _D.message_id))
+        .select_from(in_lanes(DELIVERIES).join(MESSAGES, MESSAGES.c.id == _D.message_id))
         .where(_D.id == delivery_id)
     )
 
@@ -107,7 +109,7 @@ async def _deeds(connection: AsyncConnection, row: Row) -> dict[str, Deed]:
     """Return the latest thing that somebody did to the delivery, and to its endpoint, by subject."""
     newest = union_all(
         *(
-            select(AUDIT.c.id)
+            select(AUDIT)
             .where(AUDIT.c.subject == subject, AUDIT.c.action.in_(actions))
             .order_by(AUDIT.c.id.desc())
             .limit(1)
@@ -118,11 +120,10 @@ async def _deeds(connection: AsyncConnection, row: Row) -> dict[str, Deed]:
                 (row["endpoint_id"], ("endpoint.pause", "endpoint.resume", "endpoint.disable")),
             )
         )
-    ).subquery()
-    entries = select(AUDIT).join(newest, newest.c.id == AUDIT.c.id)
+    )
     return {
         entry["subject"]: Deed(entry["action"], entry["actor"], entry["at"], entry["reason"])
-        for entry in (await connection.execute(entries)).mappings()
+        for entry in (await connection.execute(newest)).mappings()
     }
 
 

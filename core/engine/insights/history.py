@@ -76,6 +76,5 @@ async def read_audit(
     connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int
 ) -> tuple[AuditView, ...]:
     """Return the newest entries that these walks find."""
-    found = walk(AUDIT.c.id, walks, covered, limit).subquery("found")
-    statement = select(AUDIT).join(found, found.c.id == AUDIT.c.id).order_by(AUDIT.c.id.desc())
+    statement = walk(tuple(AUDIT.c), walks, covered, limit)
     return tuple(AuditView(**row) for row in (await connection.execute(statement)).mappings())

@@ -1,7 +1,7 @@
 """Rows of several tables in one: a delivery with its lane, a lane with its circuit."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, Label, Select, Table, func, select
 
@@ -26,15 +26,9 @@ def part_of(row: Row, prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
 
 
-def deliveries_in_lanes() -> FromClause:
-    """Return deliveries with their endpoints and circuits."""
-    lanes = DELIVERIES.join(ENDPOINTS, ENDPOINTS.c.id == DELIVERIES.c.endpoint_id)
-    return lanes.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == DELIVERIES.c.endpoint_id)
-
-
-def delivery_columns(now: float) -> list[ColumnElement[Any]]:
-    """Return the columns of `delivery_row`, over `deliveries_in_lanes`."""
-    shown = (
+LISTED: Final = tuple(
+    DELIVERIES.c[name]
+    for name in (
         "id",
         "message_id",
         "endpoint_id",
@@ -48,11 +42,28 @@ def delivery_columns(now: float) -> list[ColumnElement[Any]]:
         "created_at",
         "finished_at",
     )
+)
+"""What a list shows of a delivery itself."""
+
+
+def in_lanes(deliveries: FromClause) -> FromClause:
+    """Return `deliveries` with their endpoints and circuits."""
+    lanes = deliveries.join(ENDPOINTS, ENDPOINTS.c.id == deliveries.c.endpoint_id)
+    return lanes.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == deliveries.c.endpoint_id)
+
+
+def delivery_rows(found: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[Any, ...]]:
+    """Return the statement for the rows of `found`, which selects at least what is listed of few deliveries."""
+    deliveries = found.subquery("deliveries")
+    return select(*deliveries.c, *lane_columns(deliveries, now)).select_from(in_lanes(deliveries))
+
+
+def lane_columns(deliveries: FromClause, now: float) -> list[ColumnElement[Any]]:
+    """Return what a list shows of the lane of a delivery."""
     return [
-        *(DELIVERIES.c[name] for name in shown),
         ENDPOINTS.c.name.label("endpoint_name"),
         ENDPOINTS.c.url.label("webhook_url"),
-        held(now).label("held"),
+        held(deliveries, now).label("held"),
     ]
 
 

@@ -5,7 +5,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, EndpointState
-from core.sql.statements.rows import CIRCUITS, DELIVERIES, ENDPOINTS
+from core.sql.statements.rows import CIRCUITS, ENDPOINTS
 
 
 def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnElement[bool]:
@@ -28,6 +28,6 @@ def halted_endpoints(now: float) -> Select[str]:
     return select(endpoints.c.id).select_from(joined).where(halted(endpoints, circuits, now))
 
 
-def held(now: float) -> ColumnElement[bool]:
-    """Return whether a delivery is held, over deliveries joined with endpoints and circuits."""
-    return and_(DELIVERIES.c.state == DeliveryState.PENDING.value, halted(ENDPOINTS, CIRCUITS, now))
+def held(deliveries: FromClause, now: float) -> ColumnElement[bool]:
+    """Return whether a delivery is held, over `deliveries` joined with endpoints and circuits."""
+    return and_(deliveries.c.state == DeliveryState.PENDING.value, halted(ENDPOINTS, CIRCUITS, now))

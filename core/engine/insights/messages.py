@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Select, select
 
 from core.domain.errors import NotFound
-from core.engine.insights.joined import deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.joined import LISTED, delivery_row, delivery_rows
 from core.engine.insights.models import MessageView
 from core.ports import Clock
 from core.sql.engine import Database
@@ -45,13 +45,14 @@ class Messages:
 
 def deliveries_statement(message_id: str, now: float) -> Select[*tuple[object, ...]]:
     """Return the statement that reads the deliveries of a message, in the order in which they were made."""
-    return (
-        select(*delivery_columns(now))
-        .select_from(deliveries_in_lanes())
+    found = (
+        select(*LISTED)
         .where(DELIVERIES.c.message_id == message_id)
         .order_by(DELIVERIES.c.id)
         .limit(SHOWN_DELIVERIES)
     )
+    statement = delivery_rows(found, now)
+    return statement.order_by(statement.selected_columns["id"])
 
 
 def _note(made: int, found: int) -> str | None:

@@ -10,7 +10,7 @@ from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, EndpointState
 from core.engine.insights.circuits import circuits_of, is_not_closed, read_lanes
 from core.engine.insights.history import audit_walk, read_audit
-from core.engine.insights.joined import bounded, deliveries_in_lanes, delivery_columns, delivery_row
+from core.engine.insights.joined import LISTED, bounded, delivery_row, delivery_rows
 from core.engine.insights.models import BoundedCount, DeliveryRow, LoopHealth, Overview
 from core.engine.insights.overview_words import Situation, is_calm, overview_sentence
 from core.engine.insights.scan import Span, constant
@@ -96,7 +96,7 @@ def oldest_statement(now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement that finds the delivery which has waited longest."""
     oldest = union_all(
         *(
-            select(_D.id)
+            select(*LISTED)
             .where(_D.state == constant(state.value))
             .order_by(_D.id)
             .limit(1)
@@ -104,10 +104,6 @@ def oldest_statement(now: float) -> Select[*tuple[Any, ...]]:
             .select()
             for state in _UNDELIVERED
         )
-    ).subquery("oldest")
-    return (
-        select(*delivery_columns(now))
-        .select_from(deliveries_in_lanes().join(oldest, oldest.c.id == _D.id))
-        .order_by(_D.id)
-        .limit(1)
-    )
+    ).subquery()
+    statement = delivery_rows(oldest.select(), now)
+    return statement.order_by(statement.selected_columns["id"]).limit(1)

@@ -27,6 +27,7 @@ from sqlalchemy.sql import ColumnElement
 
 Condition = ColumnElement[bool]
 IdColumn = ColumnElement[str]
+Columns = Sequence[ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +91,24 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
     return column.concat(literal_column("''", String))
 
 
-def walk(ids: IdColumn, branches: Sequence[Branch], span: Span, limit: int) -> Select[str]:
-    """Return the newest `limit` ids of all branches within `span`, newest first, each once."""
-    walks = [_walk(ids, branch.driver + branch.residual, span, limit) for branch in branches]
+def walk(columns: Columns, branches: Sequence[Branch], span: Span, limit: int) -> Select[*tuple[Any, ...]]:
+    """Return `columns`, of which the first is the id, of the newest `limit` rows of all branches within `span`.
+
+    Newest first, each once. What a list needs of other tables is joined to this statement as a subquery, so that no
+    planner can begin with them, or walk along the whole table because it does not know how few rows these are.
+    """
+    walks = [_walk(columns, branch.driver + branch.residual, span, limit) for branch in branches]
     if len(walks) == 1:
         return walks[0]
-    merged = union(*(select(one.subquery().c.id) for one in walks)).subquery()
-    return select(merged.c.id).order_by(merged.c.id.desc()).limit(limit)
+    merged = union(*(one.subquery().select() for one in walks)).subquery()
+    return select(merged).order_by(merged.c[0].desc()).limit(limit)
 
 
-def _walk(ids: IdColumn, conditions: Iterable[Condition], span: Span, limit: int) -> Select[str]:
-    return select(ids.label("id")).where(*conditions, *span.conditions(ids)).order_by(ids.desc()).limit(limit)
+def _walk(
+    columns: Columns, conditions: Iterable[Condition], span: Span, limit: int
+) -> Select[*tuple[Any, ...]]:
+    ids = columns[0]
+    return select(*columns).where(*conditions, *span.conditions(ids)).order_by(ids.desc()).limit(limit)
 
 
 def reach_statement(
@@ -108,7 +116,7 @@ def reach_statement(
 ) -> CompoundSelect[*tuple[Any, ...]] | None:
     """Return the statement that says of each bounded walk how many rows it has, and where it must stop."""
     walks = [
-        (position, branch.window, _walk(ids, branch.driver, span, branch.window).subquery())
+        (position, branch.window, _walk((ids,), branch.driver, span, branch.window).subquery())
         for position, branch in enumerate(branches)
         if branch.window is not None
     ]
@@ -120,7 +128,7 @@ def reach_statement(
                 literal(position).label("branch"),
                 literal(window).label("window"),
                 func.count().label("rows"),
-                func.min(found.c.id).label("oldest"),
+                func.min(found.c[0]).label("oldest"),
             ).select_from(found)
             for position, window, found in walks
         )

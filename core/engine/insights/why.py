@@ -132,20 +132,20 @@ def _waiting(standing: Standing) -> str:
         return "Waits for its turn."
     if due > standing.now:
         return _due_sentence(standing, due)
-    return f"{_turn(standing)} since {utc(due, standing.now)}: {_crowd(standing.lane)}."
+    return f"{_turn(standing)} has been due since {utc(due, standing.now)}: {_crowd(standing.lane)}."
 
 
 def _due_sentence(standing: Standing, due: float) -> str:
-    return f"{_turn(standing)} at {utc(due, standing.now)}{_after(standing)}."
+    return f"{_turn(standing)} is due at {utc(due, standing.now)}{_after(standing)}."
 
 
 def _turn(standing: Standing) -> str:
-    """Return which attempt is due. A resend keeps the numbering and gives the budget anew, so both are said."""
+    """Return which attempt comes next. A resend keeps the numbering and gives the budget anew, so both are said."""
     number = standing.attempt_count + 1
     within = standing.budget_spent + 1
     if number == within:
-        return f"Attempt {number} of {standing.max_attempts} is due"
-    return f"Attempt {number} ({ordinal(within)} of {standing.max_attempts} of its present budget) is due"
+        return f"Attempt {number} of {standing.max_attempts}"
+    return f"Attempt {number} ({ordinal(within)} of {standing.max_attempts} of its present budget)"
 
 
 def _after(standing: Standing) -> str:

@@ -1,0 +1,163 @@
+"""One filter for the list, the count and the action: read strictly, written back the same, told in words."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import InvalidInput
+from core.domain.states import DeliveryState, FailureClass
+from core.engine.filters import DeliveryFilter
+from core.engine.moments import Ago, MomentError, moment_text, parse_moment, resolve
+
+ENDPOINT = "ep_01jd3k5v9x0000000000000000"
+
+
+def problems(**values: str) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as refused:
+        DeliveryFilter.parse({name.rstrip("_"): value for name, value in values.items()})
+    return {problem.field: problem.message for problem in refused.value.problems}
+
+
+def test_an_empty_query_restricts_nothing() -> None:
+    wanted = DeliveryFilter.parse({})
+    assert wanted == DeliveryFilter()
+    assert not wanted
+    assert wanted.to_query() == ""
+    assert wanted.in_words() == "all deliveries"
+
+
+def test_empty_parameters_of_a_form_count_as_absent() -> None:
+    assert DeliveryFilter.parse({"status": "", "q": " ", "since": "", "class": ""}) == DeliveryFilter()
+
+
+def test_every_parameter_is_read() -> None:
+    wanted = DeliveryFilter.parse(
+        {
+            "status": "failed, held,retrying",
+            "endpoint": ENDPOINT,
+            "event_type": "order.paid",
+            "class": "connect",
+            "error": "connection to … refused",
+            "since": "24h",
+            "until": "15m",
+            "q": "msg",
+        }
+    )
+    assert wanted == DeliveryFilter(
+        states=frozenset({DeliveryState.FAILED}),
+        held=True,
+        retrying=True,
+        endpoint_id=ENDPOINT,
+        event_type="order.paid",
+        failure_class=FailureClass.CONNECT,
+        error="connection to … refused",
+        since=Ago(86_400),
+        until=Ago(900),
+        q="msg",
+    )
+
+
+def test_the_words_repeat_every_condition() -> None:
+    wanted = DeliveryFilter.parse(
+        {"status": "held,failed", "endpoint": ENDPOINT, "class": "dns", "since": "36h", "q": "4711"}
+    )
+    assert wanted.in_words("billing") == (
+        "failed or held deliveries to billing that last met a name that does not resolve "
+        "accepted in the last 36 h matching “4711”"
+    )
+    times = DeliveryFilter.parse({"since": "2026-11-22", "until": "2026-11-22T03:00:00+01:00"})
+    assert times.in_words() == (
+        "all deliveries accepted since 2026-11-22 00:00:00 UTC and before 2026-11-22 02:00:00 UTC"
+    )
+
+
+def test_an_unknown_status_is_shown_with_its_position_and_what_was_expected() -> None:
+    assert problems(status="failed,faled") == {
+        "status": (
+            "position 8: “faled” is none of pending, in_flight, delivered, failed, cancelled, held, retrying"
+        )
+    }
+
+
+def test_a_misspelt_parameter_is_refused_because_an_action_must_not_ignore_it() -> None:
+    assert problems(staus="failed") == {"staus": "is no filter; did you mean status?"}
+    assert "the filters are status, endpoint" in problems(zzz="1")["zzz"]
+
+
+def test_cursor_and_limit_are_not_the_filters_business() -> None:
+    assert DeliveryFilter.parse({"cursor": "x", "limit": "5"}) == DeliveryFilter()
+    assert DeliveryFilter.parse({"tab": "raw"}, beside=frozenset({"tab"})) == DeliveryFilter()
+
+
+def test_every_problem_is_told_at_once() -> None:
+    found = problems(status="no", class_="no", endpoint="x", since="15x", until="?", q="a\x00b")
+    assert set(found) == {"status", "class", "endpoint", "since", "until", "q"}
+    assert found["q"] == "position 2: expected text without control characters"
+
+
+def test_a_span_must_not_end_before_it_begins() -> None:
+    assert problems(since="1h", until="2h") == {"until": "position 1: expected a time after since"}
+    assert problems(since="2026-11-22", until="2026-11-21") == {
+        "until": "position 1: expected a time after since"
+    }
+
+
+def test_a_text_is_bounded() -> None:
+    assert "at most 200 characters" in problems(q="x" * 201)["q"]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "expected"),
+    [
+        ("15", 3, "units"),
+        ("15x", 3, "units"),
+        ("0m", 1, "more than nothing"),
+        ("999999w", 1, "ten years"),
+        ("yesterday", 1, "a time such as"),
+        ("2026-1", 7, "a time such as"),
+        ("2026-11-22X", 11, "a time such as"),
+        ("2026-13-45", 1, "a time such as"),
+        ("2026-11-22T25:00", 1, "a time such as"),
+    ],
+)
+def test_a_time_that_cannot_be_read_says_where_it_stops_making_sense(
+    text: str, position: int, expected: str
+) -> None:
+    with pytest.raises(MomentError) as refused:
+        parse_moment(text)
+    assert refused.value.position == position
+    assert expected in refused.value.remedy
+
+
+def test_a_time_ago_moves_along_and_a_date_stays() -> None:
+    assert resolve(parse_moment("15m"), now=1000.0) == 100.0
+    assert resolve(parse_moment("1970-01-01T00:01:00Z"), now=1000.0) == 60.0
+    assert moment_text(parse_moment("2026-11-22T03:12:07.123Z")) == "2026-11-22T03:12:07.123Z"
+
+
+_TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=40).filter(
+    lambda text: text == text.strip()
+)
+_MOMENTS = st.one_of(
+    st.none(), st.builds(Ago, st.integers(1, 10**8)), st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000)
+)
+
+
+@given(
+    st.builds(
+        DeliveryFilter,
+        states=st.frozensets(st.sampled_from(DeliveryState)),
+        held=st.booleans(),
+        retrying=st.booleans(),
+        endpoint_id=st.none() | st.just(ENDPOINT),
+        event_type=st.none() | _TEXT,
+        failure_class=st.none() | st.sampled_from(FailureClass),
+        error=st.none() | _TEXT,
+        since=_MOMENTS,
+        q=st.none() | _TEXT,
+    )
+)
+def test_a_filter_survives_its_query_string(wanted: DeliveryFilter) -> None:
+    assert DeliveryFilter.parse(dict(parse_qsl(wanted.to_query()))) == wanted

@@ -1,0 +1,33 @@
+"""Charts without gaps, with percentiles from histograms that add up."""
+
+from core.domain.latency import bucket_of, upper_ms
+from core.engine.insights.traffic import first_minute, step_for, traffic_of
+
+
+def test_a_chart_has_no_gaps() -> None:
+    chart = traffic_of([(100, "success", 20, 3), (102, "timeout", 53, 1)], first=100, step=1, last=103)
+    assert chart.series == ((100, 3, 0), (101, 0, 0), (102, 0, 1), (103, 0, 0))
+    assert chart.attempts == 4
+    assert chart.successes == 3
+    assert chart.by_outcome == {"success": 3, "timeout": 1}
+    assert chart.success_share == 0.75
+    assert chart.minutes == 4
+
+
+def test_percentiles_are_taken_over_all_of_it() -> None:
+    fast, slow = bucket_of(10), bucket_of(1000)
+    chart = traffic_of([(100, "success", fast, 98), (101, "success", slow, 2)], first=100, step=1, last=101)
+    assert chart.latency.p50 == upper_ms(fast)
+    assert chart.latency.p99 == upper_ms(slow)
+    assert chart.points[1].latency.p50 == upper_ms(slow)
+
+
+def test_no_attempts_have_no_percentiles_and_no_share() -> None:
+    chart = traffic_of([], first=100, step=1, last=100)
+    assert chart.latency.p50 is None
+    assert chart.success_share is None
+
+
+def test_a_long_chart_has_wider_steps_on_their_boundaries() -> None:
+    assert [step_for(minutes) for minutes in (60, 180, 1440, 7 * 1440, 31 * 1440)] == [1, 1, 10, 60, 360]
+    assert first_minute(1440, 10, now=1_800_000_000.0) % 10 == 0
