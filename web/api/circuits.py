@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from core.domain.errors import InvalidInput
@@ -29,7 +30,7 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
     guards=[requires("read")],
     opt=documented({200: shapes.CircuitDetail}, problems=(404,)),
 )
-async def one_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at the circuit of an endpoint, with its latest transitions."""
     insights = runtime_of(request).insights
     view = await insights.circuit(identified("endpoint", endpoint_id))
@@ -37,13 +38,13 @@ async def one_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
 
 
 @post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=_BECAUSE)
-async def reset_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def reset_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Close a circuit now. Every counter and any hold is cleared, and what it held goes out."""
     return await _operate(request, "reset", endpoint_id)
 
 
 @post("/circuits/{endpoint_id:str}/probe", guards=[requires("operate")], status_code=200, opt=_BECAUSE)
-async def probe_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Half open an open circuit now, without waiting for its time."""
     return await _operate(request, "probe", endpoint_id)
 
@@ -54,7 +55,7 @@ async def probe_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes
     status_code=200,
     opt=documented({200: shapes.Done}, body=bodies.NewHold, problems=_PROBLEMS),
 )
-async def hold_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold a circuit open until a time, or until somebody releases it."""
     body = await bodies.read_body(request, bodies.NewHold)
     until = None if body.until is None else _until(body.until)
@@ -64,7 +65,7 @@ async def hold_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]
 
 
 @post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=_BECAUSE)
-async def release_circuit(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def release_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """End a hold: the circuit tries whether the endpoint is back."""
     return await _operate(request, "release", endpoint_id)
 

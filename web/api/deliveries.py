@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from core.domain.errors import InvalidInput
@@ -70,7 +71,7 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     guards=[requires("read")],
     opt=documented({200: shapes.Delivery}, problems=(404,)),
 )
-async def one_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """Look at a delivery with its payload and its attempts."""
     detail = await runtime_of(request).insights.delivery(identified("delivery", delivery_id))
     return views.answer(views.delivery(detail))
@@ -84,7 +85,7 @@ async def one_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]
         {200: shapes.Done}, body=bodies.Resend, body_required=False, problems=(404, 409, 413, 422, 503)
     ),
 )
-async def resend_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """Send a delivery again, with its retry budget anew."""
     body = await bodies.read_optional_body(request, bodies.Resend)
     delivery_id = identified("delivery", delivery_id)
@@ -100,7 +101,7 @@ async def resend_delivery(request: ApiRequest, delivery_id: str) -> Response[byt
         {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
     ),
 )
-async def cancel_delivery(request: ApiRequest, delivery_id: str) -> Response[bytes]:
+async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """End a delivery that waits. It can be resent."""
     body = await bodies.read_optional_body(request, bodies.Because)
     delivery_id = identified("delivery", delivery_id)

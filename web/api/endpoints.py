@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from core.domain.errors import InvalidInput
@@ -64,7 +65,7 @@ async def create_endpoint(request: ApiRequest) -> Response[bytes]:
     guards=[requires("read")],
     opt=documented({200: shapes.Endpoint}, problems=(404,)),
 )
-async def one_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def one_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at an endpoint."""
     return views.answer(views.endpoint(await _endpoint(request, endpoint_id)))
 
@@ -74,7 +75,7 @@ async def one_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]
     guards=[requires("admin")],
     opt=documented({200: shapes.Endpoint}, body=bodies.EndpointChanges, problems=_PROBLEMS),
 )
-async def change_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Change what is given; null takes a field back to its default."""
     fields = await _fields(request)
     endpoint_id = identified("endpoint", endpoint_id)
@@ -88,7 +89,7 @@ async def change_endpoint(request: ApiRequest, endpoint_id: str) -> Response[byt
     status_code=200,
     opt=documented({200: shapes.Done}, problems=(404, 503)),
 )
-async def delete_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Delete an endpoint. What it still has pending is cancelled; its history stays."""
     endpoint_id = identified("endpoint", endpoint_id)
     cancelled = await runtime_of(request).endpoints.delete(endpoint_id, actor=actor_of(request))
@@ -102,7 +103,7 @@ async def delete_endpoint(request: ApiRequest, endpoint_id: str) -> Response[byt
     status_code=200,
     opt=documented({200: shapes.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
 )
-async def rotate_secret(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Give a new secret. For 24 hours the old one signs too, so that the receiver can change over."""
     body = await bodies.read_optional_body(request, bodies.Rotation)
     endpoint_id = identified("endpoint", endpoint_id)
@@ -117,7 +118,7 @@ async def rotate_secret(request: ApiRequest, endpoint_id: str) -> Response[bytes
     status_code=202,
     opt=documented({202: shapes.Accepted}, problems=(404, 422, 503)),
 )
-async def test_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Send a message of type `breakwater.test` to this endpoint alone."""
     view = await _endpoint(request, endpoint_id)
     runtime = runtime_of(request)
@@ -137,7 +138,7 @@ _LANE: Final[dict[str, Any]] = documented(
 
 
 @post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_LANE)
-async def pause_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
     body = await bodies.read_optional_body(request, bodies.Because)
     pause = runtime_of(request).operations.pause
@@ -146,7 +147,7 @@ async def pause_endpoint(request: ApiRequest, endpoint_id: str) -> Response[byte
 
 
 @post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_LANE)
-async def resume_endpoint(request: ApiRequest, endpoint_id: str) -> Response[bytes]:
+async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Let deliveries go out again, also of an endpoint that was disabled."""
     body = await bodies.read_optional_body(request, bodies.Because)
     resume = runtime_of(request).operations.resume

@@ -3,6 +3,7 @@
 from typing import Final
 
 from litestar import delete, get, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from web.api import bodies, shapes, views
@@ -39,7 +40,7 @@ async def create_key(request: ApiRequest) -> Response[bytes]:
     status_code=200,
     opt=documented({200: shapes.Done}, problems=(404, 409, 503)),
 )
-async def revoke_key(request: ApiRequest, key_id: str) -> Response[bytes]:
+async def revoke_key(request: ApiRequest, key_id: FromPath[str]) -> Response[bytes]:
     """Revoke a key: it works no more from now on."""
     await runtime_of(request).access.keys.revoke(identified("key", key_id), actor=actor_of(request))
     return views.answer(shapes.Done("Revoked: requests with this key are refused from now on.", 1))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Raw
 
@@ -94,7 +95,7 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     guards=[requires("read")],
     opt=documented(answers={200: shapes.Message}, problems=(404,)),
 )
-async def one_message(request: ApiRequest, message_id: str) -> Response[bytes]:
+async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Response[bytes]:
     """Look at a message and its deliveries."""
     view = await runtime_of(request).insights.message(identified("message", message_id))
     return views.answer(views.message(view))

@@ -1,0 +1,79 @@
+"""The application as its callers meet it: programs with keys, and browsers with sessions."""
+
+from typing import Any, Self
+
+import httpx
+from litestar import Litestar
+
+from core.runtime import Runtime
+from tests.engine.harbour import Harbour
+from tests.fakes import ManualClock, ScriptedSender
+
+BOOTSTRAP_KEY = "bw_" + "k" * 40
+ORIGIN = "http://127.0.0.1:8420"
+PASSWORD = "correct horse battery staple"
+OURS = {"Sec-Fetch-Site": "same-origin"}
+PROBLEM = "application/problem+json"
+
+
+class Quay(Harbour):
+    """A harbour with its HTTP side."""
+
+    def __init__(self, runtime: Runtime, clock: ManualClock, sender: ScriptedSender, app: Litestar) -> None:
+        super().__init__(runtime, clock, sender)
+        self.app = app
+        self._clients: list[httpx.AsyncClient] = []
+        self.api = self.client(key=BOOTSTRAP_KEY)
+        """A program that may do everything."""
+        self.stranger = self.client()
+        """Somebody without a credential."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+    def client(self, *, key: str | None = None, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+        carried = {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=carried)
+        self._clients.append(client)
+        return client
+
+    async def key(self, *scopes: str, name: str = "ci") -> httpx.AsyncClient:
+        """A program whose key has these scopes."""
+        _view, token = await self.runtime.access.keys.create(name, scopes, actor="person:ada")
+        return self.client(key=token)
+
+    async def browser(self, role: str = "admin", name: str | None = None) -> httpx.AsyncClient:
+        """Somebody of this role, signed in."""
+        code = await self.runtime.access.people.invite(name or role, role, actor="person:ada")
+        browser = self.client(headers=OURS)
+        answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    async def post(self, path: str, json: Any = None, status: int = 200) -> Any:
+        """Post as the program that may do everything, and return what it was answered."""
+        answer = await self.api.post(f"/api/v1{path}", json=json)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        answer = await self.api.get(f"/api/v1{path}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def problems(answer: httpx.Response, status: int) -> dict[str, str]:
+    """Return the message by field of an answer that is a problem of this status."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    body = answer.json()
+    assert body["status"] == status
+    assert body["type"].startswith("urn:breakwater:problem:")
+    assert body["title"]
+    assert body["detail"]
+    return {problem["field"]: problem["message"] for problem in body["problems"]}
