@@ -1,0 +1,42 @@
+"""Ed25519 by `cryptography`: the domain signs with a function that it is given, because it imports nothing."""
+
+from functools import lru_cache
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SEED_BYTES: Final = 32
+_LONG_FORM_BYTES: Final = 64
+
+
+def generate() -> tuple[bytes, bytes]:
+    """Return a new private key (its seed of 32 bytes) and its public key (32 bytes)."""
+    private = Ed25519PrivateKey.generate().private_bytes_raw()
+    return private, public_key(private)
+
+
+def public_key(private: bytes) -> bytes:
+    """Return the public key, 32 bytes, that verifies what `private` signs."""
+    return _key(private).public_key().public_bytes_raw()
+
+
+def sign_ed25519(private: bytes, message: bytes) -> bytes:
+    """Return the signature of `message`, 64 bytes.
+
+    Args:
+        private: the seed of 32 bytes, or the seed and the public key together, 64 bytes, as some libraries keep it.
+        message: what is signed.
+
+    Raises:
+        ValueError: `private` has another length.
+
+    """
+    return _key(private).sign(message)
+
+
+@lru_cache(maxsize=1024)
+def _key(private: bytes) -> Ed25519PrivateKey:
+    """Return the key object. Cached: making it costs more than signing with it."""
+    if len(private) not in {SEED_BYTES, _LONG_FORM_BYTES}:
+        raise ValueError(f"an ed25519 key has {SEED_BYTES} or {_LONG_FORM_BYTES} bytes, not {len(private)}")
+    return Ed25519PrivateKey.from_private_bytes(private[:SEED_BYTES])

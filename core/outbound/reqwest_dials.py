@@ -1,0 +1,46 @@
+"""What an attempt tries in turn: each address with the client that is pinned to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.domain.target import Target
+from core.outbound.limits import MAX_ADDRESSES, connecting_seconds
+from core.outbound.lookups import Addresses
+from core.outbound.reqwest_clients import Clients, Dial
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    addresses: Addresses
+    dials: tuple[Dial, ...]
+
+
+class Dials:
+    """Makes the dials of a target, once for as long as its addresses stay the same."""
+
+    def __init__(self, clients: Clients, connect_limit: float, *, kept: int) -> None:
+        self._clients = clients
+        self._connect_limit = connect_limit
+        self._kept = kept
+        self._plans: dict[tuple[str, float], _Plan] = {}
+
+    def of(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[Dial]:
+        """Return what to try in turn. An address with a client comes first, for its connections are open."""
+        limit = connecting_seconds(timeout, self._connect_limit)
+        plan = self._plans.get((target.host, limit))
+        if plan is None or plan.addresses is not addresses:
+            plan = self._planned(target, limit, addresses)
+        if len(plan.dials) == 1 or self._clients.has(plan.dials[0]):
+            return plan.dials
+        return sorted(plan.dials, key=lambda dial: not self._clients.has(dial))
+
+    def _planned(self, target: Target, limit: float, addresses: Addresses) -> _Plan:
+        host = "" if target.literal else target.host
+        plan = _Plan(
+            addresses,
+            tuple(Dial.to(address, host, limit) for address in addresses[:MAX_ADDRESSES]),
+        )
+        if len(self._plans) >= self._kept:
+            self._plans.clear()
+        self._plans[target.host, limit] = plan
+        return plan

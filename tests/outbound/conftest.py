@@ -1,0 +1,103 @@
+"""Both senders behind one fixture, names that resolve to loopback, and certificates."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.networks import Address
+from core.domain.outcome import Headers, Outcome
+from core.domain.target import AllowedNetworks, parse_target
+from core.outbound.guard import Guard
+from core.outbound.httpx_sender import HttpxSender
+from core.outbound.reqwest_sender import ReqwestSender
+from core.ports import OutboundRequest, Sender
+from tests.outbound.certificates import Authority
+
+LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, ::1/128")
+SENDERS = {"reqwest": ReqwestSender, "httpx": HttpxSender}
+DEADLINE = 0.5
+"""Seconds for an attempt that is expected to meet its deadline."""
+PATIENT = 5.0
+"""Seconds for an attempt that is not: only a machine that is far too busy sees them pass."""
+
+Answer = Sequence[str] | Exception | Callable[[], Sequence[str]]
+
+
+@dataclass
+class FakeResolver:
+    """A resolver that answers what it is told; names it was not told resolve to 127.0.0.1."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, host: str) -> tuple[Address, ...]:
+        self.asked.append(host)
+        answer = self.answers.get(host, ["127.0.0.1"])
+        if isinstance(answer, Exception):
+            raise answer
+        return tuple(map(ip_address, answer() if callable(answer) else answer))
+
+
+def no_such_name() -> socket.gaierror:
+    return socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def servers_failed() -> socket.gaierror:
+    return socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+@dataclass
+class Wire:
+    """One sender with what it stands on."""
+
+    kind: str
+    sender: Sender
+    resolver: FakeResolver
+    guard: Guard
+
+    async def post(
+        self,
+        url: str,
+        body: bytes = b'{"n": 1}',
+        headers: Headers = (("Content-Type", "application/json"),),
+        timeout: float = PATIENT,  # noqa: ASYNC109 -- it is the request's own
+    ) -> Outcome:
+        target = parse_target(url, LOOPBACK)
+        return await self.sender.send(OutboundRequest(target, headers, body, timeout))
+
+
+def make_wire(
+    kind: str, *, resolver: FakeResolver | None = None, guard: Guard | None = None, **options: Any
+) -> Wire:
+    resolver = resolver or FakeResolver()
+    guard = guard or Guard(LOOPBACK, resolver)
+    options = {"body_grace": 0.3} | options
+    return Wire(kind, SENDERS[kind](guard, **options), resolver, guard)
+
+
+@pytest.fixture(params=sorted(SENDERS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def wire(kind: str, authority: Authority) -> AsyncIterator[Wire]:
+    """A sender of each kind that may call loopback and trusts the tests' authority."""
+    made = make_wire(kind, added_roots=authority.pem)
+    yield made
+    await made.sender.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority.make()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")

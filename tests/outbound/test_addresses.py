@@ -1,0 +1,187 @@
+"""Which addresses are dialled: judged ones, and no other. Over both senders."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+
+from core.domain.outcome import Answered, Unanswered
+from core.domain.states import FailureClass
+from core.domain.target import NONE, parse_target
+from core.outbound.guard import Guard
+from core.ports import OutboundRequest
+from tests.outbound.conftest import (
+    DEADLINE,
+    LOOPBACK,
+    FakeResolver,
+    Wire,
+    make_wire,
+    no_such_name,
+    servers_failed,
+)
+from tests.outbound.receivers import OK, Receiver, answer, closed_port, hang_up
+
+
+async def test_a_name_that_does_not_resolve_says_so(wire: Wire) -> None:
+    wire.resolver.answers["gone.example"] = no_such_name()
+    outcome = await wire.post("http://gone.example/")
+    assert isinstance(outcome, Unanswered)
+    assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the name gone.example does not resolve")
+
+
+async def test_name_servers_that_fail_say_so(wire: Wire) -> None:
+    wire.resolver.answers["sick.example"] = servers_failed()
+    outcome = await wire.post("http://sick.example/")
+    assert isinstance(outcome, Unanswered)
+    assert (outcome.failure, outcome.detail) == (
+        FailureClass.DNS,
+        "the name servers gave no answer for sick.example",
+    )
+
+
+async def test_name_servers_that_hang_end_inside_the_deadline(wire: Wire) -> None:
+    released = threading.Event()
+    wire.resolver.answers["slow.example"] = lambda: ["127.0.0.1"] if released.wait(5) else []
+    started = time.perf_counter()
+    outcome = await wire.post("http://slow.example/", timeout=DEADLINE)
+    assert time.perf_counter() - started < DEADLINE + 1
+    released.set()
+    assert isinstance(outcome, Unanswered)
+    assert outcome.failure is FailureClass.DNS
+    assert "resolving the name slow.example took longer than" in outcome.detail
+
+
+async def test_one_forbidden_address_among_others_forbids_the_name(wire: Wire) -> None:
+    async with Receiver(answer(OK)) as receiver:
+        wire.resolver.answers["hooks.example"] = ["127.0.0.1", "10.0.0.7"]
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+        assert receiver.connections == 0
+    assert isinstance(outcome, Unanswered)
+    assert outcome.failure is FailureClass.BLOCKED
+    assert "hooks.example resolves to a forbidden address: 10.0.0.7 is not a public address" in outcome.detail
+
+
+async def test_a_forbidden_address_gets_no_packet(kind: str) -> None:
+    resolver = FakeResolver()
+    wire = make_wire(kind, resolver=resolver, guard=Guard(NONE, resolver))
+    async with Receiver(answer(OK)) as receiver:
+        for host in ("hooks.example", "127.0.0.1"):
+            # Parsed as if loopback were allowed: it was, when the endpoint was saved, and no longer is.
+            target = parse_target(f"http://{host}:{receiver.port}/", LOOPBACK)
+            outcome = await wire.sender.send(OutboundRequest(target, (), b"", DEADLINE))
+            assert isinstance(outcome, Unanswered)
+            assert outcome.failure is FailureClass.BLOCKED
+        assert receiver.connections == 0
+    await wire.sender.close()
+
+
+async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
+    async with Receiver(answer(OK)) as own, Receiver(answer(OK)) as other:
+        resolver = FakeResolver()
+        guard = Guard(LOOPBACK, resolver, own_addresses=[("127.0.0.1", own.port)])
+        wire = make_wire(kind, resolver=resolver, guard=guard)
+        for host in ("hooks.example", "127.0.0.1"):
+            outcome = await wire.post(f"http://{host}:{own.port}/")
+            assert isinstance(outcome, Unanswered)
+            assert outcome.failure is FailureClass.BLOCKED
+            assert f"127.0.0.1:{own.port} is where this service itself listens" in outcome.detail
+            assert isinstance(await wire.post(f"http://{host}:{other.port}/"), Answered)
+        assert own.connections == 0
+        await wire.sender.close()
+
+
+async def test_the_address_that_was_judged_is_the_one_that_is_dialled(wire: Wire) -> None:
+    answers = iter([["127.0.0.1"], ["169.254.169.254"], ["169.254.169.254"]])
+    wire.resolver.answers["rebind.example"] = lambda: next(answers)
+    async with Receiver(answer(OK)) as receiver:
+        for _ in range(3):
+            assert isinstance(await wire.post(f"http://rebind.example:{receiver.port}/"), Answered)
+    assert wire.resolver.asked == ["rebind.example"]
+
+
+async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again(kind: str) -> None:
+    now = 1000.0
+    answers = iter([["127.0.0.1"], ["169.254.169.254"]])
+    resolver = FakeResolver({"rebind.example": lambda: next(answers)})
+    wire = make_wire(kind, guard=Guard(LOOPBACK, resolver, now=lambda: now))
+    async with Receiver(answer(OK)) as receiver:
+        url = f"http://rebind.example:{receiver.port}/"
+        assert isinstance(await wire.post(url), Answered)
+        now += 11
+        outcome = await wire.post(url)
+        assert isinstance(outcome, Unanswered)
+        assert outcome.failure is FailureClass.BLOCKED
+        assert receiver.connections == 1
+    await wire.sender.close()
+
+
+async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire) -> None:
+    async with Receiver(answer(OK), address="127.0.0.3") as receiver:
+        wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+        outcome = await wire.post(f"http://two.example:{receiver.port}/")
+        assert isinstance(outcome, Answered)
+        assert receiver.connections == 1
+
+
+async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(wire: Wire) -> None:
+    port = closed_port()
+    async with (
+        Receiver(hang_up, address="127.0.0.2", port=port) as first,
+        Receiver(answer(OK), address="127.0.0.3", port=port) as second,
+    ):
+        wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+        outcome = await wire.post(f"http://two.example:{port}/")
+        assert isinstance(outcome, Unanswered)
+        assert (first.connections, second.connections) == (1, 0)
+
+
+async def test_the_last_address_names_the_failure_when_none_takes_a_connection(wire: Wire) -> None:
+    port = closed_port()
+    wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+    outcome = await wire.post(f"http://two.example:{port}/")
+    assert isinstance(outcome, Unanswered)
+    assert outcome.detail == f"connection refused by 127.0.0.3:{port}"
+
+
+async def test_an_ipv6_address_is_dialled(wire: Wire) -> None:
+    try:
+        receiver = await Receiver(answer(OK), address="::1").__aenter__()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    try:
+        outcome = await wire.post(f"http://[::1]:{receiver.port}/")
+        assert isinstance(outcome, Answered)
+        assert receiver.requests[0].header("Host") == f"[::1]:{receiver.port}"
+        refused = await wire.post(f"http://[::1]:{closed_port()}/")
+        assert isinstance(refused, Unanswered)
+        assert "connection refused by [::1]:" in refused.detail
+    finally:
+        await receiver.__aexit__()
+
+
+async def test_a_dead_zone_does_not_delay_other_names(wire: Wire) -> None:
+    released = threading.Event()
+
+    def resolve(host: str) -> tuple[object, ...]:
+        if host.endswith("dead.example"):
+            released.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return FakeResolver()(host)
+
+    wire.guard._names._lookups._resolve = resolve  # type: ignore[assignment]
+    async with Receiver(answer(OK)) as receiver:
+        dead = [
+            asyncio.create_task(wire.post(f"http://h{number}.dead.example:{receiver.port}/", timeout=2))
+            for number in range(200)
+        ]
+        await asyncio.sleep(0.05)
+        started = time.perf_counter()
+        alive = await asyncio.gather(
+            *(wire.post(f"http://h{number}.alive.test:{receiver.port}/", timeout=2) for number in range(20))
+        )
+        assert time.perf_counter() - started < 1.5
+        released.set()
+        assert all(isinstance(outcome, Answered) for outcome in alive)
+        assert all(isinstance(outcome, Unanswered) for outcome in await asyncio.gather(*dead))

@@ -1,0 +1,298 @@
+"""What a request looks like on the wire, and what is kept of an answer. Over both senders."""
+
+import asyncio
+import time
+
+import pytest
+
+from core.domain.outcome import Answered, Unanswered
+from core.domain.states import FailureClass
+from core.outbound.agent import USER_AGENT
+from tests.outbound.conftest import DEADLINE, PATIENT, Wire, make_wire
+from tests.outbound.receivers import (
+    OK,
+    Connection,
+    Receiver,
+    answer,
+    endless,
+    gzip_bomb,
+    once,
+    then_reset,
+    then_silence,
+)
+
+NOW = 1.0
+"""Seconds within which what waits for no limit is over, on a busy machine too."""
+
+
+def response(status: str, *headers: str, body: bytes = b"") -> bytes:
+    return (
+        "\r\n".join([f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "", ""]).encode() + body
+    )
+
+
+async def test_a_request_is_one_post_with_its_headers_and_its_exact_body(wire: Wire) -> None:
+    async with Receiver(answer(OK)) as receiver:
+        outcome = await wire.post(
+            f"http://hooks.example:{receiver.port}/in/box?a=1&b=%20",
+            body=b'{"amount":  10.00}\n',
+            headers=(
+                ("Content-Type", "application/json"),
+                ("webhook-id", "msg_1"),
+                ("X-Team", "a"),
+                ("X-Team", "b"),
+            ),
+        )
+    assert isinstance(outcome, Answered)
+    assert outcome.status == 200
+    [request] = receiver.requests
+    assert request.line == "POST /in/box?a=1&b=%20 HTTP/1.1"
+    assert request.body == b'{"amount":  10.00}\n'
+    assert request.header("Host") == f"hooks.example:{receiver.port}"
+    assert request.header("Content-Type") == "application/json"
+    assert request.header("webhook-id") == "msg_1"
+    assert request.header("Accept-Encoding") == "identity"
+    assert request.header("User-Agent") == USER_AGENT
+    assert request.header("Transfer-Encoding") is None
+    assert [value for name, value in request.headers if name.lower() == "x-team"] == ["a", "b"]
+    assert USER_AGENT.startswith("Breakwater/")
+
+
+async def test_an_endpoints_own_user_agent_replaces_the_common_one(wire: Wire) -> None:
+    async with Receiver(answer(OK)) as receiver:
+        await wire.post(f"http://hooks.example:{receiver.port}/", headers=(("user-agent", "Acme/1"),))
+    names = [name.lower() for name, _ in receiver.requests[0].headers]
+    assert receiver.requests[0].header("User-Agent") == "Acme/1"
+    assert names.count("user-agent") == 1
+
+
+async def test_an_empty_body_is_sent_as_an_empty_body(wire: Wire) -> None:
+    async with Receiver(answer(OK)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=b"")
+    assert isinstance(outcome, Answered)
+    assert receiver.requests[0].body == b""
+    assert receiver.requests[0].header("Content-Length") == "0"
+
+
+async def test_a_large_body_arrives_whole(wire: Wire) -> None:
+    body = bytes(range(256)) * 1024
+    async with Receiver(answer(OK)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=body)
+    assert isinstance(outcome, Answered)
+    assert receiver.requests[0].body == body
+
+
+async def test_an_answer_is_its_status_its_headers_and_its_body(wire: Wire) -> None:
+    said = response(
+        "422 No", "Content-Type: text/plain", "X-Trace: 7", "Set-Cookie: a=1", "Set-Cookie: b=2", body=b"no"
+    )
+    async with Receiver(answer(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (422, b"no", False)
+    assert outcome.header("content-type") == "text/plain"
+    assert outcome.header("x-trace") == "7"
+    assert [value for name, value in outcome.headers if name.lower() == "set-cookie"] == ["a=1", "b=2"]
+    assert 0 < outcome.elapsed < PATIENT
+
+
+async def test_cookies_are_never_sent_back(wire: Wire) -> None:
+    async with Receiver(answer(response("200 OK", "Set-Cookie: session=1; Path=/"))) as receiver:
+        for _ in range(2):
+            await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert [request.header("Cookie") for request in receiver.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 299, 301, 304, 400, 408, 410, 429, 500, 503, 599, 600, 999]
+)
+async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> None:
+    async with Receiver(answer(response(f"{status} Something"))) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert outcome.status == status
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, status: int) -> None:
+    async with Receiver(answer(OK)) as elsewhere:
+        there = f"http://hooks.example:{elsewhere.port}/there"
+        async with Receiver(answer(response(f"{status} Moved", f"Location: {there}"))) as receiver:
+            outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+        assert isinstance(outcome, Answered)
+        assert (outcome.status, outcome.header("Location")) == (status, there)
+        assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("value", ["120", "1000000000", "-1", "NaN", "Fri, 31 Dec 2027 23:59:59 GMT", "soon"])
+async def test_retry_after_is_handed_on_whatever_it_says(wire: Wire, value: str) -> None:
+    async with Receiver(answer(response("503 Busy", f"Retry-After: {value}"))) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert outcome.header("retry-after") == value
+
+
+async def test_a_header_that_is_not_ascii_harms_nothing(wire: Wire) -> None:
+    said = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
+    async with Receiver(answer(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert outcome.header("X-City") in {"Malmö", "(not ASCII)"}
+    assert outcome.header("X-Other") == "1"
+    assert outcome.body == b"ok"
+
+
+async def test_a_chunked_body_is_put_together(wire: Wire) -> None:
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+    async with Receiver(answer(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.body, outcome.body_truncated) == (b"abcdefg", False)
+
+
+async def test_a_body_that_ends_with_the_connection_is_whole(wire: Wire) -> None:
+    async with Receiver(once(b"HTTP/1.0 200 OK\r\n\r\nbye")) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.body, outcome.body_truncated) == (b"bye", False)
+
+
+@pytest.mark.parametrize(("size", "truncated"), [(99, False), (100, False), (101, True), (5000, True)])
+async def test_a_body_is_kept_up_to_the_cap(kind: str, size: int, truncated: bool) -> None:
+    wire = make_wire(kind, body_cap=100)
+    async with Receiver(answer(response("200 OK", body=b"x" * size))) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.body, outcome.body_truncated) == (b"x" * min(size, 100), truncated)
+    await wire.sender.close()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Oops"])
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 10", "Transfer-Encoding: chunked", "Content-Length: 10000000000"]
+)
+async def test_a_body_that_stalls_changes_nothing(wire: Wire, status: str, head: str) -> None:
+    came = b"2\r\nok\r\n" if "chunked" in head else b"ok"
+    said = f"HTTP/1.1 {status}\r\n{head}\r\n\r\n".encode() + came
+    closed = asyncio.Event()
+
+    async def stalls(connection: Connection) -> None:
+        await then_silence(said)(connection)
+        closed.set()
+
+    async with Receiver(stalls) as receiver:
+        started = time.perf_counter()
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+        assert time.perf_counter() - started < 0.3 + NOW
+        await asyncio.wait_for(closed.wait(), 1)
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (int(status[:3]), b"ok", True)
+
+
+async def test_a_body_that_stalls_never_outlives_the_deadline(kind: str) -> None:
+    wire = make_wire(kind, body_grace=30)
+    async with Receiver(then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")) as receiver:
+        started = time.perf_counter()
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/", timeout=DEADLINE)
+        assert DEADLINE - 0.1 < time.perf_counter() - started < DEADLINE + NOW
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"", True)
+    await wire.sender.close()
+
+
+async def test_a_dripping_body_is_kept_as_far_as_it_came(wire: Wire) -> None:
+    async def drips(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            await connection.send(b"x")
+            await asyncio.sleep(0.02)
+
+    async with Receiver(drips) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert 3 < len(outcome.body) < 30
+    assert outcome.body_truncated
+
+
+@pytest.mark.parametrize("head", ["", "Content-Length: 10000000000\r\n"])
+async def test_an_endless_body_is_cut_at_the_cap_and_the_connection_closed(wire: Wire, head: str) -> None:
+    closed = asyncio.Event()
+
+    async def pours(connection: Connection) -> None:
+        try:
+            await endless(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())(connection)
+        finally:
+            closed.set()
+
+    async with Receiver(pours) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+        await asyncio.wait_for(closed.wait(), 1)
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"x" * 16384, True)
+    assert receiver.bytes_sent < 20_000_000
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok"),
+        then_reset(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok"),
+        once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n"),
+    ],
+    ids=["closed", "reset", "bad chunk"],
+)
+async def test_what_goes_wrong_after_the_head_changes_nothing(wire: Wire, script: object) -> None:
+    async with Receiver(script) as receiver:  # type: ignore[arg-type]
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"ok", True)
+
+
+async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
+    bomb = gzip_bomb(10)
+    said = response("200 OK", "Content-Encoding: gzip", body=bomb)
+    async with Receiver(answer(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert outcome.body == bomb[:16384]
+    assert outcome.header("Content-Encoding") == "gzip"
+
+
+async def test_an_informational_response_before_the_answer_is_skipped(wire: Wire) -> None:
+    said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
+    async with Receiver(answer(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Answered)
+    assert (outcome.status, outcome.body) == (200, b"ok")
+
+
+async def test_an_upgrade_that_nobody_asked_for_is_no_answer(wire: Wire) -> None:
+    said = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    async with Receiver(then_silence(said)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Unanswered)
+    assert outcome.failure is FailureClass.PROTOCOL
+
+
+async def test_proxies_of_the_environment_are_not_used(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Receiver(answer(response("407 Proxy"))) as proxy, Receiver(answer(OK)) as receiver:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        wire = make_wire(kind)
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+        await wire.sender.close()
+        assert isinstance(outcome, Answered)
+        assert outcome.status == 200
+        assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("headers", [(("X-A", "a\r\nX-B: b"),), (("X A", "a"),), (("X-A", "a\0"),)])
+async def test_a_header_that_would_break_the_request_is_never_sent(
+    wire: Wire, headers: tuple[tuple[str, str]]
+) -> None:
+    async with Receiver(answer(OK)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/", headers=headers)
+    assert isinstance(outcome, Unanswered)
+    assert outcome.failure is FailureClass.BLOCKED
+    assert receiver.requests == []

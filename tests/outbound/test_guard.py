@@ -1,0 +1,274 @@
+"""The guard: what it lets through, what it refuses, and how it shares and bounds its lookups."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from core.domain.target import NONE, AllowedNetworks, parse_target
+from core.outbound.guard import Guard, Refused, Unresolved
+from core.outbound.lookups import zone_of
+from core.outbound.names import system_resolver
+from tests.outbound.conftest import LOOPBACK, FakeResolver, no_such_name
+
+PUBLIC = "93.184.215.14"
+HOOKS = parse_target("https://hooks.example/")
+
+
+class Now:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+async def test_public_addresses_are_handed_out_in_the_resolvers_order() -> None:
+    guard = Guard(NONE, FakeResolver({"hooks.example": [PUBLIC, "2606:2800:21f::1", "1.1.1.1"]}))
+    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == [
+        PUBLIC,
+        "2606:2800:21f::1",
+        "1.1.1.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "0.0.0.0",
+        "::1",
+        "::ffff:127.0.0.1",
+        "fe80::1",
+        "64:ff9b::7f00:1",
+    ],
+)
+async def test_one_forbidden_address_forbids_the_name(address: str) -> None:
+    for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
+        with pytest.raises(Refused, match="resolves to a forbidden address"):
+            await Guard(NONE, FakeResolver({"hooks.example": answer})).addresses(HOOKS, 1)
+
+
+async def test_an_allowed_network_is_allowed_for_its_port_only() -> None:
+    guard = Guard(AllowedNetworks.parse("10.0.0.0/8:8443"), FakeResolver({"hooks.example": ["10.1.2.3"]}))
+    assert await guard.addresses(parse_target("https://hooks.example:8443/"), 1)
+    with pytest.raises(Refused):
+        await guard.addresses(HOOKS, 1)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0", "::", "localhost", "127.0.0.1"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1"])
+async def test_the_own_address_is_refused_in_every_spelling(listen: str, address: str) -> None:
+    guard = Guard(LOOPBACK, FakeResolver({"hooks.example": [address]}), own_addresses=[(listen, 8420)])
+    with pytest.raises(Refused, match="where this service itself listens"):
+        await guard.addresses(parse_target("http://hooks.example:8420/"), 1)
+    assert await guard.addresses(parse_target("http://hooks.example:8421/"), 1)
+
+
+def test_listening_everywhere_claims_this_machines_addresses_and_no_others() -> None:
+    guard = Guard(NONE, own_addresses=[("0.0.0.0", 8420)])
+    guard.judge(ip_address(PUBLIC), 8420)
+
+
+def test_listening_on_one_address_leaves_the_others_callable() -> None:
+    Guard(LOOPBACK, own_addresses=[("127.0.0.1", 8420)]).judge(ip_address("127.0.0.2"), 8420)
+
+
+async def test_a_literal_address_is_judged_and_never_looked_up() -> None:
+    resolver = FakeResolver()
+    guard = Guard(NONE, resolver)
+    assert [str(address) for address in await guard.addresses(parse_target(f"http://{PUBLIC}/"), 1)] == [
+        PUBLIC
+    ]
+    with pytest.raises(Refused):
+        await guard.addresses(parse_target("http://127.0.0.1/", LOOPBACK), 1)
+    assert resolver.asked == []
+
+
+async def test_addresses_are_remembered_for_ten_seconds() -> None:
+    resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
+    guard = Guard(NONE, resolver, now=now)
+    for at in (0, 3, 6.9):
+        now.at = at
+        await guard.addresses(HOOKS, 1)
+    assert resolver.asked == ["hooks.example"]
+    now.at = 10.1
+    await guard.addresses(HOOKS, 1)
+    assert resolver.asked == ["hooks.example"] * 2
+
+
+async def test_a_busy_name_is_looked_up_again_before_it_is_forgotten() -> None:
+    resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
+    guard = Guard(NONE, resolver, now=now)
+    await guard.addresses(HOOKS, 1)
+    now.at = 8
+    resolver.answers["hooks.example"] = ["1.1.1.1"]
+    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == [PUBLIC]
+    await asyncio.sleep(0.05)  # a real thread looks it up
+    now.at = 14
+    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == ["1.1.1.1"]
+    assert resolver.asked == ["hooks.example"] * 2
+
+
+async def test_a_failed_refresh_does_not_take_addresses_away_before_their_time() -> None:
+    resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
+    guard = Guard(NONE, resolver, now=now)
+    await guard.addresses(HOOKS, 1)
+    now.at, resolver.answers["hooks.example"] = 8, no_such_name()
+    assert await guard.addresses(HOOKS, 1)
+    await asyncio.sleep(0.05)
+    assert await guard.addresses(HOOKS, 1)
+    now.at = 10.5
+    with pytest.raises(Unresolved):
+        await guard.addresses(HOOKS, 1)
+
+
+async def test_a_failure_is_remembered_for_two_seconds() -> None:
+    resolver, now = FakeResolver({"hooks.example": no_such_name()}), Now()
+    guard = Guard(NONE, resolver, now=now)
+    for at in (0, 1.9):
+        now.at = at
+        with pytest.raises(Unresolved, match="does not resolve"):
+            await guard.addresses(HOOKS, 1)
+    assert resolver.asked == ["hooks.example"]
+    now.at, resolver.answers["hooks.example"] = 2.1, [PUBLIC]
+    assert await guard.addresses(HOOKS, 1)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), "the name servers gave no answer for hooks.example"),
+        (socket.gaierror(socket.EAI_FAIL, "broken"), "resolving the name hooks.example failed"),
+        (OSError("no resolver"), "resolving the name hooks.example failed: no resolver"),
+        (UnicodeError("label too long"), "resolving the name hooks.example failed: label too long"),
+        ([], "the name hooks.example has no address"),
+    ],
+)
+async def test_each_way_not_to_resolve_has_its_words(problem: Exception | list[str], words: str) -> None:
+    with pytest.raises(Unresolved, match=words):
+        await Guard(NONE, FakeResolver({"hooks.example": problem})).addresses(HOOKS, 1)
+
+
+class Gate:
+    """A resolver whose lookups wait until they are let go, and that counts how many wait at once."""
+
+    def __init__(self, *, blocks: str = "") -> None:
+        self.open = threading.Event()
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.most = 0
+        self.asked: list[str] = []
+        self._blocks = blocks
+
+    def __call__(self, host: str) -> tuple[object, ...]:
+        with self.lock:
+            self.asked.append(host)
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        if host.endswith(self._blocks):
+            self.open.wait(10)
+        with self.lock:
+            self.inside -= 1
+        return (ip_address(PUBLIC),)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate(blocks="dead.example")
+    yield made
+    made.open.set()
+
+
+async def test_those_who_ask_for_one_name_at_once_share_one_lookup(gate: Gate) -> None:
+    guard = Guard(NONE, gate)  # type: ignore[arg-type]
+    target = parse_target("https://a.dead.example/")
+    asking = [asyncio.create_task(guard.addresses(target, 5)) for _ in range(50)]
+    await asyncio.sleep(0.02)
+    asking[0].cancel()
+    gate.open.set()
+    assert all([await each for each in asking[1:]])
+    assert gate.asked == ["a.dead.example"]
+
+
+async def test_a_hanging_lookup_ends_at_the_callers_deadline_and_serves_the_next_one(gate: Gate) -> None:
+    guard = Guard(NONE, gate)  # type: ignore[arg-type]
+    target = parse_target("https://a.dead.example/")
+    started = time.perf_counter()
+    with pytest.raises(Unresolved, match="took longer than"):
+        await guard.addresses(target, 0.05)
+    assert time.perf_counter() - started < 0.3
+    gate.open.set()
+    assert await guard.addresses(target, 5)
+    assert gate.asked == ["a.dead.example"]
+
+
+async def test_a_zone_gets_no_more_than_its_share_of_lookups(gate: Gate) -> None:
+    guard = Guard(NONE, gate, max_lookups=6, lookups_per_zone=2)  # type: ignore[arg-type]
+    asking = [
+        asyncio.create_task(guard.addresses(parse_target(f"https://h{number}.dead.example/"), 5))
+        for number in range(10)
+    ]
+    await asyncio.sleep(0.05)
+    assert gate.most == 2
+    for number in range(20):
+        assert await guard.addresses(parse_target(f"https://h{number}.alive.test/"), 1)
+    gate.open.set()
+    assert all([await each for each in asking])
+    assert len(gate.asked) == 30
+
+
+async def test_all_lookups_together_are_bounded(gate: Gate) -> None:
+    gate._blocks = ""
+    guard = Guard(NONE, gate, max_lookups=5)  # type: ignore[arg-type]
+    asking = [
+        asyncio.create_task(guard.addresses(parse_target(f"https://hooks.zone{number}.example/"), 5))
+        for number in range(40)
+    ]
+    await asyncio.sleep(0.05)
+    assert gate.most == 5
+    gate.open.set()
+    assert all([await each for each in asking])
+
+
+async def test_a_lookup_never_blocks_the_event_loop(gate: Gate) -> None:
+    guard = Guard(NONE, gate)  # type: ignore[arg-type]
+    asking = asyncio.create_task(guard.addresses(parse_target("https://a.dead.example/"), 5))
+    beats = 0
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+        beats += 1
+    assert beats == 20
+    assert not asking.done()
+    gate.open.set()
+    await asking
+
+
+@pytest.mark.parametrize(
+    ("host", "zone"),
+    [
+        ("hooks.example.com", "example.com"),
+        ("a.b.c.example.com", "example.com"),
+        ("example.com", "example.com"),
+        ("hooks.shop.co.uk", "shop.co.uk"),
+        ("shop.co.uk", "shop.co.uk"),
+        ("co.uk", "co.uk"),
+        ("hooks.firma.de", "firma.de"),
+    ],
+)
+def test_names_are_bounded_by_the_zone_that_they_share(host: str, zone: str) -> None:
+    assert zone_of(host) == zone
+
+
+def test_the_systems_resolver_gives_each_address_once() -> None:
+    found = system_resolver("localhost")
+    assert ip_address("127.0.0.1") in found
+    assert len(set(found)) == len(found)
