@@ -144,7 +144,9 @@ def test_an_allowed_ipv4_network_is_reached_through_ipv6_clothes_too() -> None:
     assert refusal("::ffff:10.2.0.1", 443, AllowedNetworks.parse("10.2.0.0/16")) is None
 
 
-@pytest.mark.parametrize("wide", ["0.0.0.0/0", "169.0.0.0/8", "::/0", "fe00::/7"])
+@pytest.mark.parametrize(
+    "wide", ["0.0.0.0/0", "169.0.0.0/8", "169.254.0.0/15", "::/0", "fe00::/7", "fe80::/9"]
+)
 def test_link_local_is_not_allowed_by_a_wider_network(wide: str) -> None:
     allowed = AllowedNetworks.parse(wide)
     assert refusal("169.254.169.254", 80, allowed)

@@ -1,5 +1,6 @@
 """When a failed delivery is tried again."""
 
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -230,6 +231,14 @@ def test_garbage_for_retry_after_is_ignored(value: str | None) -> None:
 def test_whatever_a_receiver_writes_the_wait_is_within_an_hour_or_not_given(value: str, wall: float) -> None:
     seconds = parse_retry_after(value, wall)
     assert seconds is None or 0.0 <= seconds <= MAX_RETRY_AFTER
+
+
+def test_a_date_without_a_zone_is_in_gmt_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        assert parse_retry_after("Sun Nov  6 08:49:37 1994", WALL) == 30.0
+    time.tzset()
 
 
 @given(st.integers(0, 3600), st.integers(10**8, 2 * 10**9))
