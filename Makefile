@@ -36,7 +36,7 @@ check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fas
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
 
-bench: $(VENV)/.for-running ## Measure deliveries a second, with the receiver on the same machine
+bench: $(VENV)/.for-developing ## Measure deliveries a second, with the receiver on the same machine
 	@$(BIN)/python bench/smoke.py
 
 install: $(VENV)/.for-developing ## Install everything for developing into .venv

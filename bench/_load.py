@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import msgspec
+import psutil
 
 
 @dataclass
@@ -109,6 +110,12 @@ def quantiles(values: list[float], *shares: float) -> list[float]:
     """Return the values below which these shares of all lie."""
     ordered = sorted(values)
     return [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in shares]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, its threads included."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def until(look: Callable[[], bool], *, within: float) -> float:
