@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from core.domain.circuit import CircuitState
@@ -39,7 +40,7 @@ def is_troubled(view: CircuitView) -> bool:
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/reset", guards=[requires("operate")], include_in_schema=False)
-async def reset(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Close a circuit now; what it held goes out."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.reset(
@@ -49,7 +50,7 @@ async def reset(request: PageRequest, endpoint_id: str) -> Response[Any]:
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/probe", guards=[requires("operate")], include_in_schema=False)
-async def probe(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Let one step through an open circuit now."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.probe(
@@ -59,7 +60,7 @@ async def probe(request: PageRequest, endpoint_id: str) -> Response[Any]:
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/hold", guards=[requires("operate")], include_in_schema=False)
-async def hold(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Hold a circuit open, with a reason, until somebody releases it or the given time has passed."""
     form = await read_form(request, {"reason", "for"})
     try:
@@ -73,7 +74,7 @@ async def hold(request: PageRequest, endpoint_id: str) -> Response[Any]:
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/release", guards=[requires("operate")], include_in_schema=False)
-async def release(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def release(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """End a hold."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.release(

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from core.engine.insights.models import DeliveryDetail
@@ -14,7 +15,7 @@ from web.security import requires
 
 
 @get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)
-async def delivery(request: PageRequest, delivery_id: str) -> Template:
+async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template:
     """Show one delivery, and everything that was tried."""
     detail = await runtime_of(request).insights.delivery(delivery_id)
     endpoint_id = detail.row.endpoint_id
@@ -43,7 +44,7 @@ def _ahead(detail: DeliveryDetail) -> tuple[float, ...]:
 
 
 @post("/deliveries/{delivery_id:str}/resend", guards=[requires("operate")], include_in_schema=False)
-async def resend(request: PageRequest, delivery_id: str) -> Response[Any]:
+async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """Send a delivery again; with the field `now`, past an open circuit, as one probe."""
     form = await read_form(request, {"reason", "now"})
     work = runtime_of(request).operations.resend(
@@ -53,7 +54,7 @@ async def resend(request: PageRequest, delivery_id: str) -> Response[Any]:
 
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], include_in_schema=False)
-async def cancel(request: PageRequest, delivery_id: str) -> Response[Any]:
+async def cancel(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """End a delivery that waits."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.cancel(

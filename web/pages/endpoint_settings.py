@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from core.domain.errors import InvalidInput
@@ -49,14 +50,14 @@ async def create(request: PageRequest) -> Template:
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
-async def edit_endpoint(request: PageRequest, endpoint_id: str) -> Template:
+async def edit_endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
     """Show the form of an endpoint as it is."""
     view = await runtime_of(request).endpoints.get(endpoint_id)
     return _form_page(request, endpoint_form.of_endpoint(view), view)
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
-async def update(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def update(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Change what was changed in the form, or show it again with what is wrong in it."""
     form = await read_form(request, endpoint_form.FIELDS)
     runtime = runtime_of(request)

@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from core.engine.filters import DeliveryFilter
@@ -31,7 +32,7 @@ async def endpoints(request: PageRequest) -> Template:
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}", guards=[requires("read")], include_in_schema=False)
-async def endpoint(request: PageRequest, endpoint_id: str) -> Template:
+async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
     """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
     insights = runtime_of(request).insights
     summary = await insights.endpoint(endpoint_id)
@@ -49,7 +50,7 @@ async def endpoint(request: PageRequest, endpoint_id: str) -> Template:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
-async def pause(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Hold the endpoint's deliveries back."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.pause(
@@ -59,7 +60,7 @@ async def pause(request: PageRequest, endpoint_id: str) -> Response[Any]:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
-async def resume(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Let the endpoint's deliveries out again."""
     await read_form(request)
     work = runtime_of(request).operations.resume(endpoint_id, actor=actor_of(request))
@@ -67,7 +68,7 @@ async def resume(request: PageRequest, endpoint_id: str) -> Response[Any]:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", guards=[requires("operate")], include_in_schema=False)
-async def ping(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def ping(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Send a test message to the endpoint alone."""
     await read_form(request)
     return await act(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
@@ -81,7 +82,7 @@ async def _ping(request: PageRequest, endpoint_id: str) -> Done:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
-async def rotate_secret(request: PageRequest, endpoint_id: str) -> Template:
+async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
     """Give the endpoint a new secret and show it this once; the old one signs too for a day."""
     await read_form(request)
     runtime = runtime_of(request)
@@ -91,7 +92,7 @@ async def rotate_secret(request: PageRequest, endpoint_id: str) -> Template:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", guards=[requires("admin")], include_in_schema=False)
-async def delete(request: PageRequest, endpoint_id: str) -> Response[Any]:
+async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Delete the endpoint; what it still has pending is cancelled, its history stays."""
     form = await read_form(request, {"reason"})
     cancelled = await runtime_of(request).endpoints.delete(

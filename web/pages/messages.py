@@ -3,6 +3,7 @@
 from typing import Final
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Template
 
 from web.pages.reply import PageRequest, page, runtime_of
@@ -10,7 +11,7 @@ from web.security import requires
 
 
 @get("/messages/{message_id:str}", guards=[requires("read")], include_in_schema=False)
-async def message(request: PageRequest, message_id: str) -> Template:
+async def message(request: PageRequest, message_id: FromPath[str]) -> Template:
     """Show a message and its deliveries."""
     view = await runtime_of(request).insights.message(message_id)
     live = tuple(f"deliveries:{row.id}" for row in view.deliveries) or ("deliveries",)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from litestar import get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
 from core.domain.errors import InvalidInput
@@ -71,7 +72,7 @@ async def create_key(request: PageRequest) -> Template:
 
 
 @post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
-async def revoke_key(request: PageRequest, key_id: str) -> Response[Any]:
+async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[Any]:
     """End a key."""
     await read_form(request)
 
@@ -97,7 +98,7 @@ async def invite(request: PageRequest) -> Template:
 
 
 @post(f"{SETTINGS}/people/{{person_id:str}}/disable", guards=[requires("admin")], include_in_schema=False)
-async def disable_person(request: PageRequest, person_id: str) -> Response[Any]:
+async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """Let a person in no more."""
     await read_form(request)
 
@@ -109,7 +110,7 @@ async def disable_person(request: PageRequest, person_id: str) -> Response[Any]:
 
 
 @post(f"{SETTINGS}/people/{{person_id:str}}/sign-out", guards=[requires("admin")], include_in_schema=False)
-async def end_sessions(request: PageRequest, person_id: str) -> Response[Any]:
+async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """End every session of a person."""
     await read_form(request)
     ended = await runtime_of(request).access.sessions.end_all(person_id)

@@ -100,7 +100,7 @@ def share(value: float | None) -> str:
 
 def size(count: int) -> str:
     """Return `812 bytes` or `16.4 KiB`."""
-    return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB"
+    return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB".replace(".0 ", " ")
 
 
 def plural(count: int, word: str) -> str:
