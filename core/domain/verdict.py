@@ -190,9 +190,8 @@ def describe(outcome: Outcome) -> str:
         case Answered():
             return _status_line(outcome.status)
         case Unanswered():
-            return (outcome.detail or _WORDS.get(outcome.failure, outcome.failure.value))[
-                :_DESCRIPTION_LENGTH
-            ]
+            words = outcome.detail or _WORDS.get(outcome.failure, outcome.failure.value)
+            return words[:_DESCRIPTION_LENGTH]
         case _:
             assert_never(outcome)
 
