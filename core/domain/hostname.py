@@ -80,6 +80,6 @@ def _is_punycode(label: str) -> bool:
     try:
         decoded = encoded.encode("ascii").decode("punycode")
         idna.nameprep(decoded)  # raises for what no name may hold
-        return not decoded.isascii() and decoded.encode("punycode").decode("ascii") == encoded
+        return decoded.encode("punycode").decode("ascii") == encoded
     except (UnicodeError, OverflowError, ValueError):
         return False
