@@ -11,11 +11,15 @@ import asyncio
 import cProfile
 import multiprocessing
 import pstats
+import sys
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import uvloop
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.domain.outcome import Answered
 from core.domain.target import AllowedNetworks, parse_target

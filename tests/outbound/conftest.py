@@ -1,6 +1,8 @@
 """Both senders behind one fixture, names that resolve to loopback, and certificates."""
 
+import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -24,6 +26,10 @@ DEADLINE = 0.5
 """Seconds for an attempt that is expected to meet its deadline."""
 PATIENT = 5.0
 """Seconds for an attempt that is not: only a machine that is far too busy sees them pass."""
+
+LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="needs what only Linux has: all of 127.0.0.0/8, or /proc"
+)
 
 Answer = Sequence[str] | Exception | Callable[[], Sequence[str]]
 
@@ -78,6 +84,15 @@ def make_wire(
     guard = guard or Guard(LOOPBACK, resolver)
     options = {"body_grace": 0.3} | options
     return Wire(kind, SENDERS[kind](guard, **options), resolver, guard)
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Return once `holds()` does; for what threads do in their own time."""
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about within five seconds")
 
 
 @pytest.fixture(params=sorted(SENDERS))

@@ -14,6 +14,7 @@ from core.outbound.guard import Guard
 from core.ports import OutboundRequest
 from tests.outbound.conftest import (
     DEADLINE,
+    LINUX,
     LOOPBACK,
     FakeResolver,
     Wire,
@@ -117,6 +118,7 @@ async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again
     await wire.sender.close()
 
 
+@LINUX
 async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire) -> None:
     async with Receiver(answer(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
@@ -125,6 +127,7 @@ async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire
         assert receiver.connections == 1
 
 
+@LINUX
 async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(wire: Wire) -> None:
     port = closed_port()
     async with (
@@ -137,6 +140,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
         assert (first.connections, second.connections) == (1, 0)
 
 
+@LINUX
 async def test_the_last_address_names_the_failure_when_none_takes_a_connection(wire: Wire) -> None:
     port = closed_port()
     wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]

@@ -7,7 +7,7 @@ import pytest
 
 from core.domain.outcome import Answered, Outcome, Unanswered
 from core.domain.states import FailureClass
-from tests.outbound.conftest import DEADLINE, PATIENT, Wire
+from tests.outbound.conftest import DEADLINE, LINUX, PATIENT, Wire
 from tests.outbound.receivers import (
     OK,
     Connection,
@@ -46,6 +46,7 @@ async def test_a_refused_connection_says_so(wire: Wire) -> None:
     assert failed(outcome, FailureClass.CONNECT, f"connection refused by 127.0.0.1:{port}")
 
 
+@LINUX
 async def test_a_connection_that_hangs_ends_at_the_connect_limit(wire: Wire) -> None:
     async with hanging_port() as port:
         started = time.perf_counter()

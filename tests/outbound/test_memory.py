@@ -5,7 +5,7 @@ import gc
 from pathlib import Path
 
 from core.domain.outcome import Answered
-from tests.outbound.conftest import Wire
+from tests.outbound.conftest import LINUX, Wire
 from tests.outbound.receivers import Receiver, answer, endless, gzip_bomb
 
 MEGABYTE = 1024 * 1024
@@ -18,6 +18,7 @@ def resident() -> int:
     return pages * 4096
 
 
+@LINUX
 async def test_a_hundred_gzip_bombs_and_a_hundred_endless_bodies_cost_less_than_twenty_megabytes(
     wire: Wire,
 ) -> None:

@@ -14,7 +14,7 @@ from core.outbound.failures import Refused
 from core.outbound.guard import Guard
 from core.outbound.reqwest_clients import Clients, wire_url
 from tests.outbound.certificates import Authority
-from tests.outbound.conftest import LOOPBACK, FakeResolver, make_wire
+from tests.outbound.conftest import LINUX, LOOPBACK, FakeResolver, make_wire
 from tests.outbound.receivers import OK, Connection, Receiver, answer, closed_port, endless, once
 
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -92,6 +92,7 @@ async def test_two_names_at_one_address_share_no_connection() -> None:
     await wire.sender.close()
 
 
+@LINUX
 async def test_targets_that_name_an_address_share_one_client() -> None:
     wire = make_wire("reqwest")
     async with Receiver(answer(OK)) as one, Receiver(answer(OK), address="127.0.0.2") as other:
@@ -117,6 +118,7 @@ async def test_a_client_dropped_for_the_bound_ends_its_requests_in_good_order() 
     await wire.sender.close()
 
 
+@LINUX
 async def test_the_address_that_took_the_last_connection_is_tried_first() -> None:
     wire = make_wire("reqwest")
     async with Receiver(answer(OK), address="127.0.0.3") as receiver:
@@ -178,6 +180,7 @@ async def test_a_url_that_the_client_reads_differently_is_refused() -> None:
     await wire.sender.close()
 
 
+@LINUX
 async def test_a_name_is_never_resolved_by_the_client_itself() -> None:
     # "localhost.localdomain" may well resolve by the system's files; the guard says otherwise, and it alone is asked.
     resolver = FakeResolver({"localhost.localdomain": ["127.0.0.2"]})
