@@ -55,6 +55,10 @@ class Quay(Harbour):
         assert answer.status_code == 303, answer.text
         return browser
 
+    def later(self, seconds: float) -> None:
+        """Let time pass at once, without everything that happens meanwhile."""
+        self.clock._now += seconds
+
     async def post(self, path: str, json: Any = None, status: int = 200) -> Any:
         """Post as the program that may do everything, and return what it was answered."""
         answer = await self.api.post(f"/api/v1{path}", json=json)

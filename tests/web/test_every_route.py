@@ -1,0 +1,113 @@
+"""Every route, walked: what needs no credential is on a short list, and each right reaches as far as it should."""
+
+from collections.abc import Iterator
+
+import httpx
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from tests.web.quay import OURS, Quay
+
+PUBLIC = {
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("GET", "/welcome"),
+    ("POST", "/welcome"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/static/{file_path}"),
+    ("HEAD", "/static/{file_path}"),
+}
+PREFIXES = {
+    "delivery_id": "dlv",
+    "message_id": "msg",
+    "endpoint_id": "ep",
+    "key_id": "key",
+    "person_id": "prs",
+}
+ENDLESS = {"/events"}
+"""A stream ends when whoever reads it does."""
+
+READERS_MAY_POST = {"/settings/theme", "/sign-out"}
+SENDERS_MAY = {("POST", "/api/v1/messages"), ("POST", "/api/v1/messages/batch")}
+ADMINISTRATORS_SEE = {"/api/v1/keys", "/endpoints/new", "/endpoints/{endpoint_id}/edit"}
+
+
+def routes(app: Litestar) -> Iterator[tuple[str, str]]:
+    """Return method and path of every route, an unknown id for every parameter."""
+    for route in app.routes:
+        assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route: how is it guarded?"
+        for method in sorted(set(route.methods) - {"OPTIONS"}):
+            yield method, route.path_format
+
+
+def filled(path: str) -> str:
+    for name, prefix in PREFIXES.items():
+        path = path.replace(f"{{{name}}}", f"{prefix}_{'0' * 26}")
+    return path.replace("{", "").replace("}", "")
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, **more: object) -> httpx.Response:
+    return await client.request(method, filled(path), **more)  # type: ignore[arg-type]
+
+
+async def test_every_route_but_sign_in_health_and_static_needs_a_credential(quay: Quay) -> None:
+    walked = set(routes(quay.app))
+    assert walked >= PUBLIC
+    for method, path in walked - PUBLIC:
+        answer = await ask(quay.stranger, method, path, headers=OURS)
+        to_sign_in = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?next=")
+        assert answer.status_code == 401 or to_sign_in, (method, path)
+
+
+async def test_an_invalid_key_is_let_in_nowhere_else_either(quay: Quay) -> None:
+    forger = quay.client(key="bw_" + "x" * 43, headers=OURS)
+    for method, path in routes(quay.app):
+        if (method, path) not in PUBLIC:
+            assert (await ask(forger, method, path)).status_code in {401, 303}, (method, path)
+
+
+async def test_the_openapi_document_tells_of_every_route_of_the_api(quay: Quay) -> None:
+    document = (await quay.api.get("/schema")).json()
+    told = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    served = {(method, path) for method, path in routes(quay.app) if path.startswith("/api/")}
+    assert served <= told
+
+
+async def test_a_key_that_reads_changes_nothing(quay: Quay) -> None:
+    reader = await quay.key("read")
+    for method, path in routes(quay.app):
+        if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
+            continue
+        answer = await ask(reader, method, path)
+        if method in {"GET", "HEAD"} and path not in ADMINISTRATORS_SEE:
+            assert answer.status_code in {200, 404}, (method, path, answer.text)
+        else:
+            assert answer.status_code == 403, (method, path, answer.text)
+
+
+async def test_a_key_that_sends_does_only_that(quay: Quay) -> None:
+    sender = await quay.key("send")
+    for method, path in routes(quay.app):
+        if (method, path) in PUBLIC or path in READERS_MAY_POST:
+            continue
+        answer = await ask(sender, method, path)
+        expected = 400 if (method, path) in SENDERS_MAY else 403
+        assert answer.status_code == expected, (method, path, answer.text)
+
+
+async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(quay: Quay) -> None:
+    viewer, operator = await quay.browser("viewer"), await quay.browser("operator")
+    endpoint = await quay.endpoint()
+    reset, change = f"/api/v1/circuits/{endpoint}/reset", f"/api/v1/endpoints/{endpoint}"
+    token = {"X-CSRF-Token": await form_token(operator)}
+    assert (await viewer.post(reset, headers={"X-CSRF-Token": await form_token(viewer)})).status_code == 403
+    assert (await operator.post(reset, headers=token)).status_code == 200
+    assert (await operator.patch(change, json={"name": "x"}, headers=token)).status_code == 403
+    assert (await operator.get("/api/v1/keys")).status_code == 403
+
+
+async def form_token(browser: httpx.AsyncClient) -> str:
+    """Return the token that the forms of this browser's pages carry."""
+    page = (await browser.get("/")).text
+    return page.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
