@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from core.sql.failures import store_failure
+from core.sql.failures import store_failure, unavailable
 
 IDLE_SECONDS: Final = 5.0
 """A connection that was not used for so long is asked whether it still stands before work is given to it."""
@@ -40,7 +41,7 @@ class WritingConnection:
         if self._connection is not None and not await self._stands(self._connection):
             await self.close()
         if self._connection is None:
-            self._connection = await self._engine.connect()
+            self._connection = await _connected(self._engine)
         return self._connection
 
     async def _stands(self, connection: AsyncConnection) -> bool:
@@ -70,6 +71,18 @@ class WritingConnection:
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Lend a pooled connection in a transaction that ends, undone, with the block."""
-    async with engine.connect() as connection:
+    connection = await _connected(engine)
+    try:
         await connection.begin()
         yield connection
+    finally:
+        # A reader that is cancelled gives its connection back all the same.
+        await asyncio.shield(connection.close())
+
+
+async def _connected(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except DBAPIError as error:
+        # Whatever the server has against the connection, no statement can be at fault.
+        raise store_failure(error) or unavailable(f"it refuses the connection ({error.orig})") from error

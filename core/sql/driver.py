@@ -135,12 +135,17 @@ class SqliteConnection:
 
     async def commit(self) -> None:
         """Commit; in the thread, when there is anything to flush."""
-        self._begin = None
         raw = self._open()
-        if self._visits is Visits.NOTHING or raw.total_changes == self._changes:
-            raw.commit()
-        else:
-            await self._visit(raw.commit)
+        try:
+            if self._visits is Visits.NOTHING or raw.total_changes == self._changes:
+                raw.commit()
+            else:
+                await self._visit(raw.commit)
+        except sqlite3.Error:
+            # A commit that failed may leave its transaction open.
+            await self.rollback()
+            raise
+        self._begin = None
 
     async def rollback(self) -> None:
         """Roll back, without a visit: nothing is flushed."""

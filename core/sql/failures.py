@@ -49,7 +49,12 @@ def store_failure(error: BaseException) -> StoreUnavailable | None:
     if isinstance(error, StoreUnavailable):
         return error
     why = _why(error)
-    return None if why is None else StoreUnavailable(f"The database is unavailable: {why}.", RETRY_AFTER)
+    return None if why is None else unavailable(why)
+
+
+def unavailable(why: str) -> StoreUnavailable:
+    """Return what callers are told, with the reason in words."""
+    return StoreUnavailable(f"The database is unavailable: {why}.", RETRY_AFTER)
 
 
 def is_conflict(error: BaseException) -> bool:

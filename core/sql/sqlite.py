@@ -13,9 +13,9 @@ from sqlalchemy import URL, Connection, Pool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, StaticPool
 
-from core.domain.errors import StoreUnavailable
 from core.sql.connections import WritingConnection, reading
 from core.sql.driver import SqliteConnection, Visits
+from core.sql.failures import unavailable
 from core.sql.json import ENGINE_JSON
 from core.sql.lock import FileLock
 from core.sql.migrations import upgrade
@@ -103,9 +103,7 @@ class SqliteFileStore:
         """Open a transaction on the writer."""
         # SQLite goes on writing into a file that was removed, and would confirm what is lost with the process.
         if _identity(self._path) != self._identity:
-            raise StoreUnavailable(
-                f"The database is unavailable: {self._path} was removed or replaced; put it back, or restart."
-            )
+            raise unavailable(f"{self._path} was removed or replaced; put it back, or restart")
         async with self._writer.transaction() as connection:
             yield connection
 

@@ -18,19 +18,28 @@ _STEPS: Final = 10_000
 
 def refuse_unusable(path: Path) -> None:
     """Raise StartRefused when there can be no database file of this process at `path`."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise StartRefused(f"Cannot open the database: there is no directory {folder}; make it first.")
+    try:
+        reason = _unusable(path)
+    except OSError as error:
+        reason = f"{path} cannot be reached ({error.strerror})."
+    if reason is not None:
+        raise StartRefused(f"Cannot open the database: {reason}")
+
+
+def _unusable(path: Path) -> str | None:
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}; make it first."
     if path.is_dir():
-        raise StartRefused(f"Cannot open the database: {path} is a directory; give the path of a file.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StartRefused(
-            f"Cannot open the database: the directory {folder}, where its log and its lock are kept, is not writable."
-        )
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise StartRefused(
-            f"Cannot open the database: {path} is not readable and writable for this user; change its permissions."
-        )
+        return f"{path} is a directory; give the path of a file."
+    if not _may(path.parent, os.W_OK | os.X_OK):
+        return f"the directory {path.parent}, where its log and its lock are kept, is not writable."
+    if path.exists() and not _may(path, os.R_OK | os.W_OK):
+        return f"{path} is not readable and writable for this user; change its permissions."
+    return None
+
+
+def _may(path: Path, access: int) -> bool:
+    return os.access(path, access, effective_ids=os.access in os.supports_effective_ids)
 
 
 def prepare_file(path: Path) -> None:
