@@ -27,11 +27,13 @@ from core.engine.operations.parts import Parts
 from core.engine.pruner import Pruner
 from core.engine.replays import Replays
 from core.engine.replays.replayer import Replayer
+from core.engine.summariser import Summariser
 from core.engine.sweeper import Sweeper
 from core.engine.warden import Warden
 from core.ids import Ids
 from core.outbound.guard import Guard
 from core.outbound.httpx_sender import HttpxSender
+from core.outbound.reqwest_clients import IDLE_PER_HOST
 from core.outbound.reqwest_sender import ReqwestSender
 from core.ports import Clock, Draw, Sender
 from core.settings import Settings
@@ -62,9 +64,7 @@ class Runtime:
         self.database = Database(settings.database_url)
         self.hints = Hints()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
-        self._sender: Sender = sender or ReqwestSender(
-            self.guard, settings.user_agent, body_cap=settings.response_body_cap
-        )
+        self._sender: Sender = sender or _server_wire(settings, self.guard)
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.directory = Directory(self.database, vault, allowed)
         self.access = Access(self.database, self.ids, self.clock, settings)
@@ -122,6 +122,7 @@ class Runtime:
         self._looper.add("warden", warden.run)
         self._looper.add("replayer", replayer.run)
         self._looper.add("pruner", pruner.run)
+        self._looper.add("summariser", Summariser(self.database, self.clock).run)
 
     @classmethod
     def library(cls, database_url: str) -> Self:
@@ -174,3 +175,12 @@ class Runtime:
     async def _close(self) -> None:
         await self._sender.close()
         await self.database.close()
+
+
+def _server_wire(settings: Settings, guard: Guard) -> ReqwestSender:
+    return ReqwestSender(
+        guard,
+        settings.user_agent,
+        body_cap=settings.response_body_cap,
+        idle_per_host=IDLE_PER_HOST if settings.reuse_connections else 0,
+    )

@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Seconds that attempts under way may still take after SIGTERM before they are released.",
     )
+    reuse_connections: bool = Field(
+        default=True,
+        description="Keep connections for the next attempt: fast, but a receiver that sends a second answer late can "
+        "have it taken for the next attempt's. Off: one connection for each attempt.",
+    )
     payload_cap: int = Field(
         default=256 * 1024,
         ge=1,
