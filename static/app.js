@@ -6,6 +6,7 @@
   const POLL_MS = 5000
   const HIDDEN_MS = 30000
   const CHORD_MS = 1200
+  const SAID_MS = 8000
   const root = document.documentElement
   root.classList.add("js")
   const $ = (selector, within = document) => within.querySelector(selector)
@@ -270,7 +271,15 @@
     const button = event.target.closest?.("button")
     if (button?.dataset.copy) copy(button)
     if (button?.id === "theme") turnTheme()
+    if (event.target.closest?.("#said")) $("#said").replaceChildren()
   })
+  /* What was done is said for a while; what was refused stays until it is clicked away or something else is said. */
+  function fade() {
+    const done = $("#said .said-done")
+    if (done) setTimeout(() => done.remove(), SAID_MS)
+  }
+  document.addEventListener("htmx:oobAfterSwap", fade)
+
   /* A form that did its work closes what it was opened in. */
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful && event.target.matches?.("[data-closes]")) {
@@ -299,6 +308,7 @@
     readDrawn()
     openLinked()
     takeCode()
+    fade()
     tick()
     showFreshness()
     setInterval(() => { tick(); showFreshness() }, 1000)

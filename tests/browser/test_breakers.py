@@ -1,0 +1,161 @@
+"""Circuits: seen opening and closing, reset, probed, held and released; by mouse, by two people, without scripts."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, signed_in
+from tests.browser.scenes import audit_actions, circuit_of, scene
+from tests.browser.test_resending import without_script
+from tests.processes import ReceiverProcess, Service
+
+SLOWLY = 30_000
+
+
+def test_a_breaker_opens_counts_down_probes_and_closes_before_the_eyes(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    circuit = {
+        "failure_threshold": 2,
+        "success_threshold": 1,
+        "timeout_seconds": 4.0,
+        "timeout_multiplier": 1.0,
+    }
+    shaky = scene(service, receiver, circuit=circuit, retry={"delays": [1.0, 1.0, 1.0], "jitter": 0})
+    page.goto("/circuits")
+    expect(circuit_of(page, shaky)).to_contain_text("closed")
+    page.evaluate("window.sameDocument = true")
+
+    shaky.answers("status=500")
+    shaky.send()
+    shaky.send()
+    expect(circuit_of(page, shaky).locator(".state")).to_contain_text("open", timeout=SLOWLY)
+    expect(circuit_of(page, shaky).locator("[data-until]")).to_have_text(re.compile(r"0:0\d"))
+    shaky.answers("status=200")
+    expect(circuit_of(page, shaky).locator(".state")).to_have_text("closed", timeout=SLOWLY)
+    changes = page.get_by_role("listitem").filter(has_text=shaky.name)
+    expect(changes.first).to_contain_text("closed")
+    assert page.evaluate("window.sameDocument")
+
+
+def test_an_open_breaker_is_reset_and_what_it_held_goes_out(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    down = scene(service, receiver)
+    deliveries = down.open_circuit(held=3)
+    page.goto("/")
+    brief = page.locator(f"#brief-{down.endpoint_id}")
+    expect(brief).to_contain_text("open")
+
+    down.answers("status=200")
+    brief.get_by_role("button", name="Reset").click()
+    expect(page.locator("#said")).to_contain_text("Closed")
+    expect(brief).to_have_count(0)
+    for delivery in deliveries[down.threshold :]:
+        service.delivery_once(delivery, "delivered")
+    assert audit_actions(service, down.endpoint_id)[0] == "circuit.reset"
+    page.goto("/audit")
+    expect(page.get_by_role("row").filter(has_text=down.endpoint_id).first).to_contain_text(
+        "reset the circuit"
+    )
+
+
+def test_an_open_breaker_is_reset_without_a_script(
+    service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
+) -> None:
+    down = scene(service, receiver)
+    deliveries = down.open_circuit(held=2)
+    down.answers("status=200")
+    page = without_script(new_context, administrator)
+    page.goto("/circuits")
+    circuit_of(page, down).get_by_role("button", name="Reset").click()
+    expect(page).to_have_url(f"{service.url}/circuits")
+    expect(page.locator("#said")).to_contain_text("Closed")
+    expect(circuit_of(page, down)).to_contain_text("closed")
+    for delivery in deliveries[down.threshold :]:
+        service.delivery_once(delivery, "delivered")
+    assert audit_actions(service, down.endpoint_id)[0] == "circuit.reset"
+
+
+def test_what_one_does_the_other_sees_within_two_seconds(
+    service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
+) -> None:
+    down = scene(service, receiver)
+    down.open_circuit(held=0)
+    other = signed_in(new_context(), administrator)
+    for each in (page, other):
+        each.goto("/circuits")
+        expect(each.locator("#freshness")).to_have_text("live")
+    down.answers("status=200")
+    circuit_of(page, down).get_by_role("button", name="Reset").click()
+    expect(circuit_of(other, down).locator(".state")).to_have_text("closed", timeout=2_000)
+
+
+def test_a_hold_needs_a_reason_is_shown_with_it_and_is_released(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    calm = scene(service, receiver)
+    calm.answers("status=200")
+    page.goto(f"/endpoints/{calm.endpoint_id}")
+    circuit = circuit_of(page, calm)
+    circuit.get_by_text("Hold open").first.click()
+    circuit.get_by_label("Why").fill("moving house")
+    circuit.get_by_label("For how long").fill("2h")
+    circuit.get_by_role("button", name="Hold open").click()
+    expect(circuit.locator(".state")).to_have_text("held open")
+    expect(circuit).to_contain_text("moving house")
+    assert calm.circuit()["hold"]
+
+    held = calm.send()
+    page.goto(f"/deliveries/{held}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Held")
+    page.goto("/circuits")
+    circuit_of(page, calm).get_by_role("button", name="Release").click()
+    expect(page.locator("#said")).to_contain_text("Released")
+    service.delivery_once(held, "delivered")
+    assert audit_actions(service, calm.endpoint_id)[:2] == ["circuit.release", "circuit.hold"]
+
+
+def test_a_hold_for_a_time_that_cannot_be_read_is_refused_in_place(
+    service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
+) -> None:
+    calm = scene(service, receiver)
+    page = without_script(new_context, administrator)
+    page.goto(f"/endpoints/{calm.endpoint_id}")
+    circuit = circuit_of(page, calm)
+    circuit.get_by_text("Hold open").first.click()
+    circuit.get_by_label("Why").fill("moving house")
+    circuit.get_by_label("For how long").evaluate("field => field.removeAttribute('pattern')")
+    circuit.get_by_label("For how long").fill("a while")
+    circuit.get_by_role("button", name="Hold open").click()
+    expect(page.locator("#said")).to_contain_text("write how long")
+    assert calm.circuit()["hold"] is None
+
+
+def test_a_half_filled_form_survives_three_updates_and_a_row_is_never_lost(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    down = scene(service, receiver)
+    down.open_circuit(held=0)
+    page.goto("/circuits")
+    circuit = circuit_of(page, down)
+    circuit.get_by_text("Hold open").first.click()
+    circuit.get_by_label("Why").fill("half typ")
+    backlog = circuit.locator("a[href*=pending]")
+    for waiting in (3, 4, 5):
+        down.send()
+        expect(backlog).to_have_text(str(waiting))
+    expect(circuit.get_by_label("Why")).to_have_value("half typ")
+    expect(circuit.get_by_label("Why")).to_be_focused()
+
+
+def test_probe_now_sends_one_step_and_says_so(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    down = scene(service, receiver)
+    down.open_circuit(held=1)
+    page.goto("/circuits")
+    circuit_of(page, down).get_by_role("button", name="Probe now").click()
+    expect(page.locator("#said")).to_contain_text("Half open")
+    expect(page.get_by_role("listitem").filter(has_text=down.name).first).to_contain_text("probe")
+    assert audit_actions(service, down.endpoint_id)[0] == "circuit.probe"

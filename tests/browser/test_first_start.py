@@ -1,0 +1,75 @@
+"""The first minutes: the printed link, the first password, signing in and out, and what empty pages teach."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, NewContext, Watch
+from tests.processes import Service
+
+
+def test_the_printed_link_lets_the_first_administrator_in_and_they_can_come_back(
+    service: Service, visitor: Page
+) -> None:
+    visitor.goto(service.sign_in_link)
+    expect(visitor.get_by_label("Code")).not_to_have_value("")
+    expect(visitor).to_have_url(
+        f"{service.url}/welcome"
+    )  # the code is not left in the address or the history
+    visitor.get_by_label("Password").fill(PASSWORD)
+    visitor.get_by_role("button", name="Set the password and sign in").click()
+    expect(visitor).to_have_url(f"{service.url}/")
+
+    visitor.get_by_role("button", name="Sign out").click()
+    expect(visitor).to_have_url(f"{service.url}/sign-in")
+    visitor.get_by_label("Name").fill("admin")
+    visitor.get_by_label("Password").fill(PASSWORD)
+    visitor.get_by_role("button", name="Sign in").click()
+    expect(visitor).to_have_url(f"{service.url}/")
+
+
+def test_the_link_works_once(service: Service, visitor: Page, watch: Watch) -> None:
+    watch.expect("422")
+    visitor.goto(service.sign_in_link)
+    visitor.get_by_label("Password").fill(PASSWORD)
+    visitor.get_by_role("button", name="Set the password and sign in").click()
+    expect(visitor.get_by_role("alert")).to_contain_text("used up")
+
+
+def test_a_wrong_password_is_said_in_place_and_the_name_is_kept(visitor: Page, watch: Watch) -> None:
+    watch.expect("401")
+    visitor.goto("/sign-in")
+    visitor.get_by_label("Name").fill("admin")
+    visitor.get_by_label("Password").fill("not this one")
+    visitor.get_by_role("button", name="Sign in").click()
+    expect(visitor.get_by_role("alert")).to_contain_text("do not match")
+    expect(visitor.get_by_label("Name")).to_have_value("admin")
+
+
+def test_who_asks_for_a_page_without_a_session_comes_back_to_it_after_signing_in(
+    visitor: Page, service: Service
+) -> None:
+    visitor.goto("/deliveries?status=failed")
+    visitor.get_by_label("Name").fill("admin")
+    visitor.get_by_label("Password").fill(PASSWORD)
+    visitor.get_by_role("button", name="Sign in").click()
+    expect(visitor).to_have_url(f"{service.url}/deliveries?status=failed")
+
+
+def test_signing_in_needs_no_script(new_context: NewContext) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/deliveries", "/endpoints"])
+def test_an_empty_page_teaches_the_line_that_makes_the_first_delivery(
+    visitor: Page, service: Service, path: str
+) -> None:
+    visitor.goto(f"/sign-in?next={path}")
+    visitor.get_by_label("Name").fill("admin")
+    visitor.get_by_label("Password").fill(PASSWORD)
+    visitor.get_by_role("button", name="Sign in").click()
+    expect(visitor.locator("#first-webhook")).to_contain_text(f"curl -X POST {service.url}/api/v1/messages")

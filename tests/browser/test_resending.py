@@ -1,0 +1,157 @@
+"""Browsing what was delivered, and resending what failed."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, signed_in
+from tests.browser.scenes import audit_actions, row, scene
+from tests.processes import ReceiverProcess, Service
+
+
+def test_a_delivered_webhook_is_seen_with_its_attempt(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    steady = scene(service, receiver)
+    steady.answers("status=200")
+    delivery = steady.send()
+    service.delivery_once(delivery, "delivered")
+
+    page.goto("/deliveries")
+    expect(row(page, delivery)).to_contain_text("delivered")
+    row(page, delivery).get_by_role("link", name=f"{steady.name}.sent").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
+    attempt = page.locator("#attempt-1")
+    expect(attempt).to_contain_text("200")
+    expect(attempt).to_contain_text("webhook-id")
+    expect(page.locator("#payload")).to_contain_text(steady.name)
+
+
+def test_a_new_delivery_is_announced_and_moves_no_row(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    steady = scene(service, receiver)
+    steady.answers("status=200")
+    first = steady.send()
+    service.delivery_once(first, "delivered")
+    page.goto("/deliveries")
+    top = page.locator("tbody tr").first
+    expect(top).to_have_id(first)
+    expect(page.locator("#freshness")).to_have_text("live")
+
+    second = steady.send()
+    expect(page.get_by_role("link", name="1 new")).to_be_visible()
+    expect(top).to_have_id(first)
+    page.get_by_role("link", name="1 new").click()
+    expect(page.locator("tbody tr").first).to_have_id(second)
+
+
+def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    broken = scene(service, receiver)
+    delivery = broken.failed()
+    page.goto(f"/deliveries/{delivery}")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("Failed")
+    expect(page.locator("#why")).to_contain_text("422")
+
+    broken.answers("status=200")
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("button", name="Resend").click()
+    expect(page.locator("#said")).to_contain_text("Resent")
+    expect(heading).to_contain_text("Delivered")
+    expect(page.locator("#attempt-2")).to_contain_text("resent")
+    assert page.evaluate("window.sameDocument")
+    assert audit_actions(service, delivery) == ["delivery.resend"]
+
+
+def test_the_list_resends_in_two_clicks_from_now_and_keeps_the_row_it_shows(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    broken = scene(service, receiver)
+    delivery = broken.failed()
+    broken.answers("status=200")
+    page.goto("/")
+    page.locator(".figures").get_by_role("link").last.click()
+    expect(page).to_have_url(re.compile("status=failed"))
+    row(page, delivery).get_by_role("button", name="Resend").click()
+    expect(row(page, delivery)).to_contain_text("delivered")
+    expect(row(page, delivery).get_by_role("button", name="Resend")).to_have_count(0)
+
+
+def test_a_failed_delivery_is_resent_by_keyboard_alone(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    broken = scene(service, receiver)
+    delivery = broken.failed()
+    broken.answers("status=200")
+    page.goto("/")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    expect(page.get_by_role("heading", name="Deliveries", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type(delivery)
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    expect(row(page, delivery)).to_contain_text("delivered")
+
+
+def test_a_failed_delivery_is_resent_without_a_script(
+    service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
+) -> None:
+    broken = scene(service, receiver)
+    delivery = broken.failed()
+    broken.answers("status=200")
+    page = without_script(new_context, administrator)
+    page.goto(f"/deliveries/{delivery}")
+    page.get_by_role("button", name="Resend").click()
+    expect(page.locator("#said")).to_contain_text("Resent")
+    service.delivery_once(delivery, "delivered")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
+    expect(page.locator("#said")).not_to_contain_text("Resent")  # it is said once
+    assert audit_actions(service, delivery) == ["delivery.resend"]
+
+
+def test_what_changed_meanwhile_is_said_in_place(
+    service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
+) -> None:
+    broken = scene(service, receiver)
+    broken.open_circuit(held=0)
+    waiting = broken.send()
+    stale = without_script(new_context, administrator)  # keeps showing the page as it was
+    stale.goto(f"/deliveries/{waiting}")
+    page.goto(f"/deliveries/{waiting}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
+
+    stale.get_by_role("button", name="Cancel").click()
+    expect(stale.locator("#said")).to_contain_text("cancelled already")
+    expect(stale.get_by_role("heading", level=1)).to_contain_text("Cancelled")
+
+
+def test_attempts_show_what_changed_and_can_be_copied_as_curl(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    broken = scene(service, receiver)
+    delivery = broken.failed()
+    broken.answers("status=404")
+    service.api.post(f"/deliveries/{delivery}/resend", json={})
+    page.goto(f"/deliveries/{delivery}")
+    expect(page.locator("#attempt-2")).to_contain_text("422 became 404")
+    curl = page.locator("#curl")
+    expect(curl).to_contain_text(f"curl -X POST {receiver.url}{broken.path}")
+    expect(curl).to_contain_text("webhook-signature: <webhook-signature>")
+    page.get_by_text("Raw").last.click()
+    expect(page.locator("#payload pre.as-raw")).to_be_visible()
+
+
+def without_script(new_context: NewContext, name: str) -> Page:
+    """Sign in with scripts, and return a page of a browser that has the same session and runs none."""
+    cookies = signed_in(new_context(), name).context.cookies()
+    context = new_context(java_script_enabled=False)
+    context.add_cookies([dict(cookie) for cookie in cookies])
+    return context.new_page()
