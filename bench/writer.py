@@ -1,0 +1,121 @@
+"""Measure the group commit: messages of 500 bytes, each row its own commit, and many callers who share one.
+
+Both are measured in turns, within the same minute and on the same disk; the ratio says more than the absolutes.
+
+    make bench BENCH=writer
+"""
+
+import argparse
+import asyncio
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import uvloop
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.sql.engine import Database
+from core.sql.statements.rows import MESSAGES
+
+PAYLOAD = bytes(500)
+
+
+@dataclass(frozen=True, slots=True)
+class AddMessage:
+    """Insert one message."""
+
+    row: dict[str, Any]
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, members: Sequence[Self]) -> Sequence[None]:
+        await connection.execute(insert(MESSAGES), [member.row for member in members])
+        return [None] * len(members)
+
+
+def rows(turn: int, kind: str, count: int) -> list[dict[str, Any]]:
+    """Return new messages."""
+    common = {"event_type": "order.paid", "payload": PAYLOAD, "delivery_count": 1, "idempotency_key": None}
+    return [{"id": f"msg_{turn:04}{kind}{n:018}", **common, "created_at": 1.0} for n in range(count)]
+
+
+async def alone(database: Database, messages: Sequence[dict[str, Any]]) -> None:
+    """Let one caller wait for each commit before the next."""
+    for row in messages:
+        await database.writer.submit(AddMessage(row))
+
+
+async def grouped(database: Database, messages: Sequence[dict[str, Any]], callers: int) -> None:
+    """Let many callers do the same at the same time."""
+    await asyncio.gather(*(alone(database, messages[n::callers]) for n in range(callers)))
+
+
+def bare(path: Path, messages: Sequence[dict[str, Any]]) -> None:
+    """Do what `alone` does with nothing but Python's sqlite3: the floor that the disk sets."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        columns = tuple(messages[0])
+        connection.execute(f"CREATE TABLE IF NOT EXISTS messages ({', '.join(columns)}, PRIMARY KEY (id))")
+        statement = f"INSERT INTO messages VALUES ({', '.join('?' * len(columns))})"
+        for row in messages:
+            connection.execute(statement, tuple(row.values()))
+
+
+async def timed(work: Callable[[], Awaitable[None]], count: int) -> float:
+    """Return rows a second."""
+    started = time.perf_counter()
+    await work()
+    return count / (time.perf_counter() - started)
+
+
+async def measure(folder: Path, url: str | None, turns: int, count: int, callers: int) -> None:
+    """Print the median of `turns` turns of each way."""
+    database = Database(url or f"sqlite+aiosqlite:///{folder / 'breakwater.db'}")
+    await database.open()
+    few = count // 50
+    rates: dict[str, list[float]] = {"bare": [], "alone": [], "grouped": []}
+    for turn in range(turns):
+        messages = rows(turn, "b", few)
+        rates["bare"].append(
+            await timed(lambda m=messages: asyncio.to_thread(bare, folder / "bare.db", m), few)
+        )
+        messages = rows(turn, "a", few)
+        rates["alone"].append(await timed(lambda m=messages: alone(database, m), few))
+        messages = rows(turn, "g", count)
+        rates["grouped"].append(await timed(lambda m=messages: grouped(database, m, callers), count))
+    await database.close()
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    print(f"sqlite3 alone, a commit a row  {medians['bare']:>9,.0f} rows/s")
+    print(f"the writer, a commit a row     {medians['alone']:>9,.0f} rows/s")
+    print(f"the writer, {callers:>4} callers       {medians['grouped']:>9,.0f} rows/s")
+    print(f"ratio of the last two          {medians['grouped'] / medians['alone']:>9,.1f}")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=20_000, help="of a turn with many callers")
+    parser.add_argument("--callers", type=int, default=500)
+    parser.add_argument(
+        "--database-url", help="a migrated or empty database; default: a SQLite file that is removed"
+    )
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="breakwater-bench-") as folder:
+        uvloop.run(
+            measure(Path(folder), arguments.database_url, arguments.turns, arguments.rows, arguments.callers)
+        )
+
+
+if __name__ == "__main__":
+    main()
