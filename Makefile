@@ -15,10 +15,13 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_
 	$(BIN)/python -m pip install --quiet
 INPUTS := pyproject.toml setup.py constraints.txt
 
-.PHONY: help run demo test check bench install browser clean
+BENCH ?= smoke
+ROUNDS ?= 10
+
+.PHONY: help run demo test check bench crash screenshots install browser clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.for-running ## Start the service on SQLite; prints a sign-in link, a key and a line to paste
 	@exec $(BIN)/breakwater serve
@@ -36,8 +39,14 @@ check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fas
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
 
-bench: $(VENV)/.for-developing ## Measure deliveries a second, with the receiver on the same machine
-	@$(BIN)/python bench/smoke.py
+bench: $(VENV)/.for-developing ## Measure deliveries a second on this machine; BENCH=reading: pages over a million attempts
+	@$(BIN)/python bench/$(BENCH).py
+
+crash: $(VENV)/.for-developing ## Kill the service ROUNDS times under load, and count what was lost: nothing
+	@$(BIN)/python bench/crash.py --rounds $(ROUNDS)
+
+screenshots: $(VENV)/.for-developing browser ## Take the pictures of the documents anew, from a running demo
+	@$(BIN)/python tests/browser/screenshots.py $(PAGE)
 
 install: $(VENV)/.for-developing ## Install everything for developing into .venv
 
