@@ -64,7 +64,7 @@ def columns_of(
     """
     columns = default_columns(rules) if current is None else {}
     problems: list[FieldProblem] = []
-    if current is None and given.get("url") is None:
+    if given.get("url", current) is None:
         problems.append(FieldProblem("url", "is missing: give the address that webhooks are sent to"))
     for name, value in given.items():
         try:
@@ -157,17 +157,18 @@ def _timeout(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
 
 def _retry(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
     given = _object("retry", value, ("delays", "jitter"))
-    kept = {"delays": current.get("retry_delays"), "jitter": current.get("retry_jitter")}
-    delays, jitter = (given.get(name, kept[name]) for name in ("delays", "jitter"))
+    delays = given.get("delays", current.get("retry_delays") or None)
+    jitter = given.get("jitter", current.get("retry_jitter"))
     try:
         policy = RetryPolicy.of(
-            SERVICE_SCHEDULE.delays if delays is None or delays == kept["delays"] == [] else delays,
+            SERVICE_SCHEDULE.delays if delays is None else delays,
             SERVICE_SCHEDULE.jitter if jitter is None else jitter,
         )
     except InvalidInput as invalid:
         raise invalid.under("retry") from None
     # An empty column follows the service's schedule, should a later version change it.
-    return {"retry_delays": list(policy.delays) if delays else [], "retry_jitter": float(policy.jitter)}
+    own = [] if delays is None else list(policy.delays)
+    return {"retry_delays": own, "retry_jitter": float(policy.jitter)}
 
 
 def _circuit(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:

@@ -1,0 +1,322 @@
+"""Endpoints by the API: made, checked whole, changed, given new secrets, tested, deleted."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import select
+from standardwebhooks.webhooks import Webhook
+
+from core.domain.states import DeliveryState, EndpointState
+from core.sql.statements.rows import ENDPOINTS
+from tests.web.quay import Quay, problems
+
+NEW: dict[str, Any] = {"url": "https://hooks.example/in?tenant=7", "name": "Billing"}
+UNKNOWN = f"ep_{'0' * 26}"
+
+
+async def make(quay: Quay, **fields: Any) -> Any:
+    return await quay.post("/endpoints", {**NEW, **fields}, 201)
+
+
+async def test_an_endpoint_is_made_with_every_default_filled_in(quay: Quay) -> None:
+    made = await make(quay)
+    assert made["state"] == "enabled"
+    assert made["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
+    assert made["circuit"]["failure_threshold"] == 5
+    assert made["signature"] == "standard"
+    assert made["secret"].startswith("whsec_")
+    assert made["public_key"] is None
+    seen = await quay.get(f"/endpoints/{made['id']}")
+    assert seen == {name: value for name, value in made.items() if name not in {"secret", "public_key"}}
+
+
+async def test_every_field_of_an_endpoint_can_be_given(quay: Quay) -> None:
+    fields = {
+        "description": "Two lines\nof it",
+        "event_types": ["invoice.paid", "invoice.void"],
+        "timeout_seconds": 2.5,
+        "retry": {"delays": [1, 5], "jitter": 0.2},
+        "circuit": {"failure_threshold": 3, "failure_rate_threshold": None},
+        "max_in_flight": 4,
+        "rate_limit_per_second": 0.5,
+        "headers": {"X-Tenant": "7", "Authorization": "Bearer abc"},
+        "signature": "github",
+        "secret": "It's a Secret to Everybody",
+    }
+    made = await make(quay, **fields)
+    assert made["retry"] == {"delays": [1.0, 5.0], "jitter": 0.2}
+    assert (made["circuit"]["failure_threshold"], made["circuit"]["failure_rate_threshold"]) == (3, None)
+    assert made["circuit"]["success_threshold"] == 2
+    assert made["headers"] == {"X-Tenant": "7", "Authorization": "•••"}
+    same = {
+        "description",
+        "event_types",
+        "timeout_seconds",
+        "max_in_flight",
+        "rate_limit_per_second",
+        "signature",
+    }
+    assert {name: made[name] for name in same} == {name: fields[name] for name in same}
+    assert made["secret"] == fields["secret"]
+
+
+BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
+    ({"url": None}, "url", "is missing"),
+    ({"url": 5}, "url", "must be text"),
+    ({"url": "http://127.0.0.1:9000/"}, "url", "127.0.0.1"),
+    ({"url": "https://user:pw@hooks.example/"}, "url", "credentials"),
+    ({"url": "https://hooks.example/\u0000"}, "url", "control"),
+    ({"name": 7}, "name", "text"),
+    ({"name": "x" * 121}, "name", "120"),
+    ({"name": "a\nb"}, "name", "control"),
+    ({"description": "x" * 2001}, "description", "2,000"),
+    ({"description": "a\u0000b"}, "description", "control"),
+    ({"event_types": "a"}, "event_types", "list"),
+    ({"event_types": ["ok", "not ok"]}, "event_types.1", "no event type"),
+    ({"event_types": [5]}, "event_types.0", "no event type"),
+    ({"timeout_seconds": 0}, "timeout_seconds", "from 0.1 to 300"),
+    ({"timeout_seconds": True}, "timeout_seconds", "number"),
+    ({"timeout_seconds": "10"}, "timeout_seconds", "number"),
+    ({"timeout_seconds": 10**400}, "timeout_seconds", "number"),
+    ({"retry": []}, "retry", "object"),
+    ({"retry": {"delays": []}}, "retry.delays", "at least one"),
+    ({"retry": {"delays": [1, -1]}}, "retry.delays.1", "must be"),
+    ({"retry": {"delays": [1] * 51}}, "retry.delays", "50"),
+    ({"retry": {"delays": ["1"]}}, "retry.delays.0", "number"),
+    ({"retry": {"jitter": 0.6}}, "retry.jitter", "0.5"),
+    ({"retry": {"times": 3}}, "retry.times", "unknown"),
+    ({"circuit": {"failure_threshold": 0}}, "circuit.failure_threshold", "from 1"),
+    ({"circuit": {"timeout_seconds": 7200}}, "circuit.max_timeout_seconds", "timeout_seconds"),
+    ({"circuit": {"colour": "red"}}, "circuit.colour", "unknown"),
+    ({"max_in_flight": 0}, "max_in_flight", "from 1"),
+    ({"max_in_flight": 1.5}, "max_in_flight", "whole number"),
+    ({"rate_limit_per_second": 0}, "rate_limit_per_second", "from 0.01"),
+    ({"headers": ["a"]}, "headers", "object"),
+    ({"headers": {"Host": "evil.example"}}, "headers.Host", "choose another name"),
+    ({"headers": {"webhook-id": "x"}}, "headers.webhook-id", "choose another name"),
+    ({"headers": {"X-A": "a\r\nX-B: b"}}, "headers.X-A", "line breaks"),
+    ({"headers": {"X-A": 5}}, "headers.X-A", "text"),
+    ({"signature": "md5"}, "signature", "one of standard"),
+    ({"secret": "hunter2"}, "secret", "whsec_"),
+    ({"secret": "whsec_c2hvcnQ="}, "secret", "24 to 64"),
+    ({"signature": "ed25519", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "secret", "whsk_"),
+    ({"state": "paused"}, "state", "pause and resume"),
+    ({"colour": "red"}, "colour", "not a field"),
+]
+"""What is given instead of a good field, the field that is named, and what is said of it."""
+
+
+async def test_bad_fields_are_refused_with_the_remedy_and_nothing_is_made(quay: Quay) -> None:
+    for fields, field, says in BAD_FIELDS:
+        found = problems(await quay.api.post("/api/v1/endpoints", json={**NEW, **fields}), 422)
+        assert field in found, (fields, found)
+        assert says in found[field], (fields, found)
+    assert (await quay.get("/endpoints"))["items"] == []
+
+
+async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(quay: Quay) -> None:
+    made = await make(quay)
+    before = await quay.get(f"/endpoints/{made['id']}")
+    for fields, field, _says in BAD_FIELDS:
+        answer = await quay.api.patch(f"/api/v1/endpoints/{made['id']}", json={"max_in_flight": 9, **fields})
+        assert answer.status_code == 422, fields
+        assert field in problems(answer, 422), fields
+    assert await quay.get(f"/endpoints/{made['id']}") == before
+
+
+async def test_every_problem_of_an_endpoint_is_told_at_once(quay: Quay) -> None:
+    fields = {
+        "url": "http://10.0.0.1/",
+        "retry": {"delays": [0]},
+        "headers": {"Host": "x"},
+        "max_in_flight": 0,
+        "x": 1,
+    }
+    answer = await quay.api.post("/api/v1/endpoints", json=fields)
+    assert set(problems(answer, 422)) == {"url", "retry.delays.0", "headers.Host", "max_in_flight", "x"}
+
+
+async def test_a_body_that_is_no_object_is_refused(quay: Quay) -> None:
+    for body, status in ((b"", 400), (b"{", 400), (b"[]", 422), (b"null", 422), (b'{"url":1}x', 400)):
+        problems(await quay.api.post("/api/v1/endpoints", content=body), status)
+
+
+async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_back(quay: Quay) -> None:
+    own = {"retry": {"delays": [9], "jitter": 0.3}, "circuit": {"failure_threshold": 9}}
+    made = await make(quay, **own, rate_limit_per_second=2)
+    path = f"/api/v1/endpoints/{made['id']}"
+    changed = (
+        await quay.api.patch(path, json={"retry": {"jitter": 0.4}, "circuit": {"success_threshold": 7}})
+    ).json()
+    assert changed["retry"] == {"delays": [9.0], "jitter": 0.4}
+    assert (changed["circuit"]["failure_threshold"], changed["circuit"]["success_threshold"]) == (9, 7)
+    assert changed["rate_limit_per_second"] == 2
+    reset = (
+        await quay.api.patch(path, json={"retry": None, "circuit": None, "rate_limit_per_second": None})
+    ).json()
+    assert reset["retry"]["delays"][:2] == [1.0, 2.0]
+    assert reset["circuit"]["failure_threshold"] == 5
+    assert reset["rate_limit_per_second"] is None
+
+
+async def test_a_masked_header_that_is_sent_back_keeps_its_value(quay: Quay) -> None:
+    made = await make(quay, headers={"Authorization": "Bearer abc", "X-A": "1"})
+    shown = made["headers"]
+    await quay.api.patch(f"/api/v1/endpoints/{made['id']}", json={"headers": {**shown, "X-A": "2"}})
+    await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await quay.sent(1)
+    sent = dict(quay.sender.requests[0].headers)
+    assert (sent["Authorization"], sent["X-A"]) == ("Bearer abc", "2")
+
+
+async def test_a_new_endpoint_gets_the_next_message_at_once(quay: Quay) -> None:
+    made = await make(quay)
+    accepted = await quay.post(
+        "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [made["id"]]}, 202
+    )
+    assert accepted["deliveries"][0]["endpoint_id"] == made["id"]
+
+
+async def test_two_changes_at_once_both_count(quay: Quay) -> None:
+    made = await make(quay)
+    path = f"/api/v1/endpoints/{made['id']}"
+    await asyncio.gather(
+        quay.api.patch(path, json={"circuit": {"failure_threshold": 7}}),
+        quay.api.patch(path, json={"circuit": {"success_threshold": 8}}),
+    )
+    circuit = (await quay.get(f"/endpoints/{made['id']}"))["circuit"]
+    assert (circuit["failure_threshold"], circuit["success_threshold"]) == (7, 8)
+
+
+async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_one(quay: Quay) -> None:
+    made = await make(quay)
+    fresh = (await quay.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
+    assert fresh != made["secret"]
+    for hours, verifies in ((0, 2), (23.9, 2), (0.2, 1)):
+        quay.later(hours * 3600)
+        quay.clock.wall_offset = -quay.clock.now() + __import__("time").time()
+        await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+        await quay.sent(len(quay.sender.requests) + 1)
+        request = quay.sender.requests[-1]
+        assert sum(_verifies(secret, request) for secret in (made["secret"], fresh)) == verifies
+
+
+def _verifies(secret: str, request: Any) -> bool:
+    try:
+        Webhook(secret).verify(request.body, dict(request.headers))
+    except Exception:  # noqa: BLE001 - whatever it is, it does not verify
+        return False
+    return True
+
+
+async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with(quay: Quay) -> None:
+    made = await make(quay, signature="ed25519")
+    assert made["secret"].startswith("whsk_")
+    assert made["public_key"].startswith("whpk_")
+
+
+async def test_another_kind_of_signature_needs_another_kind_of_secret(quay: Quay) -> None:
+    made = await make(quay)
+    path = f"/api/v1/endpoints/{made['id']}"
+    assert "is needed" in problems(await quay.api.patch(path, json={"signature": "ed25519"}), 422)["secret"]
+    key = (await make(quay, signature="ed25519"))["secret"]
+    changed = await quay.api.patch(path, json={"signature": "ed25519", "secret": key})
+    assert changed.json()["signature"] == "ed25519"
+    assert (await quay.api.patch(path, json={"signature": "legacy"})).status_code == 200
+    assert "is needed" in problems(await quay.api.patch(path, json={"signature": "standard"}), 422)["secret"]
+
+
+async def test_secrets_are_sealed_in_the_database(quay: Quay) -> None:
+    made = await make(quay)
+    async with quay.runtime.database.read() as connection:
+        rows = repr((await connection.execute(select(ENDPOINTS))).all())
+    assert made["secret"] not in rows
+    assert made["secret"].removeprefix("whsec_") not in rows
+
+
+async def test_the_test_button_sends_to_that_endpoint_alone(quay: Quay) -> None:
+    made, _other = await make(quay, event_types=["x"]), await make(quay)
+    accepted = await quay.post(f"/endpoints/{made['id']}/test", status=202)
+    assert [each["endpoint_id"] for each in accepted["deliveries"]] == [made["id"]]
+    message = await quay.get(f"/messages/{accepted['id']}")
+    assert (message["event_type"], message["payload"]["test"]) == ("breakwater.test", True)
+
+
+async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_them(quay: Quay) -> None:
+    made = await make(quay)
+    assert (await quay.post(f"/endpoints/{made['id']}/pause", {"reason": "maintenance"}))["sentence"]
+    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    delivery = await quay.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
+    assert (delivery["status"], delivery["final_status"]) == ("pending", "held")
+    assert (await quay.get(f"/endpoints/{made['id']}"))["state"] == EndpointState.PAUSED
+    await quay.post(f"/endpoints/{made['id']}/resume")
+    await quay.reaches(delivery["id"], DeliveryState.DELIVERED)
+
+
+async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(quay: Quay) -> None:
+    made = await make(quay)
+    await quay.post(f"/endpoints/{made['id']}/pause")
+    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    gone = await quay.api.delete(f"/api/v1/endpoints/{made['id']}")
+    assert gone.json()["affected"] == 1
+    problems(await quay.api.get(f"/api/v1/endpoints/{made['id']}"), 404)
+    problems(await quay.api.delete(f"/api/v1/endpoints/{made['id']}"), 404)
+    delivery = await quay.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
+    assert delivery["status"] == "cancelled"
+    assert "deleted" in delivery["why"]
+
+
+async def test_an_adhoc_endpoint_that_was_deleted_is_made_anew(quay: Quay) -> None:
+    message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
+    first = (await quay.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
+    await quay.api.delete(f"/api/v1/endpoints/{first}")
+    second = (await quay.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
+    assert first != second
+
+
+async def test_fifty_messages_to_one_new_url_at_once_make_one_endpoint(quay: Quay) -> None:
+    message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
+    answers = await asyncio.gather(*(quay.post("/messages", message, 202) for _ in range(50)))
+    assert len({answer["deliveries"][0]["endpoint_id"] for answer in answers}) == 1
+    assert len((await quay.get("/endpoints"))["items"]) == 1
+
+
+async def test_endpoints_are_listed_by_pages_newest_first(quay: Quay) -> None:
+    made = [(await make(quay, name=f"e{place}"))["id"] for place in range(5)]
+    first = await quay.get("/endpoints", limit=3)
+    second = await quay.get("/endpoints", limit=3, cursor=first["next_cursor"])
+    assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
+    assert second["next_cursor"] is None
+
+
+async def test_every_action_on_an_unknown_endpoint_is_not_found(quay: Quay) -> None:
+    for path in (UNKNOWN, "nonsense", "ep_%00", "ep_' OR 1=1 --", "..%2f..", "ep_" + "0" * 5_000):
+        answers = [
+            await quay.api.get(f"/api/v1/endpoints/{path}"),
+            await quay.api.patch(f"/api/v1/endpoints/{path}", json={"name": "x"}),
+            await quay.api.delete(f"/api/v1/endpoints/{path}"),
+            *[
+                await quay.api.post(f"/api/v1/endpoints/{path}/{action}")
+                for action in ("rotate-secret", "test", "pause", "resume")
+            ],
+        ]
+        for answer in answers:
+            problems(answer, 404)
+
+
+async def test_every_change_leaves_an_audit_entry_that_names_no_secret(quay: Quay) -> None:
+    made = await make(quay)
+    path = f"/api/v1/endpoints/{made['id']}"
+    await quay.api.patch(path, json={"name": "Other"})
+    fresh = (await quay.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
+    await quay.api.delete(path)
+    entries = (await quay.get("/audit", subject=made["id"]))["items"]
+    assert [entry["action"] for entry in entries] == [
+        "endpoint.delete",
+        "endpoint.rotate_secret",
+        "endpoint.update",
+        "endpoint.create",
+    ]
+    assert {entry["actor"] for entry in entries} == {"key:bootstrap"}
+    assert made["secret"] not in str(entries)
+    assert fresh not in str(entries)
