@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from core.domain.errors import StoreUnavailable
 from core.engine.insights.models import LoopHealth
 from core.ports import Clock
 
@@ -16,6 +17,10 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _HEALTHY_AFTER = 60.0
 """Seconds without another failure after which a restarted loop counts as healthy, and its backoff starts anew."""
+_AWAY_PAUSE = 2.0
+"""Seconds until a loop that met an unavailable database tries again: nothing it waits for may wait much longer."""
+_WELL_AFTER_AWAY = 5.0
+"""Seconds after which such a loop counts as healthy again: nothing is wrong with the loop itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +30,8 @@ class _Loop:
     restarts: int = 0
     failures_in_a_row: int = 0
     failed_at: float | None = None
+    unwell_seconds: float = _HEALTHY_AFTER
+    """How long the latest failure counts."""
     last_error: str | None = None
     task: asyncio.Task[Any] | None = field(default=None)
 
@@ -64,12 +71,15 @@ class Looper:
         return running and (loop.failed_at is None or self._calm_since(loop))
 
     def _calm_since(self, loop: _Loop) -> bool:
-        return loop.failed_at is not None and self._clock.now() - loop.failed_at >= _HEALTHY_AFTER
+        return loop.failed_at is not None and self._clock.now() - loop.failed_at >= loop.unwell_seconds
 
     async def _supervise(self, loop: _Loop) -> None:
         while True:
             try:
                 await loop.run()
+            except StoreUnavailable as away:
+                await self._wait_for_the_store(loop, away)
+                continue
             except Exception as error:  # whatever a loop raises, the others go on and it is restarted
                 self._note(loop, f"{type(error).__name__}: {error}")
                 log.exception("loop.died", loop=loop.name, restarts=loop.restarts)
@@ -80,7 +90,13 @@ class Looper:
             )
             loop.restarts += 1
 
+    async def _wait_for_the_store(self, loop: _Loop, away: StoreUnavailable) -> None:
+        log.warning("loop.waits", loop=loop.name, reason=str(away))
+        loop.failed_at, loop.unwell_seconds = self._clock.now(), _WELL_AFTER_AWAY
+        loop.last_error = str(away)
+        await self._clock.sleep(_AWAY_PAUSE)
+
     def _note(self, loop: _Loop, error: str) -> None:
         loop.failures_in_a_row = 1 if self._calm_since(loop) else loop.failures_in_a_row + 1
-        loop.failed_at = self._clock.now()
+        loop.failed_at, loop.unwell_seconds = self._clock.now(), _HEALTHY_AFTER
         loop.last_error = error
