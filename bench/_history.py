@@ -10,6 +10,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.latency import bucket_of
+from core.engine.summariser import Summariser
 from core.ids import Ids
 from core.sql.engine import Database
 from core.sql.statements.rows import (
@@ -103,6 +104,7 @@ class Filler:
         self._make_audit()
         await self._flush(database)
         await database.writer.run(self._write_stats)
+        await Summariser(database, self._clock).summarise()
         return self.history
 
     async def _flush(self, database: Database) -> None:

@@ -9,7 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.domain.states import FINAL_STATES
 from core.ports import Clock
 from core.sql.engine import Database
-from core.sql.statements.rows import ATTEMPTS, DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES, MINUTE_STATS
+from core.sql.statements.rows import (
+    ATTEMPTS,
+    DELIVERIES,
+    HALF_HOUR_STATS,
+    IDEMPOTENCY_KEYS,
+    MESSAGES,
+    MINUTE_STATS,
+)
 
 log = structlog.get_logger("breakwater.pruner")
 
@@ -52,7 +59,8 @@ class Pruner:
     async def _forget(self, connection: AsyncConnection, before: float) -> None:
         expired = IDEMPOTENCY_KEYS.c.expires_at <= self._clock.now()
         await connection.execute(delete(IDEMPOTENCY_KEYS).where(expired))
-        await connection.execute(delete(MINUTE_STATS).where(MINUTE_STATS.c.minute < int(before // 60)))
+        for stats in (MINUTE_STATS, HALF_HOUR_STATS):
+            await connection.execute(delete(stats).where(stats.c.minute < int(before // 60)))
 
 
 async def _prune_deliveries(connection: AsyncConnection, before: float) -> int:

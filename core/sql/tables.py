@@ -306,6 +306,22 @@ class MinuteStat(SQLModel, table=True):
     attempts: int
 
 
+class HalfHourStat(SQLModel, table=True):
+    """The rows of `minute_stats` summed up by the half hour once it is over: what charts of a day and longer read.
+
+    A week by the minute is half a million rows for one busy endpoint, and took 300 ms to add up.
+    """
+
+    __tablename__ = "half_hour_stats"
+
+    endpoint_id: str = Field(primary_key=True)
+    minute: int = Field(primary_key=True)
+    """The first minute of the half hour, since the epoch."""
+    outcome: str = Field(primary_key=True)
+    latency_bucket: int = Field(primary_key=True)
+    attempts: int
+
+
 class IdempotencyKey(SQLModel, table=True):
     """A key that a caller sent with a submission, and the answer it got."""
 

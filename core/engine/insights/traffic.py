@@ -4,20 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Label, Select, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.latency import percentile
 from core.engine.insights.models import Latency, Traffic, TrafficPoint
 from core.ports import Clock
 from core.sql.engine import Database
-from core.sql.statements.rows import MINUTE_STATS
+from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
 from core.sql.tables import ALL_ENDPOINTS
 
 SUCCESS: Final = "success"
+HALF_HOUR: Final = 30
 LONGEST: Final = 31 * 1440
 """Minutes: retention is a month."""
-_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240, 360)
+_STEPS: Final = (1, 2, 30, 60, 120, 240, 360)
+"""Minutes that a point of a chart may stand for: some by the minute, or whole half hours."""
 _MOST_POINTS: Final = 180
 SPARK_STEP: Final = 5
 """Minutes that one point stands for beside an endpoint in the list of endpoints."""
@@ -63,34 +65,55 @@ def first_minute(minutes: int, step: int, now: float) -> int:
 
 
 def one_endpoint(endpoint_id: str, first: int, step: int) -> Select[int, str, int, int]:
-    """Return the statement that reads the cells of one endpoint."""
-    return (
-        select(_slot(step), _S.outcome, _S.latency_bucket, func.sum(_S.attempts))
-        .where(_S.endpoint_id == endpoint_id, _S.minute >= first)
-        .group_by("slot", _S.outcome, _S.latency_bucket)
+    """Return the statement that reads the cells of one endpoint.
+
+    Steps of half hours and more are read from their sums, as far as these reach.
+    """
+    found = _minutes(endpoint_id, first) if step < HALF_HOUR else _half_hours_then_minutes(endpoint_id, first)
+    cells = found.subquery().c
+    return select(
+        _slot(cells.minute, step), cells.outcome, cells.latency_bucket, func.sum(cells.attempts)
+    ).group_by("slot", cells.outcome, cells.latency_bucket)
+
+
+def _minutes(endpoint_id: str, first: int | ColumnElement[int]) -> Select[int, str, int, int]:
+    return select(_S.minute, _S.outcome, _S.latency_bucket, _S.attempts).where(
+        _S.endpoint_id == endpoint_id, _S.minute >= first
     )
+
+
+def _half_hours_then_minutes(endpoint_id: str, first: int) -> CompoundSelect[int, str, int, int]:
+    summed = HALF_HOUR_STATS.c
+    newest = select(func.max(summed.minute)).where(summed.endpoint_id == ALL_ENDPOINTS).scalar_subquery()
+    end = func.coalesce(newest + HALF_HOUR, first)
+    half_hours = select(summed.minute, summed.outcome, summed.latency_bucket, summed.attempts).where(
+        summed.endpoint_id == endpoint_id, summed.minute >= first
+    )
+    return union_all(half_hours, _minutes(endpoint_id, end).where(_S.minute >= first))
 
 
 def each_endpoint(first: int, step: int) -> Select[str, int, str, int, int]:
     """Return the statement that reads the cells of every endpoint, for a list of them."""
     return (
-        select(_S.endpoint_id, _slot(step), _S.outcome, _S.latency_bucket, func.sum(_S.attempts))
+        select(_S.endpoint_id, _slot(_S.minute, step), _S.outcome, _S.latency_bucket, func.sum(_S.attempts))
         .where(_S.minute >= first, _S.endpoint_id != ALL_ENDPOINTS)
         .group_by(_S.endpoint_id, "slot", _S.outcome, _S.latency_bucket)
     )
 
 
-def _slot(step: int) -> Label[int]:
-    return (_S.minute // step * step).label("slot")
+def _slot(minute: ColumnElement[int], step: int) -> Label[int]:
+    return (minute // step * step).label("slot")
 
 
 def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int) -> Traffic:
     """Fold `cells` into a chart from minute `first` to minute `last`, both included. Pure."""
-    by_slot: dict[int, list[Cell]] = defaultdict(list)
-    for cell in cells:
+    by_slot: dict[int, list[Cell]] = {minute: [] for minute in range(first, last + 1, step)}
+    everything = [cell for cell in cells if cell[0] in by_slot]
+    for cell in everything:
         by_slot[cell[0]].append(cell)
-    points = tuple(_point(minute, by_slot[minute]) for minute in range(first, last + 1, step))
-    everything = [cell for minute in range(first, last + 1, step) for cell in by_slot[minute]]
+    points = tuple(
+        TrafficPoint(minute, _by_outcome(listed), _latency(listed)) for minute, listed in by_slot.items()
+    )
     by_outcome = _by_outcome(everything)
     return Traffic(
         minutes=last - first + 1,
@@ -102,11 +125,6 @@ def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int) -> Traff
         step=step,
         points=points,
     )
-
-
-def _point(minute: int, cells: Iterable[Cell]) -> TrafficPoint:
-    listed = list(cells)
-    return TrafficPoint(minute, _by_outcome(listed), _latency(listed))
 
 
 def _success_and_failure(point: TrafficPoint) -> tuple[int, int, int]:

@@ -1,0 +1,79 @@
+"""Sums up the statistics of each half hour once it is over, so that charts of a week stay quick."""
+
+from functools import partial
+from typing import Final
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.ports import Clock
+from core.sql.engine import Database, upsert
+from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
+from core.sql.tables import ALL_ENDPOINTS
+
+HALF_HOUR: Final = 30
+"""Minutes."""
+_SECONDS: Final = HALF_HOUR * 60.0
+_GRACE_SECONDS: Final = 120.0
+"""For results that are written late."""
+_KEYS: Final = ("endpoint_id", "minute", "outcome", "latency_bucket")
+
+
+class Summariser:
+    """Adds up one half hour after the other. Attempts cost nothing more for it: nobody waits for these sums."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sum up what is over now, and then each half hour when it ends, for ever."""
+        while True:
+            await self.summarise()
+            await self._clock.sleep(_SECONDS - (self._clock.now() - _GRACE_SECONDS) % _SECONDS)
+
+    async def summarise(self) -> int:
+        """Sum up every half hour that is over; return how many those were."""
+        done = 0
+        while (first := await self._next()) is not None:
+            await self._database.writer.run(partial(_sum_up, first=first))
+            done += 1
+        return done
+
+    async def _next(self) -> int | None:
+        """Return the first minute of the oldest half hour that is over and not summed up; None when there is none."""
+        over = int((self._clock.now() - _GRACE_SECONDS - _SECONDS) // 60)
+        async with self._database.read() as connection:
+            begun = await _end_of_summaries(connection)
+            oldest = select(func.min(MINUTE_STATS.c.minute)).where(
+                MINUTE_STATS.c.endpoint_id == ALL_ENDPOINTS, MINUTE_STATS.c.minute >= begun
+            )
+            minute: int | None = (await connection.execute(oldest)).scalar()
+        if minute is None:
+            return None
+        first = minute - minute % HALF_HOUR
+        return first if first <= over else None
+
+
+async def _end_of_summaries(connection: AsyncConnection) -> int:
+    newest = select(func.max(HALF_HOUR_STATS.c.minute)).where(HALF_HOUR_STATS.c.endpoint_id == ALL_ENDPOINTS)
+    minute: int | None = (await connection.execute(newest)).scalar()
+    return 0 if minute is None else minute + HALF_HOUR
+
+
+async def _sum_up(connection: AsyncConnection, first: int) -> None:
+    minutes = MINUTE_STATS.c
+    sums = (
+        select(
+            minutes.endpoint_id,
+            literal(first).label("minute"),
+            minutes.outcome,
+            minutes.latency_bucket,
+            func.sum(minutes.attempts),
+        )
+        .where(minutes.minute >= first, minutes.minute < first + HALF_HOUR)
+        .group_by(minutes.endpoint_id, minutes.outcome, minutes.latency_bucket)
+    )
+    # Another node may have summed it up meanwhile: it found the same.
+    insert = upsert(connection, HALF_HOUR_STATS, _KEYS, replace=["attempts"])
+    await connection.execute(insert.from_select([*_KEYS, "attempts"], sums))
