@@ -2,6 +2,7 @@
 
 import functools
 import re
+import unicodedata
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -118,6 +119,13 @@ async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
 async def read_optional_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """Return the body, or `kind` as it is by default when there is none."""
     return decode(await request.body() or b"{}", kind)
+
+
+def reason_of(body: Because | Resend | NewHold) -> str | None:
+    """Return the reason that a body gives. Raises InvalidInput for one that could not be stored or shown."""
+    if body.reason is not None and any(unicodedata.category(letter) == "Cc" for letter in body.reason):
+        raise InvalidInput.of("reason", "has a control character: write one line of text")
+    return body.reason
 
 
 def decode(body: bytes | Raw, kind: type[T]) -> T:

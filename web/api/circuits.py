@@ -61,7 +61,9 @@ async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
     until = None if body.until is None else _until(body.until)
     hold = runtime_of(request).operations.hold
     endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await hold(endpoint_id, actor=actor_of(request), reason=body.reason, until=until))
+    return views.done(
+        await hold(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body) or "", until=until)
+    )
 
 
 @post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=_BECAUSE)
@@ -77,7 +79,7 @@ async def _operate(request: ApiRequest, name: str, endpoint_id: str) -> Response
     body = await bodies.read_optional_body(request, bodies.Because)
     operation = getattr(runtime_of(request).operations, name)
     endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await operation(endpoint_id, actor=actor_of(request), reason=body.reason))
+    return views.done(await operation(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 def _until(text: str) -> float:

@@ -90,7 +90,9 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     body = await bodies.read_optional_body(request, bodies.Resend)
     delivery_id = identified("delivery", delivery_id)
     resend = runtime_of(request).operations.resend
-    return views.done(await resend(delivery_id, actor=actor_of(request), reason=body.reason, now=body.now))
+    return views.done(
+        await resend(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body), now=body.now)
+    )
 
 
 @post(
@@ -106,7 +108,7 @@ async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     body = await bodies.read_optional_body(request, bodies.Because)
     delivery_id = identified("delivery", delivery_id)
     cancel = runtime_of(request).operations.cancel
-    return views.done(await cancel(delivery_id, actor=actor_of(request), reason=body.reason))
+    return views.done(await cancel(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, cancel_delivery]

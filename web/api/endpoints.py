@@ -143,7 +143,7 @@ async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Res
     body = await bodies.read_optional_body(request, bodies.Because)
     pause = runtime_of(request).operations.pause
     endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await pause(endpoint_id, actor=actor_of(request), reason=body.reason))
+    return views.done(await pause(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 @post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_LANE)
@@ -152,7 +152,7 @@ async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Re
     body = await bodies.read_optional_body(request, bodies.Because)
     resume = runtime_of(request).operations.resume
     endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await resume(endpoint_id, actor=actor_of(request), reason=body.reason))
+    return views.done(await resume(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 ENDPOINTS: Final = [

@@ -1,0 +1,239 @@
+"""Deliveries and circuits by the API: found, looked at, resent, cancelled, reset."""
+
+from typing import Any
+
+import pytest
+
+from core.domain.outcome import Answered, Unanswered
+from core.domain.states import DeliveryState, FailureClass
+from tests.web.quay import Quay, problems
+
+MESSAGE: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}
+SPEC_DELIVERY = {"message_id", "webhook_url", "payload", "attempts", "final_status", "created_at"}
+SPEC_ATTEMPT = {"attempt_number", "timestamp", "status_code", "error", "response_time_ms", "success"}
+
+
+async def send(quay: Quay, **fields: Any) -> str:
+    """Send a message to one endpoint and return the id of its delivery."""
+    accepted = await quay.post("/messages", {**MESSAGE, **fields}, 202)
+    delivery: str = accepted["deliveries"][0]["id"]
+    return delivery
+
+
+async def fail(quay: Quay, host: str = "billing.example") -> str:
+    """Return the id of a delivery that failed for good."""
+    quay.sender.script(host, Answered(400, (("Content-Type", "text/plain"),), b"no \xff such tenant"))
+    delivery = await send(quay)
+    await quay.reaches(delivery, DeliveryState.FAILED)
+    return delivery
+
+
+async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    delivery = await quay.get(f"/deliveries/{await fail(quay)}")
+    assert delivery.keys() >= SPEC_DELIVERY
+    assert delivery["endpoint_id"] == endpoint
+    assert delivery["webhook_url"] == "https://billing.example/hook"
+    assert (delivery["status"], delivery["final_status"]) == ("failed", "failed")
+    assert delivery["failure_class"] == "client_error"
+    assert delivery["payload"] == {"n": 1}
+    assert delivery["why"]
+    assert delivery["created_at"] == "2027-01-15T08:00:00.000Z"
+    (attempt,) = delivery["attempts"]
+    assert attempt.keys() >= SPEC_ATTEMPT
+    assert (attempt["attempt_number"], attempt["status_code"], attempt["success"]) == (1, 400, False)
+    assert (attempt["trigger"], attempt["response_body"]) == ("schedule", "no \ufffd such tenant")
+    assert ["Content-Type", "text/plain"] in attempt["response_headers"]
+    assert any(name.lower() == "webhook-id" for name, _ in attempt["request_headers"])
+
+
+async def test_the_final_status_tells_pending_retrying_and_held_apart(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    quay.sender.hold()
+    under_way = await send(quay)
+    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "pending"
+    quay.sender.script("billing.example", Unanswered(FailureClass.CONNECT, "connection refused"))
+    quay.sender.let_go()
+    await quay.attempted(under_way, 1)
+    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "retrying"
+    await quay.post(f"/circuits/{endpoint}/hold", {"reason": "receiver is being rebuilt"})
+    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "held"
+
+
+async def test_deliveries_are_listed_newest_first_by_pages(quay: Quay) -> None:
+    await quay.endpoint()
+    made = [await send(quay) for _ in range(5)]
+    first = await quay.get("/deliveries", limit=2)
+    second = await quay.get("/deliveries", limit=2, cursor=first["next_cursor"])
+    third = await quay.get("/deliveries", limit=2, cursor=second["next_cursor"])
+    listed = [item["id"] for page in (first, second, third) for item in page["items"]]
+    assert listed == made[::-1]
+    assert third["next_cursor"] is None
+    assert first["items"][0].keys() >= SPEC_DELIVERY
+
+
+async def test_deliveries_are_filtered(quay: Quay) -> None:
+    one, two = (
+        await quay.endpoint("one.example", event_types=["a"]),
+        await quay.endpoint("two.example", event_types=["b"]),
+    )
+    first, second = await send(quay, event_type="a"), await send(quay, event_type="b")
+    for query, found in (
+        ({"endpoint": one}, first),
+        ({"endpoint": two}, second),
+        ({"event_type": "b"}, second),
+        ({"q": first}, first),
+    ):
+        assert [item["id"] for item in (await quay.get("/deliveries", **query))["items"]] == [found], query
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("status=lost", "status"),
+        ("endpoint=nonsense", "endpoint"),
+        ("class=weird", "class"),
+        ("since=yesterday", "since"),
+        ("since=2026-13-45", "since"),
+        ("since=1h&until=2h", "until"),
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=%D9%A1", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("cursor=nonsense", "cursor"),
+        ("stauts=failed", "stauts"),
+    ],
+)
+async def test_a_bad_filter_is_refused_by_its_parameters_name(quay: Quay, query: str, parameter: str) -> None:
+    found = problems(await quay.api.get(f"/api/v1/deliveries?{query}"), 400)
+    assert parameter in found, found
+
+
+async def test_an_expired_cursor_is_refused(quay: Quay) -> None:
+    await quay.endpoint()
+    for _ in range(2):
+        await send(quay)
+    cursor = (await quay.get("/deliveries", limit=1))["next_cursor"]
+    quay.later(24 * 3600 + 1)
+    answer = await quay.api.get("/api/v1/deliveries", params={"cursor": cursor})
+    assert "expired" in problems(answer, 400)["cursor"]
+    other_list = await quay.api.get("/api/v1/endpoints", params={"cursor": cursor})
+    assert "cursor" in problems(other_list, 400)
+
+
+async def test_a_failed_delivery_is_resent_and_arrives(quay: Quay) -> None:
+    await quay.endpoint()
+    delivery = await fail(quay)
+    done = await quay.post(f"/deliveries/{delivery}/resend", {"reason": "tenant made"})
+    assert "2" in done["sentence"]
+    await quay.reaches(delivery, DeliveryState.DELIVERED)
+    seen = await quay.get(f"/deliveries/{delivery}")
+    assert [(each["attempt_number"], each["trigger"]) for each in seen["attempts"]] == [
+        (1, "schedule"),
+        (2, "manual"),
+    ]
+    assert len({dict(request.headers)["webhook-id"] for request in quay.sender.requests}) == 1
+    (entry,) = (await quay.get("/audit", subject=delivery))["items"]
+    assert (entry["action"], entry["actor"], entry["reason"]) == (
+        "delivery.resend",
+        "key:bootstrap",
+        "tenant made",
+    )
+
+
+async def test_a_waiting_delivery_is_cancelled_once(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    await quay.post(f"/endpoints/{endpoint}/pause")
+    delivery = await send(quay)
+    await quay.post(f"/deliveries/{delivery}/cancel", {"reason": "sent by mistake"})
+    assert (await quay.get(f"/deliveries/{delivery}"))["final_status"] == "cancelled"
+    problems(await quay.api.post(f"/api/v1/deliveries/{delivery}/cancel"), 409)
+
+
+async def test_actions_refuse_bodies_that_do_not_fit(quay: Quay) -> None:
+    await quay.endpoint()
+    delivery = await fail(quay)
+    for action, body, status, field in (
+        ("resend", b"{", 400, "body"),
+        ("resend", b"[]", 422, "body"),
+        ("resend", b'{"now":"yes"}', 422, "now"),
+        ("resend", b'{"because":"x"}', 422, "because"),
+        ("cancel", b'{"reason":5}', 422, "reason"),
+        ("cancel", b'{"reason":"' + b"x" * 501 + b'"}', 422, "reason"),
+        ("cancel", b'{"reason":"a\\u0000b"}', 422, "reason"),
+    ):
+        answer = await quay.api.post(f"/api/v1/deliveries/{delivery}/{action}", content=body)
+        assert field in problems(answer, status), body
+    assert (await quay.get(f"/deliveries/{delivery}"))["status"] == "failed"
+
+
+async def test_what_is_unknown_is_not_found(quay: Quay) -> None:
+    for path in (
+        f"deliveries/dlv_{'0' * 26}",
+        "deliveries/x",
+        f"messages/msg_{'0' * 26}",
+        "messages/%00",
+        f"circuits/ep_{'0' * 26}",
+    ):
+        problems(await quay.api.get(f"/api/v1/{path}"), 404)
+    delivery, endpoint = f"dlv_{'0' * 26}", f"ep_{'0' * 26}"
+    for path in (
+        f"deliveries/{delivery}/resend",
+        f"deliveries/{delivery}/cancel",
+        f"circuits/{endpoint}/reset",
+    ):
+        problems(await quay.api.post(f"/api/v1/{path}"), 404)
+
+
+async def test_an_open_circuit_is_seen_reset_and_what_it_held_goes_out(quay: Quay) -> None:
+    endpoint = await quay.endpoint(circuit={"failure_threshold": 1})
+    quay.sender.script("billing.example", Answered(500))
+    first = await send(quay)
+    await quay.attempted(first, 1)
+    held = await send(quay)
+    (circuit,) = (await quay.get("/circuits"))["items"]
+    assert (circuit["endpoint_id"], circuit["state"], circuit["held"]) == (endpoint, "open", 2)
+    assert circuit["thresholds"]["failure_threshold"] == 1
+    assert circuit["opened_at"] < circuit["retry_at"]
+    done = await quay.post(f"/circuits/{endpoint}/reset", {"reason": "receiver mended"})
+    assert "2" in done["sentence"]
+    await quay.reaches(held, DeliveryState.DELIVERED)
+    seen = await quay.get(f"/circuits/{endpoint}")
+    assert (seen["state"], seen["held"]) == ("closed", 0)
+    newest, oldest = seen["transitions"]
+    assert (oldest["from_state"], oldest["to_state"]) == ("closed", "open")
+    assert (newest["to_state"], newest["actor"]) == ("closed", "key:bootstrap")
+
+
+async def test_a_circuit_is_held_open_and_released(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    until = "2027-01-15T09:00:00.000Z"
+    await quay.post(f"/circuits/{endpoint}/hold", {"reason": "rebuild", "until": until})
+    circuit = await quay.get(f"/circuits/{endpoint}")
+    assert circuit["hold"] == {"reason": "rebuild", "by": "key:bootstrap", "until": until}
+    await quay.post(f"/circuits/{endpoint}/release")
+    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
+    problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/release"), 409)
+
+
+async def test_a_hold_says_why_and_ends_in_the_future(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    for body, field in (
+        ({}, "reason"),
+        ({"reason": " "}, "reason"),
+        ({"reason": "x", "until": "2020-01-01T00:00Z"}, "until"),
+        ({"reason": "x", "until": "1h"}, "until"),
+        ({"reason": "x", "until": "soon"}, "until"),
+        ({"reason": "x", "until": 5}, "until"),
+    ):
+        assert field in problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/hold", json=body), 422), (
+            body
+        )
+    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
+
+
+async def test_a_probe_of_a_closed_circuit_is_a_conflict(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/probe"), 409)

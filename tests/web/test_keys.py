@@ -1,0 +1,108 @@
+"""API keys: shown once, believed for seconds, gone at once."""
+
+from typing import Any
+
+from core.engine.access_keys import BELIEVED_SECONDS
+from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
+
+
+async def make(quay: Quay, *scopes: str, name: str = "ci") -> Any:
+    return await quay.post("/keys", {"name": name, "scopes": list(scopes)}, 201)
+
+
+async def test_a_key_is_shown_once_and_works(quay: Quay) -> None:
+    made = await make(quay, "send", "read")
+    assert made["key"].startswith("bw_")
+    assert len(made["key"]) >= 3 + 43
+    assert made["preview"].startswith(made["key"][:6])
+    (listed,) = (await quay.get("/keys"))["items"]
+    assert "key" not in listed
+    assert made["key"] not in str(listed)
+    program = quay.client(key=made["key"])
+    assert (await program.get("/api/v1/deliveries")).status_code == 200
+    problems(await program.get("/api/v1/keys"), 403)
+
+
+async def test_a_revoked_key_is_refused_at_once(quay: Quay) -> None:
+    made = await make(quay, "read")
+    program = quay.client(key=made["key"])
+    assert (await program.get("/api/v1/deliveries")).status_code == 200
+    assert (await quay.api.delete(f"/api/v1/keys/{made['id']}")).status_code == 200
+    problems(await program.get("/api/v1/deliveries"), 401)
+    (listed,) = (await quay.get("/keys"))["items"]
+    assert listed["revoked_at"]
+    problems(await quay.api.delete(f"/api/v1/keys/{made['id']}"), 409)
+
+
+async def test_a_key_is_looked_up_once_in_a_few_seconds(quay: Quay) -> None:
+    made = await make(quay, "read")
+    keys = quay.runtime.access.keys
+    looked_up = []
+
+    async def count(digest: str) -> Any:
+        looked_up.append(digest)
+        return await load(digest)
+
+    load, keys._load = keys._load, count  # type: ignore[method-assign]
+    for _ in range(20):
+        assert await keys.find(made["key"])
+    assert len(looked_up) == 1
+    quay.later(BELIEVED_SECONDS)
+    assert await keys.find(made["key"])
+    assert len(looked_up) == 2
+
+
+async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(quay: Quay) -> None:
+    made = await make(quay, "read")
+    keys = quay.runtime.access.keys
+
+    async def revoked_meanwhile(digest: str) -> Any:
+        found = await load(digest)
+        await keys.revoke(made["id"], actor="person:ada")
+        return found
+
+    load, keys._load = keys._load, revoked_meanwhile  # type: ignore[method-assign]
+    await keys.find(made["key"])
+    keys._load = load  # type: ignore[method-assign]
+    assert await keys.find(made["key"]) is None
+
+
+async def test_the_use_of_a_key_is_noted_to_the_minute(quay: Quay) -> None:
+    made = await make(quay, "read")
+    program = quay.client(key=made["key"])
+    assert (await program.get("/api/v1/deliveries")).status_code == 200
+    await quay.quiet()
+    (listed,) = (await quay.get("/keys"))["items"]
+    assert listed["last_used_at"] == "2027-01-15T08:00:00.000Z"
+    quay.later(61)
+    await program.get("/api/v1/deliveries")
+    await quay.quiet()
+    (listed,) = (await quay.get("/keys"))["items"]
+    assert listed["last_used_at"] == "2027-01-15T08:01:01.000Z"
+
+
+async def test_a_bad_key_is_refused_and_nothing_is_made(quay: Quay) -> None:
+    for body, fields in (
+        ({}, {"name"}),
+        ({"name": "", "scopes": ["read"]}, {"name"}),
+        ({"name": "x" * 101, "scopes": ["read"]}, {"name"}),
+        ({"name": "a\nb", "scopes": ["read"]}, {"name"}),
+        ({"name": "<script>", "scopes": []}, {"name", "scopes"}),
+        ({"name": "ci", "scopes": ["root"]}, {"scopes"}),
+        ({"name": "ci", "scopes": "read"}, {"scopes"}),
+        ({"name": "ci", "scopes": [["read"]]}, {"scopes.0"}),
+        ({"name": "ci", "scopes": ["read"], "key": "bw_mine"}, {"key"}),
+    ):
+        assert set(problems(await quay.api.post("/api/v1/keys", json=body), 422)) == fields, body
+    assert (await quay.get("/keys"))["items"] == []
+
+
+async def test_an_unknown_key_is_not_found(quay: Quay) -> None:
+    problems(await quay.api.delete(f"/api/v1/keys/key_{'0' * 26}"), 404)
+
+
+async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(quay: Quay) -> None:
+    made = await make(quay, "read")
+    assert made["created_by"] == "key:bootstrap"
+    assert [item["id"] for item in (await quay.get("/keys"))["items"]] == [made["id"]]
+    assert BOOTSTRAP_KEY not in (await quay.api.get("/api/v1/audit")).text
