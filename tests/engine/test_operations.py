@@ -3,7 +3,7 @@
 import pytest
 
 from core.domain.circuit import CircuitState
-from core.domain.errors import Conflict, NotFound
+from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.outcome import Answered, Unanswered
 from core.domain.states import DeliveryState, FailureClass, Trigger
 from tests.engine.harbour import Harbour
@@ -152,3 +152,50 @@ async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(harbour: 
     await harbour.attempted(delivery_id, 1)
     await harbour.clock.advance(6.0)
     await harbour.reaches(delivery_id, DeliveryState.CANCELLED)
+
+
+async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    ids = [await failed(harbour) for _ in range(3)]
+    others = await failed(harbour)
+    done = await harbour.runtime.operations.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
+    assert (done.sentence, done.affected) == ("Resent 3 deliveries.", 3)
+    for delivery_id in ids:
+        await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await harbour.state(others) is DeliveryState.FAILED
+    entry, *_ = (await harbour.runtime.insights.audit()).items
+    assert (entry.actor, entry.action, entry.reason) == (ADA, "delivery.resend_many", "fixed")
+    assert (entry.affected, entry.detail) == (3, {"ids": sorted(ids)})
+
+
+async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted(harbour: Harbour) -> None:
+    gone = await harbour.endpoint("gone.example", event_types=["gone"])
+    await harbour.endpoint(event_types=["invoice.paid"])
+    deleted = await harbour.send_one(event_type="gone")
+    await harbour.reaches(deleted, DeliveryState.DELIVERED)
+    await harbour.runtime.endpoints.delete(gone, actor=ADA)
+    delivery_id = await failed(harbour)
+    harbour.sender.hold()
+    under_way = await harbour.send_one()
+    many = harbour.runtime.operations.resend_many
+    done = await many([delivery_id, under_way, deleted, "dlv_nobody"], actor=ADA)
+    assert done.sentence == "Resent 1 delivery; 3 could not be resent and were left alone."
+    with pytest.raises(Conflict):
+        await many([under_way, "dlv_nobody"], actor=ADA)
+
+
+async def test_several_behind_an_open_circuit_wait_and_say_so(harbour: Harbour) -> None:
+    endpoint_id = await harbour.endpoint()
+    ids = [await failed(harbour) for _ in range(2)]
+    await harbour.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
+    done = await harbour.runtime.operations.resend_many(ids, actor=ADA)
+    assert "2 of them wait" in done.sentence
+    await harbour.quiet()
+    assert {await harbour.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
+
+
+@pytest.mark.parametrize("count", [0, 201])
+async def test_none_or_too_many_at_once_are_refused(harbour: Harbour, count: int) -> None:
+    ids = [f"dlv_{number}" for number in range(count)]
+    with pytest.raises(InvalidInput, match="200"):
+        await harbour.runtime.operations.resend_many(ids, actor=ADA)

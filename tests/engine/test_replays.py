@@ -173,3 +173,25 @@ async def test_who_replayed_what_and_why_is_audited(harbour: Harbour) -> None:
         ("breakwater", "replay.finish", 2),
     ]
     assert entries[-1].reason == "receiver fixed"
+
+
+async def test_the_same_snapshot_is_counted_again_less_what_has_changed(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    first, *_ = await failed(harbour, 3)
+    plan = await harbour.runtime.replays.plan(FAILED)
+    await harbour.clock.advance(1.0)
+    await failed(harbour, 2)
+    await harbour.runtime.operations.resend(first, actor=ADA)
+    await harbour.reaches(first, DeliveryState.DELIVERED)
+    again = await harbour.runtime.replays.plan(FAILED, plan.up_to, plan.frozen_at)
+    assert (again.total.value, again.frozen_at) == (2, plan.frozen_at)
+    assert (await harbour.runtime.replays.plan(FAILED, plan.up_to, plan.frozen_at + 1e9)).total.value == 2
+
+
+async def test_the_dry_run_tells_how_what_it_covers_has_ended(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    delivered = await harbour.send_one()
+    await harbour.reaches(delivered, DeliveryState.DELIVERED)
+    await failed(harbour, 2)
+    plan = await harbour.runtime.replays.plan(DeliveryFilter())
+    assert plan.states == {DeliveryState.DELIVERED: 1, DeliveryState.FAILED: 2}

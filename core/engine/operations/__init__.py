@@ -20,6 +20,7 @@ class Operations:
         circuits = CircuitOperations(parts)
         lanes = LaneOperations(parts)
         self.resend = deliveries.resend
+        self.resend_many = deliveries.resend_many
         self.cancel = deliveries.cancel
         self.reset = circuits.reset
         self.probe = circuits.probe

@@ -1,12 +1,13 @@
 """Resend and cancel."""
 
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.errors import Conflict, NotFound
+from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
 from core.engine.audit import Entry
 from core.engine.operations.done import Done, clock_time
@@ -15,6 +16,8 @@ from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
 from core.sql.statements.claim import next_due
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS
 
+MOST_AT_ONCE: Final = 200
+"""Deliveries that are resent by their ids in one transaction; more are resent by a filter, at a pace."""
 _JUST_BEFORE: Final = 0.001
 """Seconds by which a delivery that is sent now goes before the oldest one of its lane."""
 _REOPENED: Final = states_that_may_become(DeliveryState.PENDING) - {DeliveryState.IN_FLIGHT} | {
@@ -23,7 +26,7 @@ _REOPENED: Final = states_that_may_become(DeliveryState.PENDING) - {DeliveryStat
 
 
 class DeliveryOperations:
-    """What a person may do to one delivery."""
+    """What a person may do to deliveries by their ids."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -47,7 +50,7 @@ class DeliveryOperations:
             probing = now and breaker.state is not CircuitState.CLOSED
             at = self._parts.clock.now()
             due = await self._go_first(connection, row, breaker, actor) if probing else at
-            await connection.execute(_reopening(delivery_id, due, probing=probing))
+            await connection.execute(_reopening([delivery_id], due, probing=probing))
             done = Done(_consequence(row, breaker, at, probing=probing))
             detail = {"state_before": row["state"], "attempts_before": row["attempt_count"], "now": now}
             await self._parts.journal.write(
@@ -84,6 +87,53 @@ class DeliveryOperations:
         oldest = await connection.run_sync(next_due, row["endpoint_id"])
         return at if oldest is None else min(at, oldest - _JUST_BEFORE)
 
+    async def resend_many(
+        self, delivery_ids: Collection[str], *, actor: str, reason: str | None = None
+    ) -> Done:
+        """Resend several deliveries (200 at most) in one transaction, with one audit entry that names them.
+
+        Those that cannot be resent are left alone and counted: an attempt is under way, the endpoint was deleted, or
+        they are not there any more. Raises InvalidInput for no id or too many, and Conflict when none can be resent.
+        """
+        ids = sorted(set(delivery_ids))
+        if not 1 <= len(ids) <= MOST_AT_ONCE:
+            raise InvalidInput.of(
+                "ids", f"name 1 to {MOST_AT_ONCE} deliveries; resend more of them by a filter"
+            )
+
+        async def resend(connection: AsyncConnection) -> tuple[Sequence[RowMapping], Done]:
+            rows = await _resendable(connection, ids)
+            if not rows:
+                raise Conflict(
+                    "None of them can be resent: an attempt is under way, or they are not there any more."
+                )
+            at = self._parts.clock.now()
+            waiting = await _lanes_that_wait(connection, rows, at)
+            resent = [row["id"] for row in rows]
+            await connection.execute(_reopening(resent, at, probing=False))
+            sentence = _consequence_of_many(
+                len(resent), sum(row["endpoint_id"] in waiting for row in rows), len(ids) - len(resent)
+            )
+            entry = Entry(
+                actor,
+                "delivery.resend_many",
+                "deliveries",
+                sentence,
+                reason,
+                affected=len(resent),
+                detail={"ids": resent},
+            )
+            await self._parts.journal.write(connection, entry)
+            return rows, Done(sentence, len(resent))
+
+        rows, done = await self._parts.database.writer.run(resend)
+        for endpoint_id in {row["endpoint_id"] for row in rows}:
+            await self._parts.dispatcher.refresh(endpoint_id)
+            self._parts.dispatcher.expect(endpoint_id, 0.0)
+        for row in rows:
+            self._tell(row["id"])
+        return done
+
     async def cancel(self, delivery_id: str, *, actor: str, reason: str | None = None) -> Done:
         """End a delivery that waits. It can be resent. Raises Conflict when it is under way or final."""
 
@@ -112,15 +162,15 @@ class DeliveryOperations:
         self._parts.hints.publish("audit", delivery_id)
 
 
+_WITH_ENDPOINT: Final = (
+    select(DELIVERIES, ENDPOINTS.c.state.label("endpoint_state"), ENDPOINTS.c.circuit, ENDPOINTS.c.deleted_at)
+    .join(ENDPOINTS, ENDPOINTS.c.id == DELIVERIES.c.endpoint_id)
+    .with_for_update(of=DELIVERIES)
+)
+
+
 async def _delivery(connection: AsyncConnection, delivery_id: str) -> RowMapping:
-    found = (
-        select(
-            DELIVERIES, ENDPOINTS.c.state.label("endpoint_state"), ENDPOINTS.c.circuit, ENDPOINTS.c.deleted_at
-        )
-        .join(ENDPOINTS, ENDPOINTS.c.id == DELIVERIES.c.endpoint_id)
-        .where(DELIVERIES.c.id == delivery_id)
-        .with_for_update(of=DELIVERIES)
-    )
+    found = _WITH_ENDPOINT.where(DELIVERIES.c.id == delivery_id)
     row = (await connection.execute(found)).mappings().one_or_none()
     if row is None:
         raise NotFound("delivery", delivery_id)
@@ -129,10 +179,30 @@ async def _delivery(connection: AsyncConnection, delivery_id: str) -> RowMapping
     return row
 
 
-def _reopening(delivery_id: str, due: float, *, probing: bool) -> Any:
+async def _resendable(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[RowMapping]:
+    """Return those that can be resent now, locked in the order of their ids, so that two who resend never deadlock."""
+    found = _WITH_ENDPOINT.where(
+        DELIVERIES.c.id.in_(ids), DELIVERIES.c.state.in_(_REOPENED), ENDPOINTS.c.deleted_at.is_(None)
+    )
+    return (await connection.execute(found.order_by(DELIVERIES.c.id))).mappings().all()
+
+
+async def _lanes_that_wait(
+    connection: AsyncConnection, rows: Sequence[RowMapping], now: float
+) -> frozenset[str]:
+    """Return the endpoints of `rows` that take nothing just now."""
+    waiting = set()
+    for endpoint_id, row in sorted({row["endpoint_id"]: row for row in rows}.items()):
+        breaker = await breaker_for_update(connection, endpoint_id, circuit_config(row["circuit"]))
+        if row["endpoint_state"] != EndpointState.ENABLED.value or not breaker.admits(now=now):
+            waiting.add(endpoint_id)
+    return frozenset(waiting)
+
+
+def _reopening(ids: Sequence[str], due: float, *, probing: bool) -> Any:
     return (
         update(DELIVERIES)
-        .where(DELIVERIES.c.id == delivery_id)
+        .where(DELIVERIES.c.id.in_(ids))
         .values(
             state=DeliveryState.PENDING.value,
             next_attempt_at=due,
@@ -152,6 +222,18 @@ def _consequence(row: RowMapping, breaker: CircuitBreaker, now: float, *, probin
     again = breaker.next_admission_at(now=now)
     until = "the hold is released" if again is None else f"the next probe at {clock_time(again)}"
     return f"Resent: its circuit is open, so it waits until {until}."
+
+
+def _consequence_of_many(resent: int, waiting: int, left: int) -> str:
+    those = "1 delivery" if resent == 1 else f"{resent:,} deliveries"
+    parts = [f"Resent {those}"]
+    if waiting:
+        parts.append(
+            f"{waiting:,} of them wait, because their circuit is open or their endpoint is not enabled"
+        )
+    if left:
+        parts.append(f"{left:,} could not be resent and {'was' if left == 1 else 'were'} left alone")
+    return f"{'; '.join(parts)}."
 
 
 def _not_cancellable(row: RowMapping) -> str:

@@ -12,7 +12,7 @@ from core.engine.insights import Insights
 from core.engine.insights.models import DeliveryRow, Page
 from core.engine.operations.done import Done
 from core.engine.operations.parts import Parts
-from core.engine.replays.reading import by_endpoint, count, covered, next_ids, replay_row, replay_view
+from core.engine.replays.reading import covered, extent, next_ids, replay_row, replay_view
 from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
@@ -32,21 +32,33 @@ class Replays:
         self._parts = parts
         self._insights = insights
 
-    async def plan(self, wanted: DeliveryFilter, up_to: str | None = None) -> Plan:
+    async def plan(
+        self, wanted: DeliveryFilter, up_to: str | None = None, frozen_at: float | None = None
+    ) -> Plan:
         """Return what a replay would do: the dry run. Nothing is changed.
 
-        `up_to` is the newest delivery that a person saw when choosing; without it, the newest there is.
+        `up_to` is the newest delivery that a person saw when choosing; without it, the newest there is. With the
+        `frozen_at` of an earlier dry run it is the same snapshot again, less what has changed since.
         """
-        frozen_at = self._parts.clock.now()
+        now = self._parts.clock.now()
+        frozen_at = now if frozen_at is None else min(frozen_at, now)
         async with self._parts.database.read() as connection:
             newest = up_to or await _newest(connection)
             condition = covered(wanted, newest, frozen_at)
-            total = await count(connection, condition)
-            endpoints = await by_endpoint(connection, condition)
+            found = await extent(connection, condition)
             sample = await next_ids(connection, condition, "", _SAMPLE)
             name = await _endpoint_name(connection, wanted)
         rows = await self._insights.rows(sample) if sample else ()
-        return Plan(wanted, wanted.in_words(name), newest, frozen_at, total, endpoints, rows[::-1])
+        return Plan(
+            filter=wanted,
+            words=wanted.in_words(name),
+            up_to=newest,
+            frozen_at=frozen_at,
+            total=found.total,
+            endpoints=found.endpoints,
+            states=found.states,
+            sample=rows[::-1],
+        )
 
     async def start(
         self,

@@ -1,5 +1,7 @@
 """Replays and what they cover, read."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
@@ -22,7 +24,6 @@ RESENDABLE: Final = tuple(
 )
 COUNTED: Final = 100_000
 """A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
-_TOP_ENDPOINTS: Final = 20
 
 
 def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
@@ -45,27 +46,33 @@ async def next_ids(
     return list((await connection.execute(found.limit(limit))).scalars())
 
 
-async def count(connection: AsyncConnection, condition: ColumnElement[bool]) -> BoundedCount:
-    """Return how many fulfil `condition`, counted to 100,000."""
-    found = select(DELIVERIES.c.id).where(condition).limit(COUNTED + 1).subquery()
-    counted = (await connection.execute(select(func.count()).select_from(found))).scalar_one()
-    return BoundedCount(min(counted, COUNTED), counted > COUNTED)
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a replay covers, counted in one pass over at most 100,000 deliveries."""
+
+    total: BoundedCount
+    endpoints: tuple[tuple[str, str, int], ...]
+    """Id, name and count, most first."""
+    states: dict[DeliveryState, int]
 
 
-async def by_endpoint(
-    connection: AsyncConnection, condition: ColumnElement[bool]
-) -> tuple[tuple[str, str, int], ...]:
-    """Return the endpoints of what fulfils `condition` with their counts, most first; of the first 100,000."""
-    found = select(DELIVERIES.c.endpoint_id).where(condition).limit(COUNTED).subquery()
-    number = func.count().label("number")
-    statement = (
-        select(found.c.endpoint_id, ENDPOINTS.c.name, number)
-        .join(ENDPOINTS, ENDPOINTS.c.id == found.c.endpoint_id)
-        .group_by(found.c.endpoint_id, ENDPOINTS.c.name)
-        .order_by(number.desc())
-        .limit(_TOP_ENDPOINTS)
+async def extent(connection: AsyncConnection, condition: ColumnElement[bool]) -> Extent:
+    """Return how many fulfil `condition`, of which endpoints and in which states."""
+    found = (
+        select(DELIVERIES.c.endpoint_id, DELIVERIES.c.state).where(condition).limit(COUNTED + 1).subquery()
     )
-    return tuple((row[0], row[1], row[2]) for row in await connection.execute(statement))
+    statement = (
+        select(found.c.endpoint_id, ENDPOINTS.c.name, found.c.state, func.count())
+        .join(ENDPOINTS, ENDPOINTS.c.id == found.c.endpoint_id)
+        .group_by(found.c.endpoint_id, ENDPOINTS.c.name, found.c.state)
+    )
+    endpoints, states = Counter[tuple[str, str]](), Counter[DeliveryState]()
+    for endpoint_id, name, state, number in await connection.execute(statement):
+        endpoints[endpoint_id, name] += number
+        states[DeliveryState(state)] += number
+    total = states.total()
+    most_first = tuple((endpoint_id, name, number) for (endpoint_id, name), number in endpoints.most_common())
+    return Extent(BoundedCount(min(total, COUNTED), total > COUNTED), most_first, dict(states))
 
 
 async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:

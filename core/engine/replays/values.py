@@ -36,6 +36,8 @@ class Plan:
     total: BoundedCount
     endpoints: tuple[tuple[str, str, int], ...]
     """Id, name and count, most first."""
+    states: dict[DeliveryState, int]
+    """How what it covers ended: what was delivered before, its receiver may see twice."""
     sample: tuple[DeliveryRow, ...]
     """The first that would go out."""
 
