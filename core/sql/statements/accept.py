@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import BreakwaterError, IdempotencyMismatch
 from core.sql.statements.rows import DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES
+
+_INSERT_MESSAGE: Final = insert(MESSAGES)
+_INSERT_DELIVERY: Final = insert(DELIVERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,9 @@ def _answer_again(member: AcceptMessage, fingerprint: str, stored: Stored) -> St
 def _insert(connection: Connection, members: Sequence[AcceptMessage]) -> None:
     if not members:
         return
-    connection.execute(insert(MESSAGES), [dict(member.message) for member in members])
+    connection.execute(_INSERT_MESSAGE, [dict(member.message) for member in members])
     if deliveries := [dict(row) for member in members for row in member.deliveries]:
-        connection.execute(insert(DELIVERIES), deliveries)
+        connection.execute(_INSERT_DELIVERY, deliveries)
     if keys := [_key_row(member, member.idempotency) for member in members if member.idempotency]:
         connection.execute(insert(IDEMPOTENCY_KEYS), keys)
 

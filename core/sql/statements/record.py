@@ -80,7 +80,7 @@ def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Re
     standing = [m for m in members if tokens.get(m.work.delivery_id) == m.work.token]
     changed = _step_circuits(connection, standing, breakers)
     if standing:
-        connection.execute(insert(ATTEMPTS), [dict(m.attempt) for m in standing])
+        connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
         connection.execute(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
         _count(connection, standing)
         _tell_endpoints(connection, standing)
@@ -145,6 +145,7 @@ def _step(breaker: CircuitBreaker, member: RecordAttempt) -> None:
             assert_never(signal)
 
 
+_INSERT_ATTEMPT = insert(ATTEMPTS)
 _FINISH_CLAIM = (
     update(DELIVERIES)
     .where(DELIVERIES.c.id == bindparam("claimed_id"), DELIVERIES.c.claim_token == bindparam("claim"))
