@@ -27,6 +27,7 @@ from core.engine.operations.parts import Parts
 from core.engine.pruner import Pruner
 from core.engine.replays import Replays
 from core.engine.replays.replayer import Replayer
+from core.engine.saved_views import SavedViews
 from core.engine.summariser import Summariser
 from core.engine.sweeper import Sweeper
 from core.engine.warden import Warden
@@ -114,6 +115,7 @@ class Runtime:
         self._looper = Looper(self.clock)
         self.insights = Insights(self.database, self.clock, self.health)
         self.replays = Replays(parts, self.insights)
+        self.saved_views = SavedViews(self.database, self.ids, self.clock)
         pruner = Pruner(database=self.database, clock=self.clock, retention_days=settings.retention_days)
         self._looper.add("dispatcher", self._dispatcher.run)
         self._looper.add("sweeper", self._sweeper.run)
