@@ -1,0 +1,123 @@
+"""Endpoints made and changed in forms: errors beside their fields, nothing half-filled lost, secrets shown once."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, Watch
+from tests.browser.scenes import scene
+from tests.browser.test_resending import without_script
+from tests.processes import ReceiverProcess, Service
+
+
+def test_an_endpoint_is_made_and_its_secret_shown_once(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    page.goto("/endpoints")
+    page.get_by_role("link", name="New endpoint").click()
+    page.get_by_label("URL").fill(f"{receiver.url}/steady")
+    page.get_by_label("Name", exact=True).fill("Warehouse")
+    page.get_by_label("Event types").fill("order.created\norder.shipped")
+    page.get_by_label("Delays").fill("1s 5m 2h")
+    page.get_by_label("Headers of its own").fill("X-Environment: production")
+    page.get_by_role("button", name="Make the endpoint").click()
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+    secret = page.locator("#secret").inner_text()
+
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Warehouse")
+    expect(page.get_by_role("main")).to_contain_text("1 s, 5 min, 2 h")
+    assert secret not in page.content()
+    endpoint = service.api.get(f"/endpoints/{page.url.rpartition('/')[2]}").json()
+    assert endpoint["event_types"] == ["order.created", "order.shipped"]
+    assert endpoint["retry"]["delays"] == [1.0, 300.0, 7200.0]
+    assert endpoint["headers"] == {"X-Environment": "production"}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_wrong_is_said_beside_each_field_and_everything_typed_is_kept(
+    page: Page, new_context: NewContext, administrator: str, watch: Watch, scripts: bool
+) -> None:
+    watch.expect("422")
+    form = page if scripts else without_script(new_context, administrator)
+    form.goto("/endpoints/new")
+    form.get_by_label("URL").fill("http://10.0.0.1/hooks")
+    form.get_by_label("Name", exact=True).fill("Kept as it was typed")
+    form.get_by_label("Deadline, seconds").fill("soon")
+    form.get_by_label("Opens after failures in a row").fill("0")
+    form.get_by_role("button", name="Make the endpoint").click()
+    expect(form.get_by_role("alert")).to_contain_text("Nothing was saved: 3 fields below need another look")
+    expect(form.get_by_label("URL")).to_have_attribute("aria-invalid", "true")
+    expect(form.locator("[id='timeout_seconds-about']")).to_contain_text("number")
+    expect(form.locator("[id='circuit.failure_threshold-about']")).to_contain_text("1")
+    expect(form.get_by_label("Name", exact=True)).to_have_value("Kept as it was typed")
+    expect(form.get_by_label("Deadline, seconds")).to_have_value("soon")
+
+
+def test_a_schedule_that_is_none_names_the_word(page: Page, watch: Watch) -> None:
+    watch.expect("422")
+    page.goto("/endpoints/new")
+    page.get_by_label("Delays").fill("1s soon 5m")
+    page.get_by_role("button", name="Make the endpoint").click()
+    expect(page.locator("[id='retry.delays-about']")).to_contain_text("“soon” is no span of time")
+
+
+def test_only_what_was_changed_is_changed(service: Service, receiver: ReceiverProcess, page: Page) -> None:
+    made = scene(service, receiver)
+    before = service.api.get(f"/endpoints/{made.endpoint_id}").json()
+    page.goto(f"/endpoints/{made.endpoint_id}")
+    page.get_by_role("link", name="Edit").first.click()
+    page.get_by_label("Description").fill("Second floor")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_contain_text("Saved")
+    after = service.api.get(f"/endpoints/{made.endpoint_id}").json()
+    assert {key for key in after if after[key] != before[key]} == {"description", "updated_at"}
+
+
+def test_an_endpoint_is_tested_paused_and_resumed(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    made = scene(service, receiver)
+    made.answers("status=200")
+    page.goto(f"/endpoints/{made.endpoint_id}")
+    page.get_by_role("button", name="Send a test").click()
+    tested = page.get_by_role("row").filter(has_text="breakwater.test")
+    expect(tested).to_contain_text("delivered")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".head .state")).to_have_text("paused")
+    waiting = made.send()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".head .state")).to_have_text("enabled")
+    service.delivery_once(waiting, "delivered")
+
+
+def test_a_rotated_secret_is_shown_once_and_the_old_one_goes_on_for_a_day(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    made = scene(service, receiver)
+    page.goto(f"/endpoints/{made.endpoint_id}")
+    page.get_by_text("Rotate secret").click()
+    page.get_by_role("button", name="Rotate the secret").click()
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("main")).to_contain_text("the old secret signs too")
+
+
+def test_a_deleted_endpoint_keeps_its_history(
+    service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
+) -> None:
+    watch.expect("404")  # the live page may hear of it before the browser has left
+    made = scene(service, receiver)
+    delivery = made.failed()
+    page.goto(f"/endpoints/{made.endpoint_id}")
+    deletion = page.locator("#delete")
+    deletion.get_by_text("Delete", exact=True).click()
+    deletion.get_by_label("Why").fill("no longer used")
+    page.get_by_role("button", name=f"Delete {made.name}").click()
+    expect(page).to_have_url(re.compile("/endpoints$"))
+    expect(page.locator("#said")).to_contain_text("Deleted")
+    expect(page.locator(f"tr#{made.endpoint_id}")).to_have_count(0)
+    page.goto(f"/deliveries/{delivery}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Failed")

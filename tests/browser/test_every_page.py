@@ -1,0 +1,132 @@
+"""What holds for every page: it fits a phone, works without scripts, and makes hostile text harmless."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, Watch
+from tests.browser.scenes import Scene, scene
+from tests.browser.test_resending import without_script
+from tests.processes import ReceiverProcess, Service
+
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    '"><img src=x onerror="window.hacked = 1">',
+    "'-alert(1)-' {{ 7 * 7 }} ${7 * 7}",
+    "\u202edetaert si siht\u202c",
+    "🦑 zero\u200bwidth 漢字",
+    "W" * 100,
+)
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def busy(service: Service, receiver: ReceiverProcess) -> Scene:
+    """An endpoint whose name, description, headers, messages and failures are all hostile text."""
+    made = scene(
+        service,
+        receiver,
+        name=HOSTILE[1],
+        description=" ".join(HOSTILE[:2]),
+        headers={"X-Hostile": HOSTILE[0]},
+        circuit={"failure_threshold": 3, "timeout_seconds": 3600.0, "max_timeout_seconds": 3600.0},
+    )
+    made.answers("status=422")
+    for text in HOSTILE:
+        sent = service.send({text: text}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
+        service.delivery_once(sent["deliveries"][0]["id"], "failed")
+    reason = {"reason": HOSTILE[1]}
+    service.api.post(f"/circuits/{made.endpoint_id}/hold", json=reason).raise_for_status()
+    service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
+    return made
+
+
+def pages(service: Service, busy: Scene) -> list[str]:
+    failed = service.api.get("/deliveries", params={"status": "failed", "limit": 6}).json()["items"]
+    held = service.api.get("/deliveries", params={"status": "held", "limit": 1}).json()["items"]
+    return [
+        "/",
+        "/deliveries",
+        f"/deliveries?q={HOSTILE[0]}",
+        "/deliveries?since=<b>never</b>",
+        "/circuits",
+        "/endpoints",
+        "/endpoints/new",
+        f"/endpoints/{busy.endpoint_id}",
+        f"/endpoints/{busy.endpoint_id}/edit",
+        *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
+        f"/messages/{failed[0]['message_id']}",
+        "/audit",
+        f"/audit?actor={HOSTILE[1]}",
+        "/settings",
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
+def test_no_page_scrolls_sideways_or_runs_what_others_wrote(
+    service: Service, busy: Scene, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in pages(service, busy):
+        page.goto(path)
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, f"{path} is {beyond} px too wide"
+        assert page.evaluate("window.hacked") is None, path
+        assert page.locator("img, main script").count() == 0, path
+
+
+def test_hostile_text_is_shown_as_it_is_and_what_cannot_be_seen_is_written_out(
+    service: Service, busy: Scene, page: Page
+) -> None:
+    page.goto(f"/endpoints/{busy.endpoint_id}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE[1])
+    shown = dict.fromkeys(HOSTILE, False)
+    for item in service.api.get("/deliveries", params={"event_type": "hostile.sent"}).json()["items"]:
+        page.goto(f"/deliveries/{item['id']}")
+        payload = page.locator("#payload pre").first.inner_text()
+        assert not set("\u202e\u202c\u200b") & set(payload)
+        for text in HOSTILE:
+            written = json.dumps(text, ensure_ascii=False)[1:-1]
+            for unseen in "\u202e\u202c\u200b":
+                written = written.replace(unseen, f"\\u{ord(unseen):04x}")
+            shown[text] |= written in payload
+    assert shown == dict.fromkeys(HOSTILE, True)
+
+
+def test_every_page_reads_without_scripts(
+    service: Service, busy: Scene, new_context: NewContext, administrator: str
+) -> None:
+    page = without_script(new_context, administrator)
+    page.set_viewport_size(PHONE)
+    for path in pages(service, busy):
+        page.goto(path)
+        expect(page.get_by_role("main")).not_to_be_empty()
+        expect(page.get_by_role("button", name="Copy")).to_have_count(0)  # it would do nothing
+        freshness = page.locator("#freshness")
+        if freshness.count():
+            expect(freshness).to_contain_text("as of")
+
+
+def test_what_is_not_there_says_so_and_leads_back(page: Page, watch: Watch) -> None:
+    watch.expect("404")
+    for path in (
+        "/nowhere",
+        "/deliveries/dlv_00000000000000000000000000",
+        "/endpoints/ep_1",
+        "/messages/msg_1",
+    ):
+        response = page.goto(path)
+        assert response is not None
+        assert response.status == 404, path
+        expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+        expect(page.get_by_role("main").get_by_role("link", name="Deliveries")).to_be_visible()
+
+
+def test_a_filter_that_does_not_parse_is_shown_with_its_place_and_kept(page: Page) -> None:
+    page.goto("/deliveries?since=yesterday&status=failed")
+    expect(page.get_by_role("alert")).to_contain_text("since, position 1: expected a time such as")
+    expect(page.get_by_label("Since")).to_have_value("yesterday")
+    page.get_by_role("main").get_by_role("link", name="Clear the filter").click()
+    expect(page.locator("#live table, #live .empty")).not_to_have_count(0)
