@@ -17,7 +17,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from core.engine.hints import Hint, Hints
 from web.security import requires, still_valid
 
-TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "audit", "health"})
+TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
 """Between two events to one tab: faster than people read, slow enough that many tabs cost little."""

@@ -13,7 +13,7 @@ MOST_SUBJECTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Topics (`deliveries`, `circuits`, `endpoints`, `audit`, `health`) and the ids that changed in each."""
+    """Topics (`deliveries`, `circuits`, `endpoints`, `replays`, `audit`, `health`) and the ids that changed in each."""
 
     topics: dict[str, frozenset[str]]
 

@@ -7,7 +7,8 @@ from web.api.deliveries import DELIVERIES
 from web.api.endpoints import ENDPOINTS
 from web.api.keys import KEYS
 from web.api.messages import MESSAGES
+from web.api.replays import REPLAYS
 from web.api.reports import REPORTS
 
-API: Final = [*MESSAGES, *DELIVERIES, *ENDPOINTS, *CIRCUITS, *REPORTS, *KEYS]
+API: Final = [*MESSAGES, *DELIVERIES, *ENDPOINTS, *CIRCUITS, *REPLAYS, *REPORTS, *KEYS]
 """Every route handler of the API."""

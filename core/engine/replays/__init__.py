@@ -16,7 +16,7 @@ from core.engine.replays.reading import covered, extent, next_ids, replay_row, r
 from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
-__all__ = ["Plan", "ReplayState", "ReplayView", "Replays"]
+__all__ = ["DEFAULT_PACE", "FASTEST", "Plan", "ReplayState", "ReplayView", "Replays"]
 
 DEFAULT_PACE: Final = 50.0
 FASTEST: Final = 1000.0
@@ -112,15 +112,17 @@ class Replays:
 
     async def pause(self, replay_id: str, *, actor: str) -> Done:
         """Stop for a while. Raises Conflict unless it runs."""
-        return await self._turn(replay_id, ReplayState.RUNNING, ReplayState.PAUSED, actor, "Paused")
+        return await self._turn(replay_id, ReplayState.RUNNING, ReplayState.PAUSED, actor, "pause", "Paused")
 
     async def resume(self, replay_id: str, *, actor: str) -> Done:
         """Go on where it was paused. Raises Conflict unless it is paused."""
-        return await self._turn(replay_id, ReplayState.PAUSED, ReplayState.RUNNING, actor, "Resumed")
+        return await self._turn(
+            replay_id, ReplayState.PAUSED, ReplayState.RUNNING, actor, "resume", "Resumed"
+        )
 
     async def cancel(self, replay_id: str, *, actor: str) -> Done:
         """End it: what was resent stays resent, the rest is not touched. Raises Conflict when it has ended."""
-        return await self._turn(replay_id, None, ReplayState.CANCELLED, actor, "Cancelled")
+        return await self._turn(replay_id, None, ReplayState.CANCELLED, actor, "cancel", "Cancelled")
 
     async def get(self, replay_id: str) -> ReplayView:
         """Return one replay. Raises NotFound."""
@@ -152,7 +154,13 @@ class Replays:
         return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
 
     async def _turn(
-        self, replay_id: str, leaving: ReplayState | None, to: ReplayState, actor: str, verb: str
+        self,
+        replay_id: str,
+        leaving: ReplayState | None,
+        to: ReplayState,
+        actor: str,
+        action: str,
+        verb: str,
     ) -> Done:
         may_leave = ACTIVE if leaving is None else {leaving}
 
@@ -164,7 +172,7 @@ class Replays:
             values = {"state": to.value, "finished_at": ended}
             await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
             done = Done(f"{verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"])
-            entry = Entry(actor, f"replay.{verb.lower()}", replay_id, done.sentence, affected=row["resent"])
+            entry = Entry(actor, f"replay.{action}", replay_id, done.sentence, affected=row["resent"])
             await self._parts.journal.write(connection, entry)
             return done
 

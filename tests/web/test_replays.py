@@ -1,0 +1,173 @@
+"""Bulk resends by the API: tried, started, watched, ended; refused where they make no sense or are not allowed."""
+
+from typing import Any
+
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState
+from tests.web.quay import Quay, problems
+
+FAILED = {"status": "failed"}
+
+
+async def failed(quay: Quay, count: int, event_type: str = "invoice.paid") -> list[str]:
+    """Return the ids of so many deliveries that failed for good."""
+    quay.sender.default = Answered(400)
+    ids = [await quay.send_one(event_type=event_type) for _ in range(count)]
+    for delivery_id in ids:
+        await quay.reaches(delivery_id, DeliveryState.FAILED)
+    quay.sender.default = Answered(200)
+    quay.sender.requests.clear()
+    return ids
+
+
+async def seconds(quay: Quay, count: int) -> None:
+    for _ in range(count):
+        await quay.clock.advance(1.0)
+        await quay.quiet()
+
+
+async def start(quay: Quay, status: int = 201, **fields: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = await quay.post("/replays", {"filter": FAILED, **fields}, status)
+    return answer
+
+
+async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    ids = await failed(quay, 3)
+    plan = await start(quay, 200, dry_run=True)
+    assert (plan["total"], plan["total_more"], plan["words"]) == (3, False, "failed deliveries")
+    assert plan["filter"] == FAILED
+    assert plan["states"] == {"failed": 3}
+    assert plan["endpoints"] == [{"endpoint_id": endpoint, "endpoint_name": "billing.example", "count": 3}]
+    assert [each["id"] for each in plan["sample"]] == ids
+    assert (await quay.get("/replays"))["items"] == []
+    await seconds(quay, 3)
+    assert quay.sender.requests == []
+
+
+async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_each(quay: Quay) -> None:
+    await quay.endpoint()
+    ids = await failed(quay, 3)
+    plan = await start(quay, 200, dry_run=True)
+    quay.later(1.0)
+    late = await failed(quay, 1)
+    replay = await start(
+        quay, up_to=plan["up_to"], frozen_at=plan["frozen_at"], pace=2, reason="receiver fixed"
+    )
+    assert (replay["state"], replay["total"], replay["share_done"]) == ("running", 3, 0.0)
+    assert (replay["pace"], replay["reason"], replay["created_by"]) == (
+        2.0,
+        "receiver fixed",
+        "key:bootstrap",
+    )
+    await seconds(quay, 5)
+    for delivery_id in ids:
+        await quay.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await quay.state(late[0]) is DeliveryState.FAILED
+    ended = await quay.get(f"/replays/{replay['id']}")
+    assert (ended["state"], ended["resent"], ended["outcomes"]) == ("finished", 3, {"delivered": 3})
+    assert (ended["share_done"], ended["skipped"]) == (1.0, 0)
+    assert [each["id"] for each in (await quay.get("/replays"))["items"]] == [replay["id"]]
+    first = await quay.get(f"/replays/{replay['id']}/results", limit=2)
+    rest = await quay.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])
+    assert [each["id"] for each in (*first["items"], *rest["items"])] == ids
+    assert {each["status"] for each in first["items"]} == {"delivered"}
+    assert rest["next_cursor"] is None
+
+
+async def test_it_is_paused_resumed_and_cancelled(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 5)
+    replay = await start(quay, pace=1)
+    path = f"/replays/{replay['id']}"
+    await seconds(quay, 2)
+    assert (await quay.post(f"{path}/pause"))["sentence"].startswith("Paused")
+    assert (await quay.get(path))["state"] == "paused"
+    await quay.post(f"{path}/pause", status=409)
+    await quay.post(f"{path}/resume")
+    await quay.post(f"{path}/cancel")
+    assert (await quay.get(path))["state"] == "cancelled"
+    await quay.post(f"{path}/resume", status=409)
+    await quay.post(f"{path}/cancel", status=409)
+
+
+async def test_a_second_replay_of_the_same_filter_is_a_conflict(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 3)
+    first = await start(quay, pace=0.001)
+    refused = await quay.api.post("/api/v1/replays", json={"filter": FAILED})
+    problems(refused, 409)
+    assert first["id"] in refused.json()["detail"]
+    await start(quay, filter={"status": "failed", "event_type": "invoice.paid"})
+
+
+async def test_a_replay_of_nothing_is_a_conflict(quay: Quay) -> None:
+    problems(await quay.api.post("/api/v1/replays", json={"filter": FAILED}), 409)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "filter"),
+        ({"filter": []}, "filter"),
+        ({"filter": {"state": "failed"}}, "filter.state"),
+        ({"filter": {"status": "broken"}}, "filter.status"),
+        ({"filter": {"since": "yesterday"}}, "filter.since"),
+        ({"filter": {"class": "bad luck"}}, "filter.class"),
+        ({"filter": {"endpoint": "billing"}}, "filter.endpoint"),
+        ({"filter": FAILED, "pace": 0}, "pace"),
+        ({"filter": FAILED, "pace": -1}, "pace"),
+        ({"filter": FAILED, "pace": 1001}, "pace"),
+        ({"filter": FAILED, "pace": "fast"}, "pace"),
+        ({"filter": FAILED, "up_to": "msg_1"}, "up_to"),
+        ({"filter": FAILED, "frozen_at": "soon"}, "frozen_at"),
+        ({"filter": FAILED, "frozen_at": "24h"}, "frozen_at"),
+        ({"filter": FAILED, "reason": "x" * 501}, "reason"),
+        ({"filter": FAILED, "dryrun": True}, "dryrun"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_by_its_field_and_starts_nothing(
+    quay: Quay, body: dict[str, Any], field: str
+) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    assert field in problems(await quay.api.post("/api/v1/replays", json=body), 422)
+    assert (await quay.get("/replays"))["items"] == []
+
+
+async def test_an_unknown_replay_or_endpoint_is_not_found(quay: Quay) -> None:
+    missing = f"rpl_{'0' * 26}"
+    for path in (f"/replays/{missing}", f"/replays/{missing}/results", "/replays/nothing"):
+        problems(await quay.api.get(f"/api/v1{path}"), 404)
+    problems(await quay.api.post(f"/api/v1/replays/{missing}/pause"), 404)
+    body = {"filter": {"endpoint": f"ep_{'0' * 26}"}}
+    problems(await quay.api.post("/api/v1/replays", json=body), 404)
+
+
+async def test_results_take_no_cursor_of_another_list(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    path = f"/api/v1/replays/{(await start(quay))['id']}/results"
+    assert "cursor" in problems(await quay.api.get(path, params={"cursor": "'; drop"}), 400)
+    assert "limit" in problems(await quay.api.get(path, params={"limit": "0"}), 400)
+
+
+async def test_reading_a_replay_needs_the_right_to_read_and_turning_it_the_right_to_operate(
+    quay: Quay,
+) -> None:
+    await quay.endpoint()
+    await failed(quay, 2)
+    replay = await start(quay, pace=0.001)
+    reader, operator = await quay.key("read"), await quay.key("operate", name="night shift")
+    path = f"/api/v1/replays/{replay['id']}"
+    assert (await reader.get(path)).status_code == 200
+    for client in (reader, await quay.browser("viewer")):
+        for address in (f"{path}/pause", f"{path}/cancel"):
+            assert (await client.post(address)).status_code == 403
+        dry_run = {"filter": FAILED, "dry_run": True}
+        assert (await client.post("/api/v1/replays", json=dry_run)).status_code == 403
+    assert (await operator.post(f"{path}/pause")).status_code == 200
+    entry, *_ = (await quay.get("/audit", subject=replay["id"]))["items"]
+    assert (entry["actor"], entry["action"]) == ("key:night shift", "replay.pause")

@@ -1,0 +1,144 @@
+"""What the API takes and answers about replays."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from core.domain.states import DeliveryState
+from core.engine import replays
+from core.engine.moments import iso
+from core.engine.replays import ReplayState
+from web.api import shapes, views
+from web.api.bodies import Reason
+
+
+class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which deliveries are meant: the parameters of `GET /deliveries`. None given means every one."""
+
+    status: str | None = None
+    endpoint: str | None = None
+    event_type: str | None = None
+    failure_class: str | None = msgspec.field(name="class", default=None)
+    error: str | None = None
+    since: str | None = None
+    until: str | None = None
+    q: str | None = None
+
+    def values(self) -> dict[str, str]:
+        """Return what was given, by the names in a query string."""
+        given: dict[str, str | None] = msgspec.to_builtins(self)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A bulk resend to be tried or started."""
+
+    filter: ReplayFilter
+    pace: Annotated[float, Meta(gt=0, le=replays.FASTEST)] = replays.DEFAULT_PACE
+    """Deliveries a second."""
+    reason: Reason | None = None
+    up_to: str | None = None
+    """The newest delivery that belongs to it; null: the newest there is."""
+    frozen_at: str | None = None
+    """What ended later is not touched; null: now."""
+    dry_run: bool = False
+    """Only tell what it would do."""
+
+
+class EndpointShare(msgspec.Struct, frozen=True):
+    """How many of the deliveries go to one endpoint."""
+
+    endpoint_id: str
+    endpoint_name: str
+    count: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay would do: nothing was resent."""
+
+    filter: dict[str, str]
+    words: str
+    """The filter in words."""
+    up_to: str
+    frozen_at: shapes.Time
+    total: int
+    total_more: bool
+    """There are more than `total`."""
+    states: dict[str, int]
+    """How many of them ended how."""
+    endpoints: list[EndpointShare]
+    """Most first."""
+    sample: list[shapes.Delivery]
+    """The first that would go out."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk resend and how far it has come."""
+
+    id: str
+    state: ReplayState
+    filter: dict[str, str]
+    words: str
+    """The filter in words."""
+    up_to: str
+    """The newest delivery that belongs to it."""
+    frozen_at: shapes.Time
+    pace: float
+    """Deliveries a second."""
+    reason: str | None
+    created_by: str
+    created_at: shapes.Time
+    finished_at: shapes.Time | None
+    total: int
+    total_more: bool
+    """There were more than `total`."""
+    resent: int
+    skipped: int
+    """Had changed when it was their turn, and were left alone."""
+    share_done: float
+    """0 to 1."""
+    outcomes: dict[str, int]
+    """How many of what it resent stand how now."""
+
+
+def plan(value: replays.Plan) -> Plan:
+    """Return a dry run."""
+    return Plan(
+        filter=value.filter.to_values(),
+        words=value.words,
+        up_to=value.up_to,
+        frozen_at=iso(value.frozen_at),
+        total=value.total.value,
+        total_more=value.total.more,
+        states=_by_state(value.states),
+        endpoints=[EndpointShare(*each) for each in value.endpoints],
+        sample=[views.delivery_row(row) for row in value.sample],
+    )
+
+
+def replay(view: replays.ReplayView) -> Replay:
+    """Return a replay."""
+    return Replay(
+        id=view.id,
+        state=view.state,
+        filter=view.filter.to_values(),
+        words=view.words,
+        up_to=view.up_to,
+        frozen_at=iso(view.frozen_at),
+        pace=view.pace,
+        reason=view.reason,
+        created_by=view.created_by,
+        created_at=iso(view.created_at),
+        finished_at=None if view.finished_at is None else iso(view.finished_at),
+        total=view.total.value,
+        total_more=view.total.more,
+        resent=view.resent,
+        skipped=view.skipped,
+        share_done=round(view.share_done, 4),
+        outcomes=_by_state(view.outcomes),
+    )
+
+
+def _by_state(counts: dict[DeliveryState, int]) -> dict[str, int]:
+    return {state.value: counts[state] for state in DeliveryState if state in counts}

@@ -1,0 +1,141 @@
+"""Replays: bulk resends, tried as a dry run, started, watched, paused, resumed and cancelled."""
+
+import re
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Response
+
+from core.domain.errors import FieldProblem, InvalidInput
+from core.engine.filters import DeliveryFilter
+from core.engine.moments import MomentError, parse_moment
+from web.api import bodies, replay_shapes, shapes, views
+from web.api.openapi import Parameter, documented
+from web.api.queries import LIMIT, ApiRequest, actor_of, identified, limit_of, parameters, runtime_of
+from web.problems import BadRequest
+from web.security import requires
+
+_DELIVERY: Final = re.compile(r"dlv_[0-9a-z]{1,40}")
+_CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string", "minLength": 1})
+_TURNED: Final[dict[str, Any]] = documented({200: shapes.Done}, problems=(404, 409, 503))
+
+
+@post(
+    "/replays",
+    guards=[requires("operate")],
+    status_code=201,
+    opt=documented(
+        {200: replay_shapes.Plan, 201: replay_shapes.Replay},
+        body=replay_shapes.NewReplay,
+        problems=(404, 409, 413, 422, 503),
+    ),
+)
+async def create_replay(request: ApiRequest) -> Response[bytes]:
+    """Resend all deliveries that match a filter, oldest first, at a pace.
+
+    With `dry_run` nothing is resent: the answer (200) says what would be. Give its `up_to` and `frozen_at` to the real
+    one, and it covers just what the dry run did, less what has changed since. One filter has one replay at a time.
+    """
+    body = await bodies.read_body(request, replay_shapes.NewReplay)
+    replays = runtime_of(request).replays
+    plan = await replays.plan(_filter_of(body), _up_to(body.up_to), _frozen_at(body.frozen_at))
+    if body.dry_run:
+        return views.answer(replay_shapes.plan(plan))
+    started = await replays.start(plan, actor=actor_of(request), reason=body.reason, pace=body.pace)
+    return views.answer(replay_shapes.replay(started), 201)
+
+
+@get("/replays", guards=[requires("read")], opt=documented({200: shapes.ListOf[replay_shapes.Replay]}))
+async def list_replays(request: ApiRequest) -> Response[bytes]:
+    """List the latest replays (100 at most), newest first."""
+    parameters(request, ())
+    return views.list_of([replay_shapes.replay(each) for each in await runtime_of(request).replays.all()])
+
+
+@get(
+    "/replays/{replay_id:str}",
+    guards=[requires("read")],
+    opt=documented({200: replay_shapes.Replay}, problems=(404,)),
+)
+async def one_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
+    """Look at a replay and its progress."""
+    view = await runtime_of(request).replays.get(identified("replay", replay_id))
+    return views.answer(replay_shapes.replay(view))
+
+
+@get(
+    "/replays/{replay_id:str}/results",
+    guards=[requires("read")],
+    opt=documented({200: shapes.ListOf[shapes.Delivery]}, problems=(404,), parameters=(_CURSOR, LIMIT)),
+)
+async def replay_results(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
+    """List what a replay has resent, as each delivery stands now, in the order of resending.
+
+    `payload`, `attempts` and `why` are left empty here: ask for the one delivery.
+    """
+    values = parameters(request, {"cursor", "limit"})
+    after = values.get("cursor", "")
+    if after and not _DELIVERY.fullmatch(after):
+        raise BadRequest.of("cursor", "is no cursor of this list: begin again without one")
+    page = await runtime_of(request).replays.results(identified("replay", replay_id), after, limit_of(values))
+    return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
+
+
+@post("/replays/{replay_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_TURNED)
+async def pause_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
+    """Stop a replay for a while."""
+    pause = runtime_of(request).replays.pause
+    return views.done(await pause(identified("replay", replay_id), actor=actor_of(request)))
+
+
+@post("/replays/{replay_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_TURNED)
+async def resume_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
+    """Go on where a replay was paused."""
+    resume = runtime_of(request).replays.resume
+    return views.done(await resume(identified("replay", replay_id), actor=actor_of(request)))
+
+
+@post("/replays/{replay_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=_TURNED)
+async def cancel_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
+    """End a replay: what it resent stays resent, the rest is not touched."""
+    cancel = runtime_of(request).replays.cancel
+    return views.done(await cancel(identified("replay", replay_id), actor=actor_of(request)))
+
+
+REPLAYS: Final = [
+    create_replay,
+    list_replays,
+    one_replay,
+    replay_results,
+    pause_replay,
+    resume_replay,
+    cancel_replay,
+]
+
+
+def _filter_of(body: replay_shapes.NewReplay) -> DeliveryFilter:
+    try:
+        return DeliveryFilter.parse(body.filter.values())
+    except InvalidInput as invalid:
+        raise InvalidInput(
+            [FieldProblem(f"filter.{problem.field}", problem.message) for problem in invalid.problems]
+        ) from None
+
+
+def _up_to(text: str | None) -> str | None:
+    if text is not None and not _DELIVERY.fullmatch(text):
+        raise InvalidInput.of("up_to", "is no id of a delivery: take it from a dry run, or leave it out")
+    return text
+
+
+def _frozen_at(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        moment = parse_moment(text)
+    except MomentError:
+        moment = None
+    if not isinstance(moment, float):
+        raise InvalidInput.of("frozen_at", "is no time: take it from a dry run, or leave it out")
+    return moment
