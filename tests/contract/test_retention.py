@@ -1,0 +1,89 @@
+"""Retention: what ended long ago goes, with all that hangs on it; what still waits stays however old it is."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.engine import pruner
+from core.engine.pruner import Pruner
+from core.sql.engine import Database, explain
+from core.sql.statements.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
+from tests.contract.commands import message
+from tests.fakes import ManualClock
+
+DAY = 86_400.0
+
+
+async def seed(database: Database, now: float, days_ago: dict[str, float | None]) -> None:
+    """Insert, for each name, a delivery that ended so many days ago (None: it is still pending), and its attempt."""
+    made = now - 40 * DAY
+    ended = {name: None if days is None else now - days * DAY for name, days in days_ago.items()}
+    endpoint = {"id": "ep", "name": "", "url": "", "created_at": made, "updated_at": made}
+    deliveries: list[dict[str, Any]] = [
+        {
+            "id": name,
+            "message_id": name,
+            "endpoint_id": "ep",
+            "event_type": "a",
+            "state": "pending" if at is None else "delivered",
+            "finished_at": at,
+            "created_at": made,
+        }
+        for name, at in ended.items()
+    ]
+    attempts = [
+        {
+            "id": name,
+            "delivery_id": name,
+            "endpoint_id": "ep",
+            "number": 1,
+            "trigger": "schedule",
+            "started_at": made,
+        }
+        for name in days_ago
+    ]
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(insert(ENDPOINTS), endpoint)
+        await connection.execute(insert(MESSAGES), [message(name, created_at=made) for name in days_ago])
+        await connection.execute(insert(DELIVERIES), deliveries)
+        await connection.execute(insert(ATTEMPTS), attempts)
+
+    await database.writer.run(work)
+
+
+async def left(database: Database) -> list[set[str]]:
+    async with database.read() as connection:
+        return [
+            set((await connection.execute(select(table.c.id))).scalars())
+            for table in (MESSAGES, DELIVERIES, ATTEMPTS)
+        ]
+
+
+async def test_only_what_ended_before_the_retention_goes(database: Database) -> None:
+    clock = ManualClock()
+    await seed(database, clock.now(), {"old": 31, "young": 29, "held": None})
+    assert await Pruner(database=database, clock=clock, retention_days=30).prune() == 1
+    assert await left(database) == [{"young", "held"}] * 3
+
+
+async def test_a_backlog_goes_in_several_transactions(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruner, "CHUNK", 3)
+    clock = ManualClock()
+    await seed(database, clock.now(), {f"old-{n}": 31 for n in range(10)} | {"young": 29})
+    assert await Pruner(database=database, clock=clock, retention_days=30).prune() == 10
+    assert await left(database) == [{"young"}] * 3
+
+
+async def test_what_ended_is_found_without_reading_what_did_not(database: Database) -> None:
+    ended = DELIVERIES.c.finished_at
+    old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(pruner.CHUNK)
+    async with database.read() as connection:
+        plan = " ".join(await explain(connection, old))
+    assert "ix_deliveries_finished" in plan
+    assert "TEMP B-TREE" not in plan
+    assert "Sort" not in plan
