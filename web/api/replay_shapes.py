@@ -99,7 +99,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     share_done: float
     """0 to 1."""
     outcomes: dict[str, int]
-    """How many of what it resent stand how now."""
+    """How many of what it resent stand how now; empty in lists."""
 
 
 def plan(value: replays.Plan) -> Plan:

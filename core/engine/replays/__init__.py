@@ -1,5 +1,6 @@
 """Bulk resends: planned, started, paused, resumed, cancelled, and read."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import func, insert, select, update
@@ -12,7 +13,7 @@ from core.engine.insights import Insights
 from core.engine.insights.models import DeliveryRow, Page
 from core.engine.operations.done import Done
 from core.engine.operations.parts import Parts
-from core.engine.replays.reading import covered, extent, next_ids, replay_row, replay_view
+from core.engine.replays.reading import covered, extent, next_ids, outcomes_of, replay_row, replay_view
 from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
@@ -23,6 +24,21 @@ FASTEST: Final = 1000.0
 """Deliveries a second."""
 _SAMPLE: Final = 5
 _LISTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a person may do to a replay that has begun."""
+
+    action: str
+    verb: str
+    leaving: frozenset[ReplayState]
+    to: ReplayState
+
+
+_PAUSE: Final = _Turn("pause", "Paused", frozenset({ReplayState.RUNNING}), ReplayState.PAUSED)
+_RESUME: Final = _Turn("resume", "Resumed", frozenset({ReplayState.PAUSED}), ReplayState.RUNNING)
+_CANCEL: Final = _Turn("cancel", "Cancelled", ACTIVE, ReplayState.CANCELLED)
 
 
 class Replays:
@@ -112,29 +128,27 @@ class Replays:
 
     async def pause(self, replay_id: str, *, actor: str) -> Done:
         """Stop for a while. Raises Conflict unless it runs."""
-        return await self._turn(replay_id, ReplayState.RUNNING, ReplayState.PAUSED, actor, "pause", "Paused")
+        return await self._turn(replay_id, _PAUSE, actor)
 
     async def resume(self, replay_id: str, *, actor: str) -> Done:
         """Go on where it was paused. Raises Conflict unless it is paused."""
-        return await self._turn(
-            replay_id, ReplayState.PAUSED, ReplayState.RUNNING, actor, "resume", "Resumed"
-        )
+        return await self._turn(replay_id, _RESUME, actor)
 
     async def cancel(self, replay_id: str, *, actor: str) -> Done:
         """End it: what was resent stays resent, the rest is not touched. Raises Conflict when it has ended."""
-        return await self._turn(replay_id, None, ReplayState.CANCELLED, actor, "cancel", "Cancelled")
+        return await self._turn(replay_id, _CANCEL, actor)
 
     async def get(self, replay_id: str) -> ReplayView:
         """Return one replay. Raises NotFound."""
         async with self._parts.database.read() as connection:
-            return await replay_view(connection, await replay_row(connection, replay_id))
+            row = await replay_row(connection, replay_id)
+            return replay_view(row, await outcomes_of(connection, replay_id))
 
     async def all(self) -> tuple[ReplayView, ...]:
-        """Return the latest hundred, newest first."""
+        """Return the latest hundred, newest first, without their outcomes: those would be counted for each."""
         statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LISTED)
         async with self._parts.database.read() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
-            return tuple([await replay_view(connection, row) for row in rows])
+            return tuple(replay_view(row, {}) for row in (await connection.execute(statement)).mappings())
 
     async def results(self, replay_id: str, after: str = "", limit: int = 50) -> Page[DeliveryRow]:
         """Return what it resent, as each delivery stands now, in the order of resending. Raises NotFound.
@@ -153,26 +167,16 @@ class Replays:
         rows = await self._insights.rows(ids[:limit]) if ids else ()
         return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
 
-    async def _turn(
-        self,
-        replay_id: str,
-        leaving: ReplayState | None,
-        to: ReplayState,
-        actor: str,
-        action: str,
-        verb: str,
-    ) -> Done:
-        may_leave = ACTIVE if leaving is None else {leaving}
-
+    async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> Done:
         async def turn(connection: AsyncConnection) -> Done:
             row = await replay_row(connection, replay_id)
-            if ReplayState(row["state"]) not in may_leave:
+            if ReplayState(row["state"]) not in asked.leaving:
                 raise Conflict(f"The replay is {row['state']}.")
-            ended = self._parts.clock.now() if to is ReplayState.CANCELLED else None
-            values = {"state": to.value, "finished_at": ended}
+            ended = self._parts.clock.now() if asked is _CANCEL else None
+            values = {"state": asked.to.value, "finished_at": ended}
             await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
-            done = Done(f"{verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"])
-            entry = Entry(actor, f"replay.{action}", replay_id, done.sentence, affected=row["resent"])
+            done = Done(f"{asked.verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"])
+            entry = Entry(actor, f"replay.{asked.action}", replay_id, done.sentence, affected=row["resent"])
             await self._parts.journal.write(connection, entry)
             return done
 

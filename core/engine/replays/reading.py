@@ -84,15 +84,19 @@ async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:
     return row
 
 
-async def replay_view(connection: AsyncConnection, row: RowMapping) -> ReplayView:
-    """Return the replay of `row`, with how its deliveries stand now."""
+async def outcomes_of(connection: AsyncConnection, replay_id: str) -> dict[DeliveryState, int]:
+    """Return how the deliveries that a replay has resent stand now."""
     statement = (
         select(DELIVERIES.c.state, func.count())
         .join(REPLAY_ITEMS, REPLAY_ITEMS.c.delivery_id == DELIVERIES.c.id)
-        .where(REPLAY_ITEMS.c.replay_id == row["id"])
+        .where(REPLAY_ITEMS.c.replay_id == replay_id)
         .group_by(DELIVERIES.c.state)
     )
-    outcomes = {DeliveryState(state): number for state, number in await connection.execute(statement)}
+    return {DeliveryState(state): number for state, number in await connection.execute(statement)}
+
+
+def replay_view(row: RowMapping, outcomes: dict[DeliveryState, int]) -> ReplayView:
+    """Return the replay of `row`."""
     return ReplayView(
         id=row["id"],
         filter=filter_of(row),

@@ -62,7 +62,7 @@ class ReplayView:
     resent: int
     skipped: int
     outcomes: dict[DeliveryState, int]
-    """How the resent deliveries stand now."""
+    """How the resent deliveries stand now; empty in lists."""
 
     @property
     def share_done(self) -> float:
