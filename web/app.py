@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.response import Redirect, Response
+from litestar.routes import HTTPRoute
 
 from core.domain.errors import Unauthorized
 from core.runtime import Runtime
@@ -64,8 +65,17 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
-    app.asgi_handler = Perimeter(app.asgi_handler, Hosts(settings), metrics.observe)
+    app.asgi_handler = Perimeter(app.asgi_handler, Hosts(settings), _methods(app), metrics.observe)
     return app
+
+
+def _methods(app: Litestar) -> dict[str, str]:
+    """Return the methods of each route, by its template, as the header Allow lists them."""
+    return {
+        route.path_format: ", ".join(sorted(route.methods))
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+    }
 
 
 def _lifespan(service: Runtime, *, owned: bool) -> Lifespan:

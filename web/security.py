@@ -48,7 +48,8 @@ def requires(scope: Scope | str) -> Guard:
     """Return a guard that lets only those through who may do what `scope` allows. Raises Forbidden."""
     needed = Scope(scope)
 
-    async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:  # a plain one would get a thread
+    # Not a plain function: the framework would give that one a thread.
+    async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         principal = principal_of(connection)
         if not principal.can(needed):
             raise Forbidden(f"{principal.actor} may not do this: it needs the right {needed!r}.")

@@ -1,6 +1,6 @@
 """What every request passes before routing, and every answer after: the host's name, HEAD, and security headers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from web.problems import MEDIA_TYPE, encoded, host_problem
@@ -30,10 +30,13 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 class Perimeter:
     """Stands around the whole application, its errors and unknown addresses included."""
 
-    def __init__(self, app: App, hosts: Hosts, observe: Callable[[Scope, int], None]) -> None:
-        """`observe` is told of every answer's status, with the scope of its request."""
+    def __init__(
+        self, app: App, hosts: Hosts, methods: Mapping[str, str], observe: Callable[[Scope, int], None]
+    ) -> None:
+        """`methods` are those of each route; `observe` is told of every answer's status, with its request's scope."""
         self._app = app
         self._hosts = hosts
+        self._methods = methods
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +51,7 @@ class Perimeter:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._observe(inner, message["status"])
-                message["headers"] = _secured(message.get("headers", ()))
+                message["headers"] = _secured(self._allowing(inner, message.get("headers", ())))
             elif bodiless and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -57,6 +60,13 @@ class Perimeter:
             await _refuse(answer, problem)
         else:
             await self._app(inner, receive, answer)
+
+    def _allowing(self, scope: Scope, headers: Any) -> Any:
+        """Tell all methods of a route: the framework's own answer to OPTIONS knows only those of its first handler."""
+        methods = self._methods.get(scope.get("path_template", "")) if scope["method"] == "OPTIONS" else None
+        if methods is None:
+            return headers
+        return [(name, methods.encode() if name == b"allow" else value) for name, value in headers]
 
 
 def _secured(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -23,7 +23,8 @@ from core.sql.statements.rows import API_KEYS
 BELIEVED_SECONDS: Final = 5.0
 """For how long a credential is believed without asking again: one ended on another node works as long."""
 _PREVIEW_LENGTH: Final = 10
-_NAME: Final = re.compile(r"[^\W_][\w .@:/+-]{0,99}")
+KEY_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]{0,99}$"
+_NAME: Final = re.compile(KEY_NAME)
 _BOOTSTRAP: Final = Principal(
     "bootstrap", "bootstrap", "key:bootstrap", with_included(frozenset({Scope.ADMIN}))
 )

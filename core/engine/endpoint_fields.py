@@ -24,8 +24,8 @@ SECRET_MAX: Final = 256
 TIMEOUT_MAX: Final = 300.0
 IN_FLIGHT_MAX: Final = 10_000
 RATE_MAX: Final = 10_000.0
-_RATE_MIN: Final = 0.01
-_TIMEOUT_MIN: Final = 0.1
+RATE_MIN: Final = 0.01
+TIMEOUT_MIN: Final = 0.1
 
 _UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 """Unicode's controls and lone surrogates: no database, header or page does anything good with them."""
@@ -151,7 +151,7 @@ def _event_types(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Colu
 
 
 def _timeout(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    _raise(number("timeout_seconds", value, _TIMEOUT_MIN, TIMEOUT_MAX))
+    _raise(number("timeout_seconds", value, TIMEOUT_MIN, TIMEOUT_MAX))
     return {"timeout_seconds": float(value)}
 
 
@@ -192,7 +192,7 @@ def _max_in_flight(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Co
 
 
 def _rate(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    _raise(number("rate_limit_per_second", value, _RATE_MIN, RATE_MAX))
+    _raise(number("rate_limit_per_second", value, RATE_MIN, RATE_MAX))
     return {"rate_limit_per_second": float(value)}
 
 

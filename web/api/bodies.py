@@ -10,21 +10,26 @@ from litestar import Request
 from msgspec import Meta, Raw
 
 from core.domain.errors import InvalidInput
-from core.domain.states import SignatureScheme
-from core.engine.event_types import PATTERN
+from core.engine.access_keys import KEY_NAME
+from core.engine.access_values import Scope
+from web.api.endpoint_bodies import Delays, EventType
 from web.problems import BadRequest
 
 T = TypeVar("T")
 
 REASON_MAX: Final = 500
+BATCH_MAX: Final = 1_000
+ENDPOINTS_MAX: Final = 1_000
 Reason = Annotated[str, Meta(max_length=REASON_MAX, description="Why: kept with the audit entry.")]
-EventType = Annotated[str, Meta(extra_json_schema={"pattern": PATTERN})]
+
+
+_OneScope = Annotated[str, Meta(extra_json_schema={"enum": list(Scope)})]
 
 
 class RetryOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A schedule for this message alone."""
 
-    delays: list[float]
+    delays: Delays
     """Seconds to wait after the first, the second, ... failed attempt."""
 
 
@@ -34,15 +39,18 @@ class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     event_type: EventType
     payload: Raw
     """Any JSON; sent on byte for byte."""
-    endpoint_ids: list[str] | None = None
+    endpoint_ids: (
+        Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": ENDPOINTS_MAX})] | None
+    ) = None
+    """Not beside `url`."""
     url: str | None = None
     retry: RetryOverride | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Messages that are accepted each on its own."""
+    """Messages, each as for `POST /messages`, accepted or refused each on its own."""
 
-    messages: list[Raw]
+    messages: Annotated[list[Raw], Meta(extra_json_schema={"minItems": 1, "maxItems": BATCH_MAX})]
 
 
 class Resend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,52 +71,21 @@ class NewHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hold a circuit open."""
 
     reason: Reason
-    until: str | None = None
+    until: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None = None
     """A time in ISO 8601; null: until somebody releases it."""
 
 
 class KeyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An API key to be made."""
 
-    name: str
-    scopes: list[str]
+    name: Annotated[str, Meta(extra_json_schema={"pattern": KEY_NAME})]
+    scopes: Annotated[list[_OneScope], Meta(extra_json_schema={"minItems": 1})]
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A secret of the caller's own; without one Breakwater makes it."""
 
     secret: str | None = None
-
-
-class RetryFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a failed delivery is tried again."""
-
-    delays: list[Annotated[float, Meta(gt=0, le=604_800)]] | None = None
-    """Seconds to wait after the first, the second, ... failed attempt."""
-    jitter: Annotated[float, Meta(ge=0, le=0.5)] | None = None
-
-
-class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fields of an endpoint; null takes one back to its default. For documentation: the engine checks them."""
-
-    url: str | None = None
-    name: str | None = None
-    description: str | None = None
-    event_types: list[EventType] | None = None
-    timeout_seconds: float | None = None
-    retry: RetryFields | None = None
-    circuit: dict[str, Any] | None = None
-    max_in_flight: int | None = None
-    rate_limit_per_second: float | None = None
-    headers: dict[str, str] | None = None
-    signature: SignatureScheme | None = None
-    secret: str | None = None
-
-
-class EndpointFields(EndpointChanges, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint to be made; what is left out has its default."""
-
-    url: str
 
 
 async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:

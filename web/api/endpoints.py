@@ -13,6 +13,7 @@ from core.engine.insights.models import EndpointView
 from core.engine.intake import NewMessage
 from core.engine.moments import iso
 from web.api import bodies, shapes, views
+from web.api.endpoint_bodies import EndpointChanges, EndpointFields
 from web.api.openapi import documented
 from web.api.queries import (
     CURSOR,
@@ -50,7 +51,7 @@ async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     "/endpoints",
     guards=[requires("admin")],
     status_code=201,
-    opt=documented({201: shapes.NewEndpoint}, body=bodies.EndpointFields, problems=(413, 422, 503)),
+    opt=documented({201: shapes.NewEndpoint}, body=EndpointFields, problems=(413, 422, 503)),
 )
 async def create_endpoint(request: ApiRequest) -> Response[bytes]:
     """Make an endpoint. Its secret is in this answer, and nowhere after it."""
@@ -73,7 +74,7 @@ async def one_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
 @patch(
     "/endpoints/{endpoint_id:str}",
     guards=[requires("admin")],
-    opt=documented({200: shapes.Endpoint}, body=bodies.EndpointChanges, problems=_PROBLEMS),
+    opt=documented({200: shapes.Endpoint}, body=EndpointChanges, problems=_PROBLEMS),
 )
 async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Change what is given; null takes a field back to its default."""

@@ -26,10 +26,8 @@ from web.api.queries import ApiRequest, identified, runtime_of
 from web.problems import BadRequest
 from web.security import principal_of, requires
 
-BATCH_MAX: Final = 1_000
-BATCH_BODY_MAX: Final = 16 * 1024 * 1024
+BODY_MAX: Final = 16 * 1024 * 1024
 """Bytes of a whole batch."""
-ENDPOINTS_MAX: Final = 1_000
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
@@ -60,7 +58,7 @@ async def accept_message(request: ApiRequest) -> Response[bytes]:
     "/messages/batch",
     guards=[requires("send")],
     status_code=202,
-    request_max_body_size=BATCH_BODY_MAX,
+    request_max_body_size=BODY_MAX,
     opt=documented(
         body=bodies.Batch,
         answers={202: shapes.ListOf[shapes.BatchItem]},
@@ -75,9 +73,9 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     """
     key = _idempotency_key(request)
     batch = await bodies.read_body(request, bodies.Batch)
-    if not 1 <= len(batch.messages) <= BATCH_MAX:
+    if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
         raise InvalidInput.of(
-            "messages", f"has {len(batch.messages):,} messages: send 1 to {BATCH_MAX:,} at once"
+            "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} at once"
         )
     scope = f"{principal_of(request).id}/batch"
     read = [
@@ -148,8 +146,10 @@ def _destination_problems(body: bodies.NewMessage) -> list[FieldProblem]:
         return []
     if body.url is not None:
         return [FieldProblem("url", "stands beside endpoint_ids: give one of the two")]
-    if not 1 <= len(body.endpoint_ids) <= ENDPOINTS_MAX:
-        remedy = f"name 1 to {ENDPOINTS_MAX:,}, or leave it out to send to every endpoint that subscribes"
+    if not 1 <= len(body.endpoint_ids) <= bodies.ENDPOINTS_MAX:
+        remedy = (
+            f"name 1 to {bodies.ENDPOINTS_MAX:,}, or leave it out to send to every endpoint that subscribes"
+        )
         return [FieldProblem("endpoint_ids", f"names {len(body.endpoint_ids):,} endpoints: {remedy}")]
     return []
 

@@ -24,7 +24,7 @@ LIMIT: Final = Parameter(
     "Items of a page.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
 )
-CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string", "minLength": 1})
+CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string"})
 
 
 def runtime_of(request: ApiRequest) -> Runtime:
