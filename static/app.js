@@ -43,9 +43,9 @@
     const left = Math.floor(at - now())
     if (left <= 0) return "now"
     if (left < 3600) return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
-    const [size, unit] = UNITS.find(([size]) => left >= size)
-    const rest = Math.floor((left % size) / (size === 86400 ? 3600 : 60))
-    return `${Math.floor(left / size)} ${unit}` + (rest ? ` ${rest} ${size === 86400 ? "h" : "min"}` : "")
+    const [size, unit, below, lesser] = left < 2 * 86400 ? [3600, "h", 60, "min"] : [86400, "d", 3600, "h"]
+    const rest = Math.floor((left % size) / below)
+    return `${Math.floor(left / size)} ${unit}` + (rest ? ` ${rest} ${lesser}` : "")
   }
 
   function tick() {

@@ -8,6 +8,8 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup
 
+from core.engine.moments import iso
+from core.engine.words import counted, span_words, utc, who
 from web import charts
 from web.assets import TEMPLATES
 from web.pages import bodies, glyphs, words
@@ -15,19 +17,17 @@ from web.pages.fingerprint import asset
 from web.security import csrf_field
 
 _FILTERS: Final = {
-    "absolute": words.absolute,
+    "absolute": utc,
     "action_words": words.action,
-    "actor": words.actor,
+    "actor": who,
     "axis": charts.axis,
     "circuit_standing": words.circuit_standing,
-    "clock_time": words.clock_time,
-    "duration": words.duration,
+    "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
     "failure": words.failure,
-    "iso": words.iso,
     "ms": words.milliseconds,
     "page_of": words.page_of,
-    "plural": words.plural,
+    "plural": counted,
     "pretty": bodies.pretty,
     "raw": bodies.raw,
     "share": words.share,
@@ -40,7 +40,7 @@ _FILTERS: Final = {
 def _when(context: Mapping[str, Any], at: float) -> Markup:
     """Return a moment, said relatively; the absolute time is in its title and in its `datetime`."""
     return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(
-        words.iso(at), words.absolute(at), words.relative(at, context["now"])
+        iso(at), utc(at), words.relative(at, context["now"])
     )
 
 
@@ -48,7 +48,7 @@ def _when(context: Mapping[str, Any], at: float) -> Markup:
 def _until(context: Mapping[str, Any], at: float) -> Markup:
     """Return the time that is left until a moment, which ticks where scripts run."""
     return Markup('<time datetime="{}" title="{}" data-until>{}</time>').format(
-        words.iso(at), words.absolute(at), words.countdown(at, context["now"])
+        iso(at), utc(at), words.countdown(at, context["now"])
     )
 
 

@@ -1,12 +1,15 @@
-"""How pages say times, durations, sizes and states. Times are seconds since the epoch."""
+"""How pages say relative times, figures and states; what sentences share with them is in `core.engine.words`.
+
+Times are seconds since the epoch.
+"""
 
 import re
-from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, EndpointState, FailureClass
 from core.engine.insights.models import CircuitView, DeliveryRow
+from core.engine.words import span_words
 
 MINUTE: Final = 60
 HOUR: Final = 3_600
@@ -27,45 +30,12 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def iso(at: float) -> str:
-    """Return `2026-11-22T03:12:07.123Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def absolute(at: float) -> str:
-    """Return `2026-11-22 03:12:07 UTC`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def clock_time(at: float) -> str:
-    """Return `03:12:07`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
-
-
-def duration(seconds: float) -> str:
-    """Return a span in its two largest units: `4 s`, `1 min 30 s`, `2 h`, `3 d 4 h`."""
-    if seconds < 1:
-        return f"{seconds * SECOND_MS:.0f} ms"
-    if seconds < MINUTE:
-        return f"{seconds:.3g} s"
-    whole = round(seconds)
-    for size, unit, below, lesser in (
-        (DAY, "d", HOUR, "h"),
-        (HOUR, "h", MINUTE, "min"),
-        (MINUTE, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {unit} {rest} {lesser}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
-
-
 def _span(seconds: float) -> str:
     """Return a span in its largest unit, as relative times use it. `app.js` counts in the same words."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{int(seconds)} s"
 
 
 def relative(at: float, now: float) -> str:
@@ -80,7 +50,7 @@ def countdown(at: float, now: float) -> str:
     left = int(at - now)
     if left <= 0:
         return "now"
-    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else duration(left - left % MINUTE)
+    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else span_words(left - left % MINUTE)
 
 
 def milliseconds(value: float | None) -> str:
@@ -101,21 +71,6 @@ def share(value: float | None) -> str:
 def size(count: int) -> str:
     """Return `812 bytes` or `16.4 KiB`."""
     return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB".replace(".0 ", " ")
-
-
-def plural(count: int, word: str) -> str:
-    """Return `1 attempt`, `2 attempts`, `1,204 deliveries`."""
-    if count == 1:
-        return f"1 {word}"
-    return f"{count:,} {word[:-1]}ies" if word.endswith("y") else f"{count:,} {word}s"
-
-
-def actor(text: str) -> str:
-    """Return who acted, without the kind in front for people: `ada`, `key ci`, `Breakwater`."""
-    kind, _, name = text.partition(":")
-    if not name:
-        return "Breakwater" if kind == "breakwater" else kind
-    return name if kind == "person" else f"{kind} {name}"
 
 
 _ACTIONS: Final = {

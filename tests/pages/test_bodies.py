@@ -1,0 +1,40 @@
+from web.pages import bodies
+
+
+def test_json_is_indented_in_the_order_in_which_it_came() -> None:
+    assert bodies.pretty(b'{"b":1,"a":{"\xc3\xa4":[]}}') == '{\n  "b": 1,\n  "a": {\n    "ä": []\n  }\n}'
+
+
+def test_what_is_no_json_is_not_indented() -> None:
+    for body in (b"<html>", b"\xff\xfe", b"", b"[" * 100_000):
+        assert bodies.pretty(body) is None
+
+
+def test_text_is_shown_as_it_came_and_bytes_as_hex() -> None:
+    assert bodies.raw(b'{"a": 1}') == '{"a": 1}'
+    assert bodies.raw(b"\xff\x00\x10") == "0000  ff 00 10"
+    assert bodies.raw(b"\xff" * 2_000).endswith("… 976 more bytes are not shown")
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    shown = bodies.raw(b"x" * (bodies.MOST_SHOWN + 1_234))
+    assert shown.endswith("… 1,234 more characters are not shown")
+
+
+def test_a_curl_line_repeats_the_request_without_its_secrets() -> None:
+    headers = (
+        ("content-type", "application/json"),
+        ("webhook-id", "msg_1"),
+        ("webhook-signature", "v1,abc"),
+        ("Authorization", "Bearer secret"),
+        ("content-length", "8"),
+    )
+    line = bodies.as_curl("https://example.com/a?b='c", headers, b"it's {}")
+    assert line == (
+        "curl -X POST 'https://example.com/a?b='\"'\"'c' \\\n"
+        "  -H 'content-type: application/json' \\\n"
+        "  -H 'webhook-id: msg_1' \\\n"
+        "  -H 'webhook-signature: <webhook-signature>' \\\n"
+        "  -H 'Authorization: <authorization>' \\\n"
+        "  --data-binary 'it'\"'\"'s {}'"
+    )

@@ -1,0 +1,101 @@
+"""The form of an endpoint: what is typed becomes the API's fields, and comes back where it was wrong."""
+
+import pytest
+
+from core.domain.circuit import SERVICE_CIRCUIT
+from core.domain.errors import FieldProblem, InvalidInput
+from core.domain.states import EndpointState, SignatureScheme
+from core.engine.insights.models import EndpointView
+from web.pages import endpoint_form
+from web.pages.forms import Form
+
+VIEW = EndpointView(
+    id="ep_1",
+    name="Billing",
+    description="",
+    url="https://example.com/hooks",
+    adhoc=False,
+    event_types=("invoice.paid",),
+    state=EndpointState.ENABLED,
+    state_reason=None,
+    timeout_seconds=10.0,
+    retry_delays=(1.0, 90.0, 300.0, 7_200.0, 86_400.0),
+    retry_jitter=0.1,
+    circuit=SERVICE_CIRCUIT,
+    max_in_flight=64,
+    rate_limit_per_second=None,
+    headers={"X-Env": "live", "Authorization": "•••"},
+    signature=SignatureScheme.STANDARD,
+    secret_rotated_until=None,
+    throttled_until=None,
+    created_at=0.0,
+    updated_at=0.0,
+)
+SHOWN = endpoint_form.of_endpoint(VIEW)
+
+
+def changed(**typed: str) -> dict[str, object]:
+    """Return the settings that come of the form of `VIEW` with these fields typed over; `__` stands for a dot."""
+    over = {name.replace("__", "."): text for name, text in typed.items()}
+    return endpoint_form.changed_fields(Form({**SHOWN.values, **over}), SHOWN)
+
+
+def test_a_form_that_nobody_touched_changes_nothing() -> None:
+    assert changed() == {}
+
+
+def test_a_schedule_is_shown_and_read_as_people_write_it() -> None:
+    assert SHOWN.values["retry.delays"] == "1s 90s 5m 2h 1d"
+    assert changed(retry__delays="500ms, 2s 1.5m 3h") == {"retry": {"delays": [0.5, 2.0, 90.0, 10_800.0]}}
+
+
+def test_an_emptied_field_goes_back_to_its_default() -> None:
+    assert changed(retry__delays="") == {"retry": {"delays": None}}
+    assert changed(timeout_seconds="") == {"timeout_seconds": None}
+    assert changed(circuit__failure_rate_threshold="") == {"circuit": {"failure_rate_threshold": None}}
+    assert changed(event_types="") == {"event_types": []}
+
+
+def test_numbers_keep_their_kind_and_what_is_no_number_is_left_to_the_rule() -> None:
+    typed = changed(max_in_flight="8", timeout_seconds="2.5", circuit__failure_threshold="many")
+    assert typed == {"max_in_flight": 8, "timeout_seconds": 2.5, "circuit": {"failure_threshold": "many"}}
+
+
+def test_lists_and_headers_are_read_line_by_line() -> None:
+    assert changed(event_types="a.b\nc.d, e.f") == {"event_types": ["a.b", "c.d", "e.f"]}
+    assert changed(headers="X-Env: test\n\nX-Two: a: b") == {"headers": {"X-Env": "test", "X-Two": "a: b"}}
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("retry__delays", "1s soon", "retry.delays: “soon” is no span of time"),
+        ("headers", "X-Env live", "headers: line 1 has no name and colon"),
+        ("headers", "A: 1\nA: 2", "headers: line 2 names A again"),
+    ],
+)
+def test_what_cannot_be_read_names_the_word_or_the_line(field: str, typed: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        changed(**{field: typed})
+    assert str(refused.value).startswith(said)
+
+
+def test_each_problem_stands_at_the_field_that_owns_it() -> None:
+    form = SHOWN.with_problems(
+        [
+            FieldProblem("url", "is refused"),
+            FieldProblem("retry.delays.2", "must be positive"),
+            FieldProblem("headers.X-Env", "may not be set"),
+            FieldProblem("form", "cannot be read"),
+        ]
+    )
+    assert form.problems == {
+        "url": ["is refused"],
+        "retry.delays": ["2: must be positive"],
+        "headers": ["X-Env: may not be set"],
+        "": ["form: cannot be read"],
+    }
+
+
+def test_a_secret_is_never_shown_again() -> None:
+    assert endpoint_form.of_form(Form({"secret": "whsec_abc", "url": "x"})).values["secret"] == ""

@@ -1,0 +1,89 @@
+"""The live stream: who hears what, that the last change is never lost, and when a stream ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from litestar.response import ServerSentEventMessage
+
+from core.engine.hints import Hint, Hints
+from web import live
+from web.live import Interests, Streams, events
+
+EVERYTHING = Interests.of(["deliveries", "circuits"])
+
+
+async def signed_in() -> bool:
+    return True
+
+
+async def following(stream: AsyncIterator[ServerSentEventMessage]) -> ServerSentEventMessage:
+    async with asyncio.timeout(5):
+        return await anext(stream)
+
+
+@pytest.fixture(autouse=True)
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PAUSE_SECONDS", 0.01)
+
+
+def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
+    interests = Interests.of(
+        ["circuits", "deliveries:dlv_1", "deliveries:dlv_2", "nonsense", "endpoints:ep_1"]
+    )
+    everything = {
+        "circuits": frozenset({"ep_9"}),
+        "deliveries": frozenset({"dlv_2", "dlv_3"}),
+        "endpoints": frozenset({"ep_2"}),
+        "audit": frozenset({"x"}),
+    }
+    assert interests.met_by(Hint(everything)) == ("circuits", "deliveries")
+    assert interests.met_by(Hint({"deliveries": frozenset({"dlv_3"})})) == ()
+
+
+def test_a_whole_topic_includes_each_of_its_subjects() -> None:
+    assert Interests.of(["deliveries:dlv_1", "deliveries"]).met_by(Hint({"deliveries": frozenset({"x"})}))
+
+
+async def test_what_happens_during_the_pause_is_told_after_it() -> None:
+    hints = Hints(pause_seconds=0)
+    stream = events(hints, EVERYTHING, signed_in, asyncio.Event())
+    assert (await following(stream)).comment == "breakwater"
+    upcoming = asyncio.ensure_future(following(stream))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    hints.publish("deliveries", "dlv_1")
+    first = await upcoming
+    assert (first.event, first.data) == ("hint", "deliveries")
+    hints.publish("circuits", "ep_1")
+    hints.publish("deliveries", "dlv_2")
+    second = await following(stream)
+    assert second.event == "hint"
+    assert set(str(second.data).split()) == {"circuits", "deliveries"}
+
+
+async def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
+    stream = events(Hints(), EVERYTHING, signed_in, asyncio.Event())
+    await following(stream)
+    assert [(await following(stream)).comment for _ in range(2)] == ["still here", "still here"]
+
+
+async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
+
+    async def signed_out() -> bool:
+        return False
+
+    stream = events(Hints(), EVERYTHING, signed_out, asyncio.Event())
+    said = [event.event async for event in stream]
+    assert said == [None, "signed-out"]
+
+
+async def test_every_stream_ends_when_the_service_stops() -> None:
+    streams = Streams()
+    stream = events(Hints(), EVERYTHING, signed_in, streams.begin())
+    await following(stream)
+    streams.end_all()
+    with pytest.raises(StopAsyncIteration):
+        await following(stream)

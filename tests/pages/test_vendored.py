@@ -1,0 +1,62 @@
+"""What stands in `static/` that is not ours is what `VENDORED.md` says it is."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from web.assets import STATIC, TEMPLATES
+from web.pages.fingerprint import asset
+
+OURS = {"app.css", "app.js", "favicon.svg", "VENDORED.md", "fonts/OFL.txt"}
+ROW = re.compile(
+    r"^\| (?P<file>\S+) \| (?P<package>\S+) \| (?P<version>\S+) \| (?P<licence>.+) \| `(?P<sha384>\S+)` \|$"
+)
+
+
+def noted() -> dict[str, str]:
+    lines = (STATIC / "VENDORED.md").read_text().splitlines()
+    return {match["file"]: match["sha384"] for line in lines if (match := ROW.match(line))}
+
+
+def test_every_file_that_is_not_ours_is_noted_with_its_digest() -> None:
+    there = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+    assert noted().keys() == there - OURS
+    for name, digest in noted().items():
+        assert base64.b64encode(hashlib.sha384((STATIC / name).read_bytes()).digest()).decode() == digest, (
+            name
+        )
+
+
+def test_the_url_of_an_asset_changes_with_its_content() -> None:
+    assert re.fullmatch(r"/static/htmx\.min\.js\?v=[0-9a-f]{12}", asset("htmx.min.js"))
+    with pytest.raises(FileNotFoundError):
+        asset("missing.js")
+
+
+FORBIDDEN = re.compile(
+    r"\sstyle=|\son[a-z]+=|hx-on|hx-vars|js:|<style|<script(?! defer src=)|hx-trigger=\"[^\"]*\[",
+    re.IGNORECASE,
+)
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    for path in TEMPLATES.rglob("*.html"):
+        yield path.relative_to(TEMPLATES).as_posix(), path.read_text()
+
+
+def test_no_template_needs_an_exception_from_the_security_policy() -> None:
+    found = {name: match[0] for name, text in templates() if (match := FORBIDDEN.search(text))}
+    assert found == {}
+
+
+def test_no_template_marks_text_as_safe() -> None:
+    assert [name for name, text in templates() if "| safe" in text or "autoescape" in text] == []
+
+
+def test_every_form_that_posts_carries_its_token() -> None:
+    for name, text in templates():
+        forms = re.findall(r'<form[^>]*method="post".*?</form>', text, re.DOTALL)
+        assert all("csrf_field()" in form for form in forms), name

@@ -1,0 +1,61 @@
+import pytest
+
+from web.pages import words
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "now"),
+        (-0.4, "now"),
+        (-12, "12 s ago"),
+        (-59.9, "59 s ago"),
+        (-300, "5 min ago"),
+        (-7_200, "2 h ago"),
+        (-200_000, "2 d ago"),
+        (12, "in 12 s"),
+        (3_600, "in 1 h"),
+    ],
+)
+def test_a_moment_is_said_relatively_in_its_largest_unit(seconds: float, said: str) -> None:
+    assert words.relative(NOW + seconds, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (-5, "now"),
+        (0.9, "now"),
+        (42, "0:42"),
+        (3_599, "59:59"),
+        (7_920, "2 h 12 min"),
+        (90_000, "25 h"),
+        (180_000, "2 d 2 h"),
+    ],
+)
+def test_a_countdown_counts_seconds_within_the_hour(left: float, said: str) -> None:
+    assert words.countdown(NOW + left, NOW) == said
+
+
+def test_a_share_below_everything_is_never_rounded_up_to_everything() -> None:
+    assert [words.share(value) for value in (None, 0, 0.5, 0.9996, 1)] == [
+        words.NOTHING,
+        "0 %",
+        "50 %",
+        "99.9 %",
+        "100 %",
+    ]
+
+
+def test_what_cannot_be_seen_is_written_out() -> None:
+    shown = words.visible("a\x1b[31mred\u202egnp.exe\u200b\x00\ud800 ä\t漢\n")
+    assert shown == "a\\u001b[31mred\\u202egnp.exe\\u200b\\u0000\\ud800 ä\t漢\n"
+    shown.encode()
+
+
+def test_only_what_has_a_page_is_linked() -> None:
+    assert words.page_of("dlv_1") == "/deliveries/dlv_1"
+    assert words.page_of("key_1") is None
+    assert words.page_of("javascript:alert(1)") is None
