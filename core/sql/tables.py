@@ -175,6 +175,7 @@ class Delivery(SQLModel, table=True):
     """This delivery's own schedule, when its caller gave one."""
     created_at: float = _time()
     finished_at: float | None = _time(nullable=True)
+    """When it became final; None while it is not."""
 
 
 class Attempt(SQLModel, table=True):
@@ -313,6 +314,7 @@ class HalfHourStat(SQLModel, table=True):
     """
 
     __tablename__ = "half_hour_stats"
+    __table_args__ = ({"sqlite_with_rowid": False},)  # stored in the order in which it is read
 
     endpoint_id: str = Field(primary_key=True)
     minute: int = Field(primary_key=True)

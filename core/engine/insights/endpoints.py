@@ -49,7 +49,7 @@ class EndpointLists:
         return tuple(
             _summary(
                 by_id[circuit.endpoint_id],
-                traffic_of(cells[circuit.endpoint_id], first, SPARK_STEP, int(now // 60)),
+                traffic_of(cells[circuit.endpoint_id], first, SPARK_STEP, int(now // 60), detailed=False),
                 now,
             )
             for circuit in circuits_of(rows, now)

@@ -230,7 +230,7 @@ class Traffic:
     step: int = 1
     """Minutes that one entry of the series stands for."""
     points: tuple[TrafficPoint, ...] = ()
-    """The same steps by outcome and with their latencies."""
+    """The same steps by outcome and with their latencies; empty in a list of endpoints."""
 
     @property
     def success_share(self) -> float | None:

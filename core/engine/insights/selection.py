@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Select, and_, func, literal, or_, select
+from sqlalchemy import Select, and_, func, literal, or_, select, true
 from sqlalchemy.sql import ColumnElement
 
 from core.domain.states import DeliveryState
@@ -33,14 +34,13 @@ def branches(wanted: DeliveryFilter, now: float) -> tuple[Branch, ...]:
     """Return the walks that together find what `wanted` matches at `now`, apart from its times."""
     if wanted.q is None:
         return _walks(wanted, now)
-    walks = _walks(wanted, now)
-    others = or_(*(walk.condition for walk in walks))
+    checks = (or_(*(and_(true(), *walk.residual) for walk in _walks(wanted, now, led=False))),)
     exact = _exact(wanted.q)
     if exact is not None:
-        return (Branch((exact,), (others,)),)
-    of_key = Branch((_D.message_id.in_(_messages_of_key(wanted.q)),), (others,))
+        return (replace(exact, residual=checks),)
+    of_key = Branch((_D.message_id.in_(_messages_of_key(wanted.q)),), checks)
     text = _mentions(wanted.q)
-    return (of_key, *(Branch(walk.driver, (*walk.residual, text), SEARCHED) for walk in walks))
+    return (of_key, *(Branch(w.driver, (*w.residual, text), SEARCHED) for w in _walks(wanted, now)))
 
 
 def span(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> Span:
@@ -59,14 +59,14 @@ def clause(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> Colu
     return and_(matching, *span(wanted, now, up_to).conditions(_D.id))
 
 
-def _walks(wanted: DeliveryFilter, now: float) -> tuple[Branch, ...]:
-    """Return the walks of everything in `wanted` but its times and its search."""
+def _walks(wanted: DeliveryFilter, now: float, *, led: bool = True) -> tuple[Branch, ...]:
+    """Return the walks of everything in `wanted` but its times and its search; not `led`, all of it is checked."""
     statuses = _statuses(wanted, now)
     if wanted.failure_class is None:
-        return tuple(_walk(wanted, state, extra) for state, extra in statuses)
+        return tuple(_walk(wanted, state, extra, led=led) for state, extra in statuses)
     # Few deliveries have failed: one walk along the class is cheaper than one for each state.
-    checks = [and_(*_equals("state", state, unindexed), *extra) for state, extra in statuses]
-    return (_walk(wanted, None, (or_(*checks),)),)
+    checks = [and_(true(), *_equals("state", state, unindexed), *extra) for state, extra in statuses]
+    return (_walk(wanted, None, (or_(*checks),), led=led),)
 
 
 _Status = tuple[DeliveryState | None, tuple[Condition, ...]]
@@ -86,7 +86,9 @@ def _statuses(wanted: DeliveryFilter, now: float) -> tuple[_Status, ...]:
     return plain or ((None, ()),)
 
 
-def _walk(wanted: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...]) -> Branch:
+def _walk(
+    wanted: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
+) -> Branch:
     """Return the walk along the index that leaves least to check."""
     values = {
         "endpoint_id": wanted.endpoint_id,
@@ -94,7 +96,7 @@ def _walk(wanted: DeliveryFilter, state: DeliveryState | None, extra: tuple[Cond
         "state": state,
         "event_type": wanted.event_type,
     }
-    leading = _leading(wanted, state)
+    leading = _leading(wanted, state) if led else ()
     driver = [condition for name in leading for condition in _equals(name, values[name])]
     checked = [name for name in values if name not in leading]
     residual = [condition for name in checked for condition in _equals(name, values[name], unindexed)]
@@ -136,23 +138,24 @@ def _error(wanted: DeliveryFilter) -> tuple[Condition, ...]:
 # --- searching
 
 
-def _exact(q: str) -> Condition | None:
-    """Return the condition for the id, or the beginning of one, that `q` is; None when it is a text."""
+def _exact(q: str) -> Branch | None:
+    """Return the walk to what has the id `q`, or to deliveries whose ids begin with it; None when it is a text."""
     prefix, _, rest = q.partition("_")
     found = id_range(prefix, rest) if len(rest) >= _SHORTEST_ID else None
     if found is None:
         return None
-    match prefix:
-        case "dlv":
-            return _D.id.between(*found)
-        case "msg":
-            return _D.message_id.between(*found)
-        case "ep":
-            return _D.endpoint_id == q
-        case "att":
-            return _D.id.in_(select(ATTEMPTS.c.delivery_id).where(ATTEMPTS.c.id.between(*found)))
-        case _:
-            return None
+    if prefix == "dlv":
+        return Branch((_D.id.between(*found),), window=LOOKED_AT)
+    of = _OF_ID.get(prefix) if found[0] == found[1] else None
+    return None if of is None else Branch((of(q),), window=LOOKED_AT)
+
+
+_OF_ID: Final[dict[str, Callable[[str], Condition]]] = {
+    "msg": lambda id_: _D.message_id == id_,
+    "ep": lambda id_: _D.endpoint_id == id_,
+    "att": lambda id_: _D.id.in_(select(ATTEMPTS.c.delivery_id).where(ATTEMPTS.c.id == id_)),
+}
+"""The deliveries that an id of another kind leads to."""
 
 
 def _messages_of_key(key: str) -> Select[str]:

@@ -105,15 +105,15 @@ def _slot(minute: ColumnElement[int], step: int) -> Label[int]:
     return (minute // step * step).label("slot")
 
 
-def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int) -> Traffic:
-    """Fold `cells` into a chart from minute `first` to minute `last`, both included. Pure."""
+def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int, *, detailed: bool = True) -> Traffic:
+    """Fold `cells` into a chart from minute `first` to minute `last`, both included. Pure.
+
+    Unless `detailed`, its points are left out: beside each of many endpoints nobody could read them.
+    """
     by_slot: dict[int, list[Cell]] = {minute: [] for minute in range(first, last + 1, step)}
     everything = [cell for cell in cells if cell[0] in by_slot]
     for cell in everything:
         by_slot[cell[0]].append(cell)
-    points = tuple(
-        TrafficPoint(minute, _by_outcome(listed), _latency(listed)) for minute, listed in by_slot.items()
-    )
     by_outcome = _by_outcome(everything)
     return Traffic(
         minutes=last - first + 1,
@@ -121,15 +121,25 @@ def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int) -> Traff
         successes=by_outcome.get(SUCCESS, 0),
         by_outcome=by_outcome,
         latency=_latency(everything),
-        series=tuple(_success_and_failure(point) for point in points),
+        series=tuple(_success_and_failure(minute, listed) for minute, listed in by_slot.items()),
         step=step,
-        points=points,
+        points=tuple(_point(minute, listed) for minute, listed in by_slot.items()) if detailed else (),
     )
 
 
-def _success_and_failure(point: TrafficPoint) -> tuple[int, int, int]:
-    successes = point.by_outcome.get(SUCCESS, 0)
-    return point.minute, successes, sum(point.by_outcome.values()) - successes
+def _point(minute: int, cells: Iterable[Cell]) -> TrafficPoint:
+    listed = list(cells)
+    return TrafficPoint(minute, _by_outcome(listed), _latency(listed))
+
+
+def _success_and_failure(minute: int, cells: Iterable[Cell]) -> tuple[int, int, int]:
+    successes = failures = 0
+    for _, outcome, _, attempts in cells:
+        if outcome == SUCCESS:
+            successes += attempts
+        else:
+            failures += attempts
+    return minute, successes, failures
 
 
 def _by_outcome(cells: Iterable[Cell]) -> dict[str, int]:

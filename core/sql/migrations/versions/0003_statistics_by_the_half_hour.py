@@ -18,5 +18,6 @@ def upgrade() -> None:
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint(
         'endpoint_id', 'minute', 'outcome', 'latency_bucket', name=op.f('pk_half_hour_stats')
-    )
+    ),
+    sqlite_with_rowid=False,
     )

@@ -1,0 +1,386 @@
+"""Lists of deliveries: every filter finds what it says, page by page, on every database."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from core.domain.circuit import CircuitBreaker, Hold
+from core.domain.errors import InvalidInput
+from core.engine.filters import DeliveryFilter
+from core.engine.insights import Insights, selection
+from core.engine.insights.models import DeliveryRow
+from core.engine.insights.selection import clause
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from tests.contract.stored import Stored, opened
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    return Stored(database)
+
+
+@pytest.fixture
+def insights(stored: Stored) -> Insights:
+    return Insights(stored.database, stored.clock, tuple)
+
+
+def wanted(**values: str) -> DeliveryFilter:
+    return DeliveryFilter.parse({name.rstrip("_"): value for name, value in values.items()})
+
+
+async def found(insights: Insights, **values: str) -> list[str]:
+    return [row.id for row in (await insights.deliveries(wanted(**values), limit=200)).items]
+
+
+async def every_page(insights: Insights, filter_: DeliveryFilter, limit: int) -> AsyncIterator[list[str]]:
+    cursor = None
+    while True:
+        page = await insights.deliveries(filter_, cursor, limit)
+        yield [row.id for row in page.items]
+        if (cursor := page.next_cursor) is None:
+            return
+
+
+@contextmanager
+def counting_statements() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+# --- lists and pages
+
+
+async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    older = await stored.delivery(endpoint_id, "delivered")
+    newer = await stored.delivery(
+        endpoint_id,
+        "failed",
+        failure_class="client_error",
+        status_code=404,
+        error="404 Not Found",
+        attempt_count=1,
+    )
+    page = await insights.deliveries(DeliveryFilter())
+    assert [row.id for row in page.items] == [newer, older]
+    assert page.next_cursor is None
+    assert page.up_to == newer
+    row = page.items[0]
+    assert (row.endpoint_name, row.webhook_url, row.error) == (
+        "billing",
+        "https://billing.example/hooks",
+        "404 Not Found",
+    )
+
+
+async def test_pages_neither_repeat_nor_leave_out(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    made = [await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3]
+    for values in ({}, {"status": "failed,pending"}, {"status": "failed,delivered,pending"}):
+        filter_ = wanted(**values)
+        pages = [page async for page in every_page(insights, filter_, 2)]
+        assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
+        ids = [id_ for page in pages for id_ in page]
+        assert ids == await found(insights, **values)
+        assert len(set(ids)) == len(ids)
+    assert await found(insights) == made[::-1]
+
+
+async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    made = [await stored.delivery(endpoint_id) for _ in range(4)]
+    first = await insights.deliveries(DeliveryFilter(), limit=2)
+    await stored.delivery(endpoint_id)
+    second = await insights.deliveries(DeliveryFilter(), first.next_cursor, limit=2)
+    assert [row.id for row in (*first.items, *second.items)] == made[::-1]
+
+
+async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, insights: Insights) -> None:
+    endpoints = [await stored.endpoint(f"e{number}") for number in range(5)]
+    for number in range(20):
+        await stored.delivery(endpoints[number % 5], "failed", failure_class="dns", error="no such name")
+    for values in (
+        {},
+        {"status": "failed,held"},
+        {"q": "such"},
+        {"class_": "dns", "event_type": "order.created"},
+    ):
+        counts = []
+        for limit in (1, 20):
+            with counting_statements() as seen:
+                await insights.deliveries(wanted(**values), limit=limit)
+            counts.append(len(seen))
+        assert counts[0] == counts[1] <= 3
+
+
+async def test_a_page_has_a_size(insights: Insights) -> None:
+    for limit in (0, 201):
+        with pytest.raises(InvalidInput, match="limit: expected a number from 1 to 200"):
+            await insights.deliveries(DeliveryFilter(), limit=limit)
+
+
+async def test_a_cursor_expires_after_a_day(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    for _ in range(2):
+        await stored.delivery(endpoint_id)
+    cursor = (await insights.deliveries(DeliveryFilter(), limit=1)).next_cursor
+    await stored.clock.advance(86_402)
+    with pytest.raises(InvalidInput, match="start again without a cursor"):
+        await insights.deliveries(DeliveryFilter(), cursor)
+
+
+# --- filters
+
+
+async def several(stored: Stored) -> dict[str, DeliveryRow]:
+    """Store deliveries that differ in everything that a filter can ask for."""
+    healthy, dark = await stored.endpoint("healthy"), await stored.endpoint("dark")
+    await stored.circuit(dark, opened(stored.now))
+    for endpoint_id in (healthy, dark):
+        for state in ("pending", "in_flight", "delivered", "failed", "cancelled"):
+            for failure in (None, "connect", "server_error"):
+                for event_type in ("order.created", "order.paid"):
+                    await stored.delivery(
+                        endpoint_id,
+                        state,
+                        event_type=event_type,
+                        failure_class=failure,
+                        error=failure and f"{failure} of {event_type}",
+                        attempt_count=0 if failure is None else 2,
+                    )
+    page = await Insights(stored.database, stored.clock, tuple).deliveries(DeliveryFilter(), limit=200)
+    return {row.id: row for row in page.items}
+
+
+def matches(filter_: DeliveryFilter, row: DeliveryRow) -> bool:
+    """Say once more, in Python, what a filter means."""
+    statuses = filter_.statuses()
+    by_status = (
+        not statuses
+        or row.state in filter_.states
+        or (filter_.held and row.held)
+        or (filter_.retrying and row.state == "pending" and row.attempt_count > 0)
+    )
+    return (
+        by_status
+        and filter_.endpoint_id in {None, row.endpoint_id}
+        and filter_.event_type in {None, row.event_type}
+        and filter_.failure_class in {None, row.failure_class}
+        and filter_.error in {None, row.error}
+    )
+
+
+STATUSES = (
+    "",
+    "failed",
+    "held",
+    "retrying",
+    "failed,held",
+    "held,retrying",
+    "pending,delivered,held",
+    "in_flight",
+)
+
+
+async def test_every_filter_finds_what_it_says(stored: Stored, insights: Insights) -> None:
+    rows = await several(stored)
+    dark = next(row.endpoint_id for row in rows.values() if row.endpoint_name == "dark")
+    for status in STATUSES:
+        for endpoint in ("", dark):
+            for event_type in ("", "order.paid"):
+                for class_ in ("", "connect"):
+                    filter_ = wanted(status=status, endpoint=endpoint, event_type=event_type, class_=class_)
+                    expected = [row.id for row in rows.values() if matches(filter_, row)]
+                    page = await insights.deliveries(filter_, limit=200)
+                    assert [row.id for row in page.items] == expected, filter_.in_words()
+                    assert (await insights.count(filter_)).value == len(expected), filter_.in_words()
+
+
+async def test_an_action_on_all_that_match_touches_just_the_list(stored: Stored, insights: Insights) -> None:
+    rows = await several(stored)
+    some = sorted(rows)[len(rows) // 2]
+    for status in STATUSES:
+        for more in ({}, {"class_": "connect"}, {"event_type": "order.paid"}, {"q": "of order.paid"}):
+            filter_ = wanted(status=status, **more)
+            listed = [id_ for id_ in await found(insights, status=status, **more) if id_ <= some]
+            async with stored.database.read() as connection:
+                condition = clause(filter_, stored.now, up_to=some)
+                meant = (await connection.execute(select(DELIVERIES.c.id).where(condition))).scalars().all()
+            assert sorted(meant) == sorted(listed), filter_.in_words()
+
+
+async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    shop = {"failure_class": "dns", "error": "shop-1.example does not resolve"}
+    first = await stored.delivery(endpoint_id, "failed", **shop)
+    other = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="100% of_lookups failed")
+    assert await found(insights, error="shop-1.example does not resolve") == [first]
+    assert await found(insights, error="… does not resolve") == [first]
+    assert await found(insights, error="100% of_…") == [other]
+    assert await found(insights, error="%…") == []
+    assert await found(insights, error="s_op…") == []
+
+
+async def test_times_are_of_acceptance(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    old = await stored.delivery(endpoint_id)
+    await stored.clock.advance(3600)
+    new = await stored.delivery(endpoint_id)
+    assert await found(insights, since="30m") == [new]
+    assert await found(insights, until="30m") == [old]
+    assert await found(insights, since="2h", until="10s") == [old]
+    assert await found(insights, since="2h") == [new, old]
+
+
+# --- held
+
+
+@pytest.mark.parametrize("why", ["open", "half open", "held by hand", "paused", "disabled", "throttled"])
+async def test_pending_deliveries_of_a_halted_lane_are_held(
+    stored: Stored, insights: Insights, why: str
+) -> None:
+    halted, running = await stored.endpoint("halted"), await stored.endpoint("running")
+    breaker = CircuitBreaker()
+    match why:
+        case "open":
+            breaker = opened(stored.now)
+        case "half open":
+            breaker = opened(stored.now)
+            breaker.probe(now=stored.now)
+        case "held by hand":
+            hold = Hold(reason="x", since=stored.now, until=None, by="person:ada")
+            breaker.hold_open(now=stored.now, hold=hold)
+        case "paused" | "disabled":
+            await stored.change(ENDPOINTS, halted, state=why)
+        case _:
+            await stored.change(ENDPOINTS, halted, throttled_until=stored.now + 60)
+    await stored.circuit(halted, breaker)
+    waiting = await stored.delivery(halted)
+    await stored.delivery(halted, "delivered")
+    await stored.delivery(running)
+    assert await found(insights, status="held") == [waiting]
+    page = await insights.deliveries(DeliveryFilter())
+    assert [row.id for row in page.items if row.held] == [waiting]
+
+
+async def test_a_lane_whose_pause_is_over_holds_nothing(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint(throttled_until=stored.now + 5)
+    await stored.delivery(endpoint_id)
+    await stored.clock.advance(10)
+    assert await found(insights, status="held") == []
+
+
+# --- counts
+
+
+async def test_a_count_stops_at_its_bound(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    for _ in range(5):
+        await stored.delivery(endpoint_id, "failed")
+    assert str(await insights.count(wanted(status="failed"), bound=3)) == "3+"
+    assert str(await insights.count(wanted(status="failed"), bound=5)) == "5"
+
+
+async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    newest = await stored.delivery(endpoint_id, "failed")
+    assert (await insights.rows_since(DeliveryFilter(), newest)).value == 0
+    await stored.delivery(endpoint_id, "failed")
+    await stored.delivery(endpoint_id, "delivered")
+    assert (await insights.rows_since(DeliveryFilter(), newest)).value == 2
+    assert (await insights.rows_since(wanted(status="failed"), newest)).value == 1
+
+
+# --- search
+
+
+async def test_a_search_finds_ids_of_every_kind(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    message_id = await stored.message()
+    delivery_id = await stored.delivery(endpoint_id, "failed", message_id=message_id)
+    attempt_id = await stored.attempt(delivery_id, endpoint_id)
+    await stored.clock.advance(1000)
+    await stored.delivery(endpoint_id)
+    for q in (delivery_id, delivery_id[:14], message_id, attempt_id):
+        assert await found(insights, q=q) == [delivery_id], q
+        assert await found(insights, q=q, status="failed") == [delivery_id]
+        assert await found(insights, q=q, status="delivered") == []
+    assert len(await found(insights, q=endpoint_id)) == 2
+
+
+async def test_a_search_finds_an_idempotency_key_however_old(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "SEARCHED", 2)
+    endpoint_id = await stored.endpoint()
+    keyed = await stored.delivery(endpoint_id, key="order-4711")
+    for _ in range(4):
+        await stored.delivery(endpoint_id)
+    ids = [id_ async for page in every_page(insights, wanted(q="order-4711"), 50) for id_ in page]
+    assert ids == [keyed]
+
+
+async def test_a_search_finds_text_in_type_error_and_payload(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    paid = await stored.delivery(endpoint_id, event_type="Invoice.Paid")
+    refused = await stored.delivery(
+        endpoint_id, "failed", failure_class="connect", error="Connection refused"
+    )
+    body = await stored.delivery(endpoint_id, payload=b'{"customer":"caf\xc3\xa9 100%","note":"na\\u00efve"}')
+    assert await found(insights, q="invoice.paid") == [paid]
+    assert await found(insights, q="CONNECTION REF") == [refused]
+    assert await found(insights, q='"customer":"café') == [body]
+    assert await found(insights, q="naïve") == [body]
+    assert await found(insights, q="100%") == [body]
+    assert await found(insights, q="1_0%") == []
+    assert await found(insights, q="' OR 1=1 --") == []
+
+
+async def test_a_payload_that_is_no_text_does_not_break_a_search(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    odd = await stored.delivery(endpoint_id, payload=b"\x00\xff\xfe binary \x00 tail")
+    assert await found(insights, q="tail") == [odd]
+
+
+async def test_a_search_says_how_far_it_looked_and_goes_on_there(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "SEARCHED", 3)
+    endpoint_id = await stored.endpoint()
+    needle = await stored.delivery(endpoint_id, payload=b'"needle"')
+    for _ in range(7):
+        await stored.delivery(endpoint_id)
+    first = await insights.deliveries(wanted(q="needle"))
+    assert first.items == ()
+    assert first.search_bounds is not None
+    assert first.search_bounds.looked_at == 3
+    assert first.search_bounds.sentence.startswith("Looked through 3 deliveries, back to ")
+    assert str(await insights.count(wanted(q="needle"))) == "0+"
+    pages = [page async for page in every_page(insights, wanted(q="needle"), 50)]
+    assert [id_ for page in pages for id_ in page] == [needle]
+    assert len(pages) == 3
+
+
+async def test_a_rare_combination_is_found_however_far_down(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "LOOKED_AT", 4)
+    endpoint_id = await stored.endpoint()
+    rare = await stored.delivery(endpoint_id, "failed", event_type="rare")
+    for number in range(15):
+        await stored.delivery(endpoint_id, "failed" if number % 2 else "pending")
+    filter_ = wanted(status="failed,pending", event_type="rare")
+    pages = [page async for page in every_page(insights, filter_, 50)]
+    assert [id_ for page in pages for id_ in page] == [rare]
+    assert len(pages) > 2
