@@ -33,7 +33,7 @@ class BadRequest(InvalidInput):
     """What cannot be read at all, or parameters that mean nothing: 400."""
 
 
-class FieldError(msgspec.Struct, frozen=True, rename={"field": "field"}):
+class FieldError(msgspec.Struct, frozen=True):
     """One thing that is wrong, and the remedy."""
 
     field: str

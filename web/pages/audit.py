@@ -29,7 +29,7 @@ async def audit(request: PageRequest) -> Template:
             subject=given.get("subject"),
         )
     except InvalidInput as invalid:
-        found, problems = Page[AuditView]((), None), invalid.problems
+        found, problems = Page((), None), invalid.problems
     older = urlencode({**given, "cursor": found.next_cursor}) if found.next_cursor else None
     return page(
         request,
