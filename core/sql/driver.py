@@ -49,17 +49,20 @@ class SqliteConnection:
 
     @classmethod
     async def connect(cls, database: str, pragmas: Sequence[str], visits: Visits, patience: float) -> Self:
-        """Open `database`, a `file:` URI or `:memory:`, and run `pragmas`.
-
-        A transaction that another program's lock keeps from beginning is tried again for `patience` seconds.
-        """
+        """Open `database`, a `file:` URI or `:memory:`, and run `pragmas`; locks are waited for `patience` seconds."""
         threads = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
         def opened() -> sqlite3.Connection:
-            # Nothing waits for a lock inside SQLite, where it would stop the event loop.
-            raw = sqlite3.connect(database, 0, isolation_level=None, check_same_thread=False, uri=True)
-            for pragma in pragmas:
-                raw.execute(pragma)
+            raw = sqlite3.connect(database, patience, isolation_level=None, check_same_thread=False, uri=True)
+            try:
+                for pragma in pragmas:
+                    raw.execute(pragma)
+                if visits is not Visits.EVERYTHING:
+                    # From now on SQLite must not wait by itself: it would stop the event loop. See `run`.
+                    raw.execute("PRAGMA busy_timeout=0")
+            except BaseException:
+                raw.close()
+                raise
             return raw
 
         try:

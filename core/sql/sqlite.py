@@ -67,6 +67,8 @@ class SqliteFileStore:
             await asyncio.to_thread(self._take)
             await self._migrate()
             self._identity = _identity(self._path)
+            async with self.write() as connection:  # before any reader: it makes the log that they look into
+                await connection.exec_driver_sql("SELECT 1")
         except BaseException:
             await self.close()
             raise

@@ -86,6 +86,16 @@ async def test_many_read_while_one_writes(database: Database) -> None:
     assert await count(database) == 20
 
 
+async def test_a_database_that_has_just_opened_is_never_taken_for_locked(durable_url: str) -> None:
+    for turn in range(5):
+        database = Database(durable_url)
+        await database.open()
+        write = database.writer.submit(Add(f"m{turn}"))
+        counts = await asyncio.gather(*(count(database) for _ in range(20)), write)
+        assert set(counts[:-1]) <= {turn, turn + 1}
+        await database.close()
+
+
 async def test_a_cancelled_reader_does_not_harm_the_others(database: Database) -> None:
     await database.writer.submit(Add("m1"))
     for turns in range(8):
