@@ -268,7 +268,8 @@ class Dispatcher:
 
     def _settle(self, lane: Lane, command: RecordAttempt, recorded: Recorded) -> None:
         work = command.work
-        self._observe(lane, recorded.breaker, success=command.failure is None)
+        current = work.generation == recorded.breaker.generation
+        self._observe(lane, recorded.breaker, success=current and command.failure is None)
         match command.verdict:
             case RetryAt(lane_until=float(until)) | Failed(lane_until=float(until)):
                 lane.throttle(until)

@@ -158,12 +158,16 @@ class Lane:
         self.in_flight -= 1
 
     def observe(self, breaker: CircuitBreaker, *, success: bool = False) -> None:
-        """Take the circuit as it was committed, and begin or continue the slow start after a recovery."""
+        """Take the circuit as it was committed, and begin or continue the slow start after a recovery.
+
+        `success` is of an attempt that this very circuit admitted. Each one makes room for one more, so the limit
+        doubles with every round of answers: 1, 2, 4, … Doubling it with every answer would be at 64 after four.
+        """
         recovered = self.breaker.state is not CircuitState.CLOSED and breaker.state is CircuitState.CLOSED
         self.breaker = breaker
         if recovered:
             self._ramp = 1
         elif self._ramp is not None and success:
-            self._ramp *= 2
+            self._ramp += 1
             if self._ramp >= self.destination.max_in_flight:
                 self._ramp = None

@@ -17,7 +17,8 @@ ADA = "person:ada"
 
 async def failing(harbour: Harbour, **fields: object) -> str:
     """Return an endpoint whose circuit three failures have opened."""
-    endpoint_id = await harbour.endpoint(circuit=CIRCUIT, retry={"delays": [1000], "jitter": 0}, **fields)
+    fields = {"circuit": CIRCUIT, "retry": {"delays": [1000], "jitter": 0}, **fields}
+    endpoint_id = await harbour.endpoint(**fields)
     harbour.sender.default = DOWN
     for _ in range(3):
         await harbour.attempted(await harbour.send_one(), 1)
@@ -67,19 +68,36 @@ async def test_half_open_lets_no_more_probes_through_than_allowed(harbour: Harbo
 
 
 async def test_a_recovered_endpoint_is_brought_back_step_by_step(harbour: Harbour) -> None:
-    endpoint_id = await failing(harbour, max_in_flight=8)
+    endpoint_id = await failing(harbour, max_in_flight=20)
     for _ in range(100):
         await harbour.send_one()
     harbour.sender.default = Answered(200)
     harbour.sender.hold()
     harbour.sender.most_under_way = 0
     await harbour.runtime.operations.reset(endpoint_id, actor=ADA)
+    met = []
+    for _ in range(7):
+        await harbour.quiet()
+        met.append(harbour.sender.under_way)
+        harbour.sender.let_go()  # answers what is under way, and no more
+        harbour.sender.hold()
+    assert met == [1, 2, 4, 8, 16, 20, 20]
+    assert harbour.sender.most_under_way == 20
+
+
+async def test_the_last_probes_answer_does_not_hasten_the_slow_start(harbour: Harbour) -> None:
+    await failing(harbour, circuit={**CIRCUIT, "half_open_max_calls": 5})
+    for _ in range(50):
+        await harbour.send_one()
+    harbour.sender.default = Answered(200)
+    harbour.sender.hold()
+    await harbour.clock.advance(60.0)
     await harbour.quiet()
-    assert harbour.sender.most_under_way == 1
+    assert harbour.sender.under_way == 5
     harbour.sender.let_go()
-    await harbour.clock.advance(1001.0)
-    await harbour.sent(103)
-    assert harbour.sender.most_under_way <= 8
+    harbour.sender.hold()
+    await harbour.quiet()
+    assert harbour.sender.under_way == 1
 
 
 async def test_a_failed_probe_opens_it_again(harbour: Harbour) -> None:
@@ -141,7 +159,7 @@ async def test_a_hold_keeps_everything_back_until_it_is_released(harbour: Harbou
     endpoint_id = await harbour.endpoint(circuit=CIRCUIT)
     await harbour.runtime.operations.hold(endpoint_id, actor=ADA, reason="receiver migrates")
     held = await harbour.send_one()
-    await harbour.clock.advance(100_000.0)
+    await harbour.clock.advance(2_000.0)
     await harbour.quiet()
     assert harbour.sender.requests == []
     circuit = await harbour.runtime.insights.circuit(endpoint_id)
