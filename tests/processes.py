@@ -157,11 +157,10 @@ class ReceiverProcess(Process):
         assert answer.status_code == 200, answer.text
 
 
-@contextmanager
-def running_service(folder: Path, flags: tuple[str, ...] = (), **settings: object) -> Iterator[Service]:
-    """Run the service on a free port, its database in `folder`; loopback endpoints are allowed.
+def service_variables(folder: Path, **settings: object) -> dict[str, str]:
+    """Return the environment of a service on a free port, its database in `folder`; loopback endpoints are allowed.
 
-    `settings` are the names of core/settings.py. It is ended by SIGTERM, or not at all where the test did that.
+    `settings` are the names of core/settings.py.
     """
     chosen = {
         "port": 0,
@@ -172,9 +171,22 @@ def running_service(folder: Path, flags: tuple[str, ...] = (), **settings: objec
         "log_format": "json",
         **settings,
     }
-    variables = {
-        f"BREAKWATER_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
-    }
+    return {f"BREAKWATER_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
+
+
+@contextmanager
+def running_service(
+    folder: Path,
+    flags: tuple[str, ...] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    **settings: object,
+) -> Iterator[Service]:
+    """Run the service with `service_variables`, and with what `environment` has beside them.
+
+    It is ended by SIGTERM, or not at all where the test did that.
+    """
+    variables = {**service_variables(folder, **settings), **(environment or {})}
     process = start(["serve", *flags], folder, variables)
     try:
         url = url_printed_by(process, "Breakwater is running.")

@@ -1,0 +1,185 @@
+"""The database cannot be written for a while: 503 instead of a false 202, results kept, and no restart needed."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bench._crash_load import Load
+from tests.processes import ReceiverProcess, Service, eventually, running_service
+
+EVENT = "fault.test"
+UNDER_WAY = 20
+"""Deliveries whose answers come while the database is away."""
+PAGES = ("/", "/deliveries", "/endpoints", "/circuits")
+
+Fault = Callable[[Path], AbstractContextManager[None]]
+"""Breaks the database in this folder within its block."""
+
+
+@pytest.fixture(scope="session")
+def faulty_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the disk that fails when told to."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler, with which to make a disk that fails; on Debian: apt-get install gcc")
+    library = tmp_path_factory.mktemp("disk") / "faulty_disk.so"
+    source = Path(__file__).with_name("faulty_disk.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)  # noqa: S603 - our own source
+    return library
+
+
+@pytest.fixture
+def service(tmp_path: Path, faulty_disk: Path) -> Iterator[Service]:
+    disk = {"LD_PRELOAD": str(faulty_disk), "DISK_FAULT": str(tmp_path / "fault")}
+    with running_service(tmp_path, environment=disk) as service:
+        yield service
+
+
+def disk(fault: str) -> Fault:
+    @contextmanager
+    def broken(folder: Path) -> Iterator[None]:
+        told = folder / "fault"
+        told.write_text(fault)
+        yield
+        told.unlink()
+
+    return broken
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let another program hold the lock: a shell that somebody left in a transaction."""
+    other = sqlite3.connect(folder / "breakwater.db", isolation_level=None)
+    other.execute("PRAGMA wal_autocheckpoint=0")
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    # Closed by its last user the log would be folded in; the service is still there, so it is not.
+    other.close()
+
+
+@contextmanager
+def moved_away(folder: Path) -> Iterator[None]:
+    """Let somebody move the file, and put it back."""
+    path = folder / "breakwater.db"
+    path.rename(folder / "elsewhere")
+    yield
+    (folder / "elsewhere").rename(path)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A fault, what callers are told of it, and how long it lasts at least, in seconds."""
+
+    fault: Fault
+    told: str
+    seconds: float = 3.0
+
+
+FAULTS = {
+    "disk full": Kind(disk("full"), "the disk is full"),
+    "flush fails": Kind(disk("flush"), "reading or writing its file failed"),
+    "read-only": Kind(disk("readonly"), "file"),
+    "locked": Kind(locked, "another program holds a lock on it", 10.0),
+    "moved away": Kind(moved_away, "was removed or replaced"),
+}
+
+
+@contextmanager
+def signed_in(service: Service) -> Iterator[httpx.Client]:
+    """Lend a browser that is signed in."""
+    code = re.search(r"/welcome#(\S+)", service.printed)
+    assert code, service.printed
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as browser:
+        form = {"code": code[1], "password": "nine lives, no more"}
+        answer = browser.post("/welcome", data=form, headers={"origin": service.url})
+        assert answer.is_redirect or answer.is_success, answer.text
+        yield browser
+
+
+def refused(service: Service) -> httpx.Response:
+    """Hand a message in while it cannot be stored."""
+    return service.api.post("/messages", json={"event_type": EVENT, "payload": {"n": -1}})
+
+
+def stored(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(f"{(folder / 'breakwater.db').as_uri()}?mode=ro", uri=True) as database:
+        return database.execute(query).fetchall()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FAULTS.values(), ids=FAULTS.keys())
+def test_while_the_database_cannot_be_written_nothing_is_promised_and_nothing_forgotten(
+    tmp_path: Path, service: Service, receiver: ReceiverProcess, kind: Kind
+) -> None:
+    service.endpoint(f"{receiver.url}/slow?ms=1000", event_types=[EVENT])
+    under_way = [service.send({"n": n}, event_type=EVENT)["deliveries"][0]["id"] for n in range(UNDER_WAY)]
+    eventually(lambda: len(receiver.received("/slow")) == UNDER_WAY, every=0.02)
+    with signed_in(service) as browser, kind.fault(tmp_path):
+        began = time.monotonic()
+        while time.monotonic() - began < kind.seconds:
+            answer = refused(service)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) >= 1
+            assert kind.told in answer.json()["detail"]
+            time.sleep(0.1)
+        listed = service.api.get("/deliveries", params={"limit": 100})
+        assert (listed.status_code, len(listed.json()["items"])) == (200, UNDER_WAY)
+        assert {page: browser.get(page).status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
+        assert httpx.get(f"{service.url}/health/live").status_code == 200
+        assert httpx.get(f"{service.url}/health/ready").status_code == 503
+    accepted = eventually(
+        lambda: answer if (answer := refused(service)).status_code == 202 else None, within=15
+    )
+    for delivery_id in [*under_way, accepted.json()["deliveries"][0]["id"]]:
+        delivery = service.delivery_once(delivery_id, "delivered", within=30)
+        assert len(delivery["attempts"]) == 1
+    assert len(receiver.received("/slow")) == UNDER_WAY + 1
+    eventually(lambda: httpx.get(f"{service.url}/health/ready").status_code == 200, within=15, every=0.2)
+    assert service.popen.poll() is None
+    assert "Traceback" not in service.printed
+    assert stored(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+    assert stored(tmp_path, "SELECT count(*) FROM messages") == [(UNDER_WAY + 1,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["full", "flush"])
+def test_a_disk_that_fails_every_other_moment_under_load_makes_no_false_promise(
+    tmp_path: Path, faulty_disk: Path, receiver: ReceiverProcess, fault: str
+) -> None:
+    environment = {"LD_PRELOAD": str(faulty_disk), "DISK_FAULT": str(tmp_path / "fault")}
+    with running_service(tmp_path, environment=environment, attempt_timeout_seconds=3) as service:
+        service.endpoint(f"{receiver.url}/slow?ms=100", event_types=[EVENT])
+        with Load(service.url, service.key, [EVENT], per_second=300, connections=8) as load:
+            for _ in range(8):
+                time.sleep(0.3)
+                with disk(fault)(tmp_path):
+                    time.sleep(0.3)
+            time.sleep(0.3)
+        assert load.refused
+        assert not load.unanswered
+        # What a failed flush left in the log may come to life when the log is read again. Nobody was promised it, and
+        # nobody works at it until its lease ends.
+        eventually(lambda: nothing_is_left(service), within=60, every=0.5)
+        delivered = stored(tmp_path, "SELECT message_id FROM deliveries WHERE state = 'delivered'")
+    assert load.answered
+    assert set(load.answered) <= {message_id for (message_id,) in delivered}
+    assert {request["webhook_id"] for request in receiver.received("/slow")} >= set(load.answered)
+    assert stored(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def nothing_is_left(service: Service) -> bool:
+    """Return whether no delivery waits or is under way."""
+    return not any(
+        service.api.get("/deliveries", params={"status": status, "limit": 1}).json()["items"]
+        for status in ("pending", "in_flight")
+    )
