@@ -49,7 +49,7 @@ class DeliveryDetails:
         """Return the delivery in four queries, five while it waits. Raises NotFound."""
         now = self._clock.now()
         async with self._database.read() as connection:
-            row = (await connection.execute(_whole(delivery_id, now))).mappings().one_or_none()
+            row = (await connection.execute(delivery_statement(delivery_id, now))).mappings().one_or_none()
             if row is None:
                 raise NotFound("delivery", delivery_id)
             attempts = await _attempts(connection, delivery_id)
@@ -59,7 +59,8 @@ class DeliveryDetails:
         return _detail(row, attempts, _standing(row, lane, attempts, deeds.get(delivery_id), now))
 
 
-def _whole(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:
+def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:
+    """Return the statement that reads a delivery with its message, its endpoint and its circuit."""
     return (
         select(
             *LISTED,

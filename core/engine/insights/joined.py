@@ -54,7 +54,7 @@ def in_lanes(deliveries: FromClause) -> FromClause:
 
 def delivery_rows(found: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement for the rows of `found`, which selects at least what is listed of few deliveries."""
-    deliveries = found.subquery("deliveries")
+    deliveries = found.subquery("found")
     return select(*deliveries.c, *lane_columns(deliveries, now)).select_from(in_lanes(deliveries))
 
 

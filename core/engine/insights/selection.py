@@ -164,16 +164,19 @@ def _messages_of_key(key: str) -> Select[str]:
 
 def _mentions(text: str) -> Condition:
     """Return whether event type or error contain `text` in either case, or the payload as it stands."""
-    return or_(
-        _D.event_type.icontains(text, autoescape=True),
-        _D.error.icontains(text, autoescape=True),
-        select(MESSAGES.c.id)
-        .where(
-            MESSAGES.c.id == _D.message_id,
-            func.length(MESSAGES.c.payload) <= SEARCHED_PAYLOAD,
-            or_(*(bytes_contain(MESSAGES.c.payload, form.encode()) for form in _written_forms(text))),
+    # A value, not EXISTS: PostgreSQL would make that a hash over the payloads of all messages.
+    in_payload = (
+        select(
+            and_(
+                func.length(MESSAGES.c.payload) <= SEARCHED_PAYLOAD,
+                or_(*(bytes_contain(MESSAGES.c.payload, form.encode()) for form in _written_forms(text))),
+            )
         )
-        .exists(),
+        .where(MESSAGES.c.id == _D.message_id)
+        .scalar_subquery()
+    )
+    return or_(
+        _D.event_type.icontains(text, autoescape=True), _D.error.icontains(text, autoescape=True), in_payload
     )
 
 

@@ -1,0 +1,256 @@
+"""The overview, the circuit board and the endpoints: worst first, counted, and in a constant number of queries."""
+
+import pytest
+
+from core.domain.circuit import CircuitBreaker, CircuitState, Hold
+from core.domain.latency import bucket_of, upper_ms
+from core.domain.states import EndpointState
+from core.engine.insights import Insights
+from core.engine.insights.models import BoundedCount, LoopHealth
+from core.engine.summariser import Summariser
+from core.sql.engine import Database
+from core.sql.statements.rows import ENDPOINTS
+from tests.contract.stored import Stored, opened
+from tests.contract.test_insights_deliveries import counting_statements
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    return Stored(database)
+
+
+@pytest.fixture
+def insights(stored: Stored) -> Insights:
+    return Insights(stored.database, stored.clock, tuple)
+
+
+# --- circuits
+
+
+async def test_the_board_is_sorted_worst_first(stored: Stored, insights: Insights) -> None:
+    for name, backlog, state in (
+        ("calm", 0, "closed"),
+        ("open-small", 1, "open"),
+        ("open-large", 3, "open"),
+        ("probing", 9, "half_open"),
+        ("paused-waiting", 2, "paused"),
+    ):
+        endpoint_id = await stored.endpoint(name, state="paused" if state == "paused" else "enabled")
+        breaker = opened(stored.now) if state in {"open", "half_open"} else CircuitBreaker()
+        if state == "half_open":
+            breaker.probe(now=stored.now)
+        await stored.circuit(endpoint_id, breaker)
+        for _ in range(backlog):
+            await stored.delivery(endpoint_id)
+    names = [circuit.endpoint_name for circuit in await insights.circuits()]
+    assert names == ["open-large", "open-small", "probing", "paused-waiting", "calm"]
+
+
+async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint("billing", circuit={"timeout_seconds": 30.0})
+    for _ in range(2):
+        delivery_id = await stored.delivery(endpoint_id)
+    await stored.attempt(delivery_id, endpoint_id, 1, failure_class="connect", error="connection refused")
+    await stored.attempt(delivery_id, endpoint_id, 2)
+    await stored.circuit(endpoint_id, opened(stored.now))
+    await stored.transition(endpoint_id, "5 failures in a row")
+    circuit = await insights.circuit(endpoint_id)
+    assert circuit.state is CircuitState.OPEN
+    assert circuit.backlog == BoundedCount(2)
+    assert circuit.last_error == "connection refused"
+    assert circuit.last_failure_at == circuit.opened_at == stored.now
+    assert circuit.failure_count == 5
+    assert circuit.config.timeout_seconds == 30.0
+    assert circuit.opening_cause == "5 failures in a row"
+    assert "(5 failures in a row): 2 deliveries wait; next probe at " in circuit.sentence
+    assert circuit.reset_consequence.startswith("Closes the circuit now. 2 held deliveries follow")
+
+
+async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    circuit = await insights.circuit(endpoint_id)
+    assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
+    assert circuit.sentence == "Closed: deliveries go out."
+
+
+async def test_a_hold_is_shown_with_its_owner(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    breaker = CircuitBreaker()
+    hold = Hold(reason="moves", since=stored.now, until=stored.now + 60, by="person:ada")
+    breaker.hold_open(now=stored.now, hold=hold)
+    await stored.circuit(endpoint_id, breaker)
+    circuit = await insights.circuit(endpoint_id)
+    assert (circuit.held_open, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
+    await stored.clock.advance(61)
+    assert not (await insights.circuit(endpoint_id)).held_open
+
+
+async def test_the_board_costs_one_query_for_any_number_of_circuits(
+    stored: Stored, insights: Insights
+) -> None:
+    for number in range(6):
+        await stored.endpoint(f"e{number}")
+    with counting_statements() as seen:
+        assert len(await insights.circuits()) == 6
+    assert len(seen) == 1
+
+
+# --- endpoints
+
+
+async def test_endpoints_come_with_their_circuit_and_their_traffic(
+    stored: Stored, insights: Insights
+) -> None:
+    good, bad = await stored.endpoint("good"), await stored.endpoint("bad")
+    await stored.counted(good, stored.now, "success", bucket_of(20), 9)
+    await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
+    await stored.circuit(bad, opened(stored.now))
+    with counting_statements() as seen:
+        worst, best = await insights.endpoints()
+    assert len(seen) == 2
+    assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
+        "bad",
+        CircuitState.OPEN,
+        0,
+    )
+    assert (best.endpoint.name, best.traffic.attempts, best.traffic.success_share) == ("good", 9, 1.0)
+    assert best.traffic.latency.p95 == upper_ms(bucket_of(20))
+    assert sum(successes for _, successes, _ in best.traffic.series) == 9
+
+
+async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint(
+        "billing", event_types=["order.paid"], headers={"Authorization": "Bearer x"}
+    )
+    await stored.counted(endpoint_id, stored.now, "success", 3, 2)
+    summary = await insights.endpoint(endpoint_id)
+    assert summary.endpoint.event_types == ("order.paid",)
+    assert "Bearer" not in str(summary)
+    assert summary.traffic.attempts == 2
+
+
+async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
+    assert await insights.endpoints() == ()
+    assert await insights.circuits() == ()
+    assert await insights.endpoint_options("bil") == ()
+
+
+async def test_endpoints_and_event_types_are_offered_to_choose_from(
+    stored: Stored, insights: Insights
+) -> None:
+    billing = await stored.endpoint("Billing")
+    await stored.endpoint("shop", url="https://bill.example/100%_off")
+    await stored.endpoint("other", adhoc_key="k", url="https://adhoc.example/")
+    for event_type in ("order.paid", "Invoice.sent", "order.created", "order.paid"):
+        await stored.delivery(billing, event_type=event_type)
+    assert [option.name for option in await insights.endpoint_options("bill")] == ["Billing", "shop"]
+    assert [option.name for option in await insights.endpoint_options("%_")] == ["shop"]
+    assert [option.name for option in await insights.endpoint_options()][-1] == "other"
+    assert await insights.event_types() == ("Invoice.sent", "order.created", "order.paid")
+    assert await insights.event_types("ORDER.P") == ("order.paid",)
+    assert await insights.event_types("i") == ("Invoice.sent", "order.paid")
+
+
+# --- traffic
+
+
+async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, insights: Insights) -> None:
+    first, second = await stored.endpoint("a"), await stored.endpoint("b")
+    await stored.counted(first, stored.now, "success", 3, 5)
+    await stored.counted(second, stored.now - 61, "dns", 1, 2)
+    await stored.counted(second, stored.now - 4000, "dns", 1, 7)
+    everything, one = await insights.traffic(), await insights.traffic(first)
+    assert (everything.attempts, everything.by_outcome) == (7, {"success": 5, "dns": 2})
+    assert (one.attempts, one.successes) == (5, 5)
+    assert len(everything.series) == 60
+    assert everything.series[-1][1:] == (5, 0)
+
+
+async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
+    stored: Stored, insights: Insights
+) -> None:
+    endpoint_id = await stored.endpoint()
+    for minutes_ago in (0, 20, 31, 59, 61, 600, 1200, 3000, 9000):
+        await stored.counted(
+            endpoint_id, stored.now - minutes_ago * 60, "success", minutes_ago % 7, 1 + minutes_ago
+        )
+    before = [
+        await insights.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+    ]
+    summed = await Summariser(stored.database, stored.clock).summarise()
+    assert summed >= 5
+    after = [
+        await insights.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+    ]
+    assert after == before
+    assert await Summariser(stored.database, stored.clock).summarise() == 0
+
+
+async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
+    endpoint_id = await stored.endpoint()
+    summariser = Summariser(stored.database, stored.clock)
+    await stored.counted(endpoint_id, stored.now, "success", 1, 1)
+    assert await summariser.summarise() == 0
+    await stored.clock.advance(32 * 60)
+    assert await summariser.summarise() == 1
+
+
+# --- the overview
+
+
+async def test_the_overview_of_a_quiet_service(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    await stored.delivery(endpoint_id, "delivered")
+    await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
+    overview = await insights.overview()
+    assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
+    assert overview.calm
+    assert overview.oldest_undelivered is None
+    assert overview.open_circuits == ()
+
+
+async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, insights: Insights) -> None:
+    dark, fine = await stored.endpoint("billing.example"), await stored.endpoint("fine")
+    await stored.circuit(dark, opened(stored.now))
+    oldest = await stored.delivery(dark)
+    await stored.delivery(dark)
+    await stored.delivery(fine, "in_flight", lease_until=stored.now + 20)
+    await stored.delivery(fine, "failed")
+    await stored.deed("circuit.reset", dark)
+    overview = await insights.overview()
+    assert overview.sentence == (
+        "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
+        "Breakwater itself is healthy."
+    )
+    assert not overview.calm
+    assert [circuit.endpoint_id for circuit in overview.open_circuits] == [dark]
+    assert overview.oldest_undelivered is not None
+    assert overview.oldest_undelivered.id == oldest
+    assert [str(n) for n in (overview.pending, overview.in_flight, overview.failed_last_day)] == [
+        "2",
+        "1",
+        "1",
+    ]
+    assert [action.action for action in overview.recent_actions] == ["circuit.reset"]
+
+
+async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
+    loops = (LoopHealth("sweeper", False, 2, "OSError: disk"),)
+    overview = await Insights(stored.database, stored.clock, lambda: loops).overview()
+    assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
+    assert overview.loops == loops
+
+
+async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
+    stored: Stored, insights: Insights
+) -> None:
+    counts = []
+    for number in range(3):
+        with counting_statements() as seen:
+            await insights.overview()
+        counts.append(len(seen))
+        endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
+        await stored.circuit(endpoint_id, opened(stored.now))
+    assert set(counts) == {5}
