@@ -82,6 +82,7 @@ async def write_one_by_one(
     """Apply each member inside a savepoint: who fails, fails alone."""
     for member in members:
         await _write_guarded(connection, [member], off_loop)
+        await asyncio.sleep(0)  # a thousand of them must not hold up everything else
 
 
 async def _write_guarded(

@@ -1,24 +1,23 @@
 """Connections kept and lent: the one that writes, and the pool of those that read."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.sql.failures import store_failure, unavailable
 
-IDLE_SECONDS: Final = 5.0
-"""A connection that was not used for so long is asked whether it still stands before work is given to it."""
-
 
 class WritingConnection:
     """The one connection that writes. It is replaced after a failure that leaves it in doubt."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, idle_seconds: float = math.inf) -> None:
+        """Use connections of `engine`; one that was idle for so long is asked whether it still stands."""
         self._engine = engine
+        self._idle_seconds = idle_seconds
         self._connection: AsyncConnection | None = None
         self._used_at = 0.0
 
@@ -47,7 +46,7 @@ class WritingConnection:
     async def _stands(self, connection: AsyncConnection) -> bool:
         if connection.closed or connection.invalidated:
             return False
-        if asyncio.get_running_loop().time() - self._used_at < IDLE_SECONDS:
+        if asyncio.get_running_loop().time() - self._used_at < self._idle_seconds:
             return True
         try:
             async with connection.begin():

@@ -18,6 +18,8 @@ READERS: Final = 8
 CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 15.0
 """How long a statement may take before its connection counts as lost: a network that is cut says nothing."""
+IDLE_SECONDS: Final = 5.0
+"""After so long without a write, a restart of the server is found out before a batch is given to a dead connection."""
 _MIGRATION_LOCK: Final = 7_425_001
 """Any number that nothing else on the server locks: processes that start together migrate one after the other."""
 
@@ -40,7 +42,7 @@ class PostgresStore:
             execution_options={"postgresql_readonly": True},
         )
         self._writing = _engine(url, STATEMENT_SECONDS, poolclass=NullPool)
-        self._writer = WritingConnection(self._writing)
+        self._writer = WritingConnection(self._writing, idle_seconds=IDLE_SECONDS)
 
     async def open(self) -> None:
         """Connect and migrate."""

@@ -64,8 +64,12 @@ class GroupCommitWriter:
         self._closing = True
         self._arrived.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])  # which an ending event loop may have cancelled before
             self._task = None
+        while self._queue:
+            member = self._queue.popleft()
+            member.outcome = _closed()
+            member.release()
 
     async def submit(self, command: Command[R]) -> R:
         """Write `command` and return its result, after the commit.
@@ -88,7 +92,7 @@ class GroupCommitWriter:
     async def _enqueue(self, command: Any) -> Any:
         self._check()
         if self._closing or self._task is None:
-            raise StoreUnavailable("The database is closed.")
+            raise _closed()
         member: Member[Any] = Member(command, asyncio.get_running_loop().create_future())
         self._queue.append(member)
         self._arrived.set()
@@ -143,3 +147,7 @@ class GroupCommitWriter:
             if unavailable is not None:  # each its own: a raised exception carries the trace of its raising
                 member.outcome = StoreUnavailable(str(unavailable), unavailable.retry_after)
                 member.outcome.__cause__ = error
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("The database is closed.")

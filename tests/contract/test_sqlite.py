@@ -118,6 +118,41 @@ async def count_again(url: str) -> int:
         await database.close()
 
 
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+
+
+async def test_a_query_that_nobody_waits_for_any_more_is_stopped(sqlite_url: str) -> None:
+    database = await opened(sqlite_url)
+
+    async def endless() -> None:
+        async with database.read() as connection:
+            await connection.exec_driver_sql(ENDLESS)
+
+    readers = [asyncio.create_task(endless()) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    async with asyncio.timeout(5):
+        assert await count(database) == 0
+        await database.close()
+
+
+async def test_the_event_loop_goes_on_during_long_work(sqlite_url: str) -> None:
+    database = await opened(sqlite_url)
+    working = asyncio.create_task(
+        database.writer.run(
+            lambda connection: connection.exec_driver_sql(ENDLESS.replace("FROM n)", "FROM n LIMIT 3000000)"))
+        )
+    )
+    turns = 0
+    while not working.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert turns > 20
+    await database.close()
+
+
 async def test_closing_folds_the_log_into_the_file(sqlite_url: str, sqlite_path: Path) -> None:
     database = await opened(sqlite_url)
     await database.writer.submit(Add("m1"))

@@ -192,6 +192,16 @@ async def test_closing_writes_what_is_queued(database: Database, database_url: s
     assert await count(database) == 2500
 
 
+async def test_closing_after_the_writer_was_cancelled_leaves_nobody_waiting(database: Database) -> None:
+    assert database.writer._task is not None
+    database.writer._task.cancel()
+    caller = asyncio.create_task(database.writer.submit(Add("m1")))
+    await asyncio.sleep(0)
+    await database.writer.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await caller
+
+
 async def test_a_closed_writer_refuses(database: Database) -> None:
     await database.writer.close()
     with pytest.raises(StoreUnavailable, match="closed"):
