@@ -46,6 +46,11 @@ class ManualClock:
         self._now = until
         await settle()
 
+    async def leap(self, seconds: float) -> None:
+        """Let `seconds` pass at once: who was due meanwhile wakes late, as on a machine that slept."""
+        self._now += seconds
+        await self.advance(0.0)
+
 
 async def settle(turns: int = 20) -> None:
     """Let tasks that are ready run."""
