@@ -44,17 +44,16 @@ class Perimeter:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        bodiless = scope["method"] == "HEAD"
-        # Everything that can be got can be asked about; the server itself leaves the body out, tests do not.
-        inner = {**scope, "method": "GET"} if bodiless else scope
+        # Everything that can be got can be asked about: HEAD is GET without its body.
+        asked = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET"} if asked else scope
+        outward = _without_body(send) if asked else send
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._observe(inner, message["status"])
                 message["headers"] = _secured(self._allowing(inner, message.get("headers", ())))
-            elif bodiless and message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
+            await outward(message)
 
         if (problem := self._hosts.problem(scope["headers"])) is not None:
             await _refuse(answer, problem)
@@ -67,6 +66,21 @@ class Perimeter:
         if methods is None:
             return headers
         return [(name, methods.encode() if name == b"allow" else value) for name, value in headers]
+
+
+def _without_body(send: Send) -> Send:
+    """Return a `send` that ends the answer after its headers: what streams for ever would otherwise never end."""
+    ended = False
+
+    async def headers_alone(message: Message) -> None:
+        nonlocal ended
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not ended:
+            ended = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return headers_alone
 
 
 def _secured(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -37,8 +37,8 @@ class Access:
     ) -> None:
         journal = Journal(ids, clock)
         self.keys = Keys(database, ids, clock, journal, settings.bootstrap_key)
-        self.people = People(database, ids, clock, journal, passwords or Passwords())
         self.sessions = Sessions(database, clock, journal, settings.session_hours)
+        self.people = People(database, ids, clock, journal, passwords or Passwords(), self.sessions.forget)
         self._by_source = Limit(clock, _TRIES_PER_SOURCE, _WITHIN_SECONDS)
         self._by_name = Limit(clock, _TRIES_PER_NAME, _WITHIN_SECONDS)
 
@@ -67,13 +67,7 @@ class Access:
         self._count_try(source, "")
         person_id = await self.people.welcome(code, password)
         self._forget_tries(source, "")
-        self.sessions.forget()
         return await self.sessions.begin(person_id, user_agent)
-
-    async def disable(self, person_id: str, *, actor: str, reason: str | None = None) -> None:
-        """Let a person in no more, from this moment. Raises NotFound and Conflict."""
-        await self.people.disable(person_id, actor=actor, reason=reason)
-        self.sessions.forget()
 
     def _count_try(self, source: str, name: str) -> None:
         pair = f"{source} {name}"

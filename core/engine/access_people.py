@@ -1,6 +1,7 @@
 """People: invited by a single-use code, known by a password."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, update
@@ -27,14 +28,22 @@ _NAME: Final = re.compile(r"[^\W_][\w.@-]{0,63}")
 class People:
     """Those who sign in."""
 
-    def __init__(
-        self, database: Database, ids: Ids, clock: Clock, journal: Journal, passwords: Passwords
+    def __init__(  # noqa: PLR0917 - in the order of the parts that it stands on
+        self,
+        database: Database,
+        ids: Ids,
+        clock: Clock,
+        journal: Journal,
+        passwords: Passwords,
+        forget_sessions: Callable[[], None],
     ) -> None:
+        """`forget_sessions` is called when somebody's sessions ended or their role changed."""
         self._database = database
         self._ids = ids
         self._clock = clock
         self._journal = journal
         self._passwords = passwords
+        self._forget_sessions = forget_sessions
 
     async def first_code(self) -> str | None:
         """Return a code for the first administrator, or None when one has set a password and can sign in."""
@@ -42,7 +51,7 @@ class People:
         async def write(connection: AsyncConnection) -> str | None:
             if (await connection.execute(_able_administrator())).first() is not None:
                 return None
-            person_id = await self._ensure(connection, FIRST_ADMINISTRATOR, Role.ADMIN)
+            person_id = await self._ensure(connection, await self._free_name(connection), Role.ADMIN)
             return await self._new_code(connection, person_id)
 
         return await self._database.writer.run(write)
@@ -60,7 +69,9 @@ class People:
             await self._journal.write(connection, entry)
             return await self._new_code(connection, person_id)
 
-        return await self._database.writer.run(write)
+        code = await self._database.writer.run(write)
+        self._forget_sessions()
+        return code
 
     async def welcome(self, code: str, password: str) -> str:
         """Use up `code`: set the password of its person, end their sessions, and return the person's id.
@@ -89,7 +100,9 @@ class People:
             await self._set_password(connection, person_id, digest)
             return str(person_id)
 
-        return await self._database.writer.run(write)
+        person_id = await self._database.writer.run(write)
+        self._forget_sessions()
+        return person_id
 
     async def check(self, name: str, password: str) -> str | None:
         """Return the id of the person of that name and password, or None; both take the same time."""
@@ -125,6 +138,7 @@ class People:
             await self._journal.write(connection, entry)
 
         await self._database.writer.run(write)
+        self._forget_sessions()
 
     async def any(self) -> bool:
         """Return whether an administrator can sign in."""
@@ -138,6 +152,14 @@ class People:
         async with self._database.read() as connection:
             row = (await connection.execute(able)).one_or_none()
         return (row.id, row.password_digest) if row else (None, None)
+
+    async def _free_name(self, connection: AsyncConnection) -> str:
+        """Return a name for the first administrator: nobody who has a password becomes one by being called so."""
+        taken = select(PEOPLE.c.id).where(
+            PEOPLE.c.name == FIRST_ADMINISTRATOR, PEOPLE.c.password_digest.is_not(None)
+        )
+        found = (await connection.execute(taken)).first()
+        return FIRST_ADMINISTRATOR if found is None else self._ids.make(FIRST_ADMINISTRATOR)
 
     async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
         found = await connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.name == name))

@@ -5,6 +5,7 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 
+from core.domain.errors import Conflict
 from core.sql.statements.rows import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
 from tests.web.quay import OURS, PASSWORD, Quay
 
@@ -129,7 +130,7 @@ async def test_a_person_who_is_disabled_is_out_at_once(quay: Quay) -> None:
     browser = await quay.browser("operator", "ada")
     assert (await browser.get("/")).status_code == 200
     people = {person.name: person.id for person in await quay.runtime.access.people.all()}
-    await quay.runtime.access.disable(people["ada"], actor="person:bob")
+    await quay.runtime.access.people.disable(people["ada"], actor="person:bob")
     assert (await browser.get("/")).status_code == 303
     answer = await quay.client(headers=OURS).post("/sign-in", data={"name": "ada", "password": PASSWORD})
     assert answer.status_code == 401
@@ -149,6 +150,30 @@ async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others
     assert (await guesser.post("/sign-in", data={"name": "bob", "password": PASSWORD})).status_code == 303
     quay.later(300)
     assert (await guesser.post("/sign-in", data={"name": "ada", "password": PASSWORD})).status_code == 303
+
+
+async def test_a_change_of_role_holds_at_once(quay: Quay) -> None:
+    browser = await quay.browser("admin", "ada")
+    assert (await browser.get("/api/v1/keys")).status_code == 200
+    await quay.runtime.access.people.invite("ada", "viewer", actor="person:bob")
+    assert (await browser.get("/api/v1/keys")).status_code == 403
+
+
+async def test_the_last_administrator_stays(quay: Quay) -> None:
+    await quay.browser("admin", "ada")
+    (ada,) = await quay.runtime.access.people.all()
+    with pytest.raises(Conflict):
+        await quay.runtime.access.people.disable(ada.id, actor="key:bootstrap")
+
+
+async def test_being_called_admin_makes_nobody_an_administrator(quay: Quay) -> None:
+    browser = await quay.browser("viewer", "admin")
+    code = await quay.runtime.access.bootstrap()
+    assert code
+    assert (await browser.get("/api/v1/keys")).status_code == 403
+    roles = {person.name: person.role for person in await quay.runtime.access.people.all()}
+    assert roles["admin"] == "viewer"
+    assert len(roles) == 2
 
 
 async def test_an_expired_session_is_told_in_place_to_scripts(quay: Quay) -> None:

@@ -24,11 +24,20 @@ PREFIXES = {
     "endpoint_id": "ep",
     "key_id": "key",
     "person_id": "prs",
+    "replay_id": "rpl",
+    "view_id": "viw",
 }
 ENDLESS = {"/events"}
 """A stream ends when whoever reads it does."""
 
-READERS_MAY_POST = {"/settings/theme", "/sign-out"}
+READERS_MAY_POST = {
+    "/settings/theme",
+    "/sign-out",
+    "/deliveries/views",
+    "/deliveries/views/{view_id}/delete",
+}
+"""What concerns nobody but the reader."""
+
 SENDERS_MAY = {("POST", "/api/v1/messages"), ("POST", "/api/v1/messages/batch")}
 ADMINISTRATORS_SEE = {"/api/v1/keys", "/endpoints/new", "/endpoints/{endpoint_id}/edit"}
 

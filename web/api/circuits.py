@@ -10,7 +10,7 @@ from core.domain.errors import InvalidInput
 from core.engine.moments import MomentError, parse_moment
 from web.api import bodies, shapes, views
 from web.api.openapi import documented
-from web.api.queries import ApiRequest, actor_of, identified, runtime_of
+from web.api.queries import ApiRequest, actor_of, identified, parameters, runtime_of
 from web.security import requires
 
 _PROBLEMS: Final = (404, 409, 413, 422, 503)
@@ -22,6 +22,7 @@ _BECAUSE: Final[dict[str, Any]] = documented(
 @get("/circuits", guards=[requires("read")], opt=documented({200: shapes.ListOf[shapes.Circuit]}))
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
     """List the circuits of all endpoints (500 at most), worst first."""
+    parameters(request, ())
     return views.list_of([views.circuit(each) for each in await runtime_of(request).insights.circuits()])
 
 

@@ -8,13 +8,14 @@ from litestar.response import Response
 
 from web.api import bodies, shapes, views
 from web.api.openapi import documented
-from web.api.queries import ApiRequest, actor_of, identified, runtime_of
+from web.api.queries import ApiRequest, actor_of, identified, parameters, runtime_of
 from web.security import requires
 
 
 @get("/keys", guards=[requires("admin")], opt=documented({200: shapes.ListOf[shapes.Key]}))
 async def list_keys(request: ApiRequest) -> Response[bytes]:
     """List all keys, newest first, revoked ones among them."""
+    parameters(request, ())
     keys = await runtime_of(request).access.keys.all()
     return views.list_of([shapes.Key(**views.key_fields(key)) for key in keys])
 

@@ -103,7 +103,7 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
     await read_form(request)
 
     async def disable() -> Done:
-        await runtime_of(request).access.disable(person_id, actor=actor_of(request))
+        await runtime_of(request).access.people.disable(person_id, actor=actor_of(request))
         return Done("Disabled: every session of that person has ended.")
 
     return await act(request, disable(), back=SETTINGS)
