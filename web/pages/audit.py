@@ -7,7 +7,7 @@ from litestar import get
 from litestar.response import Template
 
 from core.domain.errors import FieldProblem, InvalidInput
-from core.engine.insights.models import AuditView, Page
+from core.engine.insights.models import Page
 from web.pages.reply import PageRequest, page, runtime_of
 from web.security import requires
 
