@@ -140,11 +140,10 @@
     failed = status === 0 || status >= 500
     showFreshness()
   })
-  document.addEventListener("htmx:afterSwap", () => { readDrawn(); tick() })
+  document.addEventListener("htmx:afterSwap", () => { readDrawn(); tick(); showSelection() })
   document.addEventListener("change", (event) => {
-    if (!event.target.matches("input[data-select]")) return
-    showFreshness()
-    catchUp()
+    if (event.target.matches("input[data-select-page]")) tickAll(event.target.checked)
+    if (event.target.matches("input[data-select]")) showSelection()
   })
 
   function catchUp() {
@@ -197,7 +196,7 @@
 
   /* --- keys ------------------------------------------------------------------------------------------------------------ */
 
-  const GO = { n: "/", d: "/deliveries", c: "/circuits", e: "/endpoints", a: "/audit", s: "/settings" }
+  const GO = { n: "/", d: "/deliveries", c: "/circuits", e: "/endpoints", r: "/replays", a: "/audit", s: "/settings" }
   let chord = 0
 
   const rows = () => $$("[data-row]")
@@ -219,7 +218,7 @@
     else location.href = "/deliveries"
   }
 
-  const resend = () => $('form[action$="/resend"] button', $("[data-row].at") ?? $("#actions") ?? document.createElement("i"))?.click()
+  const resend = () => selected() ? $("#selection button.main").click() : $('form[action$="/resend"] button', $("[data-row].at") ?? $("#actions") ?? document.createElement("i"))?.click()
   const select = () => $("[data-row].at input[data-select]")?.click()
 
   const KEYS = {
@@ -234,7 +233,7 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select")) return
     if (Date.now() - chord < CHORD_MS && GO[event.key]) {
       event.preventDefault()
       location.href = GO[event.key]
@@ -244,6 +243,47 @@
     if (!action || (event.key === "Enter" && event.target !== document.body)) return
     event.preventDefault()
     action()
+  })
+
+  /* --- selection: while rows are ticked live updates wait; what touches more than one is confirmed -------------------------- */
+
+  const ticks = () => $$("input[data-select]")
+
+  function showSelection() {
+    const bar = $("#selection")
+    if (!bar) return
+    const number = selected()
+    const whole = number === ticks().length
+    bar.classList.toggle("some", number > 0)
+    for (const place of $$("[data-selected]", bar)) place.textContent = number
+    $("[data-some]", bar).hidden = whole
+    $("[data-whole]", bar).hidden = !whole
+    const page = $("input[data-select-page]")
+    if (page) Object.assign(page, { checked: number > 0 && whole, indeterminate: number > 0 && !whole })
+    showFreshness()
+    catchUp()
+  }
+
+  function tickAll(on) {
+    for (const tick of ticks()) tick.checked = on
+    showSelection()
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target
+    const dialog = document.getElementById(form.dataset.confirm)
+    if (!dialog || event.submitter?.name === "confirmed") return
+    if (form.id === "selection" && selected() < 2) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    if (dialog.open) form.requestSubmit($("[name=confirmed]", dialog))
+    else dialog.showModal()
+  }, true)
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target.id !== "selection") return
+    $("dialog", event.target).close()
+    if (event.detail.successful) tickAll(false)
   })
 
   /* --- small things ------------------------------------------------------------------------------------------------------ */
@@ -271,6 +311,8 @@
     const button = event.target.closest?.("button")
     if (button?.dataset.copy) copy(button)
     if (button?.id === "theme") turnTheme()
+    if (button && "unselect" in button.dataset) tickAll(false)
+    if ((button && "close" in button.dataset) || event.target.nodeName === "DIALOG") event.target.closest("dialog").close()
     if (event.target.closest?.("#said")) $("#said").replaceChildren()
   })
   /* What was done is said for a while; what was refused stays until it is clicked away or something else is said. */
@@ -311,6 +353,7 @@
     fade()
     tick()
     showFreshness()
+    showSelection()
     setInterval(() => { tick(); showFreshness() }, 1000)
   })
 })()

@@ -1,19 +1,20 @@
 """The list of deliveries: filters in the URL, pages by cursor, and a live list whose rows never move."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import get
 from litestar.response import Template
 
 from core.domain.errors import FieldProblem, InvalidInput
-from core.domain.states import FailureClass
+from core.domain.states import DeliveryState, FailureClass
 from core.engine.filters import PARAMETERS, DeliveryFilter
-from core.engine.insights.models import BoundedCount, DeliveryRow, Page
+from core.engine.insights.models import BoundedCount, DeliveryRow, FailureGroups, Page
 from web.pages.first_webhook import first_webhook
 from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
-from web.security import requires
+from web.security import principal_of, requires
 
 PAGE_SIZE: Final = 50
 TABS: Final = (
@@ -44,29 +45,36 @@ class Asked:
 
     values: dict[str, str]
     wanted: DeliveryFilter | None
-    cursor: str | None
+    cursor: str | None = None
     drawn: Drawn | None = None
     problems: tuple[FieldProblem, ...] = ()
+    path: str = "/deliveries"
+    """Of the page that shows it."""
 
     @classmethod
     def of(cls, request: PageRequest) -> "Asked":
         """Read the URL. What is wrong with the filter is part of the answer, not an exception."""
         sent = request.query_params
-        values = {name: sent.get(name, "").strip() for name in PARAMETERS}
-        asked = cls(values, wanted=None, cursor=sent.get("cursor") or None)
+        asked = replace(cls.read(sent, request.url.path), cursor=sent.get("cursor") or None)
         ids = tuple(sent.get("drawn", "").split()[:PAGE_SIZE])
         if wants_fragment(request) and ids:
-            asked = replace(asked, drawn=Drawn(ids, sent.get("up_to") or None, sent.get("next") or None))
-        try:
-            given = {name: value for name, value in values.items() if value}
-            return replace(asked, wanted=DeliveryFilter.parse(given))
-        except InvalidInput as invalid:
-            return replace(asked, problems=invalid.problems)
+            return replace(asked, drawn=Drawn(ids, sent.get("up_to") or None, sent.get("next") or None))
+        return asked
 
-    def url(self, **changed: str | None) -> str:
-        """Return the URL of this list with some parameters changed, from its first page on."""
+    @classmethod
+    def read(cls, sent: Mapping[str, str], path: str) -> "Asked":
+        """Read the filter of a query string or a form; `path` is the page that shows it."""
+        values = {name: sent.get(name, "").strip() for name in PARAMETERS}
+        try:
+            wanted = DeliveryFilter.parse({name: value for name, value in values.items() if value})
+        except InvalidInput as invalid:
+            return cls(values, None, problems=invalid.problems, path=path)
+        return cls(values, wanted, path=path)
+
+    def url(self, path: str | None = None, **changed: str | None) -> str:
+        """Return the URL of this page, or of another one about the same filter, with some parameters changed."""
         values = {name: value for name, value in (self.values | changed).items() if value}
-        return f"/deliveries?{urlencode(values)}" if values else "/deliveries"
+        return f"{path or self.path}?{urlencode(values)}" if values else path or self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,10 @@ class Found:
     page: Page[DeliveryRow]
     newer: BoundedCount | None = None
     """How many match that arrived after the list was drawn."""
+    matching: BoundedCount | None = None
+    """How many match in all; counted where the list is drawn, not where it is kept up to date."""
+    groups: FailureGroups | None = None
+    """What failed by its cause, where failures are asked for."""
 
 
 _NOTHING: Final = Found(Page((), None))
@@ -84,7 +96,6 @@ _NOTHING: Final = Found(Page((), None))
 @get("/deliveries", guards=[requires("read")], include_in_schema=False)
 async def deliveries(request: PageRequest) -> Template:
     """List deliveries; a filter that does not parse is said beside the fields, and lists nothing."""
-    insights = runtime_of(request).insights
     asked = Asked.of(request)
     try:
         found = await _found(request, asked)
@@ -95,14 +106,23 @@ async def deliveries(request: PageRequest) -> Template:
         "deliveries/list.html",
         live=("deliveries", "circuits", "endpoints"),
         asked=asked,
-        endpoints=await insights.endpoint_options(),
-        event_types=await insights.event_types(),
-        failure_classes=tuple(FailureClass),
-        first_webhook=first_webhook(request),
         found=found,
+        first_webhook=first_webhook(request),
         refresh_url=_refresh_url(asked, found.page),
-        tabs=TABS,
+        saved_views=await runtime_of(request).saved_views.of(principal_of(request).id),
+        **await choices(request),
     )
+
+
+async def choices(request: PageRequest) -> dict[str, Any]:
+    """Return what the fields of a filter offer to choose from."""
+    insights = runtime_of(request).insights
+    return {
+        "endpoints": await insights.endpoint_options(),
+        "event_types": await insights.event_types(),
+        "failure_classes": tuple(FailureClass),
+        "tabs": TABS,
+    }
 
 
 async def _found(request: PageRequest, asked: Asked) -> Found:
@@ -110,12 +130,25 @@ async def _found(request: PageRequest, asked: Asked) -> Found:
     if asked.wanted is None:
         return _NOTHING
     if asked.drawn is None:
-        return Found(await insights.deliveries(asked.wanted, cursor=asked.cursor, limit=PAGE_SIZE))
+        listed = await insights.deliveries(asked.wanted, cursor=asked.cursor, limit=PAGE_SIZE)
+        more = listed.next_cursor or asked.cursor
+        matching = await insights.count(asked.wanted) if more else BoundedCount(len(listed.items))
+        groups = await insights.groups(asked.wanted) if _asks_for_causes(asked) else None
+        return Found(listed, matching=matching, groups=groups)
     # What was drawn stays, also what no longer matches: nothing moves under the cursor.
     drawn = asked.drawn
     kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
     newer = await insights.rows_since(asked.wanted, drawn.up_to) if drawn.up_to and not asked.cursor else None
     return Found(kept, newer)
+
+
+def _asks_for_causes(asked: Asked) -> bool:
+    """Return whether failures are asked for, and not yet those of one cause."""
+    wanted = asked.wanted
+    if wanted is None or asked.cursor or wanted.error:
+        return False
+    failing = wanted.retrying or wanted.held or DeliveryState.FAILED in wanted.states
+    return failing or wanted.failure_class is not None
 
 
 def _refresh_url(asked: Asked, shown: Page[DeliveryRow]) -> str:

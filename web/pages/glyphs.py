@@ -10,6 +10,8 @@ _ICONS: Final = {
     "endpoints": '<circle cx="8" cy="8" r="5.7"/><circle cx="8" cy="8" r="1.6" fill="currentColor"/>',
     "circuits": '<path d="M1 10.5h2.2M5.6 9.4l5.6-4.9M12.8 10.5H15"/><circle cx="4.4" cy="10.5" r="1.3"/>'
     '<circle cx="11.6" cy="10.5" r="1.3"/>',
+    "replays": '<path d="M2.8 6.6A5.4 5.4 0 0 1 12.5 4.7M12.8 2v2.9H9.9"/>'
+    '<path d="M13.2 9.4a5.4 5.4 0 0 1-9.7 1.9M3.2 14v-2.9h2.9"/>',
     "audit": '<path d="M3.5 2.2h9v11.6l-2.2-1.3-2.3 1.3-2.3-1.3-2.2 1.3zM6 5.8h4M6 8.6h4"/>',
     "settings": '<path d="M2 5h6M12 5h2M2 11h2M8 11h6"/><circle cx="10" cy="5" r="1.8"/>'
     '<circle cx="6" cy="11" r="1.8"/>',

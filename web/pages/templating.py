@@ -12,8 +12,9 @@ from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
 from web import charts
 from web.assets import TEMPLATES
-from web.pages import bodies, glyphs, words
+from web.pages import bodies, glyphs, replay_words, words
 from web.pages.fingerprint import asset
+from web.progress import progress_bar
 from web.security import csrf_field
 
 _FILTERS: Final = {
@@ -21,6 +22,7 @@ _FILTERS: Final = {
     "action_words": words.action,
     "actor": who,
     "axis": charts.axis,
+    "capital": words.capital,
     "circuit_standing": words.circuit_standing,
     "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
@@ -30,6 +32,8 @@ _FILTERS: Final = {
     "plural": counted,
     "pretty": bodies.pretty,
     "raw": bodies.raw,
+    "replay_progress": replay_words.replay_progress,
+    "replay_standing": replay_words.replay_standing,
     "share": words.share,
     "size": words.size,
     "standing": words.standing,
@@ -77,6 +81,7 @@ def environment() -> Environment:
         mix_bar=charts.mix_bar,
         sparkline=charts.sparkline,
         pips=charts.pips,
+        progress_bar=progress_bar,
         state_glyph=glyphs.state_glyph,
         switch_glyph=glyphs.switch_glyph,
         until=_until,

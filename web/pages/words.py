@@ -73,6 +73,11 @@ def size(count: int) -> str:
     return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB".replace(".0 ", " ")
 
 
+def capital(text: str) -> str:
+    """Return `text` as a sentence begins; names in it stay as they are written."""
+    return text[:1].upper() + text[1:]
+
+
 _ACTIONS: Final = {
     "circuit.hold": "held the circuit open",
     "circuit.probe": "probed the circuit",
@@ -80,6 +85,7 @@ _ACTIONS: Final = {
     "circuit.reset": "reset the circuit",
     "delivery.cancel": "cancelled a delivery",
     "delivery.resend": "resent a delivery",
+    "delivery.resend_many": "resent deliveries",
     "endpoint.create": "made an endpoint",
     "endpoint.delete": "deleted an endpoint",
     "endpoint.disable": "disabled an endpoint",
@@ -93,6 +99,11 @@ _ACTIONS: Final = {
     "person.invite": "invited a person",
     "person.sign_in": "signed in",
     "person.welcome": "set a password",
+    "replay.cancel": "cancelled a replay",
+    "replay.finish": "finished a replay",
+    "replay.pause": "paused a replay",
+    "replay.resume": "resumed a replay",
+    "replay.start": "started a replay",
 }
 
 
@@ -101,7 +112,7 @@ def action(name: str) -> str:
     return _ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
 
 
-_PAGES: Final = {"dlv": "/deliveries/", "ep": "/endpoints/", "msg": "/messages/"}
+_PAGES: Final = {"dlv": "/deliveries/", "ep": "/endpoints/", "msg": "/messages/", "rpl": "/replays/"}
 
 
 def page_of(subject: str) -> str | None:

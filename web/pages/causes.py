@@ -1,0 +1,31 @@
+"""Failures by their cause, across endpoints: one click shows those of a cause, one click resends them."""
+
+from typing import Final
+
+from litestar import get
+from litestar.response import Template
+
+from core.engine.insights.models import FailureGroups
+from web.pages.delivery_list import Asked, choices
+from web.pages.reply import PageRequest, page, runtime_of
+from web.security import requires
+
+
+@get("/deliveries/causes", guards=[requires("read")], include_in_schema=False)
+async def causes(request: PageRequest) -> Template:
+    """Group the failures among the deliveries that match."""
+    asked = Asked.of(request)
+    groups = FailureGroups((), None)
+    if asked.wanted is not None:
+        groups = await runtime_of(request).insights.groups(asked.wanted)
+    return page(
+        request,
+        "deliveries/causes.html",
+        live=("deliveries",),
+        asked=asked,
+        groups=groups,
+        **await choices(request),
+    )
+
+
+HANDLERS: Final = [causes]

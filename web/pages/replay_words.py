@@ -1,0 +1,47 @@
+"""How pages say where a replay stands."""
+
+from typing import assert_never
+
+from core.engine.replays import ReplayState, ReplayView
+from core.engine.words import span_words
+
+
+def replay_standing(state: ReplayState) -> tuple[str, str]:
+    """Return how a replay stands, as (key for its colour and glyph, word)."""
+    match state:
+        case ReplayState.RUNNING:
+            return "flight", "running"
+        case ReplayState.PAUSED:
+            return "held", "paused"
+        case ReplayState.CANCELLED:
+            return "cancelled", "cancelled"
+        case ReplayState.FINISHED:
+            return "delivered", "finished"
+        case _ as never:
+            assert_never(never)
+
+
+def replay_progress(view: ReplayView) -> str:
+    """Return how far it has come, and when it will be through, in one sentence."""
+    done = f"{view.resent:,} of {view.total} resent"
+    left = f"; {view.skipped:,} had changed and were left alone" if view.skipped else ""
+    match view.state:
+        case ReplayState.RUNNING:
+            return f"{done}{left}. {lasting(_to_come(view), view.pace)} to go."
+        case ReplayState.PAUSED:
+            return f"{done}{left}. The rest waits until it is resumed."
+        case ReplayState.CANCELLED:
+            return f"{done}{left}. The rest was not touched."
+        case ReplayState.FINISHED:
+            return f"{done}{left}."
+        case _ as never:
+            assert_never(never)
+
+
+def lasting(count: int, pace: float) -> str:
+    """Return how long so many deliveries take at `pace` a second: `About 1 min 36 s`."""
+    return f"About {span_words(max(round(count / pace), 1))}"
+
+
+def _to_come(view: ReplayView) -> int:
+    return max(view.total.value - view.resent - view.skipped, 0)

@@ -1,0 +1,63 @@
+"""Replays: every bulk resend, one as it goes, and pause, resume and cancel."""
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Response, Template
+
+from web.pages.forms import read_form
+from web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from web.security import requires
+
+REPLAYS: Final = "/replays"
+
+
+@get(REPLAYS, guards=[requires("read")], include_in_schema=False)
+async def replays(request: PageRequest) -> Template:
+    """List the latest replays."""
+    return page(
+        request, "replays/list.html", live=("replays",), replays=await runtime_of(request).replays.all()
+    )
+
+
+@get(f"{REPLAYS}/{{replay_id:str}}", guards=[requires("read")], include_in_schema=False)
+async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
+    """Show a replay, how far it has come, and what became of each delivery."""
+    engine = runtime_of(request).replays
+    after = request.query_params.get("after", "")
+    return page(
+        request,
+        "replays/one.html",
+        live=(f"replays:{replay_id}", "deliveries"),
+        replay=await engine.get(replay_id),
+        results=await engine.results(replay_id, after),
+        after=after,
+    )
+
+
+@post(f"{REPLAYS}/{{replay_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
+async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
+    """Stop for a while."""
+    await read_form(request)
+    work = runtime_of(request).replays.pause(replay_id, actor=actor_of(request))
+    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+
+
+@post(f"{REPLAYS}/{{replay_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
+async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
+    """Go on."""
+    await read_form(request)
+    work = runtime_of(request).replays.resume(replay_id, actor=actor_of(request))
+    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+
+
+@post(f"{REPLAYS}/{{replay_id:str}}/cancel", guards=[requires("operate")], include_in_schema=False)
+async def cancel(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
+    """End it: what it has not resent yet is not touched."""
+    await read_form(request)
+    work = runtime_of(request).replays.cancel(replay_id, actor=actor_of(request))
+    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+
+
+HANDLERS: Final = [replays, replay, pause, resume, cancel]

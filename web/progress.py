@@ -1,0 +1,52 @@
+"""How far a replay has come, as SVG from the server: it needs no script, and can be read aloud."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from markupsafe import Markup
+
+from core.domain.states import DeliveryState
+from core.engine.replays import ReplayView
+
+_KINDS: Final = {
+    DeliveryState.DELIVERED: ("good", "delivered"),
+    DeliveryState.FAILED: ("bad", "failed again"),
+    DeliveryState.CANCELLED: ("done", "cancelled"),
+    DeliveryState.IN_FLIGHT: ("out", "in flight"),
+    DeliveryState.PENDING: ("level", "waiting"),
+}
+_LEAST: Final = 0.6
+"""Percent: a single failure among thousands must still be seen."""
+
+
+def progress_bar(view: ReplayView) -> Markup:
+    """Return what was resent by how it stands now, then what was left alone, then what is still to come."""
+    whole = max(view.total.value, view.resent + view.skipped, 1)
+    drawn, x = [], 0.0
+    for kind, _words, number in _parts(view):
+        width = max(100 * number / whole, _LEAST)
+        drawn.append(_rect(kind, x, min(width, 100 - x)))
+        x = min(x + width, 100)
+    return Markup(
+        '<svg class="progress" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg>'
+    ).format(_in_words(view), _rect("track", 0, 100), Markup("").join(drawn))
+
+
+def _parts(view: ReplayView) -> Iterator[tuple[str, str, int]]:
+    """Yield kind, words and number of each part that is not empty; without outcomes what was resent is one part."""
+    for state, (kind, words) in _KINDS.items():
+        if number := view.outcomes.get(state, 0):
+            yield kind, words, number
+    if not view.outcomes and view.resent:
+        yield "done", "resent", view.resent
+    if view.skipped:
+        yield "left", "left alone", view.skipped
+
+
+def _in_words(view: ReplayView) -> str:
+    parts = ", ".join(f"{number:,} {words}" for _kind, words, number in _parts(view))
+    return f"{view.resent + view.skipped:,} of {view.total}" + (f": {parts}" if parts else "")
+
+
+def _rect(kind: str, x: float, width: float) -> Markup:
+    return Markup('<rect class="{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(kind, x, width)
