@@ -107,7 +107,7 @@ async def test_endpoints_come_with_their_circuit_and_their_traffic(
     await stored.circuit(bad, opened(stored.now))
     with counting_statements() as seen:
         worst, best = await insights.endpoints()
-    assert len(seen) == 2
+    assert len(seen) == 3
     assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
         "bad",
         CircuitState.OPEN,
@@ -253,4 +253,4 @@ async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
         counts.append(len(seen))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))
-    assert set(counts) == {5}
+    assert set(counts) == {6}

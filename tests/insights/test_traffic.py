@@ -5,7 +5,7 @@ from core.engine.insights.traffic import first_minute, step_for, traffic_of
 
 
 def test_a_chart_has_no_gaps() -> None:
-    chart = traffic_of([(100, "success", 20, 3), (102, "timeout", 53, 1)], first=100, step=1, last=103)
+    chart = traffic_of([(100, "success", 3), (102, "timeout", 1)], [], first=100, step=1, last=103)
     assert chart.series == ((100, 3, 0), (101, 0, 0), (102, 0, 1), (103, 0, 0))
     assert chart.attempts == 4
     assert chart.successes == 3
@@ -16,14 +16,14 @@ def test_a_chart_has_no_gaps() -> None:
 
 def test_percentiles_are_taken_over_all_of_it() -> None:
     fast, slow = bucket_of(10), bucket_of(1000)
-    chart = traffic_of([(100, "success", fast, 98), (101, "success", slow, 2)], first=100, step=1, last=101)
+    chart = traffic_of([], [(100, fast, 98), (101, slow, 2)], first=100, step=1, last=101)
     assert chart.latency.p50 == upper_ms(fast)
     assert chart.latency.p99 == upper_ms(slow)
     assert chart.points[1].latency.p50 == upper_ms(slow)
 
 
 def test_no_attempts_have_no_percentiles_and_no_share() -> None:
-    chart = traffic_of([], first=100, step=1, last=100)
+    chart = traffic_of([], [], first=100, step=1, last=100)
     assert chart.latency.p50 is None
     assert chart.success_share is None
 

@@ -1,9 +1,11 @@
 """Endpoints with their circuits and their traffic of the last hour, and lists to choose them from."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
 from core.engine import endpoint_views  # as a module: it reads the models of this package, and may come first
@@ -12,7 +14,8 @@ from core.engine.insights.joined import Row, part_of
 from core.engine.insights.models import EndpointOption, EndpointSummary, Traffic
 from core.engine.insights.traffic import (
     SPARK_STEP,
-    Cell,
+    LatencyCell,
+    OutcomeCell,
     each_endpoint,
     first_minute,
     read_traffic,
@@ -35,28 +38,19 @@ class EndpointLists:
         self._clock = clock
 
     async def all(self) -> tuple[EndpointSummary, ...]:
-        """Return the endpoints that are not deleted (500 at most), those in trouble first, in two queries."""
+        """Return the endpoints that are not deleted (500 at most), those in trouble first, in three queries."""
         now = self._clock.now()
-        first = first_minute(HOUR, SPARK_STEP, now)
         async with self._database.read() as connection:
             rows = await read_lanes(connection)
-            cells: dict[str, list[Cell]] = defaultdict(list)
-            for endpoint_id, slot, outcome, bucket, attempts in await connection.execute(
-                each_endpoint(first, SPARK_STEP)
-            ):
-                cells[endpoint_id].append((slot, outcome, bucket, attempts))
+            charts = await _charts(connection, now)
         by_id = {row["endpoint__id"]: row for row in rows}
         return tuple(
-            _summary(
-                by_id[circuit.endpoint_id],
-                traffic_of(cells[circuit.endpoint_id], first, SPARK_STEP, int(now // 60), detailed=False),
-                now,
-            )
+            _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), now)
             for circuit in circuits_of(rows, now)
         )
 
     async def of(self, endpoint_id: str) -> EndpointSummary:
-        """Return one endpoint, in two queries. Raises NotFound."""
+        """Return one endpoint, in three queries. Raises NotFound."""
         now = self._clock.now()
         async with self._database.read() as connection:
             rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
@@ -70,6 +64,21 @@ class EndpointLists:
         async with self._database.read() as connection:
             rows = (await connection.execute(options_statement(beginning))).mappings().all()
         return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
+
+
+async def _charts(connection: AsyncConnection, now: float) -> Callable[[str], Traffic]:
+    """Read the last hour of every endpoint; return the function that gives the chart of one."""
+    first, last = first_minute(HOUR, SPARK_STEP, now), int(now // 60)
+    outcomes: dict[str, list[OutcomeCell]] = defaultdict(list)
+    latencies: dict[str, list[LatencyCell]] = defaultdict(list)
+    by_outcome, by_latency = each_endpoint(first, SPARK_STEP)
+    for endpoint_id, slot, outcome, attempts in await connection.execute(by_outcome):
+        outcomes[endpoint_id].append((slot, outcome, attempts))
+    for endpoint_id, slot, bucket, attempts in await connection.execute(by_latency):
+        latencies[endpoint_id].append((slot, bucket, attempts))
+    return lambda endpoint_id: traffic_of(
+        outcomes[endpoint_id], latencies[endpoint_id], first, SPARK_STEP, last, detailed=False
+    )
 
 
 def options_statement(text: str) -> Select[str, str, str]:

@@ -37,7 +37,7 @@ class Overviews:
         self._loops = loops
 
     async def read(self) -> Overview:
-        """Return how things stand, in five queries."""
+        """Return how things stand, in six queries."""
         now = self._clock.now()
         async with self._database.read() as connection:
             rows = await read_lanes(

@@ -1,14 +1,15 @@
 """Charts: attempts over time, read from the per-minute statistics and never from the attempts."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.latency import percentile
 from core.engine.insights.models import Latency, Traffic, TrafficPoint
+from core.engine.insights.scan import unindexed
 from core.ports import Clock
 from core.sql.engine import Database
 from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
@@ -25,8 +26,10 @@ SPARK_STEP: Final = 5
 """Minutes that one point stands for beside an endpoint in the list of endpoints."""
 _S = MINUTE_STATS.c
 
-Cell = tuple[int, str, int, int]
-"""First minute of a step, outcome, latency bucket, attempts."""
+OutcomeCell = tuple[int, str, int]
+"""First minute of a step, outcome, attempts."""
+LatencyCell = tuple[int, int, int]
+"""First minute of a step, latency bucket, attempts."""
 
 
 class TrafficCharts:
@@ -37,7 +40,7 @@ class TrafficCharts:
         self._clock = clock
 
     async def of(self, endpoint_id: str | None, minutes: int) -> Traffic:
-        """Return the attempts of the last `minutes`, the present one included, in one query."""
+        """Return the attempts of the last `minutes`, the present one included, in two queries."""
         async with self._database.read() as connection:
             return await read_traffic(connection, endpoint_id, minutes, self._clock.now())
 
@@ -49,8 +52,14 @@ async def read_traffic(
     minutes = min(max(1, minutes), LONGEST)
     step = step_for(minutes)
     first = first_minute(minutes, step, now)
-    cells = await connection.execute(one_endpoint(endpoint_id or ALL_ENDPOINTS, first, step))
-    return traffic_of(((r[0], r[1], r[2], r[3]) for r in cells), first, step, int(now // 60))
+    outcomes, latencies = one_endpoint(endpoint_id or ALL_ENDPOINTS, first, step)
+    return traffic_of(
+        [(slot, outcome, attempts) for slot, outcome, attempts in await connection.execute(outcomes)],
+        [(slot, bucket, attempts) for slot, bucket, attempts in await connection.execute(latencies)],
+        first,
+        step,
+        int(now // 60),
+    )
 
 
 def step_for(minutes: int) -> int:
@@ -64,16 +73,21 @@ def first_minute(minutes: int, step: int, now: float) -> int:
     return first - first % step
 
 
-def one_endpoint(endpoint_id: str, first: int, step: int) -> Select[int, str, int, int]:
-    """Return the statement that reads the cells of one endpoint.
+def one_endpoint(
+    endpoint_id: str, first: int, step: int
+) -> tuple[Select[int, str, int], Select[int, int, int]]:
+    """Return the statements that read one endpoint's attempts by outcome, and by latency.
 
-    Steps of half hours and more are read from their sums, as far as these reach.
+    Steps of half hours and more are read from their sums, as far as these reach. Outcome and latency at once would be
+    four times as many rows.
     """
     found = _minutes(endpoint_id, first) if step < HALF_HOUR else _half_hours_then_minutes(endpoint_id, first)
     cells = found.subquery().c
-    return select(
-        _slot(cells.minute, step), cells.outcome, cells.latency_bucket, func.sum(cells.attempts)
-    ).group_by("slot", cells.outcome, cells.latency_bucket)
+    slot, attempts = _slot(cells.minute, step), func.sum(cells.attempts)
+    return (
+        select(slot, cells.outcome, attempts).group_by("slot", cells.outcome),
+        select(slot, cells.latency_bucket, attempts).group_by("slot", cells.latency_bucket),
+    )
 
 
 def _minutes(endpoint_id: str, first: int | ColumnElement[int]) -> Select[int, str, int, int]:
@@ -92,12 +106,18 @@ def _half_hours_then_minutes(endpoint_id: str, first: int) -> CompoundSelect[int
     return union_all(half_hours, _minutes(endpoint_id, end).where(_S.minute >= first))
 
 
-def each_endpoint(first: int, step: int) -> Select[str, int, str, int, int]:
-    """Return the statement that reads the cells of every endpoint, for a list of them."""
+def each_endpoint(first: int, step: int) -> tuple[Select[str, int, str, int], Select[str, int, int, int]]:
+    """Return the statements that read every endpoint's attempts, for a list of them: latencies without steps."""
+    endpoint_id = unindexed(_S.endpoint_id).label("endpoint")  # else SQLite groups all of the table by its key
+    recent = (_S.minute >= first, unindexed(_S.endpoint_id) != ALL_ENDPOINTS)
+    attempts = func.sum(_S.attempts)
     return (
-        select(_S.endpoint_id, _slot(_S.minute, step), _S.outcome, _S.latency_bucket, func.sum(_S.attempts))
-        .where(_S.minute >= first, _S.endpoint_id != ALL_ENDPOINTS)
-        .group_by(_S.endpoint_id, "slot", _S.outcome, _S.latency_bucket)
+        select(endpoint_id, _slot(_S.minute, step), _S.outcome, attempts)
+        .where(*recent)
+        .group_by("endpoint", "slot", _S.outcome),
+        select(endpoint_id, literal(first), _S.latency_bucket, attempts)
+        .where(*recent)
+        .group_by("endpoint", _S.latency_bucket),
     )
 
 
@@ -105,52 +125,56 @@ def _slot(minute: ColumnElement[int], step: int) -> Label[int]:
     return (minute // step * step).label("slot")
 
 
-def traffic_of(cells: Iterable[Cell], first: int, step: int, last: int, *, detailed: bool = True) -> Traffic:
-    """Fold `cells` into a chart from minute `first` to minute `last`, both included. Pure.
+def traffic_of(
+    outcomes: Iterable[OutcomeCell],
+    latencies: Iterable[LatencyCell],
+    first: int,
+    step: int,
+    last: int,
+    *,
+    detailed: bool = True,
+) -> Traffic:
+    """Fold cells into a chart from minute `first` to minute `last`, both included. Pure.
 
     Unless `detailed`, its points are left out: beside each of many endpoints nobody could read them.
     """
-    by_slot: dict[int, list[Cell]] = {minute: [] for minute in range(first, last + 1, step)}
-    everything = [cell for cell in cells if cell[0] in by_slot]
-    for cell in everything:
-        by_slot[cell[0]].append(cell)
-    by_outcome = _by_outcome(everything)
+    minutes = range(first, last + 1, step)
+    by_outcome = {minute: Counter[str]() for minute in minutes}
+    histograms = {minute: Counter[int]() for minute in minutes}
+    for minute, outcome, attempts in outcomes:
+        by_outcome[minute][outcome] += attempts
+    for minute, bucket, attempts in latencies:
+        histograms[minute][bucket] += attempts
+    total = _sum(by_outcome.values())
     return Traffic(
         minutes=last - first + 1,
-        attempts=sum(by_outcome.values()),
-        successes=by_outcome.get(SUCCESS, 0),
-        by_outcome=by_outcome,
-        latency=_latency(everything),
-        series=tuple(_success_and_failure(minute, listed) for minute, listed in by_slot.items()),
+        attempts=total.total(),
+        successes=total[SUCCESS],
+        by_outcome=_largest_first(total),
+        latency=_latency(_sum(histograms.values())),
+        series=tuple((m, found[SUCCESS], found.total() - found[SUCCESS]) for m, found in by_outcome.items()),
         step=step,
-        points=tuple(_point(minute, listed) for minute, listed in by_slot.items()) if detailed else (),
+        points=tuple(
+            TrafficPoint(minute, _largest_first(by_outcome[minute]), _latency(histograms[minute]))
+            for minute in minutes
+            if detailed
+        ),
     )
 
 
-def _point(minute: int, cells: Iterable[Cell]) -> TrafficPoint:
-    listed = list(cells)
-    return TrafficPoint(minute, _by_outcome(listed), _latency(listed))
+K = TypeVar("K")
 
 
-def _success_and_failure(minute: int, cells: Iterable[Cell]) -> tuple[int, int, int]:
-    successes = failures = 0
-    for _, outcome, _, attempts in cells:
-        if outcome == SUCCESS:
-            successes += attempts
-        else:
-            failures += attempts
-    return minute, successes, failures
+def _sum(counters: Iterable[Counter[K]]) -> Counter[K]:
+    total: Counter[K] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
 
 
-def _by_outcome(cells: Iterable[Cell]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for _, outcome, _, attempts in cells:
-        counts[outcome] += attempts
+def _largest_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _latency(cells: Iterable[Cell]) -> Latency:
-    histogram: dict[int, int] = defaultdict(int)
-    for _, _, bucket, attempts in cells:
-        histogram[bucket] += attempts
+def _latency(histogram: Counter[int]) -> Latency:
     return Latency(percentile(histogram, 0.5), percentile(histogram, 0.95), percentile(histogram, 0.99))
