@@ -81,13 +81,27 @@ def load_breakers(
     connection: Connection, configs: Mapping[str, CircuitBreakerConfig], *, lock: bool = True
 ) -> dict[str, CircuitBreaker]:
     """Return the breaker of each endpoint in `configs`; with `lock` its row stays ours until the transaction ends."""
-    found = select(CIRCUITS).where(CIRCUITS.c.endpoint_id.in_(sorted(configs)))
-    if lock:
-        found = found.with_for_update()
-    rows = {row["endpoint_id"]: row for row in connection.execute(found).mappings()}
+    rows = _rows(connection, configs, lock=lock)
+    if lock and (missing := sorted(configs.keys() - rows.keys())):
+        # What is not there cannot be locked: of two nodes that both begin to count, the later would forget the other.
+        fresh = [circuit_values(each, CircuitBreaker(configs[each]), 0.0) for each in missing]
+        connection.execute(upsert(connection, CIRCUITS, ["endpoint_id"]), fresh)
+        rows |= _rows(connection, missing, lock=lock)
     return {
         endpoint_id: breaker_from(rows.get(endpoint_id), config) for endpoint_id, config in configs.items()
     }
+
+
+def _rows(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -> dict[str, Mapping[Any, Any]]:
+    # In one order, in which no two nodes can wait for each other.
+    found = (
+        select(CIRCUITS)
+        .where(CIRCUITS.c.endpoint_id.in_(sorted(endpoint_ids)))
+        .order_by(CIRCUITS.c.endpoint_id)
+    )
+    if lock:
+        found = found.with_for_update()
+    return {row["endpoint_id"]: row for row in connection.execute(found).mappings()}
 
 
 def save_breakers(connection: Connection, breakers: Mapping[str, CircuitBreaker], now: float) -> None:

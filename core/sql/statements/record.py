@@ -77,7 +77,7 @@ def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Re
     # Circuits before deliveries, as when claiming: two nodes that lock in one order cannot deadlock.
     breakers = load_breakers(connection, {m.work.endpoint_id: m.config for m in members})
     tokens = _standing_claims(connection, [m.work.delivery_id for m in members])
-    standing = [m for m in members if tokens.get(m.work.delivery_id) == m.work.token]
+    standing = [m for m in members if _spend(tokens, m.work)]
     changed = _step_circuits(connection, standing, breakers)
     if standing:
         connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
@@ -89,6 +89,14 @@ def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Re
         _recorded(m, breakers[m.work.endpoint_id], id(m) in changed) if id(m) in written else Superseded()
         for m in members
     ]
+
+
+def _spend(tokens: dict[str, str | None], work: Work) -> bool:
+    """Return whether the claim stands, for this result and for none that follows in the batch."""
+    if tokens.get(work.delivery_id) != work.token:
+        return False
+    del tokens[work.delivery_id]
+    return True
 
 
 def _recorded(member: RecordAttempt, breaker: CircuitBreaker, changed: bool) -> Recorded:

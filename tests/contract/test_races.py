@@ -1,0 +1,192 @@
+"""Workers that meet at one delivery or one circuit: one claim, one transition, and the loser writes nothing.
+
+On every database. Where several processes can share one, the workers have a connection pool each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from sqlalchemy import select
+
+from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
+from core.domain.outcome import Answered, Outcome, Unanswered
+from core.domain.retry import RetryPolicy
+from core.domain.states import DeliveryState, FailureClass
+from core.domain.verdict import judge
+from core.engine.attempt import Ended
+from core.engine.results import recording
+from core.sql.circuits import load_breakers
+from core.sql.engine import Database
+from core.sql.statements.claim import ClaimDue, Claimed
+from core.sql.statements.record import RecordAttempt, Recorded, Superseded
+from core.sql.statements.rescue import RescueLost
+from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
+from core.sql.statements.work import Work
+from tests.contract.stored import Stored
+
+CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)
+DOWN = Unanswered(FailureClass.CONNECT, "connection refused")
+LEASE = 25.0
+FIFTY = 50
+
+
+class Workers:
+    """Several workers on one database, and the lane they all look at."""
+
+    def __init__(self, stored: Stored, databases: Sequence[Database]) -> None:
+        self.stored = stored
+        self.databases = databases
+        self.endpoint = ""
+
+    async def pending(self, count: int) -> None:
+        self.endpoint = await self.stored.endpoint()
+        for _ in range(count):
+            await self.stored.delivery(
+                self.endpoint, state=DeliveryState.PENDING.value, next_attempt_at=self.stored.now
+            )
+
+    async def claim(self, worker: int, limit: int) -> Claimed:
+        return await self.databases[worker % len(self.databases)].writer.submit(
+            ClaimDue(
+                endpoint_id=self.endpoint,
+                config=CONFIG,
+                limit=limit,
+                now=self.stored.now,
+                worker=f"host:{worker}",
+                token=self.stored.ids.make("clm"),
+                lease_seconds=LEASE,
+                make_id=self.stored.ids.make,
+            )
+        )
+
+    async def claim_together(self, workers: int, limit: int) -> list[Work]:
+        claimed = await asyncio.gather(*(self.claim(worker, limit) for worker in range(workers)))
+        return [work for each in claimed for work in each.work]
+
+    async def record(self, worker: int, work: Work, outcome: Outcome) -> Recorded | Superseded:
+        return await self.databases[worker % len(self.databases)].writer.submit(self.result(work, outcome))
+
+    def result(self, work: Work, outcome: Outcome) -> RecordAttempt:
+        now = self.stored.now
+        policy = RetryPolicy((1.0,) * 10, 0.0)
+        verdict = judge(outcome, policy=policy, spent=work.spent + 1, now=now, wall=now, draw=0.5)
+        ended = Ended(outcome, now, 3, ())
+        return recording(work, ended, verdict, config=CONFIG, now=now, draw=0.5, make_id=self.stored.ids.make)
+
+    async def rows(self, table: object) -> list[dict[str, object]]:
+        async with self.databases[0].read() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]  # type: ignore[call-overload]  # a table
+
+    async def circuit(self) -> CircuitBreaker:
+        async with self.databases[0].read() as connection:
+            found = await connection.run_sync(load_breakers, {self.endpoint: CONFIG}, lock=False)
+        return found[self.endpoint]
+
+
+@pytest.fixture
+async def workers(database: Database, database_url: str) -> AsyncIterator[Workers]:
+    if database.exclusive:
+        yield Workers(Stored(database), [database])
+        return
+    another = Database(database_url)
+    await another.open()
+    yield Workers(Stored(database), [database, another])
+    await another.close()
+
+
+async def test_ten_workers_and_one_delivery_are_one_claim(workers: Workers) -> None:
+    await workers.pending(1)
+    assert len(await workers.claim_together(10, limit=64)) == 1
+
+
+async def test_ten_workers_share_a_lane_without_claiming_anything_twice(workers: Workers) -> None:
+    await workers.pending(FIFTY)
+    claimed = await workers.claim_together(10, limit=10)
+    for worker in range(10):  # who met a locked row has passed it over, and asks again
+        claimed += (await workers.claim(worker, 10)).work
+    assert len({work.delivery_id for work in claimed}) == len(claimed) == FIFTY
+
+
+async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> None:
+    await workers.pending(FIFTY)
+    claimed = await workers.claim_together(1, limit=FIFTY)
+    results = await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(claimed)))
+    assert sum(isinstance(result, Recorded) and result.circuit_changed for result in results) == 1
+    told = await workers.rows(TRANSITIONS)
+    assert [(row["from_state"], row["to_state"], row["cause"]) for row in told] == [
+        ("closed", "open", "5 failures in a row")
+    ]
+    assert (await workers.circuit()).failure_count == CONFIG.failure_threshold
+    assert len(await workers.rows(ATTEMPTS)) == FIFTY
+
+
+async def test_fifty_askers_never_exceed_the_permits(workers: Workers) -> None:
+    await _opened(workers)
+    await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
+    probes = await workers.claim_together(FIFTY, limit=64)
+    assert len(probes) == CONFIG.half_open_max_calls
+    assert (await workers.circuit()).half_open_calls == CONFIG.half_open_max_calls
+    assert await workers.claim_together(FIFTY, limit=64) == []
+
+
+async def test_fifty_results_of_which_three_are_probes_make_one_transition_more(workers: Workers) -> None:
+    before = await _opened(workers, late=FIFTY - CONFIG.half_open_max_calls)
+    await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
+    probes = await workers.claim_together(FIFTY, limit=64)
+    results = [*((work, Answered(200)) for work in probes), *((work, DOWN) for work in before)]
+    await asyncio.gather(*(workers.record(n, work, outcome) for n, (work, outcome) in enumerate(results)))
+    told = await workers.rows(TRANSITIONS)
+    assert sorted(str(row["to_state"]) for row in told) == ["closed", "half_open", "open"]
+    assert (await workers.circuit()).state is CircuitState.CLOSED
+
+
+async def test_a_stopped_worker_that_resumes_writes_nothing(workers: Workers) -> None:
+    await workers.pending(1)
+    (stale,) = await workers.claim_together(1, limit=1)
+    await workers.stored.clock.leap(LEASE + 1)
+    rescue = RescueLost(workers.stored.now, workers.stored.ids.make)
+    (rescued,) = await workers.databases[-1].writer.submit(rescue)
+    assert rescued.retried
+    (fresh,) = (await workers.claim(1, 1)).work
+    assert isinstance(await workers.record(0, stale, Answered(500)), Superseded)
+    (row,) = await workers.rows(DELIVERIES)
+    assert (row["state"], row["claim_token"]) == ("in_flight", fresh.token)
+    assert isinstance(await workers.record(1, fresh, Answered(200)), Recorded)
+    assert isinstance(await workers.record(0, stale, Answered(500)), Superseded)
+    (row,) = await workers.rows(DELIVERIES)
+    assert (row["state"], row["status_code"]) == ("delivered", 200)
+    attempts = await workers.rows(ATTEMPTS)
+    assert sorted(str(row["failure_class"]) for row in attempts) == ["None", "lost"]
+    assert await workers.rows(CIRCUITS) == [] or (await workers.circuit()).failure_count == 0
+
+
+async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_it(workers: Workers) -> None:
+    await workers.pending(1)
+    (stale,) = await workers.claim_together(1, limit=1)
+    await workers.stored.clock.leap(LEASE + 1)
+    await workers.databases[0].writer.submit(RescueLost(workers.stored.now, workers.stored.ids.make))
+    (fresh,) = (await workers.claim(0, 1)).work
+    late, current = await asyncio.gather(
+        workers.record(0, stale, Answered(500)), workers.record(0, fresh, Answered(200))
+    )
+    assert isinstance(late, Superseded)
+    assert isinstance(current, Recorded)
+
+
+async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(workers: Workers) -> None:
+    await workers.pending(1)
+    (work,) = await workers.claim_together(1, limit=1)
+    results = await asyncio.gather(*(workers.record(n, work, Answered(200)) for n in range(FIFTY)))
+    assert len(await workers.rows(ATTEMPTS)) == 1
+    assert sum(isinstance(result, Recorded) for result in results) == 1
+
+
+async def _opened(workers: Workers, late: int = 0) -> list[Work]:
+    """Open the circuit of a lane with a hundred deliveries; return `late` claims that are still under way."""
+    await workers.pending(100)
+    claimed = await workers.claim_together(1, limit=CONFIG.failure_threshold + late)
+    failing, under_way = claimed[: CONFIG.failure_threshold], claimed[CONFIG.failure_threshold :]
+    await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(failing)))
+    assert (await workers.circuit()).state is CircuitState.OPEN
+    return under_way
