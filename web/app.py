@@ -98,11 +98,17 @@ def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[An
     problem, headers = problem_of(error)
     if request.url.path.startswith(_FOR_MACHINES):
         return Response(encoded(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
-    if isinstance(error, Unauthorized) and request.method == "GET" and not wants_fragment(request):
+    if isinstance(error, Unauthorized) and _looks_for_a_page(request):
         return Redirect(f"/sign-in?next={quote(here(request), safe='')}", status_code=303)
     page = error_page(request, error)
     page.headers.update(headers)
     return page
+
+
+def _looks_for_a_page(request: Request[Any, Any, Any]) -> bool:
+    """Return whether somebody goes to a page: neither a script that fetches a part of one, nor a stream."""
+    streaming = "text/event-stream" in request.headers.get("accept", "")
+    return request.method == "GET" and not wants_fragment(request) and not streaming
 
 
 def _version() -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -78,11 +78,9 @@ def host_problem(detail: str) -> Problem:
     return _problem("host", HTTPStatus.BAD_REQUEST, detail)
 
 
-def _problem(
-    kind: str, status: int, detail: str, problems: Iterable[FieldProblem] = (), *, title: str | None = None
-) -> Problem:
+def _problem(kind: str, status: int, detail: str, problems: Iterable[FieldProblem] = ()) -> Problem:
     errors = tuple(FieldError(problem.field, problem.message) for problem in problems)
-    return Problem(f"{_NAMESPACE}{kind}", title or HTTPStatus(status).phrase, int(status), detail, errors)
+    return Problem(f"{_NAMESPACE}{kind}", HTTPStatus(status).phrase, int(status), detail, errors)
 
 
 def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: PLR0911 - one line for each kind
@@ -109,11 +107,11 @@ def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: 
 
 
 def _of_input(error: InvalidInput) -> Problem:
-    kind, status = _INPUT[type(error)] if type(error) in _INPUT else _INPUT[InvalidInput]
+    kind, status = _INPUT.get(type(error), _INPUT[InvalidInput])
     return _problem(kind, status, str(error), error.problems)
 
 
-_INPUT: Final = {
+_INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
     BadRequest: ("bad-request", HTTPStatus.BAD_REQUEST),
     PayloadTooLarge: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     IdempotencyMismatch: ("idempotency-mismatch", HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -121,7 +119,7 @@ _INPUT: Final = {
     InvalidInput: ("invalid-input", HTTPStatus.UNPROCESSABLE_ENTITY),
 }
 
-_HTTP: Final = {
+_HTTP: Final[dict[int, tuple[str, str]]] = {
     HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this address."),
     HTTPStatus.METHOD_NOT_ALLOWED: (
         "method-not-allowed",
@@ -136,12 +134,9 @@ _HTTP: Final = {
 
 def _of_http(error: HTTPException) -> tuple[Problem, Headers]:
     """Say what the framework refused in our own words; its own may repeat the input."""
-    known = _HTTP.get(HTTPStatus(error.status_code))
-    kind, detail = known or ("bad-request", "The request cannot be understood.")
-    headers: Any = error.headers or {}
-    return _problem(kind, error.status_code, detail), {
-        "Allow": headers["allow"]
-    } if "allow" in headers else {}
+    kind, detail = _HTTP.get(error.status_code, ("bad-request", "The request cannot be understood."))
+    allow = (error.headers or {}).get("allow")
+    return _problem(kind, error.status_code, detail), {"Allow": allow} if allow else {}
 
 
 def _seconds(seconds: float) -> str:

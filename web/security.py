@@ -52,7 +52,7 @@ def requires(scope: Scope | str) -> Guard:
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         principal = principal_of(connection)
         if not principal.can(needed):
-            raise Forbidden(f"{principal.actor} may not do this: it needs the right {needed!r}.")
+            raise Forbidden(f"{principal.actor} may not do this: it needs the right to {needed}.")
 
     return guard
 

@@ -6,11 +6,9 @@ from core.domain.outcome import Headers, Outcome, Unanswered
 from core.domain.signing import sign
 from core.domain.states import FailureClass
 from core.engine.directory import Destination
+from core.engine.masking import shown_value
 from core.outbound.ed25519 import sign_ed25519
 from core.ports import Clock, OutboundRequest, Sender
-
-_MASKED = "•••"
-_SECRET_WORDS = ("authorization", "cookie", "token", "secret", "api-key", "apikey", "password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +56,4 @@ def _headers(destination: Destination, webhook_id: str, body: bytes, clock: Cloc
 
 def _shown(header: tuple[str, str]) -> tuple[str, str]:
     name, value = header
-    lowered = name.lower()
-    return (name, _MASKED) if any(word in lowered for word in _SECRET_WORDS) else (name, value)
+    return name, shown_value(name, value)

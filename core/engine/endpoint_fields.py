@@ -78,7 +78,7 @@ def columns_of(
 
 
 def _secret_problems(columns: Columns, current: Mapping[str, Any] | None) -> list[FieldProblem]:
-    """Return whether the secret serves the signature, also when only one of the two changes."""
+    """Return what is wrong where the secret does not serve the signature, whichever of the two changes."""
     kept = (current or {}).get("secret")
     secret = columns.get("secret") or kept
     if secret is None or not columns.keys() & {"secret", "signature"}:

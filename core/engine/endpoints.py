@@ -177,9 +177,7 @@ class Endpoints:
         columns = columns_of({"url": url, **brought, **fields}, self._rules)
         fresh = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
         row = self._new_row(columns | {"adhoc_key": key}, fresh if signed else None)
-        endpoint_id = await self._find_or_make(row, f"Made an endpoint for messages to {target.origin}")
-        self._adhoc[key] = endpoint_id
-        return endpoint_id
+        return await self._find_or_make(row, f"Made an endpoint for messages to {target.origin}")
 
     async def _find_or_make(self, row: Columns, outcome: str) -> str:
         known = select(ENDPOINTS.c.id).where(ENDPOINTS.c.adhoc_key == row["adhoc_key"])
@@ -194,6 +192,8 @@ class Endpoints:
             endpoint_id = await self._database.writer.run(write)
         except IntegrityError:  # another node made it between the look and the insert
             endpoint_id = await self._database.writer.run(write)
+        # At once after the commit: a deletion that was committed later must find it, and forget it.
+        self._adhoc[row["adhoc_key"]] = endpoint_id
         await self._tell(endpoint_id)
         return endpoint_id
 

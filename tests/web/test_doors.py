@@ -177,8 +177,11 @@ async def test_being_called_admin_makes_nobody_an_administrator(quay: Quay) -> N
 
 
 async def test_an_expired_session_is_told_in_place_to_scripts(quay: Quay) -> None:
-    answer = await quay.stranger.get("/deliveries", headers={"HX-Request": "true"})
-    assert answer.status_code == 401
+    for path, headers in (
+        ("/deliveries", {"HX-Request": "true"}),
+        ("/events", {"Accept": "text/event-stream"}),
+    ):
+        assert (await quay.stranger.get(path, headers=headers)).status_code == 401
 
 
 async def test_neither_codes_nor_passwords_nor_tokens_are_stored_in_clear(quay: Quay) -> None:

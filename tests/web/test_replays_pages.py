@@ -1,0 +1,216 @@
+"""The pages that resend in bulk, as a browser without scripts asks for them."""
+
+import re
+
+import httpx
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState
+from tests.web.quay import Quay
+from tests.web.test_every_route import form_token
+from tests.web.test_replays import failed, seconds
+from web.pages.confirmation import Confirmation, confirmation_for, is_number
+
+
+@pytest.mark.parametrize(
+    ("count", "asked"),
+    [
+        (1, Confirmation.NONE),
+        (2, Confirmation.DIALOG),
+        (50, Confirmation.DIALOG),
+        (51, Confirmation.NUMBER),
+        (100_000, Confirmation.NUMBER),
+    ],
+)
+def test_confirmation_grows_with_what_is_touched(count: int, asked: Confirmation) -> None:
+    assert confirmation_for(count) is asked
+
+
+@pytest.mark.parametrize("typed", ["4812", "4,812", "4 812", "4.812", "4\u00a0812", "4'812"])
+def test_a_number_is_typed_as_people_write_it(typed: str) -> None:
+    assert is_number(typed, 4812)
+    assert not is_number(typed, 4813)
+
+
+def fields_of(text: str, action: str) -> dict[str, str]:
+    """Return the hidden fields of the first form with this action."""
+    form = text.split(f'action="{action}"', 1)[1].split("</form>", 1)[0]
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+
+
+async def dry_run(browser: httpx.AsyncClient, query: str = "status=failed") -> dict[str, str]:
+    page = await browser.get(f"/replays/new?{query}")
+    assert page.status_code == 200
+    return fields_of(page.text, "/replays")
+
+
+async def replays(quay: Quay) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = (await quay.get("/replays"))["items"]
+    return items
+
+
+async def test_one_delivery_needs_no_confirmation(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    operator = await quay.browser("operator")
+    fields = await dry_run(operator)
+    started = await operator.post("/replays", data={**fields, "pace": "5", "reason": "fixed"})
+    assert started.status_code == 303
+    (replay,) = await replays(quay)
+    assert started.headers["location"] == f"/replays/{replay['id']}"
+    assert (replay["pace"], replay["reason"], replay["created_by"]) == (5.0, "fixed", "person:operator")
+
+
+async def test_a_few_are_confirmed_on_a_page_of_their_own(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 3)
+    operator = await quay.browser("operator")
+    asked = await operator.post("/replays", data={**await dry_run(operator), "pace": "50"})
+    assert asked.status_code == 200
+    assert "Resend 3 deliveries?" in asked.text
+    assert await replays(quay) == []
+    confirmed = fields_of(asked.text, "/replays") | {"confirmed": "yes"}
+    assert (await operator.post("/replays", data=confirmed)).status_code == 303
+    assert len(await replays(quay)) == 1
+
+
+async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown_go_out(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 52)
+    operator = await quay.browser("operator")
+    fields = await dry_run(operator) | {"pace": "1000"}
+    quay.later(1.0)
+    late = await failed(quay, 1)
+    for typed in ("", "yes", "53"):
+        refused = await operator.post("/replays", data={**fields, "typed": typed, "confirmed": "yes"})
+        assert refused.status_code == 422
+        assert "type 52, the number of deliveries, to confirm" in refused.text
+    assert await replays(quay) == []
+    assert (await operator.post("/replays", data={**fields, "typed": "52"})).status_code == 303
+    await seconds(quay, 3)
+    (replay,) = await replays(quay)
+    assert (replay["state"], replay["resent"]) == ("finished", 52)
+    assert await quay.state(late[0]) is DeliveryState.FAILED
+
+
+async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    operator = await quay.browser("operator")
+    fields = await dry_run(operator)
+    refused = await operator.post("/replays", data={**fields, "pace": "fast", "reason": "receiver fixed"})
+    assert refused.status_code == 422
+    assert "deliveries a second" in refused.text
+    assert 'value="receiver fixed"' in refused.text
+    for query in ("status=broken", "up_to=dlv_1&frozen_at=nan", f"endpoint=ep_{'0' * 26}"):
+        assert (await operator.get(f"/replays/new?{query}")).status_code in {404, 422}
+    assert await replays(quay) == []
+
+
+async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    operator = await quay.browser("operator")
+    fields = await dry_run(operator) | {"pace": "0.001"}
+    assert (await operator.post("/replays", data=fields)).status_code == 303
+    refused = await operator.post("/replays", data=fields)
+    assert refused.status_code == 409
+    assert "resends the same deliveries already" in refused.text
+
+
+async def test_a_viewer_sees_the_dry_run_and_starts_nothing(quay: Quay) -> None:
+    await quay.endpoint()
+    ids = await failed(quay, 2)
+    viewer = await quay.browser("viewer")
+    page = await viewer.get("/replays/new?status=failed")
+    assert "<b>2</b> deliveries would be resent" in page.text
+    assert 'name="typed"' not in page.text
+    assert 'form="selection"' not in (await viewer.get("/deliveries")).text
+    token = {"_csrf": await form_token(viewer)}
+    assert (await viewer.post("/replays", data=token)).status_code == 403
+    assert (await viewer.post("/deliveries/resend", data={**token, "ids": ids})).status_code == 403
+
+
+async def test_a_replay_is_paused_resumed_and_cancelled_by_forms(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    operator = await quay.browser("operator")
+    started = await operator.post("/replays", data={**await dry_run(operator), "pace": "0.001"})
+    path = started.headers["location"]
+    token = {"_csrf": await form_token(operator)}
+    for turn, state in (("pause", "Paused"), ("resume", "Running"), ("cancel", "Cancelled")):
+        assert (await operator.post(f"{path}/{turn}", data=token)).status_code == 303
+        assert f"{state}</span>: failed deliveries" in (await operator.get(path)).text
+
+
+async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(quay: Quay) -> None:
+    await quay.endpoint()
+    ids = await failed(quay, 3)
+    operator = await quay.browser("operator")
+    token = {"_csrf": await form_token(operator)}
+    referer = {"Referer": "http://127.0.0.1:8420/deliveries?status=failed"}
+    asked = await operator.post("/deliveries/resend", data={**token, "ids": ids[:2]}, headers=referer)
+    assert asked.status_code == 200
+    assert "Resend 2 deliveries?" in asked.text
+    assert await quay.state(ids[0]) is DeliveryState.FAILED
+    confirmed = fields_of(asked.text, "/deliveries/resend") | {"ids": ids[:2], "confirmed": "yes"}
+    done = await operator.post("/deliveries/resend", data=confirmed)
+    assert (done.status_code, done.headers["location"]) == (303, "/deliveries?status=failed")
+    for delivery_id in ids[:2]:
+        await quay.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await quay.state(ids[2]) is DeliveryState.FAILED
+
+
+async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(quay: Quay) -> None:
+    await quay.endpoint()
+    ids = await failed(quay, 1)
+    operator = await quay.browser("operator")
+    token = {"_csrf": await form_token(operator)}
+    assert (await operator.post("/deliveries/resend", data=token)).status_code == 303
+    assert "Nothing is selected" in (await operator.get("/deliveries")).text
+    assert (await operator.post("/deliveries/resend", data={**token, "ids": ids})).status_code == 303
+    await quay.reaches(ids[0], DeliveryState.DELIVERED)
+
+
+async def test_failures_are_grouped_by_cause_across_endpoints_with_a_filter_and_a_replay_each(
+    quay: Quay,
+) -> None:
+    await quay.endpoint("one.example", event_types=["one"])
+    await quay.endpoint("two.example", event_types=["two"])
+    await failed(quay, 2, "one")
+    await failed(quay, 1, "two")
+    quay.sender.default = Answered(404)
+    other = await quay.send_one(event_type="one")
+    await quay.reaches(other, DeliveryState.FAILED)
+    operator = await quay.browser("operator")
+    for path in ("/deliveries?status=failed", "/deliveries/causes?status=failed"):
+        page = (await operator.get(path)).text
+        panel = page.split('aria-label="Failures by cause"', 1)[1].split("</table>", 1)[0]
+        assert panel.count("<tr data-row") == 2
+        assert "one.example" in panel
+        assert "two.example" in panel
+        queries = re.findall(r'href="/replays/new\?([^"]+)"', panel)
+        counts = [(await operator.get(f"/replays/new?{q.replace('&amp;', '&')}")).text for q in queries]
+        assert ["<b>3</b> deliveries" in counts[0], "<b>1</b> delivery" in counts[1]] == [True, True]
+    assert "Failures by cause" not in (await operator.get("/deliveries?status=delivered")).text
+
+
+async def test_a_view_is_kept_shown_and_forgotten(quay: Quay) -> None:
+    ada, bob = await quay.browser("viewer", "ada"), await quay.browser("viewer", "bob")
+    token = {"_csrf": await form_token(ada)}
+    kept = await ada.post(
+        "/deliveries/views", data={**token, "name": "Last <night>", "filter": "status=failed&since=1d"}
+    )
+    assert kept.status_code == 303
+    page = (await ada.get("/deliveries?status=failed&since=24h")).text
+    assert (
+        '<a href="/deliveries?status=failed&amp;since=1d" aria-current="true">Last &lt;night&gt;</a>' in page
+    )
+    assert "Last &lt;night&gt;" not in (await bob.get("/deliveries")).text
+    (action,) = set(re.findall(r"/deliveries/views/viw_\w+/delete", page))
+    assert (await bob.post(action, data={"_csrf": await form_token(bob)})).status_code == 303
+    assert "Last &lt;night&gt;" in (await ada.get("/deliveries")).text
+    assert (await ada.post(action, data=token)).status_code == 303
+    await ada.get("/deliveries")  # says it once
+    assert "Last &lt;night&gt;" not in (await ada.get("/deliveries")).text
