@@ -16,6 +16,7 @@ from core.engine.directory import Destination, Directory
 from core.engine.hints import Hints
 from core.engine.lane import Lane
 from core.engine.lanes import Lanes
+from core.engine.leases import lease_seconds
 from core.engine.results import log_attempt, recording
 from core.engine.waiting import Waker
 from core.ids import Ids
@@ -30,8 +31,6 @@ from core.sql.statements.work import Work
 
 log = structlog.get_logger("breakwater.dispatcher")
 
-LEASE_GRACE: Final = 15.0
-"""Seconds that a lease outlives the attempt's deadline: a peer's lease was shorter, and it sent twice."""
 LOOK_ROUND_SECONDS: Final = 15.0
 """How often every lane's oldest delivery is read again, lest a forgotten announcement delay it for ever."""
 _STORE_PAUSE: Final = 0.5
@@ -86,7 +85,7 @@ class Dispatcher:
 
     def lease_for(self, destination: Destination) -> float:
         """Return the seconds that a claim on this endpoint is leased for."""
-        return destination.timeout + LEASE_GRACE
+        return lease_seconds(destination.timeout)
 
     def start(self, work: Work) -> None:
         """Begin the attempt of a claim whose slot is reserved."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from core.domain.circuit import CircuitBreaker
 from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from core.engine.insights.models import BoundedCount
+from core.engine.words import FAILURES, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,10 @@ class Standing:
     """The numbers of attempts of which nobody knows whether they arrived."""
     deed: Deed | None = None
     """The latest resend or cancel."""
+
+    @property
+    def met(self) -> str:
+        """Return what the latest attempt met, in words: `503 Service Unavailable`, `connection refused`."""
+        if self.error:
+            return quote(self.error)
+        return "an unknown failure" if self.failure_class is None else FAILURES[self.failure_class]

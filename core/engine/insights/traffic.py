@@ -108,7 +108,8 @@ def _half_hours_then_minutes(endpoint_id: str, first: int) -> CompoundSelect[int
 
 def each_endpoint(first: int, step: int) -> tuple[Select[str, int, str, int], Select[str, int, int, int]]:
     """Return the statements that read every endpoint's attempts, for a list of them: latencies without steps."""
-    endpoint_id = unindexed(_S.endpoint_id).label("endpoint")  # else SQLite groups all of the table by its key
+    # Else SQLite groups the whole table along its key, and looks at the minutes afterwards.
+    endpoint_id = unindexed(_S.endpoint_id).label("endpoint")
     recent = (_S.minute >= first, unindexed(_S.endpoint_id) != ALL_ENDPOINTS)
     attempts = func.sum(_S.attempts)
     return (
