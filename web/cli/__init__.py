@@ -15,6 +15,7 @@ main = Breakwater(
         "send": "web.cli.send",
         "deliveries": "web.cli.deliveries",
         "resend": "web.cli.resend",
+        "replays": "web.cli.replays",
         "circuits": "web.cli.circuits",
         "keys": "web.cli.keys",
         "doctor": "web.cli.doctor",
