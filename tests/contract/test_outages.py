@@ -139,6 +139,14 @@ async def test_an_input_output_error(file_database: Database) -> None:
     assert file_database._store._writer._connection is not before
 
 
+async def test_a_disk_that_fails_at_the_start_is_named(sqlite_url: str) -> None:
+    with failing_disk(4096), pytest.raises(StartRefused, match="reading or writing its file failed"):
+        await Database(sqlite_url).open()
+    database = Database(sqlite_url)
+    await database.open()
+    await database.close()
+
+
 async def test_a_file_that_was_removed(file_database: Database, sqlite_path: Path) -> None:
     await file_database.writer.submit(Add("before"))
     with moved_aside(sqlite_path):
