@@ -38,6 +38,8 @@ async def test_the_audit_is_listed_by_pages_and_filtered(quay: Quay) -> None:
     assert len((await quay.get("/audit", action="endpoint.create"))["items"]) == 3
     assert "who" in problems(await quay.api.get("/api/v1/audit?who=ada"), 400)
     assert "cursor" in problems(await quay.api.get("/api/v1/audit?cursor=x"), 400)
+    assert "actor" in problems(await quay.api.get("/api/v1/audit?actor=%00"), 400)
+    assert (await quay.api.get("/audit?actor=%00")).status_code == 200
 
 
 async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(quay: Quay) -> None:

@@ -6,6 +6,8 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.domain.errors import InvalidInput
+from core.engine.filter_fields import Reader
 from core.engine.insights.cursors import Cursor, read_cursor
 from core.engine.insights.deliveries import bounds_of, check_limit
 from core.engine.insights.models import AuditView, Page, TransitionView
@@ -40,7 +42,7 @@ class History:
         now = self._clock.now()
         covered = Span(ceiling=read_cursor(cursor, "aud", now))
         check_limit(limit)
-        walks = (audit_walk({"subject": subject, "actor": actor, "action": action}),)
+        walks = (audit_walk(_searchable(subject=subject, actor=actor, action=action)),)
         async with self._database.read() as connection:
             reach = await find_reach(connection, AUDIT.c.id, walks, covered)
             entries = await read_audit(connection, walks, covered.within(floor=reach.down_to), limit + 1)
@@ -49,6 +51,15 @@ class History:
         if reach.down_to is None:
             return Page(entries, None)
         return Page(entries, str(Cursor(reach.down_to, now)), bounds_of(reach, now, "entries"))
+
+
+def _searchable(**given: str | None) -> dict[str, str | None]:
+    """Return what audit entries are searched for. Raises InvalidInput for text that no database stores."""
+    reader = Reader({name: value or "" for name, value in given.items()})
+    wanted = {name: reader.text(name) for name in given}
+    if reader.problems:
+        raise InvalidInput(reader.problems)
+    return wanted
 
 
 def transitions_statement(endpoint_id: str | None, limit: int) -> Select[*tuple[Any, ...]]:
