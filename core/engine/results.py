@@ -31,7 +31,7 @@ def recording(
 ) -> RecordAttempt:
     """Return the write that tells of this attempt."""
     failure = classify(ended.outcome)
-    error = None if failure is None else describe(ended.outcome)[:LONGEST_ERROR]
+    error = None if failure is None else storable(describe(ended.outcome))
     status = ended.outcome.status if isinstance(ended.outcome, Answered) else None
     row = _row(work, ended, failure, status, error)
     return RecordAttempt(
@@ -46,6 +46,11 @@ def recording(
         draw=draw,
         make_id=make_id,
     )
+
+
+def storable(text: str) -> str:
+    """Return a receiver's words as both databases keep them: bounded, and without NUL, which PostgreSQL's text refuses."""
+    return text[:LONGEST_ERROR].replace("\x00", "\\x00")
 
 
 def _row(
