@@ -49,7 +49,7 @@ def recording(
 
 
 def storable(text: str) -> str:
-    """Return a receiver's words as both databases keep them: bounded, and without NUL, which PostgreSQL's text refuses."""
+    """Return a receiver's words as both databases keep them: bounded, and without NUL, which PostgreSQL refuses."""
     return text[:LONGEST_ERROR].replace("\x00", "\\x00")
 
 
