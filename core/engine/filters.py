@@ -9,7 +9,7 @@ from core.domain.errors import InvalidInput
 from core.domain.states import DeliveryState, FailureClass
 from core.engine.filter_fields import Reader
 from core.engine.moments import Ago, Moment, moment_text
-from core.engine.words import FAILURES, span_words, utc
+from core.engine.words import FAILURES, quote, span_words, utc
 
 HELD: Final = "held"
 RETRYING: Final = "retrying"
@@ -103,12 +103,12 @@ class DeliveryFilter:
         """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`."""
         phrases = (
             f"{' or '.join(self.statuses()).replace('_', ' ') or 'all'} deliveries",
-            self.endpoint_id and f"to {endpoint_name or self.endpoint_id}",
-            self.event_type and f"of type {self.event_type}",
+            self.endpoint_id and f"to {quote(endpoint_name or self.endpoint_id)}",
+            self.event_type and f"of type {quote(self.event_type)}",
             self.failure_class and f"that last met {FAILURES[self.failure_class]}",
-            self.error and f"with the error “{self.error}”",
+            self.error and f"with the error “{quote(self.error)}”",
             _span(self.since, self.until),
-            self.q and f"matching “{self.q}”",
+            self.q and f"matching “{quote(self.q)}”",
         )
         return " ".join(phrase for phrase in phrases if phrase)
 
