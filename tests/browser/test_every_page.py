@@ -6,61 +6,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, Watch
-from tests.browser.scenes import Scene, scene
+from tests.browser.everywhere import HOSTILE, PHONE, every_page, hostile_scene
+from tests.browser.scenes import Scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
-
-HOSTILE = (
-    "<script>window.hacked = 1</script>",
-    '"><img src=x onerror="window.hacked = 1">',
-    "'-alert(1)-' {{ 7 * 7 }} ${7 * 7}",
-    "\u202edetaert si siht\u202c",
-    "🦑 zero\u200bwidth 漢字",
-    "W" * 100,
-)
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def busy(service: Service, receiver: ReceiverProcess) -> Scene:
-    """An endpoint whose name, description, headers, messages and failures are all hostile text."""
-    made = scene(
-        service,
-        receiver,
-        name=HOSTILE[1],
-        description=" ".join(HOSTILE[:2]),
-        headers={"X-Hostile": HOSTILE[0]},
-        circuit={"failure_threshold": 3, "timeout_seconds": 3600.0, "max_timeout_seconds": 3600.0},
-    )
-    made.answers("status=422")
-    for text in HOSTILE:
-        sent = service.send({text: text}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
-        service.delivery_once(sent["deliveries"][0]["id"], "failed")
-    reason = {"reason": HOSTILE[1]}
-    service.api.post(f"/circuits/{made.endpoint_id}/hold", json=reason).raise_for_status()
-    service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
-    return made
-
-
-def pages(service: Service, busy: Scene) -> list[str]:
-    failed = service.api.get("/deliveries", params={"status": "failed", "limit": 6}).json()["items"]
-    held = service.api.get("/deliveries", params={"status": "held", "limit": 1}).json()["items"]
-    return [
-        "/",
-        "/deliveries",
-        f"/deliveries?q={HOSTILE[0]}",
-        "/deliveries?since=<b>never</b>",
-        "/circuits",
-        "/endpoints",
-        "/endpoints/new",
-        f"/endpoints/{busy.endpoint_id}",
-        f"/endpoints/{busy.endpoint_id}/edit",
-        *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
-        f"/messages/{failed[0]['message_id']}",
-        "/audit",
-        f"/audit?actor={HOSTILE[1]}",
-        "/settings",
-    ]
+    return hostile_scene(service, receiver)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -69,7 +23,7 @@ def test_no_page_scrolls_sideways_or_runs_what_others_wrote(
     service: Service, busy: Scene, page: Page, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 844})
-    for path in pages(service, busy):
+    for path in every_page(service, busy):
         page.goto(path)
         beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert beyond <= 0, f"{path} is {beyond} px too wide"
@@ -100,7 +54,7 @@ def test_every_page_reads_without_scripts(
 ) -> None:
     page = without_script(new_context, administrator)
     page.set_viewport_size(PHONE)
-    for path in pages(service, busy):
+    for path in every_page(service, busy):
         page.goto(path)
         expect(page.get_by_role("main")).not_to_be_empty()
         expect(page.get_by_role("button", name="Copy")).to_have_count(0)  # it would do nothing
