@@ -276,7 +276,7 @@
     if (form.id === "selection" && selected() < 2) return
     event.preventDefault()
     event.stopImmediatePropagation()
-    if (dialog.open) form.requestSubmit($("[name=confirmed]", dialog))
+    if (dialog.open) setTimeout(() => $("[name=confirmed]", dialog).click()) // Enter in its field; not while this event lasts
     else dialog.showModal()
   }, true)
 
