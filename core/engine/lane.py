@@ -1,6 +1,7 @@
 """One lane: all due deliveries of one endpoint, with its concurrency, rate and circuit. Decides, does nothing."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from core.domain.circuit import CircuitBreaker, CircuitState
 from core.domain.states import EndpointState
@@ -29,6 +30,10 @@ class AwaitEvent:
 Step = Claim | LookAgainAt | AwaitEvent
 
 
+_ROUNDING: Final = 1e-6
+"""Of a token: seconds since the epoch as floats know a quarter of a microsecond, and a token must not miss its turn."""
+
+
 class Rate:
     """A token bucket that holds at most one second's worth."""
 
@@ -44,7 +49,7 @@ class Rate:
         grown = max(0.0, now - self._filled_at) * self._per_second
         self._tokens = min(max(1.0, self._per_second), self._tokens + grown)
         self._filled_at = now
-        return int(self._tokens)
+        return int(self._tokens + _ROUNDING)
 
     def take(self, count: int) -> None:
         """Spend tokens that `available` has offered."""

@@ -18,9 +18,8 @@ class Waker:
 
     async def wait(self, until: float) -> None:
         """Return at `until` (seconds since the epoch, on the clock), or earlier after `wake`."""
-        seconds = until - self._clock.now()
-        if seconds > 0 and not self._news.is_set():
-            sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        if until > self._clock.now() and not self._news.is_set():
+            sleeping = asyncio.ensure_future(self._sleep(until))
             told = asyncio.ensure_future(self._news.wait())
             try:
                 await asyncio.wait({sleeping, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -28,3 +27,7 @@ class Waker:
                 sleeping.cancel()
                 told.cancel()
         self._news.clear()
+
+    async def _sleep(self, until: float) -> None:
+        # What is left is asked for here, not before: between making a task and its first step time goes on.
+        await self._clock.sleep(until - self._clock.now())
