@@ -123,13 +123,12 @@ async def test_a_rate_limit_spaces_the_attempts(harbour: Harbour) -> None:
     for _ in range(6):
         await harbour.send_one()
     await harbour.quiet()
-    assert len(harbour.sender.requests) == 2
-    await harbour.clock.advance(1.0)
-    await harbour.quiet()
-    assert len(harbour.sender.requests) == 4
-    await harbour.clock.advance(1.0)
-    await harbour.quiet()
-    assert len(harbour.sender.requests) == 6
+    made = [len(harbour.sender.requests)]
+    for _half_second in range(4):
+        await harbour.clock.advance(0.5)
+        await harbour.quiet()
+        made.append(len(harbour.sender.requests))
+    assert made == [2, 3, 4, 5, 6]
 
 
 async def test_one_endpoint_that_hangs_delays_no_other(harbour: Harbour) -> None:
@@ -165,7 +164,7 @@ async def test_one_key_for_two_requests_is_refused(harbour: Harbour) -> None:
 
 async def test_an_idempotency_key_is_forgotten_after_a_day(harbour: Harbour) -> None:
     first = await harbour.send(idempotency_key="order-7", fingerprint="a")
-    await harbour.clock.advance(24 * 3600 + 1)
+    await harbour.clock.leap(24 * 3600 + 1)
     second = await harbour.send(idempotency_key="order-7", fingerprint="b")
     assert second.id != first.id
 

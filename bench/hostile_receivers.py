@@ -1,0 +1,211 @@
+"""Receivers that attack: what they cost the running service in memory, and whether an attempt outlives its deadline.
+
+    python bench/hostile_receivers.py [--each 100]
+
+A hundred gzip bombs (200 kB that unpack to 200 MB), a hundred bodies without an end, and a hundred each of what stalls:
+silence, headers byte by byte, a flood of 1xx, a body that stops. The receivers are another process; the memory is the
+service's own, looked at twenty times a second.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench._load import messages, send_all, until
+from tests.outbound.receivers import (
+    OK,
+    Receiver,
+    Script,
+    answer,
+    drip,
+    endless,
+    flood,
+    gzip_bomb,
+    silence,
+    then_silence,
+)
+from tests.processes import Service, running_service
+
+DEADLINE = 3.0
+"""Seconds of one attempt in this measurement."""
+LATE = 1.0
+"""Seconds by which an attempt may outlive its deadline."""
+MEGABYTE = 1024 * 1024
+GROWTH = 20 * MEGABYTE
+_PAGE = 4096
+
+
+def scripts() -> dict[str, Script]:
+    """Return the attackers by name."""
+    bomb = gzip_bomb(200)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    return {
+        "friendly": answer(OK),
+        "gzip bombs": answer(head + bomb),
+        "endless bodies": endless(b"HTTP/1.1 200 OK\r\n\r\n"),
+        "bodies that stop": then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun"),
+        "silence": silence,
+        "headers byte by byte": drip(OK, 0.2),
+        "floods of 1xx": flood(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 50),
+    }
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one kind of receiver cost."""
+
+    name: str
+    outcomes: Counter[str]
+    slowest: float
+    """Seconds of the longest attempt."""
+    grown: int
+    """Bytes by which the service's memory exceeded what it was before, at most."""
+    kept: int
+    """Bytes by which it exceeded that afterwards."""
+
+
+class Memory(threading.Thread):
+    """Watches the resident memory of a process."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._path = Path(f"/proc/{pid}/statm")
+        self._over = threading.Event()
+        self.most = self.now()
+
+    def now(self) -> int:
+        """Return the bytes it has now."""
+        return int(self._path.read_text(encoding="ascii").split()[1]) * _PAGE
+
+    def run(self) -> None:
+        """Watch until `end`."""
+        while not self._over.wait(0.05):
+            self.most = max(self.most, self.now())
+
+    def end(self) -> int:
+        """Return the most it had."""
+        self._over.set()
+        self.join()
+        return max(self.most, self.now())
+
+
+def main() -> None:
+    """Attack, print, and exit with 1 when it hurt."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--each", type=int, default=100)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="breakwater-bench-") as name:
+        figures = attack(Path(name), chosen.each)
+    print(table(figures, chosen.each))
+    grown = max(each.grown for each in figures)
+    slowest = max(each.slowest for each in figures)
+    sys.exit(grown > GROWTH or slowest > DEADLINE + LATE)
+
+
+def attack(folder: Path, each: int) -> list[Figures]:
+    """Let every kind of receiver get `each` deliveries, all of a kind at once."""
+    with (
+        _receivers() as ports,
+        running_service(folder, log_level="error", attempt_timeout_seconds=DEADLINE) as service,
+    ):
+        for name, port in ports.items():
+            service.endpoint(
+                f"http://127.0.0.1:{port}/hook",
+                event_types=[_event(name)],
+                max_in_flight=each,
+                retry={"delays": [3600]},
+                circuit={"failure_threshold": 10_000, "failure_rate_threshold": 1, "minimum_calls": 10_000},
+            )
+        for _ in range(5):  # what is loaded once, caches and connections do not count
+            _send(service, "friendly", each)
+        return [_measure(folder, service, name, each) for name in ports]
+
+
+def _measure(folder: Path, service: Service, name: str, each: int) -> Figures:
+    memory = Memory(service.popen.pid)
+    before = memory.now()
+    memory.start()
+    _send(service, name, each)
+    most = memory.end()
+    time.sleep(0.5)
+    outcomes, slowest = _attempts(folder, name, each)
+    return Figures(name, outcomes, slowest, most - before, memory.now() - before)
+
+
+def _send(service: Service, name: str, count: int) -> None:
+    sent = asyncio.run(send_all(service.url, service.key, messages(count, [_event(name)]), connections=8))
+    if sent.refused:
+        raise SystemExit(f"{sent.refused} were refused: {sent.last_refusal!r}")
+    until(lambda: not _under_way(service), within=60)
+
+
+def _under_way(service: Service) -> bool:
+    query = {"status": "in_flight", "limit": 1}
+    return bool(service.api.get("/deliveries", params=query).json()["items"])
+
+
+def _attempts(folder: Path, name: str, count: int) -> tuple[Counter[str], float]:
+    query = """SELECT coalesce(attempts.failure_class, 'delivered'), duration_ms FROM attempts JOIN deliveries
+        ON deliveries.id = delivery_id WHERE event_type = ? ORDER BY attempts.id DESC LIMIT ?"""
+    with closing(sqlite3.connect(f"{(folder / 'breakwater.db').as_uri()}?mode=ro", uri=True)) as database:
+        rows = database.execute(query, (_event(name), count)).fetchall()
+    return Counter(row[0] for row in rows), max(row[1] for row in rows) / 1000
+
+
+def _event(name: str) -> str:
+    return "hostile." + name.replace(" ", "_")
+
+
+@contextmanager
+def _receivers() -> Iterator[dict[str, int]]:
+    """Run every attacker in one process beside this one; yield their ports."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    yield ours.recv()
+    process.kill()
+    process.join()
+
+
+def _serve(pipe: Pipe) -> None:
+    async def serve() -> None:
+        receivers = {name: await Receiver(script).__aenter__() for name, script in scripts().items()}
+        pipe.send({name: receiver.port for name, receiver in receivers.items()})
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+def table(figures: list[Figures], each: int) -> str:
+    """Return the figures as a table of Markdown."""
+    rows = [
+        f"| {each} {row.name} | {_words(row.outcomes)} | {row.slowest:.2f} s | "
+        f"{row.grown / MEGABYTE:+.1f} MB | {row.kept / MEGABYTE:+.1f} MB |"
+        for row in figures
+    ]
+    head = (
+        f"| all at once | became | slowest attempt, deadline {DEADLINE:g} s | memory, most | memory, after |"
+    )
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def _words(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in outcomes.most_common())
+
+
+if __name__ == "__main__":
+    main()

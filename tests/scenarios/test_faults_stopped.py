@@ -1,0 +1,46 @@
+"""A service that stands still past its leases, as a frozen virtual machine does, and then goes on."""
+
+import signal
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ReceiverProcess, eventually, running_service
+
+LEASE_SECONDS = 16.0
+"""The deadline of an attempt, here one second, and the grace of fifteen."""
+COUNT = 30
+PATIENT = {"failure_threshold": 1_000, "minimum_calls": 1_000}
+"""Attempts that the stop cut off count as timeouts; the circuit is not what is looked at here."""
+
+
+@pytest.mark.slow
+def test_a_service_stopped_past_its_leases_resumes_without_losing_or_recording_anything_twice(
+    tmp_path: Path, receiver: ReceiverProcess
+) -> None:
+    with running_service(tmp_path, attempt_timeout_seconds=1) as service:
+        service.endpoint(f"{receiver.url}/slow?ms=500", event_types=["stop.test"], circuit=PATIENT)
+        sent = [service.send({"n": n}, event_type="stop.test") for n in range(COUNT)]
+        eventually(lambda: receiver.received("/slow"), every=0.01)
+        service.signal(signal.SIGSTOP)
+        time.sleep(LEASE_SECONDS + 2)
+        service.signal(signal.SIGCONT)
+        deliveries = [
+            service.delivery_once(each["deliveries"][0]["id"], "delivered", within=45) for each in sent
+        ]
+        assert (
+            service.api.post("/messages", json={"event_type": "stop.test", "payload": {}}).status_code == 202
+        )
+    came = Counter(request["webhook_id"] for request in receiver.received("/slow"))
+    for accepted, delivery in zip(sent, deliveries, strict=True):
+        classes = [attempt["failure_class"] for attempt in delivery["attempts"]]
+        assert classes.count(None) == 1
+        assert classes[-1] is None
+        assert [each["attempt_number"] for each in delivery["attempts"]] == list(range(1, len(classes) + 1))
+        # Every time that it came is told: as a success, as a timeout, or as lost, which may have been delivered.
+        assert came[accepted["id"]] <= len(classes)
+    with sqlite3.connect(tmp_path / "breakwater.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
