@@ -15,6 +15,8 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_
 	$(BIN)/python -m pip install --quiet
 INPUTS := pyproject.toml setup.py constraints.txt
 
+# Two at once, each file in one process: scenarios and browsers wait more than they work.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 BENCH ?= smoke
 ROUNDS ?= 10
 

@@ -22,8 +22,23 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
-def receiver(tmp_path: Path) -> Iterator[ReceiverProcess]:
-    """A receiver of its own for each test."""
-    with running_receiver(tmp_path) as receiver:
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for a module whose tests make endpoints and event types of their own."""
+    with running_service(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def receiver_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReceiverProcess]:
+    """One receiver for a module."""
+    with running_receiver(tmp_path_factory.mktemp("receiver")) as receiver:
         yield receiver
+
+
+@pytest.fixture
+def receiver(receiver_process: ReceiverProcess) -> ReceiverProcess:
+    """A receiver that has received nothing yet, and has no orders."""
+    receiver_process.desk.delete("/control")
+    receiver_process.desk.delete("/received")
+    return receiver_process

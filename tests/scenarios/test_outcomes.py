@@ -7,6 +7,17 @@ import pytest
 from tests.processes import ReceiverProcess, Service, eventually
 
 
+@pytest.fixture
+def service(shared_service: Service) -> Service:
+    return shared_service
+
+
+def audited(service: Service, action: str, subject: str) -> list[str | None]:
+    """Return the reasons of what was done to a subject."""
+    entries = service.api.get("/audit", params={"limit": 100}).json()["items"]
+    return [entry["reason"] for entry in entries if (entry["action"], entry["subject"]) == (action, subject)]
+
+
 def sent_to(service: Service, url: str, payload: object = None, **fields: object) -> str:
     """Make an endpoint, send it one message, and return the delivery's id."""
     endpoint_id = service.endpoint(url, **fields)
@@ -92,10 +103,7 @@ def test_a_failed_delivery_is_resent_and_leaves_an_audit_entry(
     delivery = service.delivery_once(delivery_id, "delivered")
     assert [attempt["attempt_number"] for attempt in delivery["attempts"]] == [1, 2]
     assert delivery["attempts"][1]["trigger"] == "manual"
-    entries = service.api.get("/audit").json()["items"]
-    assert [entry["reason"] for entry in entries if entry["action"] == "delivery.resend"] == [
-        "receiver fixed"
-    ]
+    assert audited(service, "delivery.resend", delivery_id) == ["receiver fixed"]
 
 
 def test_an_open_circuit_is_reset_and_what_it_held_goes_out(
@@ -118,5 +126,4 @@ def test_an_open_circuit_is_reset_and_what_it_held_goes_out(
     for delivery_id in ids:
         service.delivery_once(delivery_id, "delivered")
     assert state() == "closed"
-    entries = service.api.get("/audit").json()["items"]
-    assert [entry["subject"] for entry in entries if entry["action"] == "circuit.reset"] == [endpoint_id]
+    assert audited(service, "circuit.reset", endpoint_id) == ["fixed"]
