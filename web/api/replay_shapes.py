@@ -1,6 +1,6 @@
 """What the API takes and answers about replays."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,8 @@ from core.engine.moments import iso
 from core.engine.replays import ReplayState
 from web.api import shapes, views
 from web.api.bodies import Reason
+
+DELIVERY_ID: Final = r"^dlv_[0-9a-z]{1,40}$"
 
 
 class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,9 +40,9 @@ class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     pace: Annotated[float, Meta(gt=0, le=replays.FASTEST)] = replays.DEFAULT_PACE
     """Deliveries a second."""
     reason: Reason | None = None
-    up_to: str | None = None
+    up_to: Annotated[str, Meta(extra_json_schema={"pattern": DELIVERY_ID})] | None = None
     """The newest delivery that belongs to it; null: the newest there is."""
-    frozen_at: str | None = None
+    frozen_at: shapes.Time | None = None
     """What ended later is not touched; null: now."""
     dry_run: bool = False
     """Only tell what it would do."""

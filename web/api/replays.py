@@ -16,8 +16,10 @@ from web.api.queries import LIMIT, ApiRequest, actor_of, identified, limit_of, p
 from web.problems import BadRequest
 from web.security import requires
 
-_DELIVERY: Final = re.compile(r"dlv_[0-9a-z]{1,40}")
-_CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string", "minLength": 1})
+_DELIVERY: Final = re.compile(replay_shapes.DELIVERY_ID.strip("^$"))
+_CURSOR: Final = Parameter(
+    "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": replay_shapes.DELIVERY_ID}
+)
 _TURNED: Final[dict[str, Any]] = documented({200: shapes.Done}, problems=(404, 409, 503))
 
 
