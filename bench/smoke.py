@@ -1,9 +1,9 @@
 """Deliveries a second from accept to recorded attempt, with service, receiver and load on the same machine.
 
-Three processes: the service as it is started by anybody (SQLite, synchronous=FULL), the scriptable receiver, and
-this one, which hands messages in over the HTTP API. In the same minute the bare sender, without API and store,
-sends as many requests to the same receiver: the ratio of the two is what the store and the API cost, and it can
-be compared between machines. Run it with `make bench`.
+Three processes: the service as it is started by anybody (SQLite, synchronous=FULL, a JSON log line for each
+attempt), the scriptable receiver, and this one, which hands messages in over the HTTP API. In the same minute the
+bare sender, without API and store, sends as many requests to the same receiver: the ratio of the two is what the
+store and the API cost, and it can be compared between machines. Run it with `make bench`.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="breakwater-bench-") as name:
         folder = Path(name)
-        with running_receiver(folder, keep=50_000) as receiver, _service(folder) as service:
+        with running_receiver(folder, keep=50_000) as receiver, running_service(folder) as service:
             events = _endpoints(service, receiver)
             _throughput(service, receiver, events, 1_000)  # warm: connections, caches, statements
             full = _throughput(service, receiver, events, chosen.messages)
@@ -60,10 +60,6 @@ def main() -> None:
             paced = _paced(service, receiver, events, chosen.pace)
     _tell(chosen, full, bare, paced)
     sys.exit(full.per_second < TARGET)
-
-
-def _service(folder: Path):  # noqa: ANN202 - the context manager of tests/processes.py
-    return running_service(folder, log_level="warning")
 
 
 def _endpoints(service: Service, receiver: ReceiverProcess) -> list[str]:
