@@ -5,23 +5,29 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from core.domain.states import DeliveryState
+from core.domain.states import DeliveryState, FailureClass
 from core.engine import replays
+from core.engine.filters import STATUSES
 from core.engine.moments import iso
 from core.engine.replays import ReplayState
 from web.api import shapes, views
 from web.api.bodies import Reason
 
+_STATUS: Final = f"({'|'.join(STATUSES)})"
+STATUS_LIST: Final = f"^{_STATUS}(,{_STATUS})*$"
 DELIVERY_ID: Final = r"^dlv_[0-9a-z]{1,40}$"
 
 
 class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which deliveries are meant: the parameters of `GET /deliveries`. None given means every one."""
 
-    status: str | None = None
-    endpoint: str | None = None
+    status: Annotated[str, Meta(extra_json_schema={"pattern": STATUS_LIST})] | None = None
+    """Separated by commas."""
+    endpoint: Annotated[str, Meta(extra_json_schema={"pattern": r"^ep_[0-9a-z]{1,40}$"})] | None = None
     event_type: str | None = None
-    failure_class: str | None = msgspec.field(name="class", default=None)
+    failure_class: (
+        Annotated[str, Meta(extra_json_schema={"enum": [each.value for each in FailureClass]})] | None
+    ) = msgspec.field(name="class", default=None)
     error: str | None = None
     since: str | None = None
     until: str | None = None

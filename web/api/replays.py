@@ -77,10 +77,12 @@ async def replay_results(request: ApiRequest, replay_id: FromPath[str]) -> Respo
     `payload`, `attempts` and `why` are left empty here: ask for the one delivery.
     """
     values = parameters(request, {"cursor", "limit"})
-    after = values.get("cursor", "")
-    if after and not _DELIVERY.fullmatch(after):
+    after = values.get("cursor")
+    if after is not None and not _DELIVERY.fullmatch(after):
         raise BadRequest.of("cursor", "is no cursor of this list: begin again without one")
-    page = await runtime_of(request).replays.results(identified("replay", replay_id), after, limit_of(values))
+    page = await runtime_of(request).replays.results(
+        identified("replay", replay_id), after or "", limit_of(values)
+    )
     return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
 
 
