@@ -94,7 +94,7 @@ class Replays:
                 "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries a second"
             )
         if plan.total.value == 0:
-            raise Conflict(f"There are no {plan.words} that can be resent.")
+            raise Conflict(f"Among {plan.words} there is none that can be resent.")
         now = self._parts.clock.now()
         row: dict[str, Any] = {
             "id": self._parts.ids.make("rpl"),
@@ -118,7 +118,7 @@ class Replays:
             if (other := await _active_of(connection, row["filter"])) is not None:
                 raise Conflict(f"{other} resends the same deliveries already; wait for it, or cancel it.")
             await connection.execute(insert(REPLAYS), row)
-            outcome = f"Resending {plan.total} {plan.words}, {pace:g} a second."
+            outcome = f"Resending {plan.total}: {plan.words}, {pace:g} a second."
             entry = Entry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
             await self._parts.journal.write(connection, entry)
 
