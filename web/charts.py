@@ -1,4 +1,4 @@
-"""Charts as SVG from the server: they need no script, no inline style, and can be read aloud."""
+"""Small drawings as SVG from the server, for rows and cells: no script, no inline style, and read aloud in words."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,8 +6,6 @@ from typing import Final
 
 from markupsafe import Markup
 
-WIDTH: Final = 960
-HEIGHT: Final = 120
 _SPARK_BARS: Final = 30
 _SPARK_STEP: Final = 4
 _SPARK_HEIGHT: Final = 24
@@ -23,12 +21,6 @@ def _clock(minute: int) -> str:
     return datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")
 
 
-def axis(series: Sequence[Minute], marks: int = 5) -> list[str]:
-    """Return times of day, evenly from the first minute to the last, for below a chart of `series`."""
-    last = len(series) - 1
-    return [_clock(series[round(last * mark / (marks - 1))][0]) for mark in range(marks)]
-
-
 def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
     return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
         kind, x, y, width, height
@@ -40,31 +32,6 @@ def _heights(successes: int, failures: int, peak: int, full: float) -> tuple[flo
     bad = max(failures / peak * full, _LEAST_BAR) if failures else 0.0
     good = max(successes / peak * full, _LEAST_BAR) if successes else 0.0
     return min(good, full - bad), bad
-
-
-def minute_chart(series: Sequence[Minute]) -> Markup:
-    """Return attempts per minute as stacked bars: delivered below, failed above. Each bar says its figures."""
-    if not series:
-        return Markup("")
-    peak = max((good + bad for _, good, bad in series), default=0) or 1
-    step = WIDTH / len(series)
-    bars = Markup("").join(_minute_bar(minute, i * step, step, peak) for i, minute in enumerate(series))
-    return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(WIDTH, HEIGHT, _in_words(series, peak), bars)
-
-
-def _minute_bar(minute: Minute, x: float, step: float, peak: int) -> Markup:
-    at, good, bad = minute
-    good_height, bad_height = _heights(good, bad, peak, HEIGHT)
-    parts = [_rect("track", x, 0, step, HEIGHT)]
-    if good:
-        parts.append(_rect("good", x + 1, HEIGHT - good_height, step - 2, good_height))
-    if bad:
-        parts.append(_rect("bad", x + 1, HEIGHT - good_height - bad_height, step - 2, bad_height))
-    return Markup("<g><title>{} UTC: {:,} delivered, {:,} failed</title>{}</g>").format(
-        _clock(at), good, bad, Markup("").join(parts)
-    )
 
 
 def _in_words(series: Sequence[Minute], peak: int) -> str:

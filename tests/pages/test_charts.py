@@ -1,43 +1,105 @@
 import xml.etree.ElementTree as ET
 
-from web import charts
+import pytest
 
-HOUR = [(29_000_000 + minute, 100 if minute else 0, 1 if minute == 30 else 0) for minute in range(60)]
+from core.domain.states import FailureClass
+from core.engine.insights.models import TransitionView
+from core.engine.insights.traffic import traffic_of
+from web import charts
+from web.pages import traffic_charts
+from web.pages.traffic import RANGES, asked_range
+from web.pages.words import OutcomeKind, outcome_kind
+
+FIRST = 29_000_000
+SERIES = [(FIRST + minute, 100 if minute else 0, 1 if minute == 30 else 0) for minute in range(60)]
+HOUR = traffic_of(
+    [(FIRST + minute, "success", 100) for minute in range(1, 60)] + [(FIRST + 30, "server_error", 1)],
+    [(FIRST + minute, 20, 100) for minute in range(1, 60) if minute != 40],
+    first=FIRST,
+    step=1,
+    last=FIRST + 59,
+)
+DRAWINGS = (traffic_charts.attempts_chart, traffic_charts.latency_chart, traffic_charts.mix_chart)
+
+
+def opened(at: float) -> TransitionView:
+    return TransitionView(
+        "trn_1", "ep_1", '<b>"x"', at, "closed", "open", "5 failures in a row", 5, 0, None, None, None
+    )
 
 
 def parsed(svg: str) -> ET.Element:
     return ET.fromstring(svg)  # noqa: S314 - our own drawing
 
 
+def titles(drawing: ET.Element) -> list[str]:
+    return [title.text or "" for title in drawing.iter("title")]
+
+
 def test_every_minute_says_its_figures_and_the_whole_is_read_aloud() -> None:
-    drawing = parsed(charts.minute_chart(HOUR))
-    assert len(drawing.findall("g")) == 60
-    assert drawing.findall("g")[30].findtext("title", "").endswith("UTC: 100 delivered, 1 failed")
-    assert "5,900 delivered, 1 failed, at most 101 in a minute" in drawing.attrib["aria-label"]
+    drawing = parsed(traffic_charts.attempts_chart(HOUR))
+    assert drawing.attrib["role"] == "img"
+    assert drawing.attrib["aria-labelledby"] == drawing[0].attrib["id"]
+    whole, *minutes = titles(drawing)
+    assert whole.endswith("5,900 delivered, 1 failed, at most 101 in a minute")
+    assert len(minutes) == 60
+    assert minutes[0] == "21:20 UTC: no attempt"
+    assert minutes[30] == "21:50 UTC: 100 delivered, 1 server error"
+
+
+def test_latencies_and_shares_are_read_aloud_too() -> None:
+    assert titles(parsed(traffic_charts.latency_chart(HOUR)))[0] == (
+        "Response times from 21:20 to 22:19 UTC: p50 32 ms, p95 32 ms, p99 32 ms over all of it"
+    )
+    assert titles(parsed(traffic_charts.mix_chart(HOUR)))[0] == (
+        "What came of the attempts from 21:20 to 22:19 UTC: 99.9 % delivered, 0 % server error"
+    )
 
 
 def test_a_single_failure_among_many_is_still_seen() -> None:
-    minute = parsed(charts.minute_chart(HOUR)).findall("g")[30]
-    bad = next(bar for bar in minute.findall("rect") if bar.attrib["class"] == "bad")
-    assert float(bar_height(bad)) >= 2
+    bad = parsed(traffic_charts.attempts_chart(HOUR)).find("path[@class='k-broken']")
+    assert bad is not None
+    height = float(bad.attrib["d"].split("v")[1].split("h")[0])
+    assert height == 1  # to scale it would be 0.6
 
 
-def bar_height(bar: ET.Element) -> str:
-    return bar.attrib["height"]
+def test_a_minute_without_attempts_is_a_gap_in_the_line_of_latencies() -> None:
+    median = parsed(traffic_charts.latency_chart(HOUR)).find("path[@class='p50']")
+    assert median is not None
+    assert median.attrib["d"].count("M") == 2
+
+
+def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
+    for drawn in DRAWINGS:
+        (mark,) = parsed(drawn(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
+        assert mark.attrib["d"].startswith("M480.0 ")
+        assert mark.findtext("title", "").endswith('the circuit of <b>"x" became open: 5 failures in a row')
+    (point,) = [
+        each for each in HOUR.points if traffic_charts.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])
+    ]
+    assert point.minute == FIRST + 30
+
+
+def test_bars_stay_within_the_scale_that_stands_beside_them() -> None:
+    assert traffic_charts.attempts_scale(HOUR) == ["200", "100", "0"]
+    assert traffic_charts.latency_scale(HOUR) == ["100 ms", "10 ms"]
+
+
+def test_a_long_chart_counts_by_the_minute_and_its_last_step_by_the_minutes_that_it_has_seen() -> None:
+    day = traffic_of(
+        [(FIRST, "success", 300), (FIRST + 30, "success", 50)], [], first=FIRST, step=30, last=FIRST + 34
+    )
+    rates = [sum(traffic_charts._rates(day, point).values()) for point in day.points]
+    assert rates == [10.0, 10.0]
 
 
 def test_drawings_carry_no_inline_style() -> None:
-    for svg in (
-        charts.minute_chart(HOUR),
-        charts.sparkline(HOUR),
-        charts.meter(0.7, 0.5),
-        charts.mix_bar(1, 3, good=True),
-    ):
+    small = (charts.sparkline(SERIES), charts.meter(0.7, 0.5), charts.mix_bar(1, 3, good=True))
+    for svg in (*small, *(drawn(HOUR) for drawn in DRAWINGS)):
         assert "style" not in svg
 
 
 def test_nothing_to_draw_draws_nothing() -> None:
-    assert charts.minute_chart([]) == ""
     assert charts.sparkline([]) == ""
 
 
@@ -50,6 +112,22 @@ def test_lights_show_how_many_of_how_many_and_a_long_row_becomes_a_meter() -> No
 
 
 def test_the_axis_runs_from_the_first_minute_to_the_last() -> None:
-    marks = charts.axis(HOUR)
+    marks = traffic_charts.axis(HOUR)
     assert len(marks) == 5
     assert (marks[0], marks[-1]) == ("21:20", "22:19")
+
+
+def test_a_week_says_its_dates() -> None:
+    week = traffic_of([], [], first=FIRST, step=60, last=FIRST + 7 * 1440 - 1)
+    assert traffic_charts.axis(week)[0] == "19 Feb 21:20"
+
+
+@pytest.mark.parametrize("outcome", ["success", *FailureClass])
+def test_every_outcome_has_its_place_in_the_charts(outcome: str) -> None:
+    assert (outcome_kind(outcome) is OutcomeKind.DELIVERED) == (outcome == "success")
+
+
+def test_a_range_that_is_none_is_answered_with_those_there_are() -> None:
+    assert asked_range("7d") == (RANGES[2], None)
+    assert asked_range("") == (RANGES[0], None)
+    assert asked_range("<b>") == (RANGES[0], "expected 1h, 24h or 7d")

@@ -12,6 +12,7 @@ from core.engine.intake import NewMessage
 from web.pages.first_webhook import first_webhook
 from web.pages.forms import read_form
 from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, runtime_of
+from web.pages.traffic import MOST_MARKS, charted
 from web.security import requires
 
 ENDPOINTS: Final = "/endpoints"
@@ -37,6 +38,7 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
     insights = runtime_of(request).insights
     summary = await insights.endpoint(endpoint_id)
     latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await insights.transitions(endpoint_id, limit=MOST_MARKS)
     return page(
         request,
         "endpoints/one.html",
@@ -44,7 +46,8 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
         summary=summary,
         endpoint=summary.endpoint,
         view=summary.circuit,
-        transitions=await insights.transitions(endpoint_id, limit=_RECENT),
+        transitions=changes[:_RECENT],
+        charted=await charted(request, summary.traffic, changes, endpoint_id),
         latest=latest.items,
     )
 

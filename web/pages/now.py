@@ -7,17 +7,22 @@ from litestar.response import Template
 
 from web.pages.first_webhook import first_webhook
 from web.pages.reply import PageRequest, page, runtime_of
+from web.pages.traffic import MOST_MARKS, charted
 from web.security import requires
 
 
 @get("/", guards=[requires("read")], include_in_schema=False)
 async def now(request: PageRequest) -> Template:
     """Show the state of the whole service."""
+    insights = runtime_of(request).insights
+    overview = await insights.overview()
+    changes = await insights.transitions(limit=MOST_MARKS)
     return page(
         request,
         "now/now.html",
         live=("deliveries", "circuits", "endpoints", "audit", "health"),
-        overview=await runtime_of(request).insights.overview(),
+        overview=overview,
+        charted=await charted(request, overview.traffic, changes),
         first_webhook=first_webhook(request),
     )
 

@@ -12,8 +12,9 @@ from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
 from web import charts
 from web.assets import TEMPLATES
-from web.pages import bodies, glyphs, replay_words, words
+from web.pages import bodies, glyphs, replay_words, traffic_charts, words
 from web.pages.fingerprint import asset
+from web.pages.traffic import RANGES
 from web.progress import progress_bar
 from web.security import csrf_field
 
@@ -21,12 +22,19 @@ _FILTERS: Final = {
     "absolute": utc,
     "action_words": words.action,
     "actor": who,
-    "axis": charts.axis,
+    "attempts_scale": traffic_charts.attempts_scale,
+    "axis": traffic_charts.axis,
     "capital": words.capital,
+    "change_in_words": traffic_charts.change_in_words,
+    "changes_at": traffic_charts.changes_at,
     "circuit_standing": words.circuit_standing,
+    "clock": traffic_charts.clock,
     "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
     "failure": words.failure,
+    "kinds_of": traffic_charts.kinds_of,
+    "kinds_shown": traffic_charts.kinds_shown,
+    "latency_scale": traffic_charts.latency_scale,
     "ms": words.milliseconds,
     "page_of": words.page_of,
     "plural": counted,
@@ -74,11 +82,14 @@ def environment() -> Environment:
     made.filters.update(_FILTERS)
     made.globals.update(
         asset=asset,
+        attempts_chart=traffic_charts.attempts_chart,
         csrf_field=pass_context(csrf_field),
         icon=glyphs.icon,
-        minute_chart=charts.minute_chart,
+        latency_chart=traffic_charts.latency_chart,
         meter=charts.meter,
         mix_bar=charts.mix_bar,
+        mix_chart=traffic_charts.mix_chart,
+        ranges=RANGES,
         sparkline=charts.sparkline,
         pips=charts.pips,
         progress_bar=progress_bar,

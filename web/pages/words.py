@@ -4,6 +4,7 @@ Times are seconds since the epoch.
 """
 
 import re
+from enum import StrEnum
 from typing import Final, assert_never
 
 from core.domain.circuit import CircuitState
@@ -189,3 +190,44 @@ _FAILURES: Final[dict[str, str]] = {
 def failure(kind: str) -> str:
     """Return a failure class (or `success`) in words that fit a table cell."""
     return _FAILURES.get(kind, kind)
+
+
+class OutcomeKind(StrEnum):
+    """What an attempt came to, as coarsely as a chart can show it. The value is the class of its colour."""
+
+    DELIVERED = "delivered"
+    SLOWED = "slowed"
+    REFUSED = "refused"
+    BROKEN = "broken"
+    SILENT = "silent"
+
+
+OUTCOME_KINDS: Final = {
+    OutcomeKind.DELIVERED: "delivered",
+    OutcomeKind.SLOWED: "asked to wait",
+    OutcomeKind.REFUSED: "refused",
+    OutcomeKind.BROKEN: "server error",
+    OutcomeKind.SILENT: "no answer",
+}
+"""Each kind in words, in the order in which charts stack them."""
+
+
+def outcome_kind(outcome: str) -> OutcomeKind:
+    """Return the kind of `success` or of a failure class."""
+    return OutcomeKind.DELIVERED if outcome == "success" else _kind_of_failure(FailureClass(outcome))
+
+
+def _kind_of_failure(failure: FailureClass) -> OutcomeKind:
+    match failure:
+        case FailureClass.THROTTLED | FailureClass.CLIENT_TIMEOUT:
+            return OutcomeKind.SLOWED
+        case FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
+            return OutcomeKind.REFUSED
+        case FailureClass.SERVER_ERROR:
+            return OutcomeKind.BROKEN
+        case FailureClass.CONNECT | FailureClass.DNS | FailureClass.TLS:
+            return OutcomeKind.SILENT
+        case FailureClass.TIMEOUT | FailureClass.PROTOCOL | FailureClass.LOST:
+            return OutcomeKind.SILENT
+        case _ as never:
+            assert_never(never)

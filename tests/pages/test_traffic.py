@@ -1,0 +1,52 @@
+"""Charts on the pages: the range is in the URL, changes of circuits are marked, figures stand in a table."""
+
+import re
+
+import pytest
+
+from core.domain.outcome import Answered
+from tests.web.quay import Quay
+
+
+async def opened(quay: Quay) -> str:
+    """An endpoint whose circuit has opened at its first failure."""
+    endpoint = await quay.endpoint(circuit={"failure_threshold": 1})
+    quay.sender.script("billing.example", Answered(503, (), b""))
+    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await quay.attempted(accepted["deliveries"][0]["id"], 1)
+    await quay.quiet()
+    return endpoint
+
+
+@pytest.mark.parametrize("span", ["1h", "24h", "7d"])
+async def test_pages_chart_the_range_that_the_url_asks_for(quay: Quay, span: str) -> None:
+    endpoint = await opened(quay)
+    for path in ("/", f"/endpoints/{endpoint}"):
+        page = (await quay.api.get(f"{path}?range={span}")).text
+        assert page.count('<svg class="chart') == 3
+        assert f'href="{path}?range={span}#traffic" aria-current="true"' in page
+        assert page.count('class="mark to-open"') == 3
+        table = page.split('id="traffic-table"')[1].split("</details>")[0]
+        assert re.search(r'<tr><th scope="row">.*became open: 1 failure in a row', table)
+        assert " style=" not in page
+
+
+async def test_a_range_without_attempts_says_so_and_one_that_is_none_says_what_is_expected(
+    quay: Quay,
+) -> None:
+    endpoint = await opened(quay)
+    quay.later(2 * 3600)
+    for path in ("/", f"/endpoints/{endpoint}"):
+        page = (await quay.api.get(f"{path}?range=yesterday")).text
+        assert "expected 1h, 24h or 7d" in page
+        assert "No attempt was made in the last hour" in page
+        assert '<svg class="chart' not in page
+        assert (await quay.api.get(f"{path}?range=24h")).text.count('<svg class="chart') == 3
+
+
+async def test_the_fragment_that_keeps_a_page_alive_has_the_same_range(quay: Quay) -> None:
+    await opened(quay)
+    whole = (await quay.api.get("/?range=24h")).text
+    assert 'hx-get="/?range=24h"' in whole
+    fragment = (await quay.api.get("/?range=24h", headers={"HX-Request": "true"})).text
+    assert 'href="/?range=24h#traffic" aria-current="true"' in fragment

@@ -1,0 +1,255 @@
+"""Attempts over time as SVG from the server: how many, how fast, and what came of them.
+
+They need no script and no inline style. Each has a title that says its figures, and a table with all of them stands
+below. Drawings are stretched to the page, so that what must not be stretched (the scales) is HTML beside them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from markupsafe import Markup
+
+from core.engine.insights.models import Latency, Traffic, TrafficPoint, TransitionView
+from web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
+
+WIDTH: Final = 960.0
+HEIGHT: Final = 120.0
+_LEAST_BAR: Final = 1.0
+"""A single failure among a thousand deliveries must still be seen."""
+_DAY: Final = 1440
+PERCENTILES: Final = ("p50", "p95", "p99")
+
+
+def clock(minute: int, traffic: Traffic) -> str:
+    """Return a minute as the charts of `traffic` say it: with its date where they span more than a day."""
+    pattern = "%H:%M" if traffic.minutes <= _DAY + traffic.step else "%d %b %H:%M"
+    return datetime.fromtimestamp(minute * 60, UTC).strftime(pattern)
+
+
+def axis(traffic: Traffic) -> list[str]:
+    """Return moments, evenly from the first point to the last, for below a chart."""
+    marks = 5 if traffic.minutes <= _DAY + traffic.step else 4
+    last = len(traffic.points) - 1
+    return [clock(traffic.points[round(last * mark / (marks - 1))].minute, traffic) for mark in range(marks)]
+
+
+def kinds_of(by_outcome: Mapping[str, int]) -> Counter[OutcomeKind]:
+    """Return attempts by the kinds that charts show."""
+    found: Counter[OutcomeKind] = Counter()
+    for outcome, attempts in by_outcome.items():
+        found[outcome_kind(outcome)] += attempts
+    return found
+
+
+def kinds_shown(traffic: Traffic) -> list[tuple[OutcomeKind, str]]:
+    """Return the kinds that occur, with their words; deliveries always, for a chart of failures alone would mislead."""
+    found = kinds_of(traffic.by_outcome)
+    return [
+        (kind, words) for kind, words in OUTCOME_KINDS.items() if found[kind] or kind is OutcomeKind.DELIVERED
+    ]
+
+
+def attempts_scale(traffic: Traffic) -> list[str]:
+    """Return the figures beside the chart of attempts a minute, from its top to its foot."""
+    top = _top(traffic)
+    return [f"{figure:,.0f}" if figure >= 1 or not figure else f"{figure:g}" for figure in (top, top / 2, 0)]
+
+
+def attempts_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Markup:
+    """Return attempts a minute as bars, stacked by what came of them."""
+    top = _top(traffic)
+    bars = [_stack(_rates(traffic, point), top, least=_LEAST_BAR) for point in traffic.points]
+    return _drawing("attempts", _attempts_in_words(traffic), traffic, marks, _bars(bars), _outcomes_of)
+
+
+def mix_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Markup:
+    """Return each kind's share of the attempts as bars of one height."""
+    bars = [_stack(kinds_of(point.by_outcome), sum(point.by_outcome.values())) for point in traffic.points]
+    return _drawing("mix", _mix_in_words(traffic), traffic, marks, _bars(bars), _outcomes_of)
+
+
+def latency_scale(traffic: Traffic) -> list[str]:
+    """Return the powers of ten beside the chart of latencies, from its top to its foot."""
+    low, high = _decades(traffic)
+    return [f"{10**k} ms" if k < 3 else f"{10 ** (k - 3):,} s" for k in range(high, low - 1, -1)]  # noqa: PLR2004 - 1,000 ms
+
+
+def latency_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Markup:
+    """Return the percentiles of response times as lines, on a scale of powers of ten."""
+    low, high = _decades(traffic)
+    step = WIDTH / len(traffic.points)
+    grid = Markup("").join(
+        Markup('<path class="grid" d="M0 {:.1f}H{:.0f}"/>').format(_height(10.0**k, low, high), WIDTH)
+        for k in range(low, high + 1)
+    )
+    lines = Markup("").join(
+        Markup('<path class="{}" d="{}"/>').format(
+            name, _line([getattr(point.latency, name) for point in traffic.points], step, low, high)
+        )
+        for name in reversed(PERCENTILES)
+    )
+    words = f"Response times {_when(traffic)}: {_percentiles(traffic.latency)} over all of it"
+    return _drawing("latency", words, traffic, marks, grid + lines, lambda point: _percentiles(point.latency))
+
+
+def _rates(traffic: Traffic, point: TrafficPoint) -> dict[OutcomeKind, float]:
+    """Return the attempts a minute of a point; the last one has seen only some of its minutes."""
+    minutes = min(traffic.step, traffic.points[0].minute + traffic.minutes - point.minute)
+    return {kind: count / minutes for kind, count in kinds_of(point.by_outcome).items()}
+
+
+def _top(traffic: Traffic) -> float:
+    """Return a round figure that no point exceeds."""
+    peak = max((sum(_rates(traffic, point).values()) for point in traffic.points), default=0.0) or 1.0
+    power = 10.0 ** math.floor(math.log10(peak))
+    return next(top for top in (power, 2 * power, 4 * power, 6 * power, 8 * power, 10 * power) if top >= peak)
+
+
+def _stack(
+    figures: Mapping[OutcomeKind, float], top: float, least: float = 0.0
+) -> dict[OutcomeKind, tuple[float, float]]:
+    """Return (y, height) of each kind's part of a bar, from the foot up; no part is smaller than `least`."""
+    heights = {kind: max(figures[kind] / top * HEIGHT, least) for kind in OUTCOME_KINDS if figures.get(kind)}
+    if not heights:
+        return {}
+    too_high = max(sum(heights.values()) - HEIGHT, 0.0)
+    tallest = max(heights, key=heights.__getitem__)
+    heights[tallest] -= too_high
+    placed, foot = {}, HEIGHT
+    for kind, height in heights.items():
+        foot -= height
+        placed[kind] = (foot, height)
+    return placed
+
+
+def _bars(bars: Sequence[Mapping[OutcomeKind, tuple[float, float]]]) -> Markup:
+    """Return one path for each kind: a path of many bars is a quarter of the bytes of as many rectangles."""
+    step = WIDTH / len(bars)
+    gap = min(2.0, step / 4)
+    drawn = Markup("")
+    for kind in OUTCOME_KINDS:
+        parts = [
+            f"M{i * step + gap / 2:.1f} {bar[kind][0]:.1f}h{step - gap:.1f}v{bar[kind][1]:.1f}h{gap - step:.1f}z"
+            for i, bar in enumerate(bars)
+            if kind in bar
+        ]
+        if parts:
+            drawn += Markup('<path class="k-{}" d="{}"/>').format(kind.value, "".join(parts))
+    return drawn
+
+
+def _decades(traffic: Traffic) -> tuple[int, int]:
+    """Return the powers of ten, in milliseconds, between which all percentiles are."""
+    found = [
+        value
+        for point in traffic.points
+        for value in (point.latency.p50, point.latency.p99)
+        if value is not None
+    ]
+    low = math.floor(math.log10(max(min(found, default=1.0), 1.0)))
+    return low, max(low + 1, math.ceil(math.log10(max(found, default=1.0))))
+
+
+def _height(value: float, low: int, high: int) -> float:
+    return HEIGHT - (math.log10(max(value, 1.0)) - low) / (high - low) * HEIGHT
+
+
+def _line(values: Sequence[float | None], step: float, low: int, high: int) -> str:
+    """Return a line with a level for each point that has a value: one alone is seen, and a gap stays a gap."""
+
+    def levels() -> Iterator[str]:
+        before: float | None = None
+        for i, value in enumerate(values):
+            if value is not None:
+                y = _height(value, low, high)
+                yield f"M{i * step:.1f} {y:.1f}" if before is None else f"V{y:.1f}"
+                yield f"H{(i + 1) * step:.1f}"
+            before = value
+
+    return "".join(levels())
+
+
+def _drawing(  # noqa: PLR0917 - in the order in which they are drawn
+    name: str,
+    words: str,
+    traffic: Traffic,
+    marks: Iterable[TransitionView],
+    drawn: Markup,
+    figures: Callable[[TrafficPoint], str],
+) -> Markup:
+    """Return a chart: its title, what it shows, the changes of circuits, and over it a place to point at each step."""
+    step = WIDTH / len(traffic.points)
+    places = Markup("").join(
+        Markup(
+            '<rect class="track" x="{:.1f}" y="0" width="{:.1f}" height="{:.0f}"><title>{}</title></rect>'
+        ).format(i * step, step, HEIGHT, f"{clock(point.minute, traffic)} UTC: {figures(point)}")
+        for i, point in enumerate(traffic.points)
+    )
+    return Markup(
+        '<svg class="chart {}" viewBox="0 0 {:.0f} {:.0f}" preserveAspectRatio="none" role="img"'
+        ' aria-labelledby="chart-{}"><title id="chart-{}">{}</title>{}{}{}</svg>'
+    ).format(name, WIDTH, HEIGHT, name, name, words, drawn, places, _marks(traffic, marks))
+
+
+def _marks(traffic: Traffic, changes: Iterable[TransitionView]) -> Markup:
+    first, span = traffic.points[0].minute * 60, len(traffic.points) * traffic.step * 60
+    return Markup("").join(
+        Markup('<path class="mark to-{}" d="M{:.1f} 0V{:.0f}"><title>{}</title></path>').format(
+            change.to_state, (change.at - first) / span * WIDTH, HEIGHT, change_in_words(change)
+        )
+        for change in changes
+    )
+
+
+def change_in_words(change: TransitionView) -> str:
+    """Return `03:12:07 UTC: the circuit of billing became open: 5 failures in a row`."""
+    at = datetime.fromtimestamp(change.at, UTC).strftime("%d %b %H:%M:%S")
+    became = change.to_state.replace("_", " ")
+    return f"{at} UTC: the circuit of {change.endpoint_name} became {became}: {change.cause}"
+
+
+def changes_at(
+    point: TrafficPoint, traffic: Traffic, changes: Iterable[TransitionView]
+) -> list[TransitionView]:
+    """Return the changes within the step that begins with `point`."""
+    begin = point.minute * 60
+    return [change for change in changes if begin <= change.at < begin + traffic.step * 60]
+
+
+def _when(traffic: Traffic) -> str:
+    first, last = traffic.points[0].minute, traffic.points[-1].minute
+    return f"from {clock(first, traffic)} to {clock(last, traffic)} UTC"
+
+
+def _outcomes_of(point: TrafficPoint) -> str:
+    found = kinds_of(point.by_outcome)
+    told = [f"{found[kind]:,} {words}" for kind, words in OUTCOME_KINDS.items() if found[kind]]
+    return ", ".join(told) or "no attempt"
+
+
+def _attempts_in_words(traffic: Traffic) -> str:
+    peak = max(sum(_rates(traffic, point).values()) for point in traffic.points)
+    failed = traffic.attempts - traffic.successes
+    return (
+        f"Attempts a minute {_when(traffic)}: {traffic.successes:,} delivered, {failed:,} failed, "
+        f"at most {peak:,.0f} in a minute"
+    )
+
+
+def _mix_in_words(traffic: Traffic) -> str:
+    found = kinds_of(traffic.by_outcome)
+    shares = [
+        f"{share(found[kind] / traffic.attempts)} {words}"
+        for kind, words in OUTCOME_KINDS.items()
+        if found[kind]
+    ]
+    return f"What came of the attempts {_when(traffic)}: {', '.join(shares) or 'none was made'}"
+
+
+def _percentiles(latency: Latency) -> str:
+    if latency.p50 is None:
+        return "no attempt"
+    return ", ".join(f"{name} {milliseconds(getattr(latency, name))}" for name in PERCENTILES)
