@@ -1,46 +1,109 @@
-"""Audit: who did what, to what, why, and what came of it."""
+"""Audit: who did what, to what, why, and what came of it; as a page, and as a file to take away."""
 
+import json
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlencode
 
 from litestar import get
-from litestar.response import Template
+from litestar.response import Response, Template
 
 from core.domain.errors import FieldProblem, InvalidInput
-from core.engine.insights.models import Page
+from core.engine.insights.models import AuditView, Page
+from core.engine.moments import iso
+from web.pages.downloads import csv_of, download
 from web.pages.reply import PageRequest, page, runtime_of
+from web.pages.words import ACTIONS
 from web.security import requires
 
 FILTERS: Final = ("actor", "action", "subject")
+MOST_EXPORTED: Final = 10_000
+"""Entries in a file: more would hold up the pages of everybody else."""
+_MOST_READS: Final = 100
+"""Each reads 200 entries, or looks through 20,000 for the few that match."""
+_HEADER: Final = ("at", "actor", "action", "subject", "reason", "outcome", "affected", "detail")
+NOTHING: Final[Page[AuditView]] = Page((), None)
 
 
 @get("/audit", guards=[requires("read")], include_in_schema=False)
 async def audit(request: PageRequest) -> Template:
     """List audit entries, newest first. They do not change, so the page is not live."""
-    values = {name: request.query_params.get(name, "").strip() for name in FILTERS}
-    given = {name: value for name, value in values.items() if value}
+    given = _given(request)
     cursor = request.query_params.get("cursor") or None
     problems: tuple[FieldProblem, ...] = ()
     try:
-        found = await runtime_of(request).insights.audit(
-            cursor,
-            actor=given.get("actor"),
-            action=given.get("action"),
-            subject=given.get("subject"),
-        )
+        found = await _read(request, given, cursor)
     except InvalidInput as invalid:
-        found, problems = Page((), None), invalid.problems
-    older = urlencode({**given, "cursor": found.next_cursor}) if found.next_cursor else None
+        found, problems = NOTHING, invalid.problems
     return page(
         request,
         "audit/list.html",
         found=found,
-        values=values,
+        values={name: given.get(name, "") for name in FILTERS},
         given=given,
+        actions=ACTIONS,
         problems=problems,
-        older=older,
+        older=urlencode({**given, "cursor": found.next_cursor}) if found.next_cursor else None,
+        export=f"/audit.csv?{urlencode(given)}" if given else "/audit.csv",
+        most_exported=MOST_EXPORTED,
         cursor=cursor,
     )
 
 
-HANDLERS: Final = [audit]
+@get("/audit.csv", guards=[requires("read")], include_in_schema=False)
+async def export(request: PageRequest) -> Response[str]:
+    """Return the newest entries that match, as CSV. Where there are more of them, its last line says so."""
+    given = _given(request)
+    entries: list[AuditView] = []
+    found = await _read(request, given, None, limit=200)
+    entries += found.items
+    for _ in range(_MOST_READS - 1):
+        if found.next_cursor is None or len(entries) >= MOST_EXPORTED:
+            break
+        found = await _read(request, given, found.next_cursor, limit=200)
+        entries += found.items
+    return download("audit.csv", csv_of(_rows(entries, complete=found.next_cursor is None)))
+
+
+def _rows(entries: list[AuditView], *, complete: bool) -> Iterator[tuple[object, ...]]:
+    yield _HEADER
+    for entry in entries:
+        detail = json.dumps(entry.detail, ensure_ascii=False, default=str) if entry.detail else ""
+        yield (
+            iso(entry.at),
+            entry.actor,
+            entry.action,
+            entry.subject,
+            entry.reason or "",
+            entry.outcome,
+            entry.affected,
+            detail,
+        )
+    if not complete:
+        yield (f"Not all: only the newest {len(entries):,} that match are in this file. Filter for fewer.",)
+
+
+def _given(request: PageRequest) -> dict[str, str]:
+    values = {name: request.query_params.get(name, "").strip() for name in FILTERS}
+    return {name: value for name, value in values.items() if value}
+
+
+async def _read(
+    request: PageRequest, given: dict[str, str], cursor: str | None, limit: int = 50
+) -> Page[AuditView]:
+    """Read one page of entries. Raises InvalidInput for a filter that nothing can match, and for a bad cursor."""
+    for name, value in given.items():
+        if not value.isprintable():
+            raise InvalidInput.of(
+                name, "has a character that no name and no id has: a control or an unseen one"
+            )
+    return await runtime_of(request).insights.audit(
+        cursor,
+        limit,
+        actor=given.get("actor"),
+        action=given.get("action"),
+        subject=given.get("subject"),
+    )
+
+
+HANDLERS: Final = [audit, export]

@@ -22,6 +22,7 @@ _ICONS: Final = {
     '<path d="M3.2 10.5h-.7v-7a1 1 0 0 1 1-1h7v.7"/>',
     "right": '<path d="m6 3.5 4.5 4.5L6 12.5"/>',
     "left": '<path d="M10 3.5 5.5 8l4.5 4.5"/>',
+    "down": '<path d="M8 2.5v8M4.8 7.5 8 10.7l3.2-3.2M3 13.5h10"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
     "theme": '<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/>',
     "leave": '<path d="M9.5 3H4v10h5.5M7 8h7M11.5 5.5 14 8l-2.5 2.5"/>',

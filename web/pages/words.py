@@ -79,7 +79,7 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_ACTIONS: Final = {
+ACTIONS: Final = {
     "circuit.hold": "held the circuit open",
     "circuit.probe": "probed the circuit",
     "circuit.release": "released the circuit",
@@ -106,11 +106,12 @@ _ACTIONS: Final = {
     "replay.resume": "resumed a replay",
     "replay.start": "started a replay",
 }
+"""What audit entries say was done, and how a person would say it."""
 
 
 def action(name: str) -> str:
     """Return an audit entry's action (`circuit.reset`) as a person would say it."""
-    return _ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
+    return ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
 
 
 _PAGES: Final = {"dlv": "/deliveries/", "ep": "/endpoints/", "msg": "/messages/", "rpl": "/replays/"}

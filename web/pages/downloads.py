@@ -1,0 +1,34 @@
+"""Files to take away. What others wrote is in them: nothing in them may run, in a browser or in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Final
+
+from litestar.response import Response
+
+from web.pages.words import visible
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""With these a cell begins that a spreadsheet would work out instead of showing."""
+
+
+def cell(text: str) -> str:
+    """Return `text` as a cell that every spreadsheet takes for text, with what cannot be seen written out."""
+    return f"'{visible(text)}" if text.startswith(_FORMULA) else visible(text)
+
+
+def csv_of(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV, every cell in quotes: a semicolon separates cells too where the decimal point is a comma."""
+    written = io.StringIO()
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([cell(str(value)) for value in row] for row in rows)
+    return written.getvalue()
+
+
+def download(name: str, content: str) -> Response[str]:
+    """Return a file that a browser saves and never shows; nosniff comes with every answer."""
+    return Response(
+        content,
+        media_type="text/plain",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
