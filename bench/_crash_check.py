@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.ids import made_at
+
 Arrivals = Mapping[str, Sequence[tuple[str, float]]]
 """By endpoint id: the webhook ids that came to it, each with when."""
 
@@ -72,7 +74,9 @@ def judge(path: Path, kills: Sequence[Kill], answered: Iterable[str], arrivals: 
     """Compare what was answered, what is recorded and what arrived; tell each kill what came of its claims."""
     with closing(_reader(path)) as database:
         deliveries = database.execute("SELECT * FROM deliveries").fetchall()
-        attempts = database.execute("SELECT delivery_id, started_at, failure_class FROM attempts").fetchall()
+        attempts = database.execute(
+            "SELECT id, delivery_id, started_at, failure_class FROM attempts"
+        ).fetchall()
         integrity = _integrity(database)
     unexplained = _explain_repeats(kills, deliveries, attempts, arrivals)
     _time_rescues(kills, attempts)
@@ -123,14 +127,14 @@ def _life(ends: Sequence[float], at: float) -> int:
 
 
 def _time_rescues(kills: Sequence[Kill], attempts: Sequence[Any]) -> None:
-    """Note when the claims of each kill were taken over: a lost attempt is written at that moment.
+    """Note when the claims of each kill were taken over: the id of a lost attempt is made at that moment.
 
     A kill at the start may come before the rescue; the claim then waits for the start after that.
     """
     rescues: dict[str, list[float]] = defaultdict(list)
     for row in attempts:
         if row["failure_class"] == "lost":
-            rescues[row["delivery_id"]].append(row["started_at"])
+            rescues[row["delivery_id"]].append(made_at(row["id"]))
     for kill in kills:
         taken = {
             each: min((at for at in rescues[each] if at > kill.at), default=float("inf"))

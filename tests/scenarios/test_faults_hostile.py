@@ -1,0 +1,35 @@
+"""Hostile receivers, and half of all endpoints hanging, against the running service: the benchmarks, made small."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.hostile_receivers import DEADLINE, GROWTH, LATE, attack
+from tests.processes import ReceiverProcess, Service, eventually
+
+
+@pytest.mark.slow
+def test_hostile_receivers_cost_little_memory_and_no_attempt_outlives_its_deadline(tmp_path: Path) -> None:
+    figures = {each.name: each for each in attack(tmp_path, each=30)}
+    assert max(each.slowest for each in figures.values()) < DEADLINE + LATE
+    assert max(each.grown for each in figures.values()) < GROWTH
+    for name in ("friendly", "gzip bombs", "endless bodies", "bodies that stop"):
+        assert figures[name].outcomes == {"delivered": 30}
+    for name in ("silence", "headers byte by byte"):
+        assert figures[name].outcomes == {"timeout": 30}
+
+
+@pytest.mark.slow
+def test_lanes_full_of_attempts_that_hang_keep_no_other_lane_waiting(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    for number in range(20):
+        service.endpoint(f"{receiver.url}/hanging/{number}", event_types=["hang"])
+        service.endpoint(f"{receiver.url}/steady/{number}", event_types=["well"])
+    for _ in range(20):
+        service.send(event_type="hang")
+    eventually(lambda: receiver.desk.get("/stats").json()["/hanging/0"]["in_flight"] == 20)
+    for _ in range(20):
+        for each in service.send(event_type="well")["deliveries"]:
+            service.delivery_once(each["id"], "delivered", within=5)
+    assert receiver.desk.get("/stats").json()["/hanging/0"]["in_flight"] > 0
