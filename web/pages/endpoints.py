@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
+from core.domain.errors import NotFound
 from core.engine.filters import DeliveryFilter
 from core.engine.intake import NewMessage
 from web.pages.first_webhook import first_webhook
@@ -36,7 +37,10 @@ async def endpoints(request: PageRequest) -> Template:
 async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
     """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
     insights = runtime_of(request).insights
-    summary = await insights.endpoint(endpoint_id)
+    try:
+        summary = await insights.endpoint(endpoint_id)
+    except NotFound:
+        return await _deleted(request, endpoint_id)
     latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
     changes = await insights.transitions(endpoint_id, limit=MOST_MARKS)
     return page(
@@ -48,6 +52,23 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
         view=summary.circuit,
         transitions=changes[:_RECENT],
         charted=await charted(request, summary.traffic, changes, endpoint_id),
+        latest=latest.items,
+    )
+
+
+async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
+    """Show what is left of an endpoint that was deleted: many deliveries and audit entries lead here."""
+    insights = runtime_of(request).insights
+    deleted = await insights.deleted_endpoint(endpoint_id)
+    latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await insights.transitions(endpoint_id, limit=MOST_MARKS)
+    return page(
+        request,
+        "endpoints/deleted.html",
+        deleted=deleted,
+        endpoint=deleted.endpoint,
+        transitions=changes[:_RECENT],
+        charted=await charted(request, deleted.traffic, changes, endpoint_id),
         latest=latest.items,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.circuits import CircuitBoard
+from core.engine.insights.deleted import DeletedEndpoints
 from core.engine.insights.deliveries import DeliveryLists
 from core.engine.insights.detail import DeliveryDetails
 from core.engine.insights.endpoints import EndpointLists
@@ -15,6 +16,7 @@ from core.engine.insights.models import (
     AuditView,
     BoundedCount,
     CircuitView,
+    DeletedEndpoint,
     DeliveryDetail,
     DeliveryRow,
     EndpointOption,
@@ -48,6 +50,7 @@ class Insights:
         self._details = DeliveryDetails(database, clock)
         self._groups = Groups(database, clock)
         self._messages = Messages(database, clock)
+        self._deleted = DeletedEndpoints(database, clock)
         self._endpoints = EndpointLists(database, clock)
         self._event_types = EventTypes(database)
         self._circuits = CircuitBoard(database, clock)
@@ -98,6 +101,10 @@ class Insights:
     async def endpoint(self, endpoint_id: str) -> EndpointSummary:
         """Return one endpoint with its circuit and its traffic of the last hour."""
         return await self._endpoints.of(endpoint_id)
+
+    async def deleted_endpoint(self, endpoint_id: str) -> DeletedEndpoint:
+        """Return what is left of an endpoint that was deleted; NotFound for one that was not."""
+        return await self._deleted.of(endpoint_id)
 
     async def endpoint_options(self, text: str = "") -> tuple[EndpointOption, ...]:
         """Return at most 20 endpoints whose name or URL contains `text`, to choose from."""

@@ -277,6 +277,21 @@ class AuditView:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedEndpoint:
+    """What is left of an endpoint that was deleted."""
+
+    endpoint: EndpointView
+    at: float
+    """When it was deleted."""
+    deletion: AuditView | None
+    """By whom and why; None once the audit no longer has it."""
+    entries: tuple[AuditView, ...]
+    """What was done to it, newest first; at most 20."""
+    traffic: Traffic
+    """Of the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailureGroup:
     """Deliveries whose latest attempt met the same failure, whatever their endpoint."""
 

@@ -1,0 +1,40 @@
+"""Endpoints that are deleted: nothing is sent to them any more, but deliveries and audit entries still name them."""
+
+from typing import Final
+
+from sqlalchemy import select
+
+from core.domain.errors import NotFound
+from core.engine import endpoint_views  # as a module: it reads the models of this package, and may come first
+from core.engine.insights.history import audit_walk, read_audit
+from core.engine.insights.models import DeletedEndpoint
+from core.engine.insights.scan import Span
+from core.engine.insights.traffic import read_traffic
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import ENDPOINTS
+
+HOUR: Final = 60
+_ENTRIES: Final = 20
+
+
+class DeletedEndpoints:
+    """Reads what is left of an endpoint."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def of(self, endpoint_id: str) -> DeletedEndpoint:
+        """Return a deleted endpoint, in four queries. Raises NotFound, also for one that is not deleted."""
+        found = select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id, ENDPOINTS.c.deleted_at.is_not(None))
+        async with self._database.read() as connection:
+            row = (await connection.execute(found)).mappings().one_or_none()
+            if row is None:
+                raise NotFound("endpoint", endpoint_id)
+            entries = await read_audit(connection, (audit_walk({"subject": endpoint_id}),), Span(), _ENTRIES)
+            traffic = await read_traffic(connection, endpoint_id, HOUR, self._clock.now())
+        deletion = next((entry for entry in entries if entry.action == "endpoint.delete"), None)
+        return DeletedEndpoint(
+            endpoint_views.endpoint_view(row), row["deleted_at"], deletion, entries, traffic
+        )
