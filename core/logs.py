@@ -32,7 +32,15 @@ _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SUSPECT: Final = re.compile(rf"{_CONTROL.pattern}|://|bw_|whs|bearer|basic", re.IGNORECASE)
 """Cheap first look: most values need nothing, and there are thousands of lines a second."""
-_QUIET_LOGGERS: Final = ("httpx", "httpcore", "sqlalchemy.engine", "alembic", "aiosqlite", "asyncio", "uvicorn")
+_QUIET_LOGGERS: Final = (
+    "httpx",
+    "httpcore",
+    "sqlalchemy.engine",
+    "alembic",
+    "aiosqlite",
+    "asyncio",
+    "uvicorn",
+)
 """They log at INFO what is ours to log, or whole URLs."""
 
 

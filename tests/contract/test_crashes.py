@@ -34,7 +34,7 @@ ROUNDS = 4
 
 @pytest.mark.slow
 async def test_what_was_confirmed_survives_kill_9(sqlite_url: str, sqlite_path: Path) -> None:
-    draw = random.Random(8420)  # noqa: S311 - when to kill is no secret
+    draw = random.Random(8420)
     confirmed: set[str] = set()
     for turn in range(ROUNDS):
         fresh = confirmed_before_kill(sqlite_url, str(turn), after=draw.randrange(1, 600))

@@ -96,7 +96,7 @@ class TestStandardWebhooks:
             )
 
     def test_ten_thousand_random_bodies_are_verified_by_an_independent_implementation(self) -> None:
-        random = Random(1614265330)  # noqa: S311 -- bodies, not secrets
+        random = Random(1614265330)
         now = int(datetime.now(UTC).timestamp())
         for number in range(10_000):
             secret = make_secret(random.randbytes)

@@ -88,7 +88,7 @@ async def test_no_verification_fails_under_either_secret_while_secrets_rotate_un
 
 
 async def load(harbour: Harbour, count: int) -> None:
-    draw = random.Random(11)  # noqa: S311 - bodies, not secrets
+    draw = random.Random(11)
     for number in range(count):
         await harbour.send(json.dumps({"n": number, "text": draw.randbytes(40).hex()}).encode())
 
