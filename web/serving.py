@@ -7,6 +7,7 @@ carries, and not a logged traceback. A signal ends the listening first and the d
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import socket
@@ -30,6 +31,8 @@ from web.receiver import Receiver
 log = structlog.get_logger("breakwater.serving")
 
 _BACKLOG: Final = 2_048
+_IDLE_SECONDS: Final = 75
+"""How long a kept connection may idle: longer than the 60 of common proxies, so that they close it, not we."""
 _LAST_RESPONSES_SECONDS: Final = 2
 """How long answers under way may take after a signal; live streams never end by themselves."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -71,12 +74,20 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as taken:
-        reason = (taken.strerror or str(taken)).lower()
-        raise StartRefused(
-            f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
-            "Stop the program that uses it, or choose another with --port (BREAKWATER_PORT)."
-        ) from None
+    except OSError as failed:
+        raise StartRefused(_no_listening(settings, failed)) from None
+
+
+def _no_listening(settings: Settings, failed: OSError) -> str:
+    reason = (failed.strerror or str(failed)).lower()
+    match failed.errno:
+        case errno.EADDRINUSE:
+            remedy = "Stop the program that uses it, or choose another with --port (BREAKWATER_PORT)"
+        case errno.EACCES:
+            remedy = "Choose a port from 1024 on with --port (BREAKWATER_PORT), and put a proxy before it"
+        case _:
+            remedy = "Choose an address of this machine with --host (BREAKWATER_HOST)"
+    return f"Cannot listen on {settings.host} port {settings.port}: {reason}. {remedy}."
 
 
 class _Server(uvicorn.Server):
@@ -130,6 +141,7 @@ def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
         backlog=_BACKLOG,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_RESPONSES_SECONDS,
     )
 

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bench._load import Sent, messages, send_all
@@ -90,6 +91,19 @@ def test_an_attempt_that_outlasts_the_drain_is_given_back(tmp_path: Path, receiv
     with running_service(tmp_path) as service:
         delivery = service.delivery_once(delivery_id, "delivered")
     assert delivery["endpoint_id"] == endpoint_id
+
+
+def test_a_live_page_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
+        headers = {"authorization": f"Bearer {service.key}"}
+        with httpx.stream("GET", f"{service.url}/events", headers=headers, timeout=20) as stream:
+            assert stream.status_code == 200
+            began = time.monotonic()
+            service.signal(signal.SIGTERM)
+            for _ in stream.iter_bytes():
+                pass
+        assert service.wait() == 0
+        assert time.monotonic() - began < 2
 
 
 def test_a_second_signal_ends_the_drain_at_once(tmp_path: Path, receiver: ReceiverProcess) -> None:
