@@ -31,6 +31,8 @@ def hostile_scene(service: Service, receiver: ReceiverProcess) -> Scene:
     reason = {"reason": HOSTILE[1]}
     service.api.post(f"/circuits/{made.endpoint_id}/hold", json=reason).raise_for_status()
     service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
+    gone = service.endpoint(f"{receiver.url}/failing/gone", name=HOSTILE[0], event_types=["gone.sent"])
+    service.api.delete(f"/endpoints/{gone}").raise_for_status()
     return made
 
 
@@ -38,8 +40,12 @@ def every_page(service: Service, busy: Scene) -> list[str]:
     """Return the path of every page that somebody who is signed in can open, with something on each."""
     failed = service.api.get("/deliveries", params={"status": "failed", "limit": 6}).json()["items"]
     held = service.api.get("/deliveries", params={"status": "held", "limit": 1}).json()["items"]
+    gone = service.api.get("/audit", params={"action": "endpoint.delete", "limit": 1}).json()["items"][0][
+        "subject"
+    ]
     return [
         "/",
+        "/?range=7d",
         "/deliveries",
         "/deliveries?status=failed",
         f"/deliveries?q={HOSTILE[0]}",
@@ -49,7 +55,9 @@ def every_page(service: Service, busy: Scene) -> list[str]:
         "/endpoints",
         "/endpoints/new",
         f"/endpoints/{busy.endpoint_id}",
+        f"/endpoints/{busy.endpoint_id}?range=24h",
         f"/endpoints/{busy.endpoint_id}/edit",
+        f"/endpoints/{gone}",
         *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
         f"/messages/{failed[0]['message_id']}",
         "/replays",
