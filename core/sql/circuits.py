@@ -1,9 +1,9 @@
 """The circuit machine in its row, and back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import (
@@ -92,16 +92,17 @@ def load_breakers(
     }
 
 
+_LOADED: Final = (
+    select(CIRCUITS)
+    .where(CIRCUITS.c.endpoint_id.in_(bindparam("endpoint_ids", expanding=True)))
+    .order_by(CIRCUITS.c.endpoint_id)  # in one order, in which no two nodes can wait for each other
+)
+_LOCKED: Final = _LOADED.with_for_update()
+
+
 def _rows(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -> dict[str, Mapping[Any, Any]]:
-    # In one order, in which no two nodes can wait for each other.
-    found = (
-        select(CIRCUITS)
-        .where(CIRCUITS.c.endpoint_id.in_(sorted(endpoint_ids)))
-        .order_by(CIRCUITS.c.endpoint_id)
-    )
-    if lock:
-        found = found.with_for_update()
-    return {row["endpoint_id"]: row for row in connection.execute(found).mappings()}
+    found = connection.execute(_LOCKED if lock else _LOADED, {"endpoint_ids": sorted(endpoint_ids)})
+    return {row["endpoint_id"]: row for row in found.mappings()}
 
 
 def save_breakers(connection: Connection, breakers: Mapping[str, CircuitBreaker], now: float) -> None:

@@ -103,13 +103,19 @@ def _recorded(member: RecordAttempt, breaker: CircuitBreaker, changed: bool) -> 
     return Recorded(breaker, changed, isinstance(member.verdict, EndpointGone))
 
 
-def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, str | None]:
-    claims = (
-        select(DELIVERIES.c.id, DELIVERIES.c.claim_token)
-        .where(DELIVERIES.c.id.in_(sorted(delivery_ids)), DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value)
-        .with_for_update()
+_STANDING_CLAIMS = (
+    select(DELIVERIES.c.id, DELIVERIES.c.claim_token)
+    .where(
+        DELIVERIES.c.id.in_(bindparam("delivery_ids", expanding=True)),
+        DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value,
     )
-    return dict(iter(connection.execute(claims)))
+    .order_by(DELIVERIES.c.id)
+    .with_for_update()
+)
+
+
+def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, str | None]:
+    return dict(iter(connection.execute(_STANDING_CLAIMS, {"delivery_ids": sorted(delivery_ids)})))
 
 
 def _step_circuits(
