@@ -75,7 +75,7 @@ def test_a_paused_endpoint_is_said_beside_its_circuit() -> None:
 
 def test_a_reset_says_how_many_follow_and_that_it_begins_slowly() -> None:
     assert reset_consequence(facts(opened(), 312)) == (
-        "Closes the circuit now. 312 held deliveries follow: one at first, then twice as many with each success, "
+        "Closes the circuit now. 312 held deliveries follow: one at first, then one more with each success, "
         "up to 64 at once."
     )
     assert reset_consequence(facts(opened())) == (

@@ -109,7 +109,7 @@ def reset_consequence(facts: CircuitFacts) -> str:
     held = counted(facts.backlog.value, "held delivery", "held deliveries", more=facts.backlog.more)
     follow = "follows" if facts.backlog == BoundedCount(1) else "follow"
     return (
-        f"Closes the circuit now. {held} {follow}: one at first, then twice as many with each success, "
+        f"Closes the circuit now. {held} {follow}: one at first, then one more with each success, "
         f"up to {facts.max_in_flight} at once."
     )
 
