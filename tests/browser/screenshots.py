@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -20,8 +19,11 @@ from tests.processes import ROOT, Process, end, start, url_printed_by
 
 FOLDER = ROOT / "docs" / "screenshots"
 PASSWORD = "correct horse battery staple"
-SECONDS_OF_TRAFFIC = 75
-TALLEST = 1_600
+SECONDS_OF_TRAFFIC = 150
+"""Enough for a circuit to open and to close, and for charts to have more than a bar or two."""
+TALLEST = 900
+"""Pixels: what is below says little, and a picture of it all is too large for a repository."""
+DELETED = "Newsletter"
 WIDTHS = {"": 1280, "-phone": 390}
 
 
@@ -51,6 +53,7 @@ def main() -> None:
 def take_all(browser: Browser, demo: Process, url: str, only: str | None) -> None:
     """Take one page after the other, in both themes and both widths."""
     cookies = signed_in_cookies(browser, demo, url)
+    visits = set_the_scene(browser, url, cookies)
     for theme in ("light", "dark"):
         for suffix, width in WIDTHS.items():
             context = browser.new_context(
@@ -61,7 +64,7 @@ def take_all(browser: Browser, demo: Process, url: str, only: str | None) -> Non
             )
             context.add_cookies(cookies)
             page = context.new_page()
-            for name, path in paths(page):
+            for name, path in visits.items():
                 if only in {None, name}:
                     page.set_viewport_size({"width": width, "height": 800})
                     page.goto(path)
@@ -84,16 +87,61 @@ def signed_in_cookies(browser: Browser, demo: Process, url: str) -> list:
     return cookies
 
 
-def paths(page: Page) -> Iterator[tuple[str, str]]:
-    """Yield the name and the path of each page, with a delivery and an endpoint that have something to tell."""
-    yield "now", "/"
-    yield "deliveries", "/deliveries"
-    yield "delivery", first_link(page, "/deliveries?status=failed", "/deliveries/dlv_")
-    yield "endpoints", "/endpoints"
-    yield "endpoint", first_link(page, "/endpoints", "/endpoints/ep_")
-    yield "circuits", "/circuits"
-    yield "audit", "/audit"
-    yield "settings", "/settings"
+def set_the_scene(browser: Browser, url: str, cookies: list) -> dict[str, str]:
+    """Delete an endpoint, resend in bulk, and return the path of each page: every one has something to tell."""
+    context = browser.new_context(base_url=url)
+    context.add_cookies(cookies)
+    page = context.new_page()
+    deleted = delete_endpoint(page)
+    dry_run = "/replays/new?status=failed&class=client_error"
+    replay = start_replay(page, dry_run)
+    delivery = first_link(page, "/deliveries?status=failed", "/deliveries/dlv_")
+    endpoint = first_link(page, "/endpoints", "/endpoints/ep_")
+    message = first_link(page, delivery, "/messages/msg_")
+    context.close()
+    return {
+        "now": "/",
+        "deliveries": "/deliveries",
+        "deliveries-failed": "/deliveries?status=failed",
+        "causes": "/deliveries/causes",
+        "delivery": delivery,
+        "message": message,
+        "endpoints": "/endpoints",
+        "endpoint": endpoint,
+        "endpoint-new": "/endpoints/new",
+        "endpoint-edit": f"{endpoint}/edit",
+        "endpoint-deleted": deleted,
+        "circuits": "/circuits",
+        "replays": "/replays",
+        "replay-new": "/replays/new?status=failed",
+        "replay": replay,
+        "audit": "/audit",
+        "settings": "/settings",
+        "sign-in": "/sign-in",
+    }
+
+
+def delete_endpoint(page: Page) -> str:
+    """Delete one endpoint as its page lets an administrator do it, and return its path."""
+    page.goto("/endpoints")
+    page.get_by_role("link", name=DELETED, exact=True).click()
+    page.locator("#delete summary").click()
+    path = page.evaluate("location.pathname")
+    page.locator("#delete-reason").fill("Moved to another list provider")
+    page.get_by_role("button", name=f"Delete {DELETED}").click()
+    page.wait_for_url("**/endpoints")
+    return path
+
+
+def start_replay(page: Page, dry_run: str) -> str:
+    """Resend what a dry run shows, with whatever confirmation it asks for, and return the replay's path."""
+    page.goto(dry_run)
+    page.locator("main form .main").first.click()
+    confirm = page.locator("dialog[open] [name=confirmed]")
+    if confirm.count():
+        confirm.click()
+    page.wait_for_url("**/replays/rpl_*")
+    return page.evaluate("location.pathname")
 
 
 def first_link(page: Page, path: str, beginning: str) -> str:
