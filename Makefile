@@ -39,7 +39,7 @@ check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fas
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
 
 bench: $(VENV)/.for-developing ## Measure deliveries a second on this machine; BENCH=reading: pages over a million attempts
 	@$(BIN)/python bench/$(BENCH).py
