@@ -1,0 +1,80 @@
+"""axe-core, the reference of accessibility checkers, looks at every page in every scheme and at both widths.
+
+Its source is evaluated in the page: the Content-Security-Policy refuses a script tag, as it should.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import NewContext, signed_in
+from tests.browser.everywhere import PHONE, every_page, hostile_scene
+from tests.browser.scenes import Scene
+from tests.processes import ReceiverProcess, Service
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+GRAVE = {"serious", "critical"}
+SCHEMES: dict[str, dict[str, str]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "forced": {"forced_colors": "active"},
+}
+_OPEN_ALL = "for (const fold of document.querySelectorAll('details')) fold.open = true"
+_BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def busy(service: Service, receiver: ReceiverProcess) -> Scene:
+    return hostile_scene(service, receiver)
+
+
+@pytest.fixture(params=SCHEMES)
+def scheme(request: pytest.FixtureRequest) -> dict[str, str]:
+    return SCHEMES[request.param]
+
+
+def grave_findings(page: Page) -> list[str]:
+    """Return what axe finds serious or critical on what is shown, one line a place."""
+    page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']} at {node['target']}: {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"]
+    ]
+
+
+def look_at(page: Page, path: str) -> list[str]:
+    """Return what is grave on a page, as it comes and with all that can be unfolded, wide and on a phone."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path)
+    wide = grave_findings(page)
+    page.set_viewport_size(PHONE)
+    beyond = page.evaluate(_BEYOND)
+    too_wide = [f"scrolls {beyond} px sideways at 390 px"] if beyond > 0 else []
+    page.evaluate(_OPEN_ALL)
+    return [f"{path}: {finding}" for finding in wide + too_wide + grave_findings(page)]
+
+
+def test_axe_finds_nothing_grave_on_any_page(
+    service: Service, busy: Scene, new_context: NewContext, administrator: str, scheme: dict[str, str]
+) -> None:
+    page = signed_in(new_context(**scheme), administrator)
+    found = [line for path in every_page(service, busy) for line in look_at(page, path)]
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_grave_at_the_door(new_context: NewContext, scheme: dict[str, str]) -> None:
+    page = new_context(**scheme).new_page()
+    found = [line for path in ("/sign-in", "/welcome") for line in look_at(page, path)]
+    assert not found, "\n".join(found)
+
+
+def test_axe_sees_what_is_wrong(visitor: Page) -> None:
+    visitor.goto("/sign-in")
+    visitor.evaluate("document.querySelector('main').innerHTML = '<img src=\"data:,\"><input>'")
+    assert any(finding.startswith("image-alt") for finding in grave_findings(visitor))
