@@ -1,7 +1,6 @@
 """`breakwater replays`: tried, started, followed to its end, and turned."""
 
 import json
-from pathlib import Path
 
 from tests.processes import ReceiverProcess, Service
 from tests.scenarios.test_command_line import Terminal
@@ -22,9 +21,9 @@ def failed(service: Service, receiver: ReceiverProcess, count: int) -> list[str]
 
 
 def test_failed_deliveries_are_tried_first_and_then_resent_to_the_end(
-    service: Service, receiver: ReceiverProcess, tmp_path: Path
+    service: Service, receiver: ReceiverProcess
 ) -> None:
-    terminal = Terminal(service, tmp_path)
+    terminal = Terminal(service)
     assert "Nothing was resent in bulk yet" in terminal.run("replays")
     ids = failed(service, receiver, 3)
     told = terminal.run("replays", "start", "--status", "failed", "--dry-run")
@@ -43,10 +42,8 @@ def test_failed_deliveries_are_tried_first_and_then_resent_to_the_end(
     assert "3 delivered" in terminal.run("replays", "show", replay["id"])
 
 
-def test_it_is_confirmed_paused_and_cancelled(
-    service: Service, receiver: ReceiverProcess, tmp_path: Path
-) -> None:
-    terminal = Terminal(service, tmp_path)
+def test_it_is_confirmed_paused_and_cancelled(service: Service, receiver: ReceiverProcess) -> None:
+    terminal = Terminal(service)
     failed(service, receiver, 3)
     assert "say which deliveries are meant" in terminal.run("replays", "start", code=2)
     assert "Aborted" in terminal.run("replays", "start", "--status", "failed", code=1)  # nobody answers
