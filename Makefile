@@ -20,7 +20,7 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 BENCH ?= smoke
 ROUNDS ?= 10
 
-.PHONY: help run demo test check bench crash screenshots install browser clean
+.PHONY: help run demo test check bench crash screenshots install browser compiler clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ run: $(VENV)/.for-running ## Start the service on SQLite; prints a sign-in link,
 demo: $(VENV)/.for-running ## Start it with a receiver and gentle traffic, to look around
 	@exec $(BIN)/breakwater demo
 
-test: $(VENV)/.for-developing browser ## Run every test, the browser's included (CI=true: none may be skipped)
+test: $(VENV)/.for-developing browser compiler ## Run every test, the browser's included (CI=true: none may be skipped)
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fast tests
@@ -57,6 +57,9 @@ clean: ## Remove .venv and what tools have left
 
 browser: $(VENV)/.for-developing
 	@sh tests/browser/ensure-chromium.sh $(BIN)
+
+compiler:
+	@sh tests/scenarios/ensure-compiler.sh
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Breakwater needs Python 3.11 or later: install it, or set PYTHON." >&2; exit 1; }
