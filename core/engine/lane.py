@@ -133,6 +133,9 @@ class Lane:
         tokens = self._rate.available(now)
         if tokens == 0:
             return LookAgainAt(self._rate.next_at(now))
+        if self.breaker.state is not CircuitState.CLOSED:
+            # It may be closed before the store carries the claim out: no more than probes may slip past the slow start.
+            room = min(room, self.breaker.config.half_open_max_calls)
         return Claim(room if tokens is None else min(room, tokens))
 
     def reserve(self, now: float) -> bool:

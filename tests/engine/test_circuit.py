@@ -8,6 +8,7 @@ from core.domain.circuit import CircuitState
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.outcome import Answered, Unanswered
 from core.domain.states import DeliveryState, FailureClass
+from core.engine.lane import Claim
 from tests.engine.harbour import Harbour
 
 CIRCUIT = {"failure_threshold": 3, "success_threshold": 2, "timeout_seconds": 60, "half_open_max_calls": 2}
@@ -227,3 +228,13 @@ async def test_five_days_without_a_success_disable_the_endpoint_and_keep_what_wa
     assert "120 hours" in (view.state_reason or "")
     assert await harbour.state(waiting) is DeliveryState.PENDING
     assert (await harbour.runtime.insights.audit()).items[0].action == "endpoint.disable"
+
+
+async def test_a_claim_made_while_half_open_is_for_probes_only(harbour: Harbour) -> None:
+    endpoint_id = await failing(harbour, max_in_flight=50)
+    for _ in range(20):
+        await harbour.send_one()
+    lane = harbour.runtime._dispatcher._lanes.get(endpoint_id)
+    assert lane is not None
+    step = lane.step(harbour.clock.now() + 61.0, share=1000)
+    assert step == Claim(limit=CIRCUIT["half_open_max_calls"])
