@@ -143,6 +143,45 @@ async def test_a_failed_delivery_is_resent_and_arrives(quay: Quay) -> None:
     )
 
 
+async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_counted(quay: Quay) -> None:
+    await quay.endpoint()
+    ids = [await fail(quay) for _ in range(3)]
+    body = {"ids": [*ids[:2], ids[0], f"dlv_{'0' * 26}"], "reason": "tenant made"}
+    done = await quay.post("/deliveries/resend", body)
+    assert done["affected"] == 2
+    assert done["sentence"] == "Resent 2 deliveries; 1 could not be resent and was left alone."
+    for delivery in ids[:2]:
+        await quay.reaches(delivery, DeliveryState.DELIVERED)
+    assert await quay.state(ids[2]) is DeliveryState.FAILED
+    entry, *_ = (await quay.get("/audit"))["items"]
+    assert (entry["action"], entry["affected"], entry["reason"]) == (
+        "delivery.resend_many",
+        2,
+        "tenant made",
+    )
+    problems(await quay.api.post("/api/v1/deliveries/resend", json={"ids": body["ids"][3:]}), 409)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "ids"),
+        ({"ids": []}, "ids"),
+        ({"ids": [f"dlv_{number}" for number in range(201)]}, "ids"),
+        ({"ids": "dlv_1"}, "ids"),
+        ({"ids": ["msg_1"]}, "ids"),
+        ({"ids": ["dlv_1\u0000"]}, "ids"),
+        ({"ids": ["dlv_1"], "reason": "a\u0007b"}, "reason"),
+        ({"ids": ["dlv_1"], "now": True}, "now"),
+    ],
+)
+async def test_several_that_are_not_named_as_they_should_be_are_refused(
+    quay: Quay, body: dict[str, Any], field: str
+) -> None:
+    refused = problems(await quay.api.post("/api/v1/deliveries/resend", json=body), 422)
+    assert {name.partition(".")[0] for name in refused} == {field}
+
+
 async def test_a_waiting_delivery_is_cancelled_once(quay: Quay) -> None:
     endpoint = await quay.endpoint()
     await quay.post(f"/endpoints/{endpoint}/pause")

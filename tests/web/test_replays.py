@@ -125,6 +125,7 @@ async def test_a_replay_of_nothing_is_a_conflict(quay: Quay) -> None:
         ({"filter": FAILED, "frozen_at": "soon"}, "frozen_at"),
         ({"filter": FAILED, "frozen_at": "24h"}, "frozen_at"),
         ({"filter": FAILED, "reason": "x" * 501}, "reason"),
+        ({"filter": FAILED, "reason": "a\x00b"}, "reason"),
         ({"filter": FAILED, "dryrun": True}, "dryrun"),
     ],
 )

@@ -3,7 +3,7 @@
 import functools
 import re
 import unicodedata
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 from litestar import Request
@@ -12,11 +12,13 @@ from msgspec import Meta, Raw
 from core.domain.errors import InvalidInput
 from core.engine.access_keys import KEY_NAME
 from core.engine.access_values import Scope
+from core.engine.operations.deliveries import MOST_AT_ONCE
 from web.api.endpoint_bodies import Delays, EventType
 from web.problems import BadRequest
 
 T = TypeVar("T")
 
+DELIVERY_ID: Final = r"^dlv_[0-9a-z]{1,40}$"
 REASON_MAX: Final = 500
 BATCH_MAX: Final = 1_000
 ENDPOINTS_MAX: Final = 1_000
@@ -61,6 +63,16 @@ class Resend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Also past an open circuit: one probe."""
 
 
+class ResendSeveral(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which deliveries to send again, all in one transaction."""
+
+    ids: Annotated[
+        list[Annotated[str, Meta(pattern=DELIVERY_ID)]],
+        Meta(extra_json_schema={"minItems": 1, "maxItems": MOST_AT_ONCE}),
+    ]
+    reason: Reason | None = None
+
+
 class Because(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why something is done."""
 
@@ -98,7 +110,14 @@ async def read_optional_body(request: Request[Any, Any, Any], kind: type[T]) -> 
     return decode(await request.body() or b"{}", kind)
 
 
-def reason_of(body: Because | Resend | NewHold) -> str | None:
+class GivesReason(Protocol):
+    """A body that may say why."""
+
+    @property
+    def reason(self) -> str | None: ...
+
+
+def reason_of(body: GivesReason) -> str | None:
     """Return the reason that a body gives. Raises InvalidInput for one that could not be stored or shown."""
     if body.reason is not None and any(unicodedata.category(letter) == "Cc" for letter in body.reason):
         raise InvalidInput.of("reason", "has a control character: write one line of text")

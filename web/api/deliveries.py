@@ -96,6 +96,23 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
 
 
 @post(
+    "/deliveries/resend",
+    guards=[requires("operate")],
+    status_code=200,
+    opt=documented({200: shapes.Done}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)),
+)
+async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
+    """Send several deliveries again at once, with one audit entry that names them.
+
+    Those that cannot be resent are left alone and counted in the answer: an attempt is under way, the endpoint was
+    deleted, or they are not there any more. More than 200 are resent by a replay, at a pace.
+    """
+    body = await bodies.read_body(request, bodies.ResendSeveral)
+    resend_many = runtime_of(request).operations.resend_many
+    return views.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
+
+
+@post(
     "/deliveries/{delivery_id:str}/cancel",
     guards=[requires("operate")],
     status_code=200,
@@ -111,4 +128,4 @@ async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     return views.done(await cancel(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
-DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, cancel_delivery]
+DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, resend_deliveries, cancel_delivery]

@@ -11,11 +11,10 @@ from core.engine.filters import STATUSES
 from core.engine.moments import iso
 from core.engine.replays import ReplayState
 from web.api import shapes, views
-from web.api.bodies import Reason
+from web.api.bodies import DELIVERY_ID, Reason
 
 _STATUS: Final = f"({'|'.join(STATUSES)})"
 STATUS_LIST: Final = f"^{_STATUS}(,{_STATUS})*$"
-DELIVERY_ID: Final = r"^dlv_[0-9a-z]{1,40}$"
 
 
 class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -16,9 +16,9 @@ from web.api.queries import LIMIT, ApiRequest, actor_of, identified, limit_of, p
 from web.problems import BadRequest
 from web.security import requires
 
-_DELIVERY: Final = re.compile(replay_shapes.DELIVERY_ID.strip("^$"))
+_DELIVERY: Final = re.compile(bodies.DELIVERY_ID.strip("^$"))
 _CURSOR: Final = Parameter(
-    "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": replay_shapes.DELIVERY_ID}
+    "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": bodies.DELIVERY_ID}
 )
 _TURNED: Final[dict[str, Any]] = documented({200: shapes.Done}, problems=(404, 409, 503))
 
@@ -44,7 +44,9 @@ async def create_replay(request: ApiRequest) -> Response[bytes]:
     plan = await replays.plan(_filter_of(body), _up_to(body.up_to), _frozen_at(body.frozen_at))
     if body.dry_run:
         return views.answer(replay_shapes.plan(plan))
-    started = await replays.start(plan, actor=actor_of(request), reason=body.reason, pace=body.pace)
+    started = await replays.start(
+        plan, actor=actor_of(request), reason=bodies.reason_of(body), pace=body.pace
+    )
     return views.answer(replay_shapes.replay(started), 201)
 
 
