@@ -1,10 +1,10 @@
 """Due deliveries of one lane, leased to this worker: at most as many as its circuit admits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
@@ -39,65 +39,147 @@ class ClaimDue:
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence["ClaimDue"]) -> Sequence[Claimed]:
-        """Claim for every lane among `members`; a lane stands in a batch at most once."""
-        return await connection.run_sync(_claim, members)
+        """Claim for every lane among `members`. Who asks for a lane a second time sees what the first one left."""
+        claimed: dict[int, Claimed] = {}
+        waiting = dict(enumerate(members))
+        while waiting:
+            first = {member.endpoint_id: place for place, member in reversed(waiting.items())}
+            turn = {place: waiting.pop(place) for place in first.values()}
+            found = await connection.run_sync(_claim, list(turn.values()))
+            claimed |= zip(turn, found, strict=True)
+        return [claimed[place] for place in range(len(members))]
 
 
 def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]:
+    """Claim for all lanes with one short read a lane; whatever can be is written and read for all of them at once."""
     breakers = load_breakers(connection, {member.endpoint_id: member.config for member in members})
-    return [_claim_lane(connection, member, breakers[member.endpoint_id]) for member in members]
-
-
-def _claim_lane(connection: Connection, member: ClaimDue, breaker: CircuitBreaker) -> Claimed:
-    due = _due(connection, member)
-    admitted = due[: _admit(connection, member, breaker, len(due))]
-    if admitted:
-        _lease(connection, member, [row["id"] for row in admitted])
-    work = tuple(_work(row, member.token, breaker) for row in admitted)
-    return Claimed(work, breaker, next_due(connection, member.endpoint_id))
-
-
-def _due(connection: Connection, member: ClaimDue) -> Sequence[RowMapping]:
-    statement = (
-        select(DELIVERIES, MESSAGES.c.payload)
-        .join(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
-        .where(
-            DELIVERIES.c.endpoint_id == member.endpoint_id,
-            DELIVERIES.c.state == DeliveryState.PENDING.value,
-            DELIVERIES.c.next_attempt_at <= member.now,
+    heads = [_head(connection, member) for member in members]
+    admitted = [
+        head.due[: _admit(member, breakers[member.endpoint_id], len(head.due))]
+        for member, head in zip(members, heads, strict=True)
+    ]
+    _save_probing(connection, members, breakers)
+    _lease(connection, members, admitted)
+    rows = _rows(connection, [delivery_id for ids in admitted for delivery_id in ids])
+    return [
+        Claimed(
+            tuple(_work(rows[each], member.token, breakers[member.endpoint_id]) for each in ids),
+            breakers[member.endpoint_id],
+            head.due_after(len(ids)),
         )
-        .order_by(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
-        .limit(member.limit)
-        .with_for_update(skip_locked=True, of=DELIVERIES)
+        for member, head, ids in zip(members, heads, admitted, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The oldest pending deliveries of a lane: as many as may be claimed, and one more."""
+
+    pending: Sequence[tuple[str, float]]
+    """Ids, and when they are due."""
+    due: Sequence[str]
+    """The first of them, as far as they are due now."""
+
+    def due_after(self, claimed: int) -> float | None:
+        """Return when the next one is due once the first `claimed` are taken."""
+        return self.pending[claimed][1] if claimed < len(self.pending) else None
+
+
+_PENDING: Final = (
+    select(DELIVERIES.c.id, DELIVERIES.c.next_attempt_at)
+    .where(
+        DELIVERIES.c.endpoint_id == bindparam("endpoint_id"),
+        DELIVERIES.c.state == DeliveryState.PENDING.value,
     )
-    return connection.execute(statement).mappings().all()
+    .order_by(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
+    .limit(bindparam("number"))
+    .with_for_update(skip_locked=True)
+)
 
 
-def _admit(connection: Connection, member: ClaimDue, breaker: CircuitBreaker, wanted: int) -> int:
+def _head(connection: Connection, member: ClaimDue) -> _Head:
+    chosen = {"endpoint_id": member.endpoint_id, "number": member.limit + 1}
+    pending = [(each, due) for each, due in connection.execute(_PENDING, chosen)]
+    return _Head(pending, [each for each, due in pending[: member.limit] if due <= member.now])
+
+
+def _admit(member: ClaimDue, breaker: CircuitBreaker, wanted: int) -> int:
     """Return how many of `wanted` the circuit admits, taking half-open permits that live as long as the lease."""
     if breaker.state is CircuitState.CLOSED and breaker.hold is None:
         return wanted
     admitted = 0
     while admitted < wanted and breaker.can_execute(now=member.now, permit_seconds=member.lease_seconds):
         admitted += 1
-    if admitted:
-        save_breakers(connection, {member.endpoint_id: breaker}, member.now)
-        told = transition_rows(member.endpoint_id, breaker.drain_transitions(), member.make_id)
-        save_transitions(connection, told)
     return admitted
 
 
-def _lease(connection: Connection, member: ClaimDue, ids: Sequence[str]) -> None:
-    connection.execute(
-        update(DELIVERIES)
-        .where(DELIVERIES.c.id.in_(ids), DELIVERIES.c.state == DeliveryState.PENDING.value)
-        .values(
-            state=DeliveryState.IN_FLIGHT.value,
-            claim_token=member.token,
-            claimed_by=member.worker,
-            lease_until=member.now + member.lease_seconds,
+def _save_probing(
+    connection: Connection, members: Sequence[ClaimDue], breakers: Mapping[str, CircuitBreaker]
+) -> None:
+    """Write the circuits that gave permits; a closed one gives none and is not changed by a claim."""
+    probing = {each: breaker for each, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
+    if not probing:
+        return
+    save_breakers(connection, probing, members[-1].now)
+    told = [
+        row
+        for member in members
+        for row in transition_rows(
+            member.endpoint_id, breakers[member.endpoint_id].drain_transitions(), member.make_id
         )
+    ]
+    save_transitions(connection, told)
+
+
+_LEASE: Final = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("claimed_id"))
+    .values(
+        state=DeliveryState.IN_FLIGHT.value,
+        claim_token=bindparam("claim"),
+        claimed_by=bindparam("worker"),
+        lease_until=bindparam("until"),
     )
+)
+
+
+def _lease(connection: Connection, members: Sequence[ClaimDue], claimed: Sequence[Sequence[str]]) -> None:
+    leases = [
+        {
+            "claimed_id": delivery_id,
+            "claim": member.token,
+            "worker": member.worker,
+            "until": member.now + member.lease_seconds,
+        }
+        for member, ids in zip(members, claimed, strict=True)
+        for delivery_id in ids
+    ]
+    if leases:
+        connection.execute(_LEASE, leases)
+
+
+_CLAIMED: Final = (
+    select(
+        DELIVERIES.c.id,
+        DELIVERIES.c.message_id,
+        DELIVERIES.c.endpoint_id,
+        DELIVERIES.c.event_type,
+        DELIVERIES.c.attempt_count,
+        DELIVERIES.c.budget_spent,
+        DELIVERIES.c.trigger,
+        DELIVERIES.c.retry_delays,
+        DELIVERIES.c.created_at,
+        MESSAGES.c.payload,
+    )
+    .join(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
+    .where(DELIVERIES.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def _rows(connection: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
+    if not ids:
+        return {}
+    return {row["id"]: row for row in connection.execute(_CLAIMED, {"ids": ids}).mappings()}
 
 
 def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> Work:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
@@ -231,18 +231,20 @@ def _count(connection: Connection, members: Sequence[RecordAttempt]) -> None:
 def _tell_endpoints(connection: Connection, members: Sequence[RecordAttempt]) -> None:
     """Keep what a receiver said of its whole lane: wait until then, or no more at all."""
     for member in members:
-        endpoint = update(ENDPOINTS).where(ENDPOINTS.c.id == member.work.endpoint_id)
         match member.verdict:
             case EndpointGone(reason=reason):
                 disabled = EndpointState.DISABLED.value
-                connection.execute(
-                    endpoint.values(state=disabled, state_reason=reason, updated_at=member.now)
-                )
+                change = {"state": disabled, "state_reason": reason, "updated_at": member.now}
+                connection.execute(_endpoint(member).values(change))
                 connection.execute(insert(AUDIT), _disabling(member, reason))
             case RetryAt(lane_until=float(until)) | Failed(lane_until=float(until)):
-                connection.execute(endpoint.values(throttled_until=until))
+                connection.execute(_endpoint(member).values(throttled_until=until))
             case _:
                 pass
+
+
+def _endpoint(member: RecordAttempt) -> Update:
+    return update(ENDPOINTS).where(ENDPOINTS.c.id == member.work.endpoint_id)
 
 
 def _disabling(member: RecordAttempt, reason: str) -> dict[str, Any]:
