@@ -41,7 +41,7 @@ check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fas
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
 
-bench: $(VENV)/.for-developing ## Measure deliveries a second on this machine; BENCH=reading: pages over a million attempts
+bench: $(VENV)/.for-developing ## Measure deliveries a second; BENCH=pages, with a million attempts: every page; BENCH=reading: every read
 	@$(BIN)/python bench/$(BENCH).py
 
 crash: $(VENV)/.for-developing ## Kill the service ROUNDS times under load, and count what was lost: nothing
