@@ -72,6 +72,18 @@ def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
     for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
         wanted = parse(query)
         yield f"groups     {query[:60]}", lambda w=wanted: insights.groups(w)
+    for query in (
+        "",
+        "status=failed",
+        f"endpoint={alive}",
+        "event_type=order.created",
+        "class=server_error",
+        "since=7d",
+        "status=held",
+        "q=no such text anywhere",
+    ):
+        wanted = parse(query)
+        yield f"histogram  {query[:60]}", lambda w=wanted: insights.histogram(w)
     yield "rows_since", lambda: insights.rows_since(DeliveryFilter(), history.deliveries[-500])
     yield "delivery, delivered", lambda: insights.delivery(middle)
     yield "delivery, held", lambda: insights.delivery(late)

@@ -35,7 +35,7 @@ def test_a_new_delivery_is_announced_and_moves_no_row(
     first = steady.send()
     service.delivery_once(first, "delivered")
     page.goto("/deliveries")
-    top = page.locator("tbody tr").first
+    top = page.locator("table.deliveries tbody tr").first
     expect(top).to_have_id(first)
     expect(page.locator("#freshness")).to_have_text("live")
 
@@ -43,7 +43,7 @@ def test_a_new_delivery_is_announced_and_moves_no_row(
     expect(page.get_by_role("link", name="1 new")).to_be_visible()
     expect(top).to_have_id(first)
     page.get_by_role("link", name="1 new").click()
-    expect(page.locator("tbody tr").first).to_have_id(second)
+    expect(page.locator("table.deliveries tbody tr").first).to_have_id(second)
 
 
 def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
@@ -93,7 +93,7 @@ def test_a_failed_delivery_is_resent_by_keyboard_alone(
     page.keyboard.press("/")
     page.keyboard.type(delivery)
     page.keyboard.press("Enter")
-    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("table.deliveries tbody tr")).to_have_count(1)
     page.keyboard.press("j")
     page.keyboard.press("r")
     expect(row(page, delivery)).to_contain_text("delivered")

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.circuits import lanes_statement
 from core.engine.insights.deliveries import page_statement
@@ -19,6 +20,7 @@ from core.engine.insights.detail import delivery_statement
 from core.engine.insights.event_types import event_types_statement
 from core.engine.insights.groups import _walks as group_walks
 from core.engine.insights.groups import groups_statement
+from core.engine.insights.histogram import bars_statement, stop_statement
 from core.engine.insights.history import audit_walk, transitions_statement
 from core.engine.insights.joined import LISTED
 from core.engine.insights.messages import deliveries_statement
@@ -297,3 +299,21 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
     for name, statement in statements.items():
         plan = await plan_of(sample, statement)
         assert plan.whole_tables == [], (name, plan.text)
+
+
+async def test_bars_over_time_are_counted_along_an_index_and_the_table_is_not_touched(sample: Sample) -> None:
+    now = sample.clock.now()
+    edges, states = (now - 3_600, now - 1_800, now + 1), tuple(DeliveryState)
+    for query, index in (
+        ("", "ix_deliveries_state"),
+        ("endpoint={endpoint}", "ix_deliveries_endpoint_state"),
+    ):
+        wanted = sample.filter(query)
+        stop = await plan_of(sample, stop_statement(wanted, states, span(wanted, now)))
+        bars = await plan_of(sample, bars_statement(wanted, states, span(wanted, now), edges))
+        for plan in (stop, bars):
+            assert plan.whole_tables == [], (query, plan.text)
+            if sample.on_sqlite:
+                assert plan.indexes == [index] * len(states), (query, plan.text)
+                assert plan.text.count("COVERING INDEX") == len(states), (query, plan.text)
+                assert not plan.sorts, (query, plan.text)

@@ -11,7 +11,7 @@ from litestar.response import Template
 from core.domain.errors import FieldProblem, InvalidInput
 from core.domain.states import DeliveryState, FailureClass
 from core.engine.filters import PARAMETERS, DeliveryFilter
-from core.engine.insights.models import BoundedCount, DeliveryRow, FailureGroups, Page
+from core.engine.insights.models import BoundedCount, DeliveryRow, FailureGroups, Histogram, Page
 from web.pages.first_webhook import first_webhook
 from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
 from web.security import principal_of, requires
@@ -88,6 +88,8 @@ class Found:
     """How many match in all; counted where the list is drawn, not where it is kept up to date."""
     groups: FailureGroups | None = None
     """What failed by its cause, where failures are asked for."""
+    histogram: Histogram | None = None
+    """The same deliveries over time; None beside an empty list."""
 
 
 _NOTHING: Final = Found(Page((), None))
@@ -134,12 +136,18 @@ async def _found(request: PageRequest, asked: Asked) -> Found:
         more = listed.next_cursor or asked.cursor
         matching = await insights.count(asked.wanted) if more else BoundedCount(len(listed.items))
         groups = await insights.groups(asked.wanted) if _asks_for_causes(asked) else None
-        return Found(listed, matching=matching, groups=groups)
+        return Found(listed, None, matching, groups, await _over_time(request, asked.wanted, listed))
     # What was drawn stays, also what no longer matches: nothing moves under the cursor.
     drawn = asked.drawn
     kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
     newer = await insights.rows_since(asked.wanted, drawn.up_to) if drawn.up_to and not asked.cursor else None
-    return Found(kept, newer)
+    return Found(kept, newer, histogram=await _over_time(request, asked.wanted, kept))
+
+
+async def _over_time(
+    request: PageRequest, wanted: DeliveryFilter, shown: Page[DeliveryRow]
+) -> Histogram | None:
+    return await runtime_of(request).insights.histogram(wanted) if shown.items else None
 
 
 def _asks_for_causes(asked: Asked) -> bool:

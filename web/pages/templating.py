@@ -12,7 +12,7 @@ from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
 from web import charts
 from web.assets import TEMPLATES
-from web.pages import bodies, glyphs, replay_words, traffic_charts, words
+from web.pages import bodies, glyphs, histogram, replay_words, traffic_charts, words
 from web.pages.fingerprint import asset
 from web.pages.traffic import RANGES
 from web.progress import progress_bar
@@ -24,6 +24,8 @@ _FILTERS: Final = {
     "actor": who,
     "attempts_scale": traffic_charts.attempts_scale,
     "axis": traffic_charts.axis,
+    "bar_time": histogram.bar_time,
+    "bar_url": histogram.bar_url,
     "capital": words.capital,
     "change_in_words": traffic_charts.change_in_words,
     "changes_at": traffic_charts.changes_at,
@@ -32,6 +34,7 @@ _FILTERS: Final = {
     "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
     "failure": words.failure,
+    "histogram_axis": histogram.histogram_axis,
     "kinds_of": traffic_charts.kinds_of,
     "kinds_shown": traffic_charts.kinds_shown,
     "latency_scale": traffic_charts.latency_scale,
@@ -45,6 +48,8 @@ _FILTERS: Final = {
     "share": words.share,
     "size": words.size,
     "standing": words.standing,
+    "state_kinds": histogram.state_kinds,
+    "when_accepted": histogram.when_accepted,
 }
 
 
@@ -84,6 +89,7 @@ def environment() -> Environment:
         asset=asset,
         attempts_chart=traffic_charts.attempts_chart,
         csrf_field=pass_context(csrf_field),
+        histogram_chart=histogram.histogram_chart,
         icon=glyphs.icon,
         latency_chart=traffic_charts.latency_chart,
         meter=charts.meter,
@@ -94,6 +100,7 @@ def environment() -> Environment:
         pips=charts.pips,
         progress_bar=progress_bar,
         state_glyph=glyphs.state_glyph,
+        state_words=histogram.STATE_KINDS,
         switch_glyph=glyphs.switch_glyph,
         until=_until,
         when=_when,

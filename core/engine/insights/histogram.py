@@ -1,0 +1,188 @@
+"""Deliveries over time by state: the strip above a list of deliveries, for the filter of that list.
+
+What an index alone tells apart (endpoint and state) is counted bar by bar, two million rows a second. Anything else has
+to be looked at row by row, and then no more rows are read than a page of the list looks at.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+from sqlalchemy import CTE, ColumnElement, Integer, Select, String, column, func, select, values
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.states import DeliveryState
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.deliveries import bounds_of
+from core.engine.insights.histogram_steps import Scale, scale
+from core.engine.insights.models import Histogram, HistogramBar
+from core.engine.insights.scan import Branch, Condition, Reach, Span, constant, find_reach, just_after, walk
+from core.engine.insights.selection import LOOKED_AT, branches, span
+from core.engine.moments import resolve
+from core.ids import floor_id, made_at
+from core.ports import Clock
+from core.sql.engine import Database
+from core.sql.statements.rows import DELIVERIES
+
+DAY_SECONDS: Final = 86_400.0
+COUNTED: Final = 50_000
+"""Deliveries of each state that are counted along an index."""
+_D = DELIVERIES.c
+
+Times = tuple[float, float]
+"""Since when and until when, in seconds since the epoch."""
+Counts = Mapping[int, Mapping[DeliveryState, int]]
+"""Deliveries by state, of each bar that has some."""
+
+
+class Histograms:
+    """Reads deliveries over time."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def of(self, wanted: DeliveryFilter) -> Histogram:
+        """Return the deliveries that match over the time that was asked for, else over the last day; three queries."""
+        now = self._clock.now()
+        until = now if wanted.until is None else min(resolve(wanted.until, now), now)
+        since = until - DAY_SECONDS if wanted.since is None else resolve(wanted.since, now)
+        read = _counted if _tells_by_index(wanted) else _looked_at
+        async with self._database.read() as connection:
+            since = max(since, await _first_stored(connection, now))
+            bars, counts, reach = await read(connection, wanted, (since, until), now)
+        return Histogram(
+            bars=tuple(
+                HistogramBar(*ends, dict(counts.get(bar, {})))
+                for bar, ends in enumerate(pairwise(bars.edges))
+            ),
+            step=bars.step,
+            asked_since=wanted.since is not None,
+            search_bounds=bounds_of(reach, now, "deliveries"),
+        )
+
+
+async def _first_stored(connection: AsyncConnection, now: float) -> float:
+    """Return when the oldest delivery of all was accepted: what lies before says nothing."""
+    oldest: str | None = (await connection.execute(select(func.min(_D.id)))).scalar()
+    return now if oldest is None else made_at(oldest)
+
+
+def _covered(wanted: DeliveryFilter, since: float, now: float) -> Span:
+    return span(replace(wanted, since=since), now)
+
+
+def _scale(times: Times, reach: Reach, now: float) -> Scale:
+    """Return the bars for as much of `times` as was reached."""
+    since, until = times
+    reached = since if reach.down_to is None else max(since, made_at(reach.down_to))
+    return scale(reached, until, goes_on=until >= now)
+
+
+# --- counted along an index
+
+
+def _tells_by_index(wanted: DeliveryFilter) -> bool:
+    """Return whether an index has everything that is asked for, and the state."""
+    derived = wanted.held or wanted.retrying
+    return not (derived or wanted.event_type or wanted.failure_class or wanted.error or wanted.q)
+
+
+async def _counted(
+    connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
+) -> tuple[Scale, Counts, Reach]:
+    states, covered = sorted(wanted.states or DeliveryState), _covered(wanted, times[0], now)
+    stops = (await connection.execute(stop_statement(wanted, states, covered))).one()
+    stop = max((id_ for id_ in stops if id_ is not None), default=None)
+    bars = _scale(times, Reach(stop), now)
+    statement = bars_statement(wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges)
+    counts = {
+        row["bar"]: {state: row[state.value] for state in states if row[state.value]}
+        for row in (await connection.execute(statement)).mappings()
+    }
+    return bars, counts, Reach(stop, sum(sum(by_state.values()) for by_state in counts.values()))
+
+
+def stop_statement(
+    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: Span
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement that says for each state below which id no more are counted."""
+    return select(
+        *(
+            select(_D.id)
+            .where(*_led_by(wanted, state), *covered.conditions(_D.id))
+            .order_by(_D.id.desc())
+            .limit(1)
+            .offset(COUNTED)
+            .scalar_subquery()
+            .label(state.value)
+            for state in states
+        )
+    )
+
+
+def bars_statement(
+    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: Span, edges: Sequence[float]
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement that counts each state between each two of `edges`."""
+    bars = _bars(covered, edges)
+    return select(bars.c.bar, *(_count(bars, _led_by(wanted, state)).label(state.value) for state in states))
+
+
+def _bars(covered: Span, edges: Sequence[float]) -> CTE:
+    """Return the bars as a table: their numbers, and the ids between which they lie."""
+    floors = [floor_id("dlv", at) for at in edges]
+    bounds = [covered.within(floor, ceiling) for floor, ceiling in pairwise(floors)]
+    rows = [(bar, bound.floor, bound.ceiling) for bar, bound in enumerate(bounds)]
+    columns = (column("bar", Integer), column("floor", String), column("ceiling", String))
+    return values(*columns, name="bars").data(rows).cte("bars")
+
+
+def _count(bars: CTE, led_by: tuple[Condition, ...]) -> ColumnElement[int]:
+    found = (
+        select(func.count())
+        .select_from(DELIVERIES)
+        .where(*led_by, _D.id >= bars.c.floor, _D.id < bars.c.ceiling)
+    )
+    return found.correlate(bars).scalar_subquery()
+
+
+def _led_by(wanted: DeliveryFilter, state: DeliveryState) -> tuple[Condition, ...]:
+    of_state = _D.state == constant(state.value)
+    return (of_state,) if wanted.endpoint_id is None else (_D.endpoint_id == wanted.endpoint_id, of_state)
+
+
+# --- looked at one by one
+
+
+async def _looked_at(
+    connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
+) -> tuple[Scale, Counts, Reach]:
+    walks, covered = branches(wanted, now), _covered(wanted, times[0], now)
+    reach = await find_reach(connection, _D.id, walks, covered)
+    found = await _found(connection, walks, covered.within(floor=reach.down_to))
+    if len(found) > LOOKED_AT:
+        found.pop()
+        reach = Reach(found[-1][0], LOOKED_AT)
+    bars = _scale(times, reach, now)
+    return bars, _sorted_in(found, bars.edges), reach
+
+
+async def _found(
+    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span
+) -> list[tuple[str, str]]:
+    statement = walk((_D.id, _D.state), walks, covered, LOOKED_AT + 1)
+    # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
+    return [(id_, state) for id_, state in await connection.execute(statement)]
+
+
+def _sorted_in(found: Iterable[tuple[str, str]], edges: Sequence[float]) -> Counts:
+    floors = [floor_id("dlv", at) for at in edges[1:-1]]
+    counted = Counter((bisect_right(floors, id_), state) for id_, state in found)
+    counts: dict[int, dict[DeliveryState, int]] = {}
+    for (bar, state), number in counted.items():
+        counts.setdefault(bar, {})[DeliveryState(state)] = number
+    return counts

@@ -1,0 +1,47 @@
+"""Where the bars of a histogram begin and end: at round times, so that they stand still while time passes. Pure."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+MOST_BARS: Final = 48
+"""Whole ones; those at both ends may come on top of them."""
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+_DAY: Final = 86_400
+_STEPS: Final = (
+    *(1, 2, 5, 10, 15, 20, 30),
+    *(_MINUTE * count for count in (1, 2, 5, 10, 15, 20, 30)),
+    *(_HOUR * count for count in (1, 2, 3, 4, 6, 12)),
+    *(_DAY * count for count in (1, 2, 7, 30, 90, 365)),
+)
+"""Seconds that one bar may stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The moments between which bars stand."""
+
+    edges: tuple[float, ...]
+    """At least two, in order: bar 0 stands between the first two."""
+    step: int
+    """Seconds that a whole bar stands for."""
+
+
+def scale(since: float, until: float, *, goes_on: bool) -> Scale:
+    """Return bars from `since` to `until`; when it `goes_on` the last bar is a whole one, which is filling.
+
+    A span that ends before it begins is one bar of no length.
+    """
+    step = _step_for(until - since)
+    if until < since:
+        return Scale((since, since), step)
+    last = math.floor(until / step)
+    between = [float(multiple * step) for multiple in range(math.floor(since / step) + 1, last + 1)]
+    end = float((last + 1) * step) if goes_on else until
+    return Scale((since, *(edge for edge in between if edge < end), end), step)
+
+
+def _step_for(span: float) -> int:
+    years = math.ceil(span / MOST_BARS / _STEPS[-1])
+    return next((step for step in _STEPS if span <= step * MOST_BARS), years * _STEPS[-1])

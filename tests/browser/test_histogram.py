@@ -1,0 +1,58 @@
+"""The strip above the deliveries: followed by mouse and by keyboard, with and without scripts."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, signed_in
+from tests.browser.scenes import scene
+from tests.processes import ReceiverProcess, Service
+
+NARROWED = re.compile(r"since=.+until=")
+
+
+def test_a_bar_narrows_the_list_to_its_time_without_a_script(
+    service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
+) -> None:
+    delivery = scene(service, receiver).failed()
+    page = signed_in(new_context(java_script_enabled=False), administrator)
+    page.goto("/deliveries?status=failed")
+    page.locator("svg.bars a").last.click()
+    expect(page).to_have_url(NARROWED)
+    expect(page.locator(f"tr#{delivery}")).to_be_visible()
+    page.get_by_role("link", name="Any time").click()
+    expect(page).to_have_url(re.compile(r"/deliveries\?status=failed$"))
+
+
+def test_bars_are_reached_by_keyboard_and_can_be_skipped(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    scene(service, receiver).failed()
+    page.goto("/deliveries")
+    page.get_by_role("link", name="Skip the bars").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("svg.bars a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(NARROWED)
+    page.get_by_role("link", name="Skip the bars").press("Enter")
+    expect(page).to_have_url(re.compile("#rows$"))
+
+
+def test_what_arrives_raises_the_bars_and_moves_no_row(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    steady = scene(service, receiver)
+    steady.answers("status=200")
+    first = steady.send()
+    service.delivery_once(first, "delivered")
+    page.goto(f"/deliveries?endpoint={steady.endpoint_id}")
+    expect(page.locator("#freshness")).to_have_text("live")
+    row, total = page.locator(f"tr#{first}"), page.locator("#strip .legend b")
+    expect(total).to_have_text("1")
+    before = row.bounding_box()
+    page.locator("svg.bars a").first.focus()
+    second = steady.send()
+    service.delivery_once(second, "delivered")
+    expect(page.get_by_role("link", name="1 new")).to_be_visible()
+    expect(total).to_have_text("2")
+    assert row.bounding_box() == before

@@ -1,0 +1,146 @@
+"""Deliveries over time: what a list shows, counted bar by bar, on every database."""
+
+import pytest
+
+from core.engine.filters import DeliveryFilter
+from core.engine.insights import Insights, histogram
+from core.engine.insights.models import Histogram
+from core.engine.moments import iso
+from core.sql.engine import Database
+from tests.contract.stored import Stored, opened
+
+HOUR = 3_600.0
+DAY = 86_400.0
+FILTERS: tuple[dict[str, str], ...] = (
+    {},
+    {"status": "failed"},
+    {"status": "failed,delivered"},
+    {"status": "held"},
+    {"status": "retrying"},
+    {"event_type": "order.rare"},
+    {"class": "dns"},
+    {"class": "dns", "status": "pending"},
+    {"error": "no such …"},
+    {"q": "such name"},
+    {"since": "2h"},
+    {"since": "20h", "until": "90m"},
+    {"until": "3h", "status": "failed"},
+)
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    return Stored(database)
+
+
+@pytest.fixture
+def insights(stored: Stored) -> Insights:
+    return Insights(stored.database, stored.clock, tuple)
+
+
+async def fill(stored: Stored) -> tuple[str, str]:
+    """Store one delivery of each kind an hour, for six hours, to a lane that works and to one that does not."""
+    fine, dead = await stored.endpoint("fine"), await stored.endpoint("dead")
+    await stored.circuit(dead, opened(stored.now))
+    for hour in range(6):
+        met = {"failure_class": "dns", "error": "no such name", "attempt_count": 1}
+        await stored.delivery(fine, "delivered", attempt_count=1)
+        await stored.delivery(fine, "failed", **met)
+        await stored.delivery(dead, "pending", **met)
+        if hour % 2:
+            await stored.delivery(dead, "cancelled", event_type="order.rare")
+        await stored.clock.advance(HOUR)
+    return fine, dead
+
+
+def wanted(values: dict[str, str]) -> DeliveryFilter:
+    return DeliveryFilter.parse(values)
+
+
+async def listed(insights: Insights, values: dict[str, str]) -> int:
+    return len((await insights.deliveries(wanted(values), limit=200)).items)
+
+
+async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
+    stored: Stored, insights: Insights
+) -> None:
+    fine, dead = await fill(stored)
+    for values in (*FILTERS, {"endpoint": fine}, {"endpoint": dead, "status": "pending,cancelled"}):
+        drawn = await insights.histogram(wanted(values))
+        assert drawn.total == await listed(insights, values), values
+        assert drawn.total, values
+        assert drawn.search_bounds is None
+        assert sum(drawn.by_state.values()) == drawn.total
+
+
+async def test_each_bar_is_the_list_of_its_time(stored: Stored, insights: Insights) -> None:
+    await fill(stored)
+    for values in ({}, {"status": "failed"}, {"class": "dns"}):
+        drawn = await insights.histogram(wanted(values))
+        for bar in drawn.bars:
+            of_bar = values | {"since": iso(bar.begin), "until": iso(bar.end)}
+            assert bar.total == await listed(insights, of_bar), (values, bar)
+
+
+async def test_bars_tell_states_apart(stored: Stored, insights: Insights) -> None:
+    await fill(stored)
+    assert (await insights.histogram(DeliveryFilter())).by_state == {
+        "pending": 6,
+        "delivered": 6,
+        "failed": 6,
+        "cancelled": 3,
+    }
+
+
+async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, insights: Insights) -> None:
+    endpoint_id = await stored.endpoint()
+    await stored.delivery(endpoint_id, "delivered")
+    await stored.clock.advance(2 * DAY)
+    await stored.delivery(endpoint_id, "failed")
+    drawn = await insights.histogram(DeliveryFilter())
+    assert drawn.by_state == {"failed": 1}
+    assert not drawn.asked_since
+    assert drawn.bars[0].begin == stored.now - DAY
+    longer = await insights.histogram(wanted({"since": "7d"}))
+    assert longer.total == 2
+    assert longer.asked_since
+
+
+async def test_bars_begin_with_the_first_delivery_of_all_and_end_with_now(
+    stored: Stored, insights: Insights
+) -> None:
+    endpoint_id = await stored.endpoint()
+    await stored.delivery(endpoint_id)
+    first = stored.now
+    await stored.clock.advance(60)
+    drawn = await insights.histogram(DeliveryFilter())
+    assert drawn.bars[0].begin == pytest.approx(first, abs=0.001)
+    assert drawn.bars[-2].end <= stored.now < drawn.bars[-1].end
+
+
+@pytest.mark.parametrize("values", [{}, {"status": "failed"}, {"class": "dns"}, {"status": "held"}])
+async def test_only_the_newest_are_counted_and_that_is_said(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
+) -> None:
+    await fill(stored)
+    monkeypatch.setattr(histogram, "COUNTED", 2)
+    monkeypatch.setattr(histogram, "LOOKED_AT", 2)
+    drawn = await insights.histogram(wanted(values))
+    assert drawn.search_bounds is not None
+    assert "back to" in drawn.search_bounds.sentence
+    since = {"since": iso(drawn.bars[0].begin)}
+    newer = await listed(insights, values | since)
+    assert newer - 1 <= drawn.total <= newer
+    assert drawn.total < await listed(insights, values)
+
+
+async def test_nothing_stored_and_nothing_matching_are_bars_without_deliveries(
+    stored: Stored, insights: Insights
+) -> None:
+    for values in ({}, {"class": "tls"}, {"until": "1h"}):
+        empty: Histogram = await insights.histogram(wanted(values))
+        assert empty.total == 0
+        assert empty.bars
+    await stored.delivery(await stored.endpoint(), "delivered")
+    for values in ({"status": "failed"}, {"class": "tls"}, {"until": "1h"}):
+        assert (await insights.histogram(wanted(values))).total == 0

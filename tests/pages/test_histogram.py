@@ -1,0 +1,151 @@
+"""The strip above a list of deliveries: links, words and figures, drawn by the server alone."""
+
+import re
+import xml.etree.ElementTree as ET
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState
+from core.engine.insights.models import Histogram, HistogramBar, SearchBounds
+from tests.web.quay import Quay
+from web.pages import histogram
+from web.pages.histogram import HEIGHT, STATE_KINDS, kind_of
+
+AT = 1_795_305_600.0
+HTMX = {"HX-Request": "true"}
+
+
+def drawn(
+    *counts: dict[DeliveryState, int], step: float = 1_800, bounds: SearchBounds | None = None
+) -> Histogram:
+    bars = (HistogramBar(AT + n * step, AT + (n + 1) * step, by_state) for n, by_state in enumerate(counts))
+    return Histogram(tuple(bars), step, asked_since=False, search_bounds=bounds)
+
+
+DRAWN = drawn(
+    {DeliveryState.DELIVERED: 10_000, DeliveryState.FAILED: 1},
+    {},
+    {DeliveryState.PENDING: 3, DeliveryState.IN_FLIGHT: 1, DeliveryState.CANCELLED: 2},
+)
+
+
+def chart(shown: Histogram = DRAWN) -> ET.Element:
+    svg = histogram.histogram_chart(shown, lambda **times: f"/deliveries?{times['since']}&{times['until']}")
+    assert "style" not in svg
+    return ET.fromstring(svg)  # noqa: S314 - our own drawing
+
+
+def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> None:
+    first, last = chart().findall("a")
+    assert first.attrib["aria-label"] == "00:00 to 00:30 UTC: 10,000 delivered, 1 failed"
+    assert first.findtext("title") == first.attrib["aria-label"]
+    assert first.attrib["href"] == "/deliveries?2026-11-22T00:00Z&2026-11-22T00:30Z"
+    assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 4 not ended yet"
+
+
+def test_the_whole_is_read_aloud() -> None:
+    assert chart().attrib["aria-label"] == (
+        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 4 not ended yet, 1 failed; 30 min a bar"
+    )
+
+
+def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_than_the_strip() -> None:
+    failed = chart().find("path[@class='s-failed']")
+    assert failed is not None
+    assert failed.attrib["d"].split("v")[1].startswith("2.0")
+    assert failed.attrib["d"].split(" ")[1].startswith("0.0h")
+    assert HEIGHT == 40
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_every_state_has_its_kind_and_its_word(state: DeliveryState) -> None:
+    assert STATE_KINDS[kind_of(state)]
+
+
+def test_times_are_as_exact_as_the_bars() -> None:
+    seconds = drawn({}, {}, step=5)
+    days = drawn({}, {}, step=86_400)
+    week = drawn(*[{}] * 42, step=4 * 3_600)
+    assert histogram.bar_time(AT + 5, seconds) == "00:00:05"
+    assert histogram.bar_time(AT, days) == "22 Nov"
+    assert histogram.bar_time(AT, week) == "22 Nov 00:00"
+    assert len(histogram.histogram_axis(week)) == 5
+    assert len(histogram.histogram_axis(seconds)) == 2
+
+
+def test_a_count_that_stopped_says_since_when_it_counts() -> None:
+    stopped = drawn({DeliveryState.FAILED: 1}, bounds=SearchBounds(1, AT, "Looked through 1."))
+    assert histogram.when_accepted(stopped) == "since 00:00"
+    assert histogram.when_accepted(DRAWN) == "in the last 24 h"
+
+
+# --- on the page
+
+
+async def strip_of(quay: Quay, path: str = "/deliveries", **headers: str) -> str:
+    page = (await quay.api.get(path, headers=headers)).text
+    return page.split('id="strip"')[1].split('<table class="cards')[0] if 'id="strip"' in page else ""
+
+
+async def some(quay: Quay) -> None:
+    await quay.endpoint()
+    quay.sender.script("billing.example", Answered(200, (), b""), Answered(422, (), b""))
+    for state in (DeliveryState.DELIVERED, DeliveryState.FAILED):
+        await quay.reaches(await quay.send_one(), state)
+        quay.later(600)
+
+
+async def test_the_strip_counts_the_deliveries_of_the_list(quay: Quay) -> None:
+    await some(quay)
+    strip = await strip_of(quay)
+    assert "<b>2</b> in the last 24 h" in strip
+    assert "1 delivered" in strip
+    assert "<b>1</b>" in await strip_of(quay, "/deliveries?status=failed")
+
+
+async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(quay: Quay) -> None:
+    await some(quay)
+    strip = await strip_of(quay, "/deliveries?event_type=invoice.paid")
+    urls = [url.replace("&amp;", "&") for url in re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)]
+    assert len(urls) == 2
+    for url in urls:
+        assert parse_qs(urlsplit(url).query)["event_type"] == ["invoice.paid"]
+        page = (await quay.api.get(url)).text
+        assert page.count('<tr id="dlv_') == 1
+        assert '<a href="/deliveries?event_type=invoice.paid">Any time</a>' in page
+
+
+async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(quay: Quay) -> None:
+    await some(quay)
+    strip = await strip_of(quay)
+    bars = re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)
+    rows = re.findall(r'<th scope="row"><a href="([^"]+)"', strip)
+    assert rows == bars[::-1]
+
+
+async def test_an_empty_list_and_a_filter_that_cannot_be_read_have_no_strip(quay: Quay) -> None:
+    assert not await strip_of(quay)
+    await some(quay)
+    assert not await strip_of(quay, "/deliveries?status=cancelled")
+    assert not await strip_of(quay, "/deliveries?since=never")
+
+
+async def test_a_list_of_older_deliveries_keeps_its_strip_that_is_empty(quay: Quay) -> None:
+    await some(quay)
+    quay.later(3 * 86_400)
+    strip = await strip_of(quay)
+    assert "<b>0</b> in the last 24 h" in strip
+    assert "strip-table" not in strip
+
+
+async def test_the_strip_follows_the_live_updates_of_a_list_that_stands_still(quay: Quay) -> None:
+    await some(quay)
+    page = (await quay.api.get("/deliveries")).text
+    refresh = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+    await quay.send_one()
+    strip = await strip_of(quay, refresh, **HTMX)
+    assert "<b>3</b>" in strip
+    assert ">1 new</a>" in strip
+    assert "drawn=" not in strip

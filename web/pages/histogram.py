@@ -1,0 +1,170 @@
+"""The strip above a list of deliveries: how many were accepted when, and what became of them, as SVG from the server.
+
+Each bar is a link that narrows the list to its time. The drawing is stretched to the page; its words stand beside it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, assert_never
+
+from markupsafe import Markup
+
+from core.domain.states import DeliveryState
+from core.engine.insights.models import Histogram, HistogramBar
+from core.engine.moments import iso
+from core.engine.words import counted, span_words
+
+WIDTH: Final = 960.0
+HEIGHT: Final = 40.0
+_LEAST: Final = 2.0
+"""A single failure among ten thousand deliveries must still be seen."""
+_MINUTE: Final = 60
+_DAY: Final = 86_400
+_MOST_MARKS: Final = 5
+
+
+class StateKind(StrEnum):
+    """What became of a delivery, as coarsely as a bar shows it. The value is the class of its colour."""
+
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+STATE_KINDS: Final = {
+    StateKind.DELIVERED: "delivered",
+    StateKind.CANCELLED: "cancelled",
+    StateKind.WAITING: "not ended yet",
+    StateKind.FAILED: "failed",
+}
+"""Each kind in words, in the order in which a bar stacks them."""
+
+
+def kind_of(state: DeliveryState) -> StateKind:
+    """Return the kind of a state."""
+    match state:
+        case DeliveryState.DELIVERED:
+            return StateKind.DELIVERED
+        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
+            return StateKind.WAITING
+        case DeliveryState.FAILED:
+            return StateKind.FAILED
+        case DeliveryState.CANCELLED:
+            return StateKind.CANCELLED
+        case _ as never:
+            assert_never(never)
+
+
+def state_kinds(by_state: Mapping[DeliveryState, int]) -> dict[StateKind, int]:
+    """Return the kinds that occur with their counts, in their fixed order."""
+    found: Counter[StateKind] = Counter()
+    for state, count in by_state.items():
+        found[kind_of(state)] += count
+    return {kind: found[kind] for kind in STATE_KINDS if found[kind]}
+
+
+def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
+    """Return the bars; `url(since=..., until=...)` gives the list of what one of them stands for."""
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {:.0f} {:.0f}" preserveAspectRatio="none" role="group"'
+        ' aria-label="{}">{}{}</svg>'
+    ).format(WIDTH, HEIGHT, in_words(histogram), _drawn(histogram), Markup("").join(_links(histogram, url)))
+
+
+def in_words(histogram: Histogram) -> str:
+    """Return `412 deliveries over time: 400 delivered, 12 failed; 30 min a bar`."""
+    many = counted(histogram.total, "delivery")
+    return f"{many} over time: {_figures(histogram.by_state)}; {span_words(histogram.step)} a bar"
+
+
+def when_accepted(histogram: Histogram) -> str:
+    """Return over which time the bars stand, as the words behind their number: `in the last 24 h`."""
+    if histogram.search_bounds is not None:
+        return f"since {bar_time(histogram.bars[0].begin, histogram)}"
+    if histogram.asked_since:
+        return "in this time"
+    return f"in the last {span_words(_DAY)}"
+
+
+def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
+    """Return `03:00 to 03:30 UTC: 12 delivered, 3 failed`."""
+    begin, end = bar_time(bar.begin, histogram), bar_time(bar.end, histogram)
+    return f"{begin} to {end} UTC: {_figures(bar.by_state)}"
+
+
+def bar_time(at: float, histogram: Histogram) -> str:
+    """Return a moment as exactly as the bars tell moments apart, with its date where they span more than a day."""
+    span = histogram.bars[-1].end - histogram.bars[0].begin
+    time = "%H:%M" if histogram.step >= _MINUTE else "%H:%M:%S"
+    date = "%d %b " if span > _DAY + histogram.step else ""
+    pattern = "%d %b" if histogram.step >= _DAY else f"{date}{time}"
+    return datetime.fromtimestamp(at, UTC).strftime(pattern)
+
+
+def histogram_axis(histogram: Histogram) -> list[str]:
+    """Return moments for below the bars, evenly from the first to the last."""
+    begins = [bar.begin for bar in histogram.bars]
+    marks = min(_MOST_MARKS, len(begins))
+    places = (round((len(begins) - 1) * mark / max(marks - 1, 1)) for mark in range(marks))
+    return [bar_time(begins[place], histogram) for place in places]
+
+
+def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:
+    """Return the list of just the deliveries that the bar stands for."""
+    return url(since=_in_url(bar.begin), until=_in_url(bar.end))
+
+
+def _in_url(at: float) -> str:
+    return iso(at).replace(".000Z", "Z").replace(":00Z", "Z")
+
+
+def _figures(by_state: Mapping[DeliveryState, int]) -> str:
+    told = [f"{count:,} {STATE_KINDS[kind]}" for kind, count in state_kinds(by_state).items()]
+    return ", ".join(told) or "none"
+
+
+def _links(histogram: Histogram, url: Callable[..., str]) -> Iterator[Markup]:
+    """Yield a place to point at for each bar; one without deliveries leads nowhere."""
+    step = WIDTH / len(histogram.bars)
+    for number, bar in enumerate(histogram.bars):
+        words = bar_words(bar, histogram)
+        place = Markup('<rect class="track" x="{:.1f}" y="0" width="{:.1f}" height="{:.0f}"/>').format(
+            number * step, step, HEIGHT
+        )
+        if bar.total:
+            yield Markup('<a id="bar-{:.0f}" href="{}" aria-label="{}"><title>{}</title>{}</a>').format(
+                bar.begin, bar_url(bar, url), words, words, place
+            )
+
+
+def _drawn(histogram: Histogram) -> Markup:
+    """Return one path for each kind: a path of many bars is a quarter of the bytes of as many rectangles."""
+    step = WIDTH / len(histogram.bars)
+    gap = min(2.0, step / 4)
+    peak = max((bar.total for bar in histogram.bars), default=0) or 1
+    parts: dict[StateKind, list[str]] = {kind: [] for kind in STATE_KINDS}
+    for number, bar in enumerate(histogram.bars):
+        for kind, (y, height) in _stack(state_kinds(bar.by_state), peak).items():
+            x = number * step + gap / 2
+            parts[kind].append(f"M{x:.1f} {y:.1f}h{step - gap:.1f}v{height:.1f}h{gap - step:.1f}z")
+    return Markup("").join(
+        Markup('<path class="s-{}" d="{}"/>').format(kind.value, "".join(drawn))
+        for kind, drawn in parts.items()
+        if drawn
+    )
+
+
+def _stack(figures: Mapping[StateKind, int], peak: int) -> dict[StateKind, tuple[float, float]]:
+    """Return (y, height) of each kind's part of a bar, from the foot up; none is too small to be seen."""
+    heights = {kind: max(count / peak * HEIGHT, _LEAST) for kind, count in figures.items()}
+    if heights:
+        tallest = max(heights, key=heights.__getitem__)
+        heights[tallest] -= max(sum(heights.values()) - HEIGHT, 0.0)
+    placed, foot = {}, HEIGHT
+    for kind, height in heights.items():
+        foot -= height
+        placed[kind] = (foot, height)
+    return placed
