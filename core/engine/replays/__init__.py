@@ -13,7 +13,8 @@ from core.engine.insights import Insights
 from core.engine.insights.models import DeliveryRow, Page
 from core.engine.operations.done import Done
 from core.engine.operations.parts import Parts
-from core.engine.replays.reading import covered, extent, next_ids, outcomes_of, replay_row, replay_view
+from core.engine.replays.dry_run import extent
+from core.engine.replays.reading import outcomes_of, replay_row, replay_view
 from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
@@ -60,11 +61,9 @@ class Replays:
         frozen_at = now if frozen_at is None else min(frozen_at, now)
         async with self._parts.database.read() as connection:
             newest = up_to or await _newest(connection)
-            condition = covered(wanted, newest, frozen_at)
-            found = await extent(connection, condition)
-            sample = await next_ids(connection, condition, "", _SAMPLE)
             name = await _endpoint_name(connection, wanted)
-        rows = await self._insights.rows(sample) if sample else ()
+            found = await extent(connection, wanted, newest, frozen_at, _SAMPLE)
+        rows = await self._insights.rows(found.first) if found.first else ()
         return Plan(
             filter=wanted,
             words=wanted.in_words(name),
@@ -74,6 +73,7 @@ class Replays:
             endpoints=found.endpoints,
             states=found.states,
             sample=rows[::-1],
+            bounds=found.bounds,
         )
 
     async def start(
@@ -94,7 +94,8 @@ class Replays:
                 "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries a second"
             )
         if plan.total.value == 0:
-            raise Conflict(f"Among {plan.words} there is none that can be resent.")
+            looked = f" {plan.bounds.sentence}" if plan.bounds else ""
+            raise Conflict(f"Among {plan.words} there is none that can be resent.{looked}")
         now = self._parts.clock.now()
         row: dict[str, Any] = {
             "id": self._parts.ids.make("rpl"),

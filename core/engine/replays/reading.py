@@ -1,29 +1,18 @@
 """Replays and what they cover, read."""
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
-from core.domain.states import DeliveryState, states_that_may_become
+from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.models import BoundedCount
 from core.engine.insights.selection import clause
+from core.engine.replays.dry_run import RESENDABLE
 from core.engine.replays.values import ReplayState, ReplayView
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
-
-RESENDABLE: Final = tuple(
-    sorted(
-        state.value
-        for state in states_that_may_become(DeliveryState.PENDING)
-        if state is not DeliveryState.IN_FLIGHT
-    )
-)
-COUNTED: Final = 100_000
-"""A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
+from core.sql.statements.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 
 def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
@@ -44,35 +33,6 @@ async def next_ids(
     """Return the oldest ids that fulfil `condition`, above `after`."""
     found = select(DELIVERIES.c.id).where(condition, DELIVERIES.c.id > after).order_by(DELIVERIES.c.id)
     return list((await connection.execute(found.limit(limit))).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much a replay covers, counted in one pass over at most 100,000 deliveries."""
-
-    total: BoundedCount
-    endpoints: tuple[tuple[str, str, int], ...]
-    """Id, name and count, most first."""
-    states: dict[DeliveryState, int]
-
-
-async def extent(connection: AsyncConnection, condition: ColumnElement[bool]) -> Extent:
-    """Return how many fulfil `condition`, of which endpoints and in which states."""
-    found = (
-        select(DELIVERIES.c.endpoint_id, DELIVERIES.c.state).where(condition).limit(COUNTED + 1).subquery()
-    )
-    statement = (
-        select(found.c.endpoint_id, ENDPOINTS.c.name, found.c.state, func.count())
-        .join(ENDPOINTS, ENDPOINTS.c.id == found.c.endpoint_id)
-        .group_by(found.c.endpoint_id, ENDPOINTS.c.name, found.c.state)
-    )
-    endpoints, states = Counter[tuple[str, str]](), Counter[DeliveryState]()
-    for endpoint_id, name, state, number in await connection.execute(statement):
-        endpoints[endpoint_id, name] += number
-        states[DeliveryState(state)] += number
-    total = states.total()
-    most_first = tuple((endpoint_id, name, number) for (endpoint_id, name), number in endpoints.most_common())
-    return Extent(BoundedCount(min(total, COUNTED), total > COUNTED), most_first, dict(states))
 
 
 async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:

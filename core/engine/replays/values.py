@@ -5,7 +5,7 @@ from enum import StrEnum, unique
 
 from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
-from core.engine.insights.models import BoundedCount, DeliveryRow
+from core.engine.insights.models import BoundedCount, DeliveryRow, SearchBounds
 
 
 @unique
@@ -39,7 +39,9 @@ class Plan:
     states: dict[DeliveryState, int]
     """How what it covers ended: what was delivered before, its receiver may see twice."""
     sample: tuple[DeliveryRow, ...]
-    """The first that would go out."""
+    """The first that would go out; where `bounds` are, the first of those that were looked at."""
+    bounds: SearchBounds | None = None
+    """How far a dry run looked that could not look at all: older deliveries may match, and would be resent too."""
 
 
 @dataclass(frozen=True, slots=True)
