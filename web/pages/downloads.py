@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-from litestar.response import Response
+from litestar.response import Stream
 
 from web.pages.words import visible
 
@@ -25,10 +25,10 @@ def csv_of(rows: Iterable[Iterable[object]]) -> str:
     return written.getvalue()
 
 
-def download(name: str, content: str) -> Response[str]:
-    """Return a file that a browser saves and never shows; nosniff comes with every answer."""
-    return Response(
-        content,
+def download(name: str, parts: AsyncIterator[str]) -> Stream:
+    """Return a file that a browser saves and never shows, sent as it is made; nosniff comes with every answer."""
+    return Stream(
+        parts,
         media_type="text/plain",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
