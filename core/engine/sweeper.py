@@ -10,7 +10,7 @@ from core.engine.hints import Hints
 from core.ids import Ids
 from core.ports import Clock
 from core.sql.engine import Database
-from core.sql.statements.rescue import Rescued, RescueLost
+from core.sql.statements.rescue import FreePermits, Rescued, RescueLost
 
 log = structlog.get_logger("breakwater.sweeper")
 
@@ -49,8 +49,18 @@ class Sweeper:
         return await self._rescue(only_worker=None)
 
     async def take_over(self) -> int:
-        """Rescue every claim of earlier processes at once, where no other process can be alive beside this one."""
-        return await self._rescue(only_worker=self._worker) if self._database.exclusive else 0
+        """Rescue every claim of earlier processes at once, where no other process can be alive beside this one.
+
+        Their permits first: a claim made for what is rescued here takes a permit of its own, which must stand.
+        """
+        if not self._database.exclusive:
+            return 0
+        await self._free_permits()
+        return await self._rescue(only_worker=self._worker)
+
+    async def _free_permits(self) -> None:
+        for endpoint_id in await self._database.writer.submit(FreePermits(self._clock.now())):
+            await self._dispatcher.refresh(endpoint_id)
 
     async def _rescue(self, only_worker: str | None) -> int:
         total = 0

@@ -20,7 +20,7 @@ from core.sql.circuits import load_breakers
 from core.sql.engine import Database
 from core.sql.statements.claim import ClaimDue, Claimed
 from core.sql.statements.record import RecordAttempt, Recorded, Superseded
-from core.sql.statements.rescue import RescueLost
+from core.sql.statements.rescue import FreePermits, RescueLost
 from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
 from core.sql.statements.work import Work
 from tests.contract.stored import Stored
@@ -128,6 +128,28 @@ async def test_fifty_askers_never_exceed_the_permits(workers: Workers) -> None:
     assert len(probes) == CONFIG.half_open_max_calls
     assert (await workers.circuit()).half_open_calls == CONFIG.half_open_max_calls
     assert await workers.claim_together(FIFTY, limit=64) == []
+
+
+async def test_permits_of_a_dead_process_are_given_back_at_once_and_the_circuit_stays_half_open(
+    workers: Workers,
+) -> None:
+    await _opened(workers)
+    await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
+    died = await workers.claim_together(1, limit=64)
+    assert len(died) == CONFIG.half_open_max_calls
+    writer = workers.databases[0].writer
+    freed = await asyncio.gather(*(writer.submit(FreePermits(workers.stored.now)) for _ in range(2)))
+    assert sorted(freed, key=len) == [(), (workers.endpoint,)]
+    circuit = await workers.circuit()
+    assert (circuit.state, circuit.half_open_calls) == (CircuitState.HALF_OPEN, 0)
+    assert len(await workers.claim_together(FIFTY, limit=64)) == CONFIG.half_open_max_calls
+
+
+async def test_giving_permits_back_touches_no_other_circuit(workers: Workers) -> None:
+    await _opened(workers)
+    before = await workers.rows(CIRCUITS)
+    assert await workers.databases[0].writer.submit(FreePermits(workers.stored.now + 1)) == ()
+    assert await workers.rows(CIRCUITS) == before
 
 
 async def test_fifty_results_of_which_three_are_probes_make_one_transition_more(workers: Workers) -> None:

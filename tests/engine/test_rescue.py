@@ -109,6 +109,33 @@ async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_pa
         assert lost == 2
 
 
+async def test_a_restart_gives_back_the_permits_of_probes_that_died(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0
+    )
+    circuit = {
+        "failure_threshold": 1,
+        "timeout_seconds": 60,
+        "half_open_max_calls": 1,
+        "success_threshold": 1,
+    }
+    clock, sender = ManualClock(), ScriptedSender(Answered(500))
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        harbour = Harbour(runtime, clock, sender)
+        await harbour.endpoint(circuit=circuit)
+        delivery_id = await harbour.send_one()
+        await harbour.attempted(delivery_id, 1)
+        sender.hold()
+        await clock.advance(61)
+        await harbour.sent(2)  # the only probe, and the process ends under it
+    clock, sender = ManualClock(clock.now()), ScriptedSender(Answered(200))
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        harbour = Harbour(runtime, clock, sender)
+        await harbour.reaches(
+            delivery_id, DeliveryState.DELIVERED
+        )  # while time stands still: no lease has ended
+
+
 async def test_draining_waits_for_attempts_and_begins_none(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=30

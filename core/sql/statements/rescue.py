@@ -1,4 +1,4 @@
-"""Claims whose worker died, and claims that were never begun: back to work."""
+"""Claims whose worker died, with their permits, and claims that were never begun: back to work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Any, assert_never
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, FailureClass
 from core.domain.verdict import Failed, RetryAt, judge_lost
-from core.sql.statements.rows import ATTEMPTS, DELIVERIES
+from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES
 from core.sql.statements.work import Work
 
 _BATCH = 500
@@ -121,6 +122,38 @@ def _lost_attempt(member: RescueLost, row: RowMapping, number: int) -> dict[str,
         "response_body": None,
         "response_truncated": False,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class FreePermits:
+    """Give every half-open permit back, on a database that only one process may open and before it sends anything.
+
+    Whoever took them is dead. Left alone they would expire with the leases, and until then a circuit whose probes were
+    all under way at the kill would admit nothing.
+    """
+
+    now: float
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence["FreePermits"]
+    ) -> Sequence[tuple[str, ...]]:
+        """Return the endpoints whose circuits have more room now; a second member of a batch finds none."""
+        return [await connection.run_sync(_free_permits, member) for member in members]
+
+
+def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...]:
+    half_open = (
+        select(CIRCUITS.c.endpoint_id, CIRCUITS.c.permits)
+        .where(CIRCUITS.c.state == CircuitState.HALF_OPEN.value)
+        .order_by(CIRCUITS.c.endpoint_id)
+        .with_for_update()
+    )
+    taken = tuple(endpoint_id for endpoint_id, permits in connection.execute(half_open) if permits)
+    connection.execute(
+        update(CIRCUITS).where(CIRCUITS.c.endpoint_id.in_(taken)).values(permits=[], updated_at=member.now)
+    )
+    return taken
 
 
 @dataclass(frozen=True, slots=True)
