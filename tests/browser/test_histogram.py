@@ -56,3 +56,14 @@ def test_what_arrives_raises_the_bars_and_moves_no_row(
     expect(page.get_by_role("link", name="1 new")).to_be_visible()
     expect(total).to_have_text("2")
     assert row.bounding_box() == before
+
+
+def test_what_clears_the_filter_stands_beside_what_searches_at_every_width(page: Page) -> None:
+    for width in (1280, 1024, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/deliveries?status=failed&since=2026-11-22T03:00Z")
+        search = page.get_by_role("button", name="Search").bounding_box()
+        clear = page.get_by_role("search").get_by_role("link", name="Clear").bounding_box()
+        assert search
+        assert clear
+        assert clear["y"] == search["y"], width

@@ -7,6 +7,7 @@ from core.engine.insights.models import TransitionView
 from core.engine.insights.traffic import traffic_of
 from web import charts
 from web.pages import traffic_charts
+from web.pages.circuit_marks import marks_of, without_probes
 from web.pages.traffic import RANGES, asked_range
 from web.pages.words import OutcomeKind, outcome_kind
 
@@ -22,9 +23,9 @@ HOUR = traffic_of(
 DRAWINGS = (traffic_charts.attempts_chart, traffic_charts.latency_chart, traffic_charts.mix_chart)
 
 
-def opened(at: float) -> TransitionView:
+def opened(at: float, to_state: str = "open") -> TransitionView:
     return TransitionView(
-        "trn_1", "ep_1", '<b>"x"', at, "closed", "open", "5 failures in a row", 5, 0, None, None, None
+        "trn_1", "ep_1", '<b>"x"', at, "closed", to_state, "5 failures in a row", 5, 0, None, None, None
     )
 
 
@@ -78,6 +79,39 @@ def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
         each for each in HOUR.points if traffic_charts.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])
     ]
     assert point.minute == FIRST + 30
+
+
+def test_changes_that_would_overlap_are_one_mark_that_says_how_many_it_stands_for() -> None:
+    at = (FIRST + 30) * 60
+    close = [opened(at), opened(at + 10, "closed"), opened(at + 20), opened(at + 900, "closed")]
+    merged, alone = marks_of(HOUR, reversed(close))
+    assert merged.to_state == "open"
+    assert merged.words == (
+        "19 Feb 21:50:00 to 19 Feb 21:50:20 UTC, 3 changes of circuits: 2 became open, 1 became closed"
+    )
+    assert alone.to_state == "closed"
+    assert "became closed: 5 failures in a row" in alone.words
+    for drawn in DRAWINGS:
+        assert len(parsed(drawn(HOUR, close)).findall("path[@class='mark to-open']")) == 1
+
+
+def test_many_marks_leave_the_chart_to_be_seen() -> None:
+    flapping = [opened(FIRST * 60 + second) for second in range(0, 3_600, 40)]
+    assert len(marks_of(HOUR, flapping)) == 80
+    few, many = (
+        [mark.attrib["d"] for mark in parsed(drawn).findall("path[@class='mark to-open']")]
+        for drawn in (
+            traffic_charts.attempts_chart(HOUR, flapping[::18]),
+            traffic_charts.attempts_chart(HOUR, flapping),
+        )
+    )
+    assert {line.partition("V")[2] for line in few} == {"120.0"}
+    assert {line.partition("V")[2] for line in many} == {"4.0"}
+
+
+def test_that_a_circuit_is_being_probed_is_no_news_of_the_whole_service() -> None:
+    changes = [opened(1.0), opened(2.0, "half_open"), opened(3.0, "closed")]
+    assert [change.to_state for change in without_probes(changes)] == ["open", "closed"]
 
 
 def test_bars_stay_within_the_scale_that_stands_beside_them() -> None:

@@ -12,7 +12,7 @@ from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
 from web import charts
 from web.assets import TEMPLATES
-from web.pages import bodies, glyphs, histogram, replay_words, traffic_charts, words
+from web.pages import bodies, circuit_marks, glyphs, histogram, replay_words, traffic_charts, words
 from web.pages.fingerprint import asset
 from web.pages.traffic import RANGES
 from web.progress import progress_bar
@@ -27,7 +27,7 @@ _FILTERS: Final = {
     "bar_time": histogram.bar_time,
     "bar_url": histogram.bar_url,
     "capital": words.capital,
-    "change_in_words": traffic_charts.change_in_words,
+    "change_in_words": circuit_marks.change_in_words,
     "changes_at": traffic_charts.changes_at,
     "circuit_standing": words.circuit_standing,
     "clock": traffic_charts.clock,
@@ -38,6 +38,7 @@ _FILTERS: Final = {
     "kinds_of": traffic_charts.kinds_of,
     "kinds_shown": traffic_charts.kinds_shown,
     "latency_scale": traffic_charts.latency_scale,
+    "marks_of": circuit_marks.marks_of,
     "ms": words.milliseconds,
     "page_of": words.page_of,
     "plural": counted,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.engine.insights.models import Traffic, TransitionView
+from web.pages.circuit_marks import without_probes
 from web.pages.reply import PageRequest, runtime_of
 
 MOST_MARKS: Final = 200
@@ -35,6 +36,8 @@ class Charted:
     traffic: Traffic
     marks: tuple[TransitionView, ...]
     """Changes of circuits within the range, newest first."""
+    drawn: tuple[TransitionView, ...]
+    """Those of them that the charts mark; the table has them all."""
     marks_cut: bool
     """Older changes were left out."""
     problem: str | None
@@ -57,7 +60,8 @@ async def charted(
 ) -> Charted:
     """Return the charts of one endpoint, or of all; what the page has of the last hour is not read again.
 
-    `transitions` are the latest `MOST_MARKS` changes of the circuit, or of all.
+    `transitions` are the latest `MOST_MARKS` changes of the circuit, or of all. Of all circuits' changes the charts do
+    not mark that they were probed: every circuit that stays open is, for as long as it is open.
     """
     span, problem = asked_range(request.query_params.get("range", ""))
     traffic = last_hour
@@ -65,4 +69,5 @@ async def charted(
         traffic = await runtime_of(request).insights.traffic(endpoint_id, span.minutes)
     first = traffic.points[0].minute * 60 if traffic.points else 0
     marks = tuple(change for change in transitions if change.at >= first)
-    return Charted(span, traffic, marks, len(marks) >= MOST_MARKS, problem)
+    drawn = without_probes(marks) if endpoint_id is None else marks
+    return Charted(span, traffic, marks, drawn, len(marks) >= MOST_MARKS, problem)
