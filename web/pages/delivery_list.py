@@ -132,9 +132,11 @@ async def _found(request: PageRequest, asked: Asked) -> Found:
     if asked.wanted is None:
         return _NOTHING
     if asked.drawn is None:
-        listed = await insights.deliveries(asked.wanted, cursor=asked.cursor, limit=PAGE_SIZE)
-        more = listed.next_cursor or asked.cursor
-        matching = await insights.count(asked.wanted) if more else BoundedCount(len(listed.items))
+        if asked.cursor is None:
+            listed, matching = await insights.counted_deliveries(asked.wanted, limit=PAGE_SIZE)
+        else:
+            listed = await insights.deliveries(asked.wanted, cursor=asked.cursor, limit=PAGE_SIZE)
+            matching = await insights.count(asked.wanted)
         groups = await insights.groups(asked.wanted) if _asks_for_causes(asked) else None
         return Found(listed, None, matching, groups, await _over_time(request, asked.wanted, listed))
     # What was drawn stays, also what no longer matches: nothing moves under the cursor.

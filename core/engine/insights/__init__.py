@@ -73,6 +73,12 @@ class Insights:
         """
         return await self._deliveries.page(wanted, cursor, limit)
 
+    async def counted_deliveries(
+        self, wanted: DeliveryFilter, limit: int = 50, bound: int = 10_000
+    ) -> tuple[Page[DeliveryRow], BoundedCount]:
+        """Return the newest deliveries that match and how many do: `deliveries` and `count` in one read."""
+        return await self._deliveries.counted_page(wanted, limit, bound)
+
     async def count(self, wanted: DeliveryFilter, bound: int = 10_000) -> BoundedCount:
         """Return how many deliveries match, counted to `bound` and as far as a page looks."""
         return await self._deliveries.count(wanted, bound)

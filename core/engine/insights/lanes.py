@@ -7,6 +7,10 @@ from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, EndpointState
 from core.sql.statements.rows import CIRCUITS, ENDPOINTS
 
+# Made once: a filter asks for halted lanes up to a dozen times, and naming all columns anew took longer than reading.
+_ENDPOINTS, _CIRCUITS = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")
+_LANES = _ENDPOINTS.outerjoin(_CIRCUITS, _CIRCUITS.c.endpoint_id == _ENDPOINTS.c.id)
+
 
 def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnElement[bool]:
     """Return whether a lane is kept from its normal work, over `endpoints` joined with `circuits`.
@@ -23,9 +27,7 @@ def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnEle
 
 def halted_endpoints(now: float) -> Select[str]:
     """Return the ids of the endpoints whose lane is halted at `now`."""
-    endpoints, circuits = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")
-    joined = endpoints.outerjoin(circuits, circuits.c.endpoint_id == endpoints.c.id)
-    return select(endpoints.c.id).select_from(joined).where(halted(endpoints, circuits, now))
+    return select(_ENDPOINTS.c.id).select_from(_LANES).where(halted(_ENDPOINTS, _CIRCUITS, now))
 
 
 def held(deliveries: FromClause, now: float) -> ColumnElement[bool]:

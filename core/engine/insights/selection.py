@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Select, and_, func, literal, or_, select, true
@@ -162,6 +163,7 @@ def _messages_of_key(key: str) -> Select[str]:
     return select(MESSAGES.c.id).where(MESSAGES.c.idempotency_key == key)
 
 
+@lru_cache(maxsize=8)  # the groups of one search ask for it a dozen times
 def _mentions(text: str) -> Condition:
     """Return whether event type or error contain `text` in either case, or the payload as it stands."""
     # A value, not EXISTS: PostgreSQL would make that a hash over the payloads of all messages.
