@@ -1,0 +1,145 @@
+"""What a page, the API or a command reads of what may grow large, it reads by an index: every read there is, recorded.
+
+No page and no route of the API touches the store (an import contract sees to that): they have no reads but these.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from core.engine.insights import Insights
+from core.engine.operations.parts import Parts
+from core.engine.replays import Replays
+from core.engine.saved_views import SavedViews
+from core.sql.engine import Database
+from tests.contract.plans import WALKS, Plan, Sample
+
+Call = Callable[[], Awaitable[object]]
+Statement = tuple[str, Any]
+CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}
+"""What is no read."""
+
+
+class Reads:
+    """Every read, with the filters and subjects that lead to another statement."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        parts = cast("Parts", SimpleNamespace(clock=sample.clock, database=sample.database))
+        self.insights = Insights(sample.database, sample.clock, tuple)
+        self.replays = Replays(parts, self.insights)
+        self.views = SavedViews(sample.database, sample.ids, sample.clock)
+
+    def calls(self) -> dict[str, list[Call]]:
+        """Return the calls of each read, by its name."""
+        insights, sample = self.insights, self.sample
+        endpoint, delivery, message = sample.endpoints[3], sample.deliveries[50], sample.messages[50]
+        wanted = [sample.filter(query) for query in (*WALKS, "q=no such text", "event_type=order.created")]
+        return {
+            "overview": [insights.overview],
+            "deliveries": [lambda w=w: insights.deliveries(w) for w in wanted],
+            "counted_deliveries": [lambda w=w: insights.counted_deliveries(w) for w in wanted],
+            "count": [lambda w=w: insights.count(w) for w in wanted],
+            "rows_since": [lambda w=w: insights.rows_since(w, delivery) for w in wanted],
+            "rows": [lambda: insights.rows(sample.deliveries[:50])],
+            "groups": [lambda w=w: insights.groups(w) for w in wanted],
+            "histogram": [lambda w=w: insights.histogram(w) for w in wanted],
+            "delivery": [lambda id_=id_: insights.delivery(id_) for id_ in sample.deliveries[50:60]],
+            "message": [lambda: insights.message(message)],
+            "endpoints": [insights.endpoints],
+            "endpoint": [lambda: insights.endpoint(endpoint)],
+            "deleted_endpoint": [lambda: insights.deleted_endpoint(sample.deleted)],
+            "endpoint_options": [insights.endpoint_options, lambda: insights.endpoint_options("ep")],
+            "event_types": [insights.event_types],
+            "circuits": [insights.circuits],
+            "circuit": [lambda: insights.circuit(endpoint)],
+            "transitions": [insights.transitions, lambda: insights.transitions(endpoint)],
+            "audit": [lambda given=given: insights.audit(**given) for given in audited()],
+            "traffic": [
+                lambda of=of, minutes=minutes: insights.traffic(of, minutes)
+                for of in (None, endpoint)
+                for minutes in (60, 1440, 7 * 1440)
+            ],
+            "plan": [lambda w=w: self.replays.plan(w) for w in wanted],
+            "get": [lambda: self.replays.get(sample.replay)],
+            "all": [self.replays.all],
+            "results": [
+                lambda after=after: self.replays.results(sample.replay, after) for after in ("", delivery)
+            ],
+            "of": [lambda: self.views.of("prs_1")],
+        }
+
+
+def audited() -> Iterator[dict[str, str]]:
+    """Yield every choice of the audit's filters."""
+    given = {"actor": "person:1", "action": "a.1", "subject": "dlv_7"}
+    for chosen in range(8):
+        yield {name: value for bit, (name, value) in enumerate(given.items()) if chosen >> bit & 1}
+
+
+@pytest.fixture
+async def sample(durable_url: str) -> AsyncIterator[Sample]:
+    database = Database(durable_url)
+    await database.open()
+    made = Sample(database)
+    await database.writer.run(made.write)
+    yield made
+    await database.close()
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, Statement]]:
+    """Record what is asked of any database, each statement once."""
+    found: dict[str, Statement] = {}
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith(("SELECT", "WITH")):
+            found.setdefault(statement, (statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def public_reads(*kinds: type) -> set[str]:
+    return {
+        name
+        for kind in kinds
+        for name, _function in inspect.getmembers(kind, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    } - CHANGES
+
+
+async def plan_of(sample: Sample, statement: Statement) -> Plan:
+    sql, parameters = statement
+    async with sample.database.read() as connection:
+        if sample.on_sqlite:
+            told = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            return Plan("\n".join(str(row[3]) for row in told))
+        for way in ("seqscan", "bitmapscan", "sort"):
+            await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        told = await connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)
+        return Plan("\n".join(str(line) for (line,) in told))
+
+
+async def test_no_read_is_forgotten(sample: Sample) -> None:
+    assert set(Reads(sample).calls()) == public_reads(Insights, Replays, SavedViews)
+
+
+async def test_every_read_is_by_index(sample: Sample) -> None:
+    for name, calls in Reads(sample).calls().items():
+        for number, call in enumerate(calls):
+            with recorded() as found:
+                await call()
+            assert found, name
+            for statement in found.values():
+                plan = await plan_of(sample, statement)
+                assert plan.whole_tables == [], (name, number, statement, plan.text)
