@@ -4,16 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.hostile_receivers import DEADLINE, GROWTH, LATE, attack
+from bench.hostile_receivers import attack
 from tests.processes import ReceiverProcess, Service, eventually
 
 
 @pytest.mark.slow
 def test_hostile_receivers_cost_little_memory_and_no_attempt_outlives_its_deadline(tmp_path: Path) -> None:
     figures = {each.name: each for each in attack(tmp_path, each=30)}
-    assert max(each.slowest for each in figures.values()) < DEADLINE + LATE
-    assert max(each.grown for each in figures.values()) < GROWTH
-    for name in ("friendly", "gzip bombs", "endless bodies", "bodies that stop"):
+    assert [each for each in figures.values() if each.hurt(30)] == []
+    for name in ("honest", "gzip bombs", "endless bodies", "bodies that stop"):
         assert figures[name].outcomes == {"delivered": 30}
     for name in ("silence", "headers byte by byte"):
         assert figures[name].outcomes == {"timeout": 30}
