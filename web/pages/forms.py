@@ -1,5 +1,6 @@
 """Reading forms, strictly: what a browser sends for our own forms, and nothing else."""
 
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,9 @@ from core.domain.errors import FieldProblem, InvalidInput
 
 MOST_BYTES: Final = 64 * 1024
 MOST_FIELDS: Final = 200
+REASON: Final = "reason"
+REASON_MAX: Final = 500
+"""Characters of a reason: as many as the API takes."""
 _TYPE: Final = "application/x-www-form-urlencoded"
 _ALWAYS: Final = frozenset({"_csrf"})
 _RELOAD: Final = "reload the page and send the form again"
@@ -43,8 +47,8 @@ async def read_form(
 ) -> Form:
     """Return the posted form. Only `fields`, each at most once, and `many` are taken.
 
-    Raises `InvalidInput` for another content type, more than 64 KiB or 200 fields, text that is not UTF-8, control
-    characters, and fields that are unknown or repeated.
+    Raises `InvalidInput` for another content type, more than 64 KiB or 200 fields, text that is not UTF-8, NUL, a
+    reason that is no line of text, and fields that are unknown or repeated.
     """
     pairs = _pairs(request.headers.get("content-type", ""), await request.body())
     texts: dict[str, str] = {}
@@ -52,8 +56,8 @@ async def read_form(
     problems: list[FieldProblem] = []
     for name, sent in pairs:
         value = sent.replace("\r\n", "\n").strip()
-        if "\0" in value:
-            problems.append(FieldProblem(name, "contains a NUL character: remove it"))
+        if (unfit := _unfit(name, value)) is not None:
+            problems.append(FieldProblem(name, unfit))
         elif name in lists:
             lists[name].append(value)
         elif name in texts:
@@ -66,6 +70,17 @@ async def read_form(
         raise InvalidInput(problems)
     kept = {name: value for name, value in texts.items() if name not in _ALWAYS}
     return Form(kept, {name: tuple(values) for name, values in lists.items()})
+
+
+def _unfit(name: str, value: str) -> str | None:
+    """Return what is wrong with a field, whatever the form. A reason stays in the audit: it is one line of text."""
+    if "\0" in value:
+        return "contains a NUL character: remove it"
+    if name == REASON and len(value) > REASON_MAX:
+        return f"is longer than {REASON_MAX} characters: shorten it"
+    if name == REASON and any(unicodedata.category(letter) == "Cc" for letter in value):
+        return "has a control character: write one line of text"
+    return None
 
 
 def _pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:

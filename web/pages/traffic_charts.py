@@ -13,8 +13,7 @@ from typing import Final
 from markupsafe import Markup
 
 from core.engine.insights.models import Latency, Traffic, TrafficPoint, TransitionView
-from web.pages.circuit_marks import drawn_marks, marks_of
-from web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
+from web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share, visible
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 120.0
@@ -192,17 +191,25 @@ def _drawing(  # noqa: PLR0917 - in the order in which they are drawn
     return Markup(
         '<svg class="chart {}" viewBox="0 0 {:.0f} {:.0f}" preserveAspectRatio="none" role="img"'
         ' aria-labelledby="chart-{}"><title id="chart-{}">{}</title>{}{}{}</svg>'
-    ).format(
-        name,
-        WIDTH,
-        HEIGHT,
-        name,
-        name,
-        words,
-        drawn,
-        places,
-        drawn_marks(marks_of(traffic, marks), WIDTH, HEIGHT),
+    ).format(name, WIDTH, HEIGHT, name, name, words, drawn, places, _marks(traffic, marks))
+
+
+def _marks(traffic: Traffic, changes: Iterable[TransitionView]) -> Markup:
+    first, span = traffic.points[0].minute * 60, len(traffic.points) * traffic.step * 60
+    return Markup("").join(
+        Markup('<path class="mark to-{}" d="M{:.1f} 0V{:.0f}"><title>{}</title></path>').format(
+            change.to_state, (change.at - first) / span * WIDTH, HEIGHT, change_in_words(change)
+        )
+        for change in changes
     )
+
+
+def change_in_words(change: TransitionView) -> str:
+    """Return `03:12:07 UTC: the circuit of billing became open: 5 failures in a row`."""
+    at = datetime.fromtimestamp(change.at, UTC).strftime("%d %b %H:%M:%S")
+    became = change.to_state.replace("_", " ")
+    # A drawing is made without the templates, which would write out what cannot be seen.
+    return visible(f"{at} UTC: the circuit of {change.endpoint_name} became {became}: {change.cause}")
 
 
 def changes_at(

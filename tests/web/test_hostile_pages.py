@@ -1,0 +1,201 @@
+"""Hostile text through every form at once; then every page is read for what could run, lead away or deceive."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from core.domain.outcome import Answered, Unanswered
+from core.domain.states import DeliveryState, FailureClass
+from core.runtime import Runtime
+from tests.engine.harbour import settings_for
+from tests.fakes import ManualClock, ScriptedSender
+from tests.web.harmless import harmful
+from tests.web.quay import BOOTSTRAP_KEY, Quay
+from tests.web.test_every_route import form_token, routes
+from tests.web.test_hostile import CORPUS
+from web.app import create_app
+
+LINE = "x" * 1_000_000
+HOSTILE = [*CORPUS, LINE]
+KEY = "k<script>alert(7)</script>'\"-"
+NO_PAGES = ("/api/", "/health/", "/metrics", "/schema", "/events", "/static/")
+FILTERS = (
+    "q",
+    "event_type",
+    "error",
+    "status",
+    "class",
+    "endpoint",
+    "since",
+    "until",
+    "cursor",
+    "range",
+    "after",
+)
+
+
+class Filled:
+    """A service into which hostile text was put wherever it is taken, and what is there to be looked at."""
+
+    def __init__(self, quay: Quay, browser: httpx.AsyncClient, ids: Mapping[str, str]) -> None:
+        self.quay = quay
+        self.browser = browser
+        self.ids = ids
+
+    def pages(self) -> list[str]:
+        """Return the path of every page, by walking the routes."""
+        found = []
+        for method, path in routes(self.quay.app):
+            if method == "GET" and not path.startswith(NO_PAGES) and not path.endswith(".csv"):
+                found.append(path.replace("{", "{0[").replace("}", "]}").format(self.ids))
+        return found
+
+
+@pytest.fixture
+async def filled(quay: Quay) -> Filled:
+    browser = await quay.browser("admin")
+    endpoint = await quay.endpoint("billing.example", event_types=["a"])
+    delivery = message = ""
+    for text in CORPUS[:-1]:
+        body = json.dumps({text: text}).encode()
+        quay.sender.script("billing.example", Answered(400, (("X-Answer", text), ("Location", text)), body))
+        accepted = await quay.post("/messages", {"event_type": "a", "payload": {text: [text]}}, 202)
+        delivery, message = accepted["deliveries"][0]["id"], accepted["id"]
+        await quay.reaches(delivery, DeliveryState.FAILED)
+        quay.sender.script("billing.example", Unanswered(FailureClass.BLOCKED, text))
+        again = await quay.api.post(f"/api/v1/deliveries/{delivery}/resend", json={"reason": text})
+        if again.status_code == 422:  # a reason is a line of text
+            await quay.post(f"/deliveries/{delivery}/resend")
+        await quay.attempted(delivery, 2)
+    await forms_are_sent(quay, browser, endpoint, delivery)
+    replay = await quay.post(
+        "/replays", {"filter": {"event_type": "a"}, "reason": CORPUS[1], "pace": 0.01}, 201
+    )
+    await quay.post(f"/endpoints/{await quay.endpoint('gone.example')}/pause")
+    ids = {"endpoint_id": endpoint, "delivery_id": delivery, "message_id": message, "replay_id": replay["id"]}
+    return Filled(quay, browser, ids)
+
+
+async def forms_are_sent(quay: Quay, browser: httpx.AsyncClient, endpoint: str, delivery: str) -> None:
+    """Put the corpus into every form that takes a text, as a browser that minds no `maxlength` would."""
+    token = await form_token(browser)
+    view = {"filter": "status=failed"}
+    person = {"role": "viewer"}
+    for text in HOSTILE:
+        short = text[:60_000]
+        for path, fields in (
+            (f"/circuits/{endpoint}/hold", {"reason": short}),
+            (f"/circuits/{endpoint}/hold", {"reason": "fine", "for": short}),
+            (f"/circuits/{endpoint}/release", {"reason": short}),
+            (f"/circuits/{endpoint}/reset", {"reason": short}),
+            (f"/circuits/{endpoint}/probe", {"reason": short}),
+            (f"/deliveries/{delivery}/cancel", {"reason": short}),
+            (f"/deliveries/{delivery}/resend", {"reason": short}),
+            ("/deliveries/resend", {"reason": short, "ids": delivery, "confirmed": "yes"}),
+            ("/deliveries/resend", {"ids": short}),
+            ("/deliveries/views", {**view, "name": short}),
+            ("/deliveries/views", {"name": "x", "filter": short}),
+            ("/replays", {"status": "failed", "pace": "1", "reason": short}),
+            ("/replays", {"status": "failed", "pace": short, "typed": short, "q": short}),
+            ("/settings/people", {**person, "name": short}),
+            ("/settings/people", {"name": "eve", "role": short}),
+            ("/settings/keys", {"name": short, "scopes": "read"}),
+            ("/settings/keys", {"name": "x", "scopes": short}),
+            ("/settings/theme", {"theme": short}),
+            ("/endpoints", {"url": "https://h.example/", "name": short, "description": short}),
+            ("/endpoints", {"url": short, "headers": short, "event_types": short, "retry.delays": short}),
+            (f"/endpoints/{endpoint}/edit", {"name": short, "description": short}),
+        ):
+            answer = await browser.post(path, data={"_csrf": token, **fields})
+            assert answer.status_code in {200, 303, 404, 409, 413, 422}, (path, text[:40], answer.text[-300:])
+            assert harmful(answer.text) == [], (path, text[:40])
+
+
+async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
+    for path in filled.pages():
+        for headers in ({}, {"HX-Request": "true"}):
+            answer = await filled.browser.get(path, headers=headers)
+            assert answer.status_code == 200, path
+            assert harmful(answer.text) == [], path
+    assert "&lt;script&gt;" in (await filled.browser.get("/audit")).text
+
+
+async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
+    lists = [path for path in filled.pages() if path not in {"/sign-in", "/welcome"}]
+    for text in (CORPUS[1], CORPUS[6], CORPUS[9], CORPUS[10]):
+        query = "&".join(f"{name}={quote(text, safe='')}" for name in FILTERS)
+        for path in lists:
+            answer = await filled.browser.get(f"{path}?{query}")
+            assert answer.status_code in {200, 404, 422}, path
+            assert harmful(answer.text) == [], path
+
+
+async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(quay: Quay) -> None:
+    await quay.endpoint()
+    browser = await quay.browser("viewer")
+    for text in CORPUS[:-1]:
+        for path in ("/deliveries", "/deliveries/causes", "/replays/new"):
+            answer = await browser.get(path, params={"q": text, "event_type": text, "since": text})
+            assert answer.status_code in {200, 422}
+            assert harmful(answer.text) == []
+            assert 'id="search"' in answer.text
+
+
+async def test_a_key_of_a_caller_is_shown_harmlessly(quay: Quay) -> None:
+    await quay.endpoint()
+    headers = {"Idempotency-Key": KEY}
+    sent = await quay.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=headers)
+    assert sent.status_code == 202
+    page = await quay.api.get(f"/messages/{sent.json()['id']}")
+    assert "k&lt;script&gt;" in page.text
+    assert harmful(page.text) == []
+
+
+async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, drain_seconds=0, bootstrap_key=BOOTSTRAP_KEY, payload_cap=2_000_000)
+    clock, sender = ManualClock(), ScriptedSender()
+    runtime = Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5)
+    app = create_app(settings, runtime=runtime)
+    async with runtime, Quay(runtime, clock, sender, app) as quay:
+        await quay.endpoint()
+        sender.script("billing.example", Answered(400, (("X-Long", "h" * 60_000),), LINE.encode()))
+        sent = await quay.post("/messages", {"event_type": "a", "payload": {"line": LINE}}, 202)
+        delivery = sent["deliveries"][0]["id"]
+        await quay.reaches(delivery, DeliveryState.FAILED)
+        for path in (f"/deliveries/{delivery}", "/deliveries?q=xxx", "/", f"/messages/{sent['id']}"):
+            page = await quay.api.get(path)
+            assert page.status_code == 200
+            assert len(page.text) < 800_000, path
+        page = await quay.api.get(f"/deliveries/{delivery}")
+        assert "more characters are not shown" in page.text
+
+
+async def test_no_cell_of_the_exported_audit_is_worked_out_or_unseen(filled: Filled) -> None:
+    file = (await filled.browser.get("/audit.csv")).text
+    rows = list(csv.reader(io.StringIO(file)))
+    assert len(rows) > len(CORPUS)
+    for cell in (cell for row in rows for cell in row):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), cell
+        assert not set("\x1b\x07\u202e\u2066\u200b") & set(cell), cell
+    assert any(cell.startswith("'=cmd") for row in rows for cell in row)
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[31mred", "a\x00b", "x" * 501])
+async def test_a_reason_that_is_no_line_of_text_is_refused_and_nothing_is_done(
+    quay: Quay, reason: str
+) -> None:
+    endpoint = await quay.endpoint()
+    operator = await quay.browser("operator")
+    fields = {"_csrf": await form_token(operator), "reason": reason}
+    answer = await operator.post(f"/circuits/{endpoint}/hold", data=fields)
+    assert answer.status_code == 422
+    assert "reason" in answer.text
+    in_place = await operator.post(f"/circuits/{endpoint}/hold", data=fields, headers={"HX-Request": "true"})
+    assert (in_place.status_code, in_place.headers["hx-trigger"]) == (422, "refresh")
+    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
