@@ -105,6 +105,41 @@ async def test_a_key_that_sends_does_only_that(quay: Quay) -> None:
         assert answer.status_code == expected, (method, path, answer.text)
 
 
+async def test_no_route_answers_to_another_hosts_name(quay: Quay) -> None:
+    for method, path in routes(quay.app):
+        answer = await ask(quay.api, method, path, headers={"Host": "evil.example"})
+        assert answer.status_code == 400, (method, path)
+
+
+async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_token(quay: Quay) -> None:
+    browser = await quay.browser("admin")
+    token = await form_token(browser)
+    other = await form_token(await quay.browser("admin", "bob"))
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example", "X-CSRF-Token": token}
+    changes = [(method, path) for method, path in routes(quay.app) if method not in {"GET", "HEAD"}]
+    assert len(changes) > 50
+    for method, path in changes:
+        forged = await ask(browser, method, path, headers=elsewhere)
+        assert forged.status_code == 403, (method, path)
+        if (method, path) in PUBLIC:  # nobody is signed in there whose session could have a token
+            continue
+        for missing in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other}):
+            answer = await ask(browser, method, path, headers=missing)
+            assert answer.status_code == 403, (method, path, missing)
+    assert (await browser.get("/")).status_code == 200  # nothing of that has signed anybody out
+
+
+async def test_a_viewers_session_changes_nothing_anywhere(quay: Quay) -> None:
+    viewer = await quay.browser("viewer")
+    token = {"X-CSRF-Token": await form_token(viewer)}
+    for method, path in routes(quay.app):
+        if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
+            continue
+        answer = await ask(viewer, method, path, headers=token)
+        allowed = method in {"GET", "HEAD"} and path not in ADMINISTRATORS_SEE
+        assert answer.status_code in ({200, 404} if allowed else {403}), (method, path, answer.text[-300:])
+
+
 async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(quay: Quay) -> None:
     viewer, operator = await quay.browser("viewer"), await quay.browser("operator")
     endpoint = await quay.endpoint()
