@@ -1,6 +1,7 @@
 """The group of commands: each is imported when asked for, and an error is a sentence, not a traceback."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,17 +14,31 @@ MISUSED = 2
 """Exit code of a start that is refused, and of input that cannot be accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a command is, and what the list of commands says of it."""
+
+    module: str
+    summary: str
+    """The first line of its own help: a list that asked each command for it would import them all."""
+
+
 class Breakwater(click.Group):
     """Finds a command as the attribute `command` of its module: none waits for the imports of another."""
 
-    def __init__(self, *, commands_in: Mapping[str, str], **settings: Any) -> None:
+    def __init__(self, *, commands_in: Mapping[str, Found], **settings: Any) -> None:
         super().__init__(**settings)
-        self._modules = commands_in
+        self._found = commands_in
         self.params.append(_version_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order in which a newcomer needs them."""
-        return list(self._modules)
+        return list(self._found)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """List the commands, none of them imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.summary) for name, found in self._found.items()])
 
     def get_command(
         self,
@@ -31,10 +46,10 @@ class Breakwater(click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         """Return the command, or None when there is no such name."""
-        module = self._modules.get(cmd_name)
-        if module is None:
+        found = self._found.get(cmd_name)
+        if found is None:
             return None
-        command: click.Command = import_module(module).command
+        command: click.Command = import_module(found.module).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,6 +1,7 @@
 """`breakwater serve`: the service."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -8,11 +9,11 @@ import uvloop
 
 from core.logs import configure_logging
 from core.settings import unknown_variables
-from web.banner import banner
 from web.cli.ending import ends_quietly
 from web.cli.options import setting_flags, settings_from
-from web.first_start import Welcome
-from web.serving import serve
+
+if TYPE_CHECKING:
+    from web.first_start import Welcome
 
 
 @click.command("serve", context_settings={"max_content_width": 110})
@@ -24,6 +25,8 @@ def command(**flags: object) -> None:
     variables, which other users of the machine cannot list.
     """
     settings = settings_from(flags)
+    from web.serving import serve  # noqa: PLC0415 - help, and what is wrong with a flag, wait for no framework
+
     configure_logging(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
         structlog.get_logger("breakwater.settings").warning("setting.unknown", variable=name)
@@ -31,5 +34,7 @@ def command(**flags: object) -> None:
         uvloop.run(serve(settings, _announce))
 
 
-def _announce(welcome: Welcome) -> None:
+def _announce(welcome: "Welcome") -> None:
+    from web.banner import banner  # noqa: PLC0415 - the same
+
     click.echo(banner(welcome))

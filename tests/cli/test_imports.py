@@ -1,0 +1,68 @@
+"""What is imported, and when: a command that only asks a service does not wait for the parts of one."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import core
+from web.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("litestar", "sqlalchemy", "sqlmodel", "uvicorn", "cryptography", "pyreqwest")
+
+
+def imported_by(lines: str) -> set[str]:
+    """Return which of the heavy packages a fresh interpreter has after `lines`."""
+    told = (
+        f"{lines}\nimport json, sys; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "send", "deliveries", "resend", "replays", "circuits", "keys", "doctor"]
+)
+def test_a_command_and_its_help_import_neither_framework_nor_database(command: str) -> None:
+    assert (
+        imported_by(f"from web.cli import main; main(['{command}', '--help'], standalone_mode=False)")
+        == set()
+    )
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    assert imported_by("from web.cli import main; main(['--help'], standalone_mode=False)") == set()
+
+
+def test_the_list_says_of_each_command_what_its_own_help_says_first() -> None:
+    context = click.Context(main)
+    own = {name: _first_sentence(main.get_command(context, name)) for name in main.list_commands(context)}
+    assert {name: found.summary for name, found in main._found.items()} == own
+
+
+def _first_sentence(command: click.Command | None) -> str:
+    assert command is not None
+    return command.get_short_help_str(limit=200)
+
+
+def test_the_circuit_breaker_alone_imports_nothing_of_the_service() -> None:
+    assert imported_by("from core import CircuitBreaker, CircuitBreakerConfig, RetryPolicy") == set()
+
+
+def test_every_public_name_is_found_where_it_lives() -> None:
+    assert set(core._HOMES) == set(core.__all__)
+    for name in core.__all__:
+        assert getattr(core, name) is getattr(importlib.import_module(core._HOMES[name]), name)
+        assert name in dir(core)
+
+
+def test_a_name_that_is_not_public_is_refused_as_by_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'core' has no attribute 'Dispatcher'"):
+        _ = core.Dispatcher  # type: ignore[attr-defined]
