@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from random import Random
 from urllib.parse import urlsplit
 
 import msgspec
@@ -66,9 +67,18 @@ async def send_all(url: str, key: str, bodies: Iterable[bytes], *, connections: 
 
 
 async def send_paced(
-    url: str, key: str, bodies: Iterable[bytes], *, per_second: float, connections: int
+    url: str,
+    key: str,
+    bodies: Iterable[bytes],
+    *,
+    per_second: float,
+    connections: int,
+    draw: Random | None = None,
 ) -> Sent:
-    """Hand in the bodies at a steady pace, whatever the answers take."""
+    """Hand in the bodies at a pace, whatever the answers take: steady, or by chance as independent callers do (`draw`).
+
+    A steady pace that divides the attempts' deadline lets every timeout fall on the moment of a new message.
+    """
     sent, queue = Sent(), asyncio.Queue[bytes | None]()
 
     async def one() -> None:
@@ -77,10 +87,11 @@ async def send_paced(
                 await _send(caller, body, sent)
 
     workers = [asyncio.create_task(one()) for _ in range(connections)]
-    start = time.monotonic()
-    for number, body in enumerate(bodies):
-        await asyncio.sleep(start + number / per_second - time.monotonic())
+    due = time.monotonic()
+    for body in bodies:
+        await asyncio.sleep(due - time.monotonic())
         queue.put_nowait(body)
+        due += draw.expovariate(per_second) if draw else 1 / per_second
     for _ in workers:
         queue.put_nowait(None)
     await asyncio.gather(*workers)

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -82,7 +83,12 @@ class Bench:
         events = list(islice(cycle(f"{half}.{number}" for number in range(HALF)), HALF))
         bodies = messages(int(per_second * seconds), events)
         sent = await send_paced(
-            self._service.url, self._service.key, bodies, per_second=per_second, connections=8
+            self._service.url,
+            self._service.key,
+            bodies,
+            per_second=per_second,
+            connections=8,
+            draw=Random(half),  # the same moments in every run
         )
         if sent.refused:
             raise SystemExit(f"{sent.refused} were refused: {sent.last_refusal!r}")

@@ -19,6 +19,7 @@ from web.api import API
 from web.api.health import HEALTH
 from web.api.metrics import Metrics
 from web.api.openapi import openapi_document
+from web.intake_route import IntakeRoute
 from web.live import LIVE, end_streams
 from web.pages import PAGES
 from web.pages.errors import error_page
@@ -46,6 +47,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     """
     metrics = Metrics()
     service = runtime or Runtime(settings)
+    body_max = settings.payload_cap + ENVELOPE_MAX
     app = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=API),
@@ -58,14 +60,15 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         guards=[let_in],
         exception_handlers={Exception: _answer_to},
         lifespan=[_lifespan(service, owned=runtime is None)],
-        request_max_body_size=settings.payload_cap + ENVELOPE_MAX,
+        request_max_body_size=body_max,
         state=State({"runtime": service, "settings": settings, "metrics": metrics}),
         template_config=template_config(),
         openapi_config=None,
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
-    app.asgi_handler = Perimeter(app.asgi_handler, Hosts(settings), _methods(app), metrics.observe)
+    intake = IntakeRoute(app.asgi_handler, service, body_max)
+    app.asgi_handler = Perimeter(intake, Hosts(settings), _methods(app), metrics.observe)
     return app
 
 

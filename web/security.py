@@ -19,7 +19,17 @@ from core.engine.access import Access, Principal, Scope
 from web.security_cookies import Connection, csrf_token, session_token
 from web.security_origin import CSRF_FIELD, SAFE_METHODS, check_csrf_token, check_same_origin
 
-__all__ = ["PUBLIC", "csrf_field", "let_in", "principal_of", "principal_or_none", "requires", "still_valid"]
+__all__ = [
+    "PUBLIC",
+    "csrf_field",
+    "let_in",
+    "principal_of",
+    "principal_of_key",
+    "principal_or_none",
+    "require",
+    "requires",
+    "still_valid",
+]
 
 PUBLIC: Final[Mapping[str, Any]] = {"public": True}
 """Options of a route that needs no credential: `@get("/sign-in", opt=PUBLIC)`."""
@@ -38,7 +48,7 @@ async def let_in(connection: Connection, handler: BaseRouteHandler) -> None:
     access: Access = connection.app.state.runtime.access
     header = connection.headers.get("authorization")
     if header is not None:
-        principal = await _by_key(access, header)
+        principal = await principal_of_key(access, header)
     else:
         principal = await _by_session(access, connection, unsafe=unsafe)
     connection.scope["state"][_PRINCIPAL] = principal
@@ -50,11 +60,25 @@ def requires(scope: Scope | str) -> Guard:
 
     # Not a plain function: the framework would give that one a thread.
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-        principal = principal_of(connection)
-        if not principal.can(needed):
-            raise Forbidden(f"{principal.actor} may not do this: it needs the right to {needed}.")
+        require(principal_of(connection), needed)
 
     return guard
+
+
+async def principal_of_key(access: Access, header: str) -> Principal:
+    """Return whom the `Authorization` header stands for. Raises Unauthorized."""
+    if not header.lower().startswith(_BEARER):
+        raise Unauthorized("Send `Authorization: Bearer bw_…`.")
+    principal = await access.keys.find(header[len(_BEARER) :].strip())
+    if principal is None:
+        raise Unauthorized("The API key is not valid, or was revoked.")
+    return principal
+
+
+def require(principal: Principal, needed: Scope) -> None:
+    """Raise Forbidden unless `principal` may do what `needed` allows."""
+    if not principal.can(needed):
+        raise Forbidden(f"{principal.actor} may not do this: it needs the right to {needed}.")
 
 
 def principal_of(connection: Connection) -> Principal:
@@ -75,7 +99,11 @@ async def still_valid(connection: Connection) -> bool:
     access: Access = connection.app.state.runtime.access
     header = connection.headers.get("authorization")
     try:
-        await (_by_session(access, connection, unsafe=False) if header is None else _by_key(access, header))
+        await (
+            _by_session(access, connection, unsafe=False)
+            if header is None
+            else principal_of_key(access, header)
+        )
     except Unauthorized:
         return False
     return True
@@ -87,15 +115,6 @@ def csrf_field(context: Context) -> Markup:
     if token is None:
         return Markup()
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token(token))
-
-
-async def _by_key(access: Access, header: str) -> Principal:
-    if not header.lower().startswith(_BEARER):
-        raise Unauthorized("Send `Authorization: Bearer bw_…`.")
-    principal = await access.keys.find(header[len(_BEARER) :].strip())
-    if principal is None:
-        raise Unauthorized("The API key is not valid, or was revoked.")
-    return principal
 
 
 async def _by_session(access: Access, connection: Connection, *, unsafe: bool) -> Principal:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from litestar import get, post
+from litestar import MediaType, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Raw
 
 from core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, StoreUnavailable
 from core.domain.retry import RetryPolicy
+from core.engine.access import Principal
 from core.engine.event_types import event_type_problems
 from core.engine.intake import Accepted
 from core.engine.intake import NewMessage as Submission
@@ -48,10 +49,20 @@ async def accept_message(request: ApiRequest) -> Response[bytes]:
 
     The same `Idempotency-Key` with the same message answers as the first time, marked `Idempotent-Replayed: true`.
     """
-    key = _idempotency_key(request)
-    body = bodies.decode(await request.body(), bodies.NewMessage)
-    result = await runtime_of(request).intake.accept(_submission(body, principal_of(request).id, key))
-    return views.answer(views.accepted(result), 202, _REPLAYED if result.replayed else None)
+    key = request.headers.get("idempotency-key")
+    body = await request.body()
+    content, headers = await hand_in(runtime_of(request), principal_of(request), key, body)
+    return Response(content, status_code=202, media_type=MediaType.JSON, headers=headers)
+
+
+async def hand_in(
+    runtime: Runtime, caller: Principal, key: str | None, body: bytes
+) -> tuple[bytes, dict[str, str]]:
+    """Take one message as its caller sent it; return the answer's body and headers. Raises BreakwaterError."""
+    _check_key(key)
+    submission = _submission(bodies.decode(body, bodies.NewMessage), caller.id, key)
+    result = await runtime.intake.accept(submission)
+    return views.encoded(views.accepted(result)), _REPLAYED if result.replayed else {}
 
 
 @post(
@@ -71,7 +82,8 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
 
     An `Idempotency-Key` holds for each message by its place in the batch.
     """
-    key = _idempotency_key(request)
+    key = request.headers.get("idempotency-key")
+    _check_key(key)
     batch = await bodies.read_body(request, bodies.Batch)
     if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
         raise InvalidInput.of(
@@ -162,13 +174,11 @@ def _encoding_problems(payload: bytes) -> list[FieldProblem]:
     return []
 
 
-def _idempotency_key(request: ApiRequest) -> str | None:
-    key: str | None = request.headers.get("idempotency-key")
+def _check_key(key: str | None) -> None:
     if key is not None and not _KEY.fullmatch(key):
         raise BadRequest.of(
             "Idempotency-Key", "is no key: send 1 to 255 visible ASCII characters without spaces"
         )
-    return key
 
 
 def _fingerprint(body: bodies.NewMessage, payload: bytes) -> str:

@@ -20,12 +20,12 @@ from web.problems import problem_of
 
 T = TypeVar("T")
 _EMPTY: Final = Raw(b"null")
-_encode: Final = msgspec.json.Encoder().encode
+encoded: Final = msgspec.json.Encoder().encode
 
 
 def answer(content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Return `content`, one of the shapes, as JSON."""
-    return Response(_encode(content), status_code=status_code, media_type=MediaType.JSON, headers=headers)
+    return Response(encoded(content), status_code=status_code, media_type=MediaType.JSON, headers=headers)
 
 
 def list_of(items: list[T], next_cursor: str | None = None, *, status_code: int = 200) -> Response[bytes]:

@@ -1,0 +1,132 @@
+"""The hot path of `POST /messages` answers exactly as the framework's handler behind it."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+import pytest
+
+from core.domain.errors import StoreUnavailable
+from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
+from web.intake_route import PATH
+
+GOOD = b'{"event_type": "invoice.paid", "payload": {"n": 1}}'
+KEY = {"Authorization": f"Bearer {BOOTSTRAP_KEY}"}
+
+REQUESTS: dict[str, tuple[Mapping[str, str], bytes]] = {
+    "a message": (KEY, GOOD),
+    "a lower-case scheme": ({"Authorization": f"bearer  {BOOTSTRAP_KEY} "}, GOOD),
+    "an unknown key": ({"Authorization": "Bearer bw_unknown"}, GOOD),
+    "another scheme": ({"Authorization": "Basic YTpi"}, GOOD),
+    "an empty credential": ({"Authorization": ""}, GOOD),
+    "no body": (KEY, b""),
+    "no JSON": (KEY, b"{"),
+    "no UTF-8": (KEY, b'{"event_type": "invoice.paid", "payload": "\xff"}'),
+    "an unknown field": (KEY, b'{"event_type": "a", "payload": 1, "speed": 9}'),
+    "many problems": (KEY, b'{"event_type": "no spaces, please", "payload": 1, "endpoint_ids": []}'),
+    "an unknown endpoint": (KEY, b'{"event_type": "a", "payload": 1, "endpoint_ids": ["ep_none"]}'),
+    "a malformed idempotency key": ({**KEY, "Idempotency-Key": "two words"}, GOOD),
+    "a payload past the cap": (KEY, b'{"event_type": "a", "payload": "' + b"x" * 262_144 + b'"}'),
+}
+
+
+async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
+    """A body whose length nobody told: the framework's handler takes it."""
+    yield body
+
+
+async def both(quay: Quay, headers: Mapping[str, str], body: bytes) -> tuple[httpx.Response, httpx.Response]:
+    client = quay.client()
+    quick = await client.post(PATH, content=body, headers=headers)
+    return quick, await client.post(PATH, content=in_chunks(body), headers=headers)
+
+
+def without_ids(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
+    text = re.sub(r"(msg|dlv)_\w+", "ID", answer.text)
+    headers = dict(answer.headers)
+    headers.pop("content-length")
+    return answer.status_code, headers, text
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_both_ways_answer_the_same(quay: Quay, name: str) -> None:
+    await quay.endpoint()
+    quick, slow = await both(quay, *REQUESTS[name])
+    assert without_ids(quick) == without_ids(slow)
+    assert int(quick.headers["content-length"]) == len(quick.content)
+    assert quick.status_code < 500
+
+
+async def test_a_key_that_may_not_send_is_refused_both_ways(quay: Quay) -> None:
+    reader = await quay.key("read")
+    for content in (GOOD, in_chunks(GOOD)):
+        assert problems(await reader.post(PATH, content=content), 403) == {}
+
+
+async def test_an_idempotency_key_is_the_same_one_both_ways(quay: Quay) -> None:
+    quick, slow = await both(quay, {**KEY, "Idempotency-Key": "k-1"}, GOOD)
+    assert "idempotent-replayed" not in quick.headers
+    assert slow.headers["idempotent-replayed"] == "true"
+    assert quick.json() == slow.json()
+    again = await quay.api.post(PATH, content=GOOD, headers={"Idempotency-Key": "k-1"})
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_an_unavailable_store_is_told_both_ways(quay: Quay, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(_: object) -> None:
+        raise StoreUnavailable("The disk is full.", 7)
+
+    monkeypatch.setattr(quay.runtime.intake, "accept", full)
+    quick, slow = await both(quay, KEY, GOOD)
+    assert without_ids(quick) == without_ids(slow)
+    assert (quick.status_code, quick.headers["retry-after"]) == (503, "7")
+
+
+async def test_what_nobody_foresaw_is_500_and_says_nothing_of_itself(
+    quay: Quay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(quay.runtime.intake, "accept", broken)
+    quick, slow = await both(quay, KEY, GOOD)
+    assert without_ids(quick) == without_ids(slow)
+    assert quick.status_code == 500
+    assert "secret" not in quick.text
+
+
+async def test_a_body_longer_than_any_message_is_refused_unread(quay: Quay) -> None:
+    announced = {**KEY, "Content-Length": str(10**12)}
+    answer = await quay.client().post(PATH, content=in_chunks(GOOD), headers=announced)
+    assert answer.status_code == 413
+
+
+async def test_without_a_key_nothing_is_answered_past_the_guard(quay: Quay) -> None:
+    assert problems(await quay.stranger.post(PATH, content=GOOD), 401) == {}
+
+
+async def test_requests_of_both_ways_are_counted_as_one_route(quay: Quay) -> None:
+    await both(quay, KEY, GOOD)
+    metrics = (await quay.api.get("/metrics")).text
+    assert f'breakwater_http_requests_total{{method="POST",route="{PATH}",status="202"}} 2.0' in metrics
+
+
+async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(quay: Quay) -> None:
+    messages = iter(
+        [{"type": "http.request", "body": GOOD[:9], "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> object:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        raise AssertionError(f"nobody listens: {message}")
+
+    headers = [
+        (b"host", b"127.0.0.1"),
+        (b"authorization", KEY["Authorization"].encode()),
+        (b"content-length", str(len(GOOD)).encode()),
+    ]
+    scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers}
+    await quay.app.asgi_handler(scope, receive, send)  # type: ignore[arg-type]  # as a server would, without its types
+    assert (await quay.get("/deliveries"))["items"] == []
