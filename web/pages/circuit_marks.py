@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from core.domain.circuit import CircuitState
 from core.engine.insights.models import Traffic, TransitionView
+from web.pages.words import visible
 
 _PLACES: Final = 80
 """Marks that fit side by side: four pixels each on a phone."""
@@ -71,7 +72,10 @@ def drawn_marks(marks: Sequence[Mark], width: float, height: float) -> Markup:
 def change_in_words(change: TransitionView) -> str:
     """Return `22 Nov 03:12:07 UTC: the circuit of billing became open: 5 failures in a row`."""
     became = _became(change)
-    return f"{_clock(change.at)} UTC: the circuit of {change.endpoint_name} became {became}: {change.cause}"
+    # A drawing is made without the templates, which would write out what cannot be seen.
+    return visible(
+        f"{_clock(change.at)} UTC: the circuit of {change.endpoint_name} became {became}: {change.cause}"
+    )
 
 
 def without_probes(changes: Iterable[TransitionView]) -> tuple[TransitionView, ...]:
