@@ -1,5 +1,6 @@
 """The list of deliveries: filters in the URL, pages by cursor, and a live list whose rows never move."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -128,22 +129,35 @@ async def choices(request: PageRequest) -> dict[str, Any]:
 
 
 async def _found(request: PageRequest, asked: Asked) -> Found:
-    insights = runtime_of(request).insights
     if asked.wanted is None:
         return _NOTHING
     if asked.drawn is None:
-        if asked.cursor is None:
-            listed, matching = await insights.counted_deliveries(asked.wanted, limit=PAGE_SIZE)
-        else:
-            listed = await insights.deliveries(asked.wanted, cursor=asked.cursor, limit=PAGE_SIZE)
-            matching = await insights.count(asked.wanted)
-        groups = await insights.groups(asked.wanted) if _asks_for_causes(asked) else None
+        # At the same time: they look along different indexes, each in a thread of its own.
+        (listed, matching), groups = await asyncio.gather(
+            _listed(request, asked.wanted, asked.cursor), _causes(request, asked)
+        )
         return Found(listed, None, matching, groups, await _over_time(request, asked.wanted, listed))
     # What was drawn stays, also what no longer matches: nothing moves under the cursor.
-    drawn = asked.drawn
+    insights, drawn = runtime_of(request).insights, asked.drawn
     kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
     newer = await insights.rows_since(asked.wanted, drawn.up_to) if drawn.up_to and not asked.cursor else None
     return Found(kept, newer, histogram=await _over_time(request, asked.wanted, kept))
+
+
+async def _listed(
+    request: PageRequest, wanted: DeliveryFilter, cursor: str | None
+) -> tuple[Page[DeliveryRow], BoundedCount]:
+    insights = runtime_of(request).insights
+    if cursor is None:
+        return await insights.counted_deliveries(wanted, limit=PAGE_SIZE)
+    return await insights.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE), await insights.count(wanted)
+
+
+async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
+    """Return what failed by its cause, for a whole page that asks for failures: the live part shows none."""
+    if asked.wanted is None or wants_fragment(request) or not _asks_for_causes(asked):
+        return None
+    return await runtime_of(request).insights.groups(asked.wanted)
 
 
 async def _over_time(
