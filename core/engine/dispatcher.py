@@ -92,6 +92,11 @@ class Dispatcher:
         if (lane := self._lanes.get(work.endpoint_id)) is not None:
             self._spawn(self._deliver(lane, work))
 
+    @property
+    def under_way(self) -> Mapping[str, str]:
+        """Delivery id -> token of the claims that this process is working at, be it only at writing their results."""
+        return self._under_way
+
     def expect(self, endpoint_id: str, due: float | None = None) -> None:
         """Take notice of a pending delivery of this endpoint, due now unless said otherwise."""
         now = self._clock.now()

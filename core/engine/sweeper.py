@@ -45,7 +45,7 @@ class Sweeper:
             await self._clock.sleep(ROUND_SECONDS)
 
     async def sweep(self) -> int:
-        """Rescue every claim whose lease has ended; return how many."""
+        """Rescue every claim whose lease has ended, but those that this process itself works at; return how many."""
         return await self._rescue(only_worker=None)
 
     async def take_over(self) -> int:
@@ -64,13 +64,15 @@ class Sweeper:
 
     async def _rescue(self, only_worker: str | None) -> int:
         total = 0
-        while rescued := await self._database.writer.submit(
-            RescueLost(self._clock.now(), self._ids.make, only_worker=only_worker)
-        ):
+        while rescued := await self._database.writer.submit(self._lost(only_worker)):
             total += len(rescued)
             for one in rescued:
                 self._tell(one)
         return total
+
+    def _lost(self, only_worker: str | None) -> RescueLost:
+        spared = dict(self._dispatcher.under_way)
+        return RescueLost(self._clock.now(), self._ids.make, only_worker=only_worker, spared=spared)
 
     def _tell(self, rescued: Rescued) -> None:
         log.warning("delivery.lost", **_words(rescued))

@@ -196,6 +196,17 @@ async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_i
     assert isinstance(current, Recorded)
 
 
+async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Workers) -> None:
+    await workers.pending(2)
+    in_hand, left = await workers.claim_together(1, limit=2)
+    await workers.stored.clock.leap(LEASE + 1)
+    spared = {in_hand.delivery_id: in_hand.token, left.delivery_id: "clm_of_another_time"}
+    rescue = RescueLost(workers.stored.now, workers.stored.ids.make, spared=spared)
+    (rescued,) = await workers.databases[0].writer.submit(rescue)
+    assert rescued.delivery_id == left.delivery_id
+    assert isinstance(await workers.record(0, in_hand, Answered(200)), Recorded)
+
+
 async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(workers: Workers) -> None:
     await workers.pending(1)
     (work,) = await workers.claim_together(1, limit=1)

@@ -87,6 +87,29 @@ async def test_a_result_outlives_a_database_that_is_away(harbour: Harbour) -> No
     assert len(harbour.sender.requests) == 1
 
 
+async def test_a_result_outlives_a_database_that_is_away_longer_than_its_lease_and_is_not_sent_again(
+    harbour: Harbour,
+) -> None:
+    await harbour.endpoint()
+    harbour.sender.hold()
+    delivery_id = await harbour.send_one()
+    writer = harbour.runtime.database.writer
+    submit = writer.submit
+
+    async def refuse(_command: object) -> None:
+        raise StoreUnavailable("another program holds a lock on it")
+
+    writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
+    harbour.sender.let_go()
+    await harbour.clock.advance(60.0)
+    writer.submit = submit  # type: ignore[method-assign]  # the lock is gone
+    await harbour.runtime._sweeper.sweep()  # looks before the result is tried again
+    await harbour.clock.advance(30.0)
+    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert [attempt.failure_class for attempt in (await harbour.detail(delivery_id)).attempts] == [None]
+    assert len(harbour.sender.requests) == 1
+
+
 async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0

@@ -1,7 +1,7 @@
 """Claims whose worker died, with their permits, and claims that were never begun: back to work."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
@@ -28,7 +28,7 @@ class Rescued:
 
 @dataclass(frozen=True, slots=True)
 class RescueLost:
-    """Write the `lost` attempt of every claim whose lease has ended, at most 500 at a time, and retry or fail it.
+    """Write the `lost` attempt of every claim whose lease has ended, some 500 at a time, and retry or fail it.
 
     With `only_worker` the claims of every worker but that one are lost whatever their lease says: on a database that
     only one process may open, an earlier process's claims have nobody left to finish them.
@@ -39,6 +39,9 @@ class RescueLost:
     only_worker: str | None = None
     claims: Mapping[str, str] | None = None
     """Delivery id -> token: just these claims, which their own worker gives up in the middle of an attempt."""
+    spared: Mapping[str, str] = field(default_factory=dict)
+    """Delivery id -> token: never these. Who asks is alive and has them in hand, however long ago their leases ended:
+    while the database was away their results could not be written, and a rescue would send them again."""
 
     @classmethod
     async def apply(
@@ -53,11 +56,15 @@ def _rescue(connection: Connection, member: RescueLost) -> tuple[Rescued, ...]:
         select(DELIVERIES)
         .where(DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, _is_lost(member))
         .order_by(DELIVERIES.c.lease_until)
-        .limit(None if member.claims else _BATCH)
+        .limit(None if member.claims else _BATCH + len(member.spared))
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(lost).mappings().all()
-    return tuple(_rescue_one(connection, member, row) for row in rows)
+    return tuple(
+        _rescue_one(connection, member, row)
+        for row in rows
+        if row["claim_token"] != member.spared.get(row["id"], "")
+    )
 
 
 def _is_lost(member: RescueLost) -> ColumnElement[bool]:
