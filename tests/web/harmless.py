@@ -1,4 +1,7 @@
-"""Reads a page as a browser would, and tells what on it could run, lead away, or deceive a reader."""
+"""Reads a page as a browser would, and tells what on it could run, lead away, or deceive a reader.
+
+What stands in a field is whoever typed it's, and goes back as it came: that may be what cannot be seen.
+"""
 
 import re
 from html.parser import HTMLParser
@@ -13,11 +16,11 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.findings: list[str] = []
-        self._in_script = False
+        self._in_script = self._in_field = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        self._in_script = tag == "script"
+        self._in_script, self._in_field = tag == "script", tag == "textarea"
         if tag in {"img", "iframe", "object", "embed", "base", "style", "marquee"}:
             self.findings.append(f"<{tag}>")
         if tag == "script" and not given.get("src", "").startswith("/static/"):
@@ -27,16 +30,16 @@ class _Reader(HTMLParser):
                 self.findings.append(f"<{tag} {name}>")
             if name in _GOES and value and not _OURS.match(value):
                 self.findings.append(f"<{tag} {name}={value[:60]!r}>")
-            if _UNSEEN.search(value):
+            if name != "value" and _UNSEEN.search(value):
                 self.findings.append(f"<{tag} {name}> has what cannot be seen: {value[:60]!r}")
 
     def handle_endtag(self, tag: str) -> None:
-        self._in_script = False
+        self._in_script = self._in_field = False
 
     def handle_data(self, data: str) -> None:
         if self._in_script and data.strip():
             self.findings.append("a script with text")
-        if found := _UNSEEN.search(data):
+        if not self._in_field and (found := _UNSEEN.search(data)):
             self.findings.append(f"text that cannot be seen: {data[max(0, found.start() - 20) :][:60]!r}")
 
 

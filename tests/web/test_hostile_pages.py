@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -145,6 +146,27 @@ async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(quay: Quay)
             assert answer.status_code in {200, 422}
             assert harmful(answer.text) == []
             assert 'id="search"' in answer.text
+
+
+async def test_what_was_typed_stands_in_its_field_unchanged(quay: Quay) -> None:
+    family = "👨\u200d👩\u200d👧 \u202eabc"
+    endpoint = await quay.endpoint("billing.example", name=family, description=f"{family}\nsecond line")
+    browser = await quay.browser("admin")
+    await quay.post("/messages", {"event_type": "a", "payload": {family: 1}}, 202)
+    await quay.sent(1)
+    await quay.quiet()
+    for path in ("/deliveries", "/replays/new"):
+        page = (await browser.get(path, params={"q": family})).text
+        assert set(re.findall(r'name="q"[^>]* value="([^"]*)"', page)) == {family}, path
+    page = (await browser.get(f"/endpoints/{endpoint}/edit")).text
+    fields = dict(re.findall(r'<input id="[^"]*" name="([^"]+)" value="([^"]*)"', page))
+    assert fields["name"] == family
+    token = await form_token(browser)
+    form = {**fields, "_csrf": token, "description": "changed", "headers": "", "event_types": ""}
+    saved = await browser.post(f"/endpoints/{endpoint}/edit", data=form)
+    assert saved.status_code == 303, saved.text
+    view = await quay.get(f"/endpoints/{endpoint}")
+    assert (view["name"], view["description"]) == (family, "changed")
 
 
 async def test_a_key_of_a_caller_is_shown_harmlessly(quay: Quay) -> None:

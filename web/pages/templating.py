@@ -6,7 +6,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
@@ -22,6 +22,7 @@ _FILTERS: Final = {
     "absolute": utc,
     "action_words": words.action,
     "actor": who,
+    "as_typed": escape,  # the value of a field goes back as it came: written out, it would be sent on changed
     "attempts_scale": traffic_charts.attempts_scale,
     "axis": traffic_charts.axis,
     "bar_time": histogram.bar_time,
