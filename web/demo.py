@@ -105,7 +105,9 @@ _EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 async def prepare(runtime: Runtime, receiver_url: str) -> None:
     """Make the cast's endpoints where they are missing, and point those of an earlier demo at this receiver."""
-    known = {summary.endpoint.name: summary.endpoint for summary in await runtime.insights.endpoints()}
+    known = {
+        summary.endpoint.name: summary.endpoint for summary in (await runtime.insights.endpoints()).items
+    }
     for member in CAST:
         fields, endpoint = member.fields(receiver_url), known.get(member.name)
         if endpoint is None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from core.domain.errors import StartRefused
 from core.engine.access_values import Scope
+from core.engine.insights.lane_pages import MOST_LANES
 from core.runtime import Runtime
 from web.receiver import Receiver
 
@@ -46,7 +47,7 @@ async def _refuse_an_open_door(runtime: Runtime) -> None:
 
 async def _example_endpoint(runtime: Runtime, receiver: Receiver) -> str | None:
     """Make the endpoint at the very first start only: who deleted it does not want it back."""
-    endpoints = await runtime.insights.endpoints()
+    endpoints = (await runtime.insights.endpoints(limit=MOST_LANES)).items
     url = f"{receiver.url}/steady"
     for known in (
         summary.endpoint for summary in endpoints if summary.endpoint.event_types == (EXAMPLE_EVENT,)

@@ -1,7 +1,9 @@
 """Charts without gaps, with percentiles from histograms that add up."""
 
+from dataclasses import replace
+
 from core.domain.latency import bucket_of, upper_ms
-from core.engine.insights.traffic import first_minute, step_for, traffic_of
+from core.engine.insights.traffic import brief_traffic, first_minute, step_for, traffic_of
 
 
 def test_a_chart_has_no_gaps() -> None:
@@ -31,3 +33,11 @@ def test_no_attempts_have_no_percentiles_and_no_share() -> None:
 def test_a_long_chart_has_wider_steps_on_their_boundaries() -> None:
     assert [step_for(minutes) for minutes in (60, 180, 1440, 7 * 1440, 31 * 1440)] == [1, 1, 30, 60, 360]
     assert first_minute(1440, 30, now=1_800_000_000.0) % 30 == 0
+
+
+def test_a_brief_chart_says_the_same_without_its_points() -> None:
+    cells = [(100, "success", 3), (102, "timeout", 1), (102, "success", 2)]
+    bucket = bucket_of(10)
+    brief = brief_traffic(cells, {bucket: 6}, first=100, step=2, last=103)
+    whole = traffic_of(cells, [(100, bucket, 6)], first=100, step=2, last=103)
+    assert brief == replace(whole, points=())

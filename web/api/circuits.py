@@ -9,21 +9,41 @@ from litestar.response import Response
 from core.domain.errors import InvalidInput
 from core.engine.moments import MomentError, parse_moment
 from web.api import bodies, shapes, views
-from web.api.openapi import documented
-from web.api.queries import ApiRequest, actor_of, identified, parameters, runtime_of
+from web.api.openapi import Parameter, documented
+from web.api.queries import (
+    CURSOR,
+    LIMIT,
+    ApiRequest,
+    actor_of,
+    as_bad_request,
+    identified,
+    limit_of,
+    parameters,
+    runtime_of,
+)
 from web.security import requires
 
+_Q: Final = Parameter("q", "Of endpoints whose name or URL contains this.", {"type": "string"})
 _PROBLEMS: Final = (404, 409, 413, 422, 503)
 _BECAUSE: Final[dict[str, Any]] = documented(
     {200: shapes.Done}, body=bodies.Because, body_required=False, problems=_PROBLEMS
 )
 
 
-@get("/circuits", guards=[requires("read")], opt=documented({200: shapes.ListOf[shapes.Circuit]}))
+@get(
+    "/circuits",
+    guards=[requires("read")],
+    opt=documented({200: shapes.ListOf[shapes.Circuit]}, parameters=(_Q, CURSOR, LIMIT)),
+)
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
-    """List the circuits of all endpoints (500 at most), worst first."""
-    parameters(request, ())
-    return views.list_of([views.circuit(each) for each in await runtime_of(request).insights.circuits()])
+    """List the circuits of all endpoints, worst first: those that are open, then half open, then closed."""
+    values = parameters(request, {"q", "cursor", "limit"})
+    limit = limit_of(values)
+    try:
+        page = await runtime_of(request).insights.circuits(values.get("cursor"), limit, values.get("q", ""))
+    except InvalidInput as invalid:
+        raise as_bad_request(invalid) from None
+    return views.list_of([views.circuit(each) for each in page.items], page.next_cursor)
 
 
 @get(

@@ -1,6 +1,6 @@
 """Numbers for Prometheus: counted where requests are answered, and read from the insights where they are asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import (
@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from core.domain.circuit import CircuitState
-from core.engine.insights.models import CircuitView, LoopHealth, Overview, Traffic
+from core.engine.insights.models import LoopHealth, Overview, Traffic
 from core.runtime import Runtime
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -48,9 +48,11 @@ class Metrics:
     async def exposition(self, runtime: Runtime) -> bytes:
         """Return everything as the text that Prometheus reads."""
         overview = await runtime.insights.overview()
-        circuits = await runtime.insights.circuits()
+        circuits = await runtime.insights.circuits(limit=1)
         registry = CollectorRegistry()
-        registry.register(_Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits)]))
+        registry.register(
+            _Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)])
+        )
         registry.register(_Now(_loops(overview.loops)))
         return generate_latest(self._registry) + generate_latest(registry)
 
@@ -101,12 +103,9 @@ def _attempts(traffic: Traffic) -> Iterator[Metric]:
     yield latency
 
 
-def _circuits(circuits: Iterable[CircuitView]) -> Metric:
-    counted = dict.fromkeys(CircuitState, 0)
-    for circuit in circuits:
-        counted[circuit.state] += 1
+def _circuits(states: Mapping[CircuitState, int]) -> Metric:
     family = GaugeMetricFamily("breakwater_circuits", "Circuits by state.", labels=["state"])
-    for state, count in counted.items():
+    for state, count in states.items():
         family.add_metric([state.value], count)
     return family
 

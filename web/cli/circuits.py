@@ -16,11 +16,12 @@ def command(ctx: click.Context) -> None:
 
 
 @command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, whole.")
 @asks
-def _list(client: Client, as_json: bool = False) -> None:
+def _list(client: Client, limit: int = 100, as_json: bool = False) -> None:
     """List the circuits, worst first."""
-    found = client.get("/circuits")["items"]
+    found = list(client.everything("/circuits", limit=limit))
     if as_json:
         show.as_json(found)
         return

@@ -11,6 +11,7 @@ from core.domain.circuit import CircuitState
 from core.domain.errors import InvalidInput
 from core.engine.insights.models import CircuitView
 from web.pages.forms import Form, read_form
+from web.pages.lane_list import asked_lanes
 from web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
 from web.security import requires
 
@@ -23,13 +24,15 @@ BOARD: Final = "/circuits"
 async def circuits(request: PageRequest) -> Template:
     """Show every circuit, worst first, and what changed lately."""
     insights = runtime_of(request).insights
-    views = await insights.circuits()
+    asked, found = await asked_lanes(request, insights.circuits)
     return page(
         request,
         "circuits/board.html",
         live=("circuits", "endpoints", "deliveries"),
-        troubled=[view for view in views if is_troubled(view)],
-        closed=[view for view in views if not is_troubled(view)],
+        asked=asked,
+        found=found,
+        troubled=[view for view in found.items if is_troubled(view)],
+        closed=[view for view in found.items if not is_troubled(view)],
         transitions=await insights.transitions(limit=20),
     )
 

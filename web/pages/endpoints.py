@@ -12,6 +12,7 @@ from core.engine.filters import DeliveryFilter
 from core.engine.intake import NewMessage
 from web.pages.first_webhook import first_webhook
 from web.pages.forms import read_form
+from web.pages.lane_list import asked_lanes
 from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, runtime_of
 from web.pages.traffic import MOST_MARKS, charted
 from web.security import requires
@@ -24,11 +25,13 @@ _RECENT: Final = 10
 @get(ENDPOINTS, guards=[requires("read")], include_in_schema=False)
 async def endpoints(request: PageRequest) -> Template:
     """List the endpoints with the traffic of their last hour."""
+    asked, found = await asked_lanes(request, runtime_of(request).insights.endpoints)
     return page(
         request,
         "endpoints/list.html",
         live=("endpoints", "circuits", "deliveries"),
-        summaries=await runtime_of(request).insights.endpoints(),
+        asked=asked,
+        found=found,
         first_webhook=first_webhook(request),
     )
 

@@ -108,7 +108,9 @@ def _still_to_confirm(plan: Plan, form: Form) -> Confirmation:
 
 
 async def _form_page(request: PageRequest, asked: Asked, plan: Plan | None, wish: Wish) -> Template:
-    circuits = {view.endpoint_id: view for view in await runtime_of(request).insights.circuits()}
+    concerned = [endpoint_id for endpoint_id, _, _ in plan.endpoints] if plan else []
+    views = await runtime_of(request).insights.circuits_of(concerned)
+    circuits = {view.endpoint_id: view for view in views}
     return page(
         request,
         "replays/new.html",

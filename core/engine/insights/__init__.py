@@ -1,6 +1,6 @@
 """Read models: what pages, the API and the command line share. Every one is a few queries, however much is stored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.circuits import CircuitBoard
@@ -24,6 +24,7 @@ from core.engine.insights.models import (
     EndpointSummary,
     FailureGroups,
     Histogram,
+    LanePage,
     LoopHealth,
     MessageView,
     Overview,
@@ -110,9 +111,11 @@ class Insights:
         """Return a message and where it went."""
         return await self._messages.of(message_id)
 
-    async def endpoints(self) -> tuple[EndpointSummary, ...]:
-        """Return the endpoints (500 at most), those in trouble first."""
-        return await self._endpoints.all()
+    async def endpoints(
+        self, cursor: str | None = None, limit: int = 50, text: str = ""
+    ) -> LanePage[EndpointSummary]:
+        """Return the endpoints whose name or URL contains `text`, worst first, `limit` (1 to 500) at a time."""
+        return await self._endpoints.page(cursor, limit, text)
 
     async def endpoint(self, endpoint_id: str) -> EndpointSummary:
         """Return one endpoint with its circuit and its traffic of the last hour."""
@@ -130,9 +133,19 @@ class Insights:
         """Return at most 20 event types that contain `text`, to choose from."""
         return await self._event_types.containing(text)
 
-    async def circuits(self) -> tuple[CircuitView, ...]:
-        """Return the circuits (500 at most), worst first."""
-        return await self._circuits.all()
+    async def circuits(
+        self, cursor: str | None = None, limit: int = 50, text: str = ""
+    ) -> LanePage[CircuitView]:
+        """Return the circuits of the endpoints whose name or URL contains `text`, `limit` (1 to 500) at a time.
+
+        Worst first: open ones, then half open ones and those of endpoints that are paused or disabled, each by failures
+        in a row, and within a page by what waits; then the others by name.
+        """
+        return await self._circuits.page(cursor, limit, text)
+
+    async def circuits_of(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
+        """Return the circuits of these endpoints, worst first; deleted and unknown ones are left out."""
+        return await self._circuits.of_several(endpoint_ids)
 
     async def circuit(self, endpoint_id: str) -> CircuitView:
         """Return the circuit of one endpoint."""

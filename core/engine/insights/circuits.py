@@ -1,13 +1,14 @@
 """The circuit board, and the list of endpoints beside it: one row a lane, read together."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.errors import NotFound
+from core.domain.errors import InvalidInput, NotFound
 from core.domain.states import EndpointState
 from core.engine.insights.circuit_words import CircuitFacts, circuit_sentence, live_permits, reset_consequence
 from core.engine.insights.joined import (
@@ -20,14 +21,23 @@ from core.engine.insights.joined import (
     last_error,
     part_of,
 )
-from core.engine.insights.models import CircuitView
+from core.engine.insights.lane_pages import (
+    MOST_LANES,
+    Place,
+    cursor_behind,
+    lanes,
+    mentions,
+    page_of_lanes,
+    read_place_of,
+    states_statement,
+    worst_first,
+)
+from core.engine.insights.models import CircuitView, LanePage
 from core.ports import Clock
 from core.sql.engine import Database
 from core.sql.statements.rows import CIRCUITS, ENDPOINTS
 
 BACKLOG_BOUND: Final = 10_000
-LANES_SHOWN: Final = 500
-"""Of the lanes with a closed circuit, those of ad-hoc endpoints come last and are cut first."""
 
 
 class CircuitBoard:
@@ -37,10 +47,17 @@ class CircuitBoard:
         self._database = database
         self._clock = clock
 
-    async def all(self) -> tuple[CircuitView, ...]:
-        """Return the circuits of all endpoints (500 at most), worst first, in one query."""
+    async def page(self, cursor: str | None, limit: int, text: str) -> LanePage[CircuitView]:
+        """Return one page of circuits, worst first, in two queries; three where a cursor says how to go on."""
+        now = self._clock.now()
         async with self._database.read() as connection:
-            rows = await read_lanes(connection)
+            found = await read_page_of_lanes(connection, cursor, limit, text, now)
+        return LanePage(circuits_of(found.rows, now), found.next_cursor, found.states)
+
+    async def of_several(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
+        """Return the circuits of these endpoints (500 at most), worst first; deleted and unknown ones are left out."""
+        async with self._database.read() as connection:
+            rows = await read_lanes(connection, ENDPOINTS.c.id.in_(endpoint_ids))
         return circuits_of(rows, self._clock.now())
 
     async def of(self, endpoint_id: str) -> CircuitView:
@@ -52,26 +69,60 @@ class CircuitBoard:
         return circuit_view(rows[0], self._clock.now())
 
 
-async def read_lanes(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class PageOfLanes:
+    """One page of lanes as they are stored."""
+
+    rows: list[Row]
+    next_cursor: str | None
+    states: dict[CircuitState, int]
+
+
+async def read_page_of_lanes(
+    connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
+) -> PageOfLanes:
+    """Return one page of lanes, and how many there are. Raises InvalidInput naming `cursor`, `limit` or `q`."""
+    if not 1 <= limit <= MOST_LANES:
+        raise InvalidInput.of("limit", f"expected a number from 1 to {MOST_LANES}")
+    matching = mentions(text)
+    behind = await read_place_of(connection, cursor, now)
+    rows = await read_lanes(connection, *matching, behind=behind, limit=limit + 1)
+    states = dict.fromkeys(CircuitState, 0)
+    states |= {
+        CircuitState(state): count for state, count in await connection.execute(states_statement(*matching))
+    }
+    goes_on = cursor_behind(rows[limit - 1], now) if len(rows) > limit else None
+    return PageOfLanes(rows[:limit], goes_on, states)
+
+
+async def read_lanes(
+    connection: AsyncConnection,
+    *conditions: ColumnElement[bool],
+    behind: Place | None = None,
+    limit: int = MOST_LANES,
+) -> list[Row]:
     """Return endpoints that are not deleted, with their circuits, backlogs and last errors."""
-    return list((await connection.execute(lanes_statement(*conditions))).mappings().all())
+    statement = lanes_statement(*conditions, behind=behind, limit=limit)
+    return list((await connection.execute(statement)).mappings().all())
 
 
-def lanes_statement(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Return the statement of `read_lanes`: what is not closed first, then named endpoints, then ad-hoc ones."""
-    closed = case((CIRCUITS.c.state.is_(None) | (CIRCUITS.c.state == CircuitState.CLOSED.value), 1), else_=0)
+def lanes_statement(
+    *conditions: ColumnElement[bool], behind: Place | None = None, limit: int = MOST_LANES
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement of `read_lanes`. Only the lanes of the page are looked at for more than their place."""
+    page = page_of_lanes(*conditions, behind=behind, limit=limit)
     return (
         select(
             *columns_of(ENDPOINTS, "endpoint__"),
             *columns_of(CIRCUITS, "circuit__"),
+            page.c.rank,
+            page.c.failures,
             backlog_of_lane(BACKLOG_BOUND).label("backlog"),
             last_error().label("last_error"),
             last_cause().label("last_cause"),
         )
-        .select_from(ENDPOINTS.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == ENDPOINTS.c.id))
-        .where(ENDPOINTS.c.deleted_at.is_(None), *conditions)
-        .order_by(closed, ENDPOINTS.c.adhoc_key.is_not(None), ENDPOINTS.c.name, ENDPOINTS.c.id)
-        .limit(LANES_SHOWN)
+        .select_from(page.join(lanes(), ENDPOINTS.c.id == page.c.id))
+        .order_by(*worst_first(page))
     )
 
 
@@ -81,17 +132,15 @@ def is_not_closed() -> ColumnElement[bool]:
 
 
 def circuits_of(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
-    """Return the circuits of lanes, worst first: by state, then backlog, then failures."""
+    """Return the circuits of lanes that were read worst first; those in trouble by what waits, then by failures."""
     return tuple(sorted((circuit_view(row, now) for row in rows), key=_how_well))
 
 
-_ORDER: Final = {CircuitState.OPEN: 0, CircuitState.HALF_OPEN: 1, CircuitState.CLOSED: 2}
-
-
-def _how_well(circuit: CircuitView) -> tuple[int, int, int, str, str]:
-    waits = circuit.endpoint_state is not EndpointState.ENABLED and circuit.backlog.value > 0
-    state = min(_ORDER[circuit.state], 1) if waits else _ORDER[circuit.state]
-    return state, -circuit.backlog.value, -circuit.failure_count, circuit.endpoint_name, circuit.endpoint_id
+def _how_well(circuit: CircuitView) -> tuple[int, int, int]:
+    """Return what circuits are sorted by that asks for a look; the others keep the order in which they were read."""
+    if circuit.state is CircuitState.CLOSED and circuit.endpoint_state is EndpointState.ENABLED:
+        return 2, 0, 0
+    return int(circuit.state is not CircuitState.OPEN), -circuit.backlog.value, -circuit.failure_count
 
 
 def circuit_view(row: Row, now: float) -> CircuitView:

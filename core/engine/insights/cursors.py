@@ -14,6 +14,7 @@ CURSOR_SECONDS: Final = 24 * 3600.0
 _VERSION: Final = 1
 _ID: Final = re.compile(r"[a-z]{2,8}_[0-9a-z]{1,40}")
 _LONGEST: Final = 200
+_MOST: Final = 2**53
 _CLOCK_SLACK: Final = 300.0
 """Seconds by which the clock of another node that issued a cursor may be ahead."""
 _REMEDY: Final = "start again without a cursor"
@@ -21,13 +22,16 @@ _REMEDY: Final = "start again without a cursor"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The list goes on with the ids below `last_id`."""
+    """The list goes on behind `last_id`: with the ids below it, where it is sorted by nothing else."""
 
     last_id: str
     issued_at: float
+    keys: tuple[int, ...] = ()
+    """What the list is sorted by before the id, as it was."""
 
     def __str__(self) -> str:
-        parts = json.dumps([_VERSION, self.last_id, round(self.issued_at)], separators=(",", ":"))
+        place = [_VERSION, self.last_id, round(self.issued_at), *self.keys]
+        parts = json.dumps(place, separators=(",", ":"))
         return base64.urlsafe_b64encode(parts.encode()).decode().rstrip("=")
 
 
@@ -37,30 +41,43 @@ def read_cursor(text: str | None, prefix: str, now: float) -> str | None:
     Raises InvalidInput naming `cursor` when it is malformed, belongs to another list than that of `prefix`, or is older
     than a day.
     """
+    place = read_place(text, prefix, now)
+    return None if place is None else place.last_id
+
+
+def read_place(text: str | None, prefix: str, now: float, *, keys: int = 0) -> Cursor | None:
+    """Return where the list goes on that is sorted by so many `keys` before the id; raises as `read_cursor` does."""
     if not text:
         return None
-    cursor = _decode(text) if len(text) <= _LONGEST else _refuse("is malformed")
+    cursor = _decode(text) if len(text) <= _LONGEST else refuse_cursor("is malformed")
     if not cursor.last_id.startswith(f"{prefix}_"):
-        _refuse("belongs to another list")
-    if cursor.issued_at > now + _CLOCK_SLACK:
-        _refuse("is malformed")
+        refuse_cursor("belongs to another list")
+    if len(cursor.keys) != keys or cursor.issued_at > now + _CLOCK_SLACK:
+        refuse_cursor("is malformed")
     if now - cursor.issued_at > CURSOR_SECONDS:
-        _refuse("has expired after 24 hours")
-    return cursor.last_id
+        refuse_cursor("has expired after 24 hours")
+    return cursor
 
 
 def _decode(text: str) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
-        version, last_id, issued_at = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        version, last_id, issued_at, *keys = json.loads(
+            base64.b64decode(padded, altchars=b"-_", validate=True)
+        )
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        _refuse("is malformed")
+        refuse_cursor("is malformed")
     if version != _VERSION or not isinstance(last_id, str) or not _ID.fullmatch(last_id):
-        _refuse("is malformed")
-    if isinstance(issued_at, bool) or not isinstance(issued_at, int):
-        _refuse("is malformed")
-    return Cursor(last_id, float(issued_at))
+        refuse_cursor("is malformed")
+    if not all(_is_number(value) for value in (issued_at, *keys)):
+        refuse_cursor("is malformed")
+    return Cursor(last_id, float(issued_at), tuple(keys))
 
 
-def _refuse(what: str) -> NoReturn:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST
+
+
+def refuse_cursor(what: str) -> NoReturn:
+    """Raise InvalidInput for a cursor that cannot be gone on from."""
     raise InvalidInput.of("cursor", f"{what}: {_REMEDY}")

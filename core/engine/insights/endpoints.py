@@ -1,7 +1,7 @@
 """Endpoints with their circuits and their traffic of the last hour, and lists to choose them from."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from sqlalchemy import Select, select
@@ -9,17 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
 from core.engine import endpoint_views  # as a module: it reads the models of this package, and may come first
-from core.engine.insights.circuits import circuit_view, circuits_of, read_lanes
+from core.engine.insights.circuits import circuit_view, circuits_of, read_lanes, read_page_of_lanes
 from core.engine.insights.joined import Row, part_of
-from core.engine.insights.models import EndpointOption, EndpointSummary, Traffic
+from core.engine.insights.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
 from core.engine.insights.traffic import (
     SPARK_STEP,
-    LatencyCell,
     OutcomeCell,
+    brief_traffic,
     each_endpoint,
     first_minute,
     read_traffic,
-    traffic_of,
 )
 from core.ports import Clock
 from core.sql.engine import Database
@@ -37,17 +36,18 @@ class EndpointLists:
         self._database = database
         self._clock = clock
 
-    async def all(self) -> tuple[EndpointSummary, ...]:
-        """Return the endpoints that are not deleted (500 at most), those in trouble first, in three queries."""
+    async def page(self, cursor: str | None, limit: int, text: str) -> LanePage[EndpointSummary]:
+        """Return one page of endpoints, those in trouble first, in four queries; five with a cursor."""
         now = self._clock.now()
         async with self._database.read() as connection:
-            rows = await read_lanes(connection)
-            charts = await _charts(connection, now)
-        by_id = {row["endpoint__id"]: row for row in rows}
-        return tuple(
-            _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), now)
-            for circuit in circuits_of(rows, now)
+            found = await read_page_of_lanes(connection, cursor, limit, text, now)
+            by_id = {row["endpoint__id"]: row for row in found.rows}
+            charts = await _charts(connection, list(by_id), now)
+        summaries = (
+            _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), circuit)
+            for circuit in circuits_of(found.rows, now)
         )
+        return LanePage(tuple(summaries), found.next_cursor, found.states)
 
     async def of(self, endpoint_id: str) -> EndpointSummary:
         """Return one endpoint, in three queries. Raises NotFound."""
@@ -57,7 +57,7 @@ class EndpointLists:
             if not rows:
                 raise NotFound("endpoint", endpoint_id)
             traffic = await read_traffic(connection, endpoint_id, HOUR, now)
-        return _summary(rows[0], traffic, now)
+        return _summary(rows[0], traffic, circuit_view(rows[0], now))
 
     async def options(self, beginning: str = "") -> tuple[EndpointOption, ...]:
         """Return at most 20 endpoints whose name or URL contains `beginning`, for a list to choose from."""
@@ -66,18 +66,20 @@ class EndpointLists:
         return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
 
 
-async def _charts(connection: AsyncConnection, now: float) -> Callable[[str], Traffic]:
-    """Read the last hour of every endpoint; return the function that gives the chart of one."""
+async def _charts(
+    connection: AsyncConnection, endpoint_ids: Collection[str], now: float
+) -> Callable[[str], Traffic]:
+    """Read the last hour of these endpoints; return the function that gives the chart of one."""
     first, last = first_minute(HOUR, SPARK_STEP, now), int(now // 60)
     outcomes: dict[str, list[OutcomeCell]] = defaultdict(list)
-    latencies: dict[str, list[LatencyCell]] = defaultdict(list)
-    by_outcome, by_latency = each_endpoint(first, SPARK_STEP)
+    histograms: dict[str, dict[int, int]] = defaultdict(dict)
+    by_outcome, by_latency = each_endpoint(endpoint_ids, first, SPARK_STEP)
     for endpoint_id, slot, outcome, attempts in await connection.execute(by_outcome):
         outcomes[endpoint_id].append((slot, outcome, attempts))
-    for endpoint_id, slot, bucket, attempts in await connection.execute(by_latency):
-        latencies[endpoint_id].append((slot, bucket, attempts))
-    return lambda endpoint_id: traffic_of(
-        outcomes[endpoint_id], latencies[endpoint_id], first, SPARK_STEP, last, detailed=False
+    for endpoint_id, bucket, attempts in await connection.execute(by_latency):
+        histograms[endpoint_id][bucket] = attempts
+    return lambda endpoint_id: brief_traffic(
+        outcomes[endpoint_id], histograms[endpoint_id], first, SPARK_STEP, last
     )
 
 
@@ -93,6 +95,6 @@ def options_statement(text: str) -> Select[str, str, str]:
     )
 
 
-def _summary(row: Row, traffic: Traffic, now: float) -> EndpointSummary:
+def _summary(row: Row, traffic: Traffic, circuit: CircuitView) -> EndpointSummary:
     endpoint = endpoint_views.endpoint_view(part_of(row, "endpoint__"))
-    return EndpointSummary(endpoint, circuit_view(row, now), traffic)
+    return EndpointSummary(endpoint, circuit, traffic)

@@ -38,6 +38,26 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class LanePage(Generic[T]):
+    """One page of a list with a row for each endpoint, worst first, and how many there are on all pages together."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None
+    states: dict[CircuitState, int]
+    """Endpoints that match, by the state of their circuit; every state is there."""
+
+    @property
+    def total(self) -> int:
+        """Return how many endpoints match."""
+        return sum(self.states.values())
+
+    @property
+    def not_closed(self) -> int:
+        """Return how many of them have a circuit that is not closed."""
+        return self.total - self.states[CircuitState.CLOSED]
+
+
+@dataclass(frozen=True, slots=True)
 class BoundedCount:
     """A count that stops at its bound: `10,000+` when `more` is set."""
 

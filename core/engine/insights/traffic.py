@@ -1,15 +1,14 @@
 """Charts: attempts over time, read from the per-minute statistics and never from the attempts."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.latency import percentile
 from core.engine.insights.models import Latency, Traffic, TrafficPoint
-from core.engine.insights.scan import unindexed
 from core.ports import Clock
 from core.sql.engine import Database
 from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
@@ -106,19 +105,19 @@ def _half_hours_then_minutes(endpoint_id: str, first: int) -> CompoundSelect[int
     return union_all(half_hours, _minutes(endpoint_id, end).where(_S.minute >= first))
 
 
-def each_endpoint(first: int, step: int) -> tuple[Select[str, int, str, int], Select[str, int, int, int]]:
-    """Return the statements that read every endpoint's attempts, for a list of them: latencies without steps."""
-    # Else SQLite groups the whole table along its key, and looks at the minutes afterwards.
-    endpoint_id = unindexed(_S.endpoint_id).label("endpoint")
-    recent = (_S.minute >= first, unindexed(_S.endpoint_id) != ALL_ENDPOINTS)
+def each_endpoint(
+    endpoint_ids: Collection[str], first: int, step: int
+) -> tuple[Select[str, int, str, int], Select[str, int, int]]:
+    """Return the statements that read these endpoints' attempts, for a list of them: latencies without steps."""
+    recent = (_S.endpoint_id.in_(endpoint_ids), _S.minute >= first)
     attempts = func.sum(_S.attempts)
     return (
-        select(endpoint_id, _slot(_S.minute, step), _S.outcome, attempts)
+        select(_S.endpoint_id, _slot(_S.minute, step), _S.outcome, attempts)
         .where(*recent)
-        .group_by("endpoint", "slot", _S.outcome),
-        select(endpoint_id, literal(first), _S.latency_bucket, attempts)
+        .group_by(_S.endpoint_id, "slot", _S.outcome),
+        select(_S.endpoint_id, _S.latency_bucket, attempts)
         .where(*recent)
-        .group_by("endpoint", _S.latency_bucket),
+        .group_by(_S.endpoint_id, _S.latency_bucket),
     )
 
 
@@ -127,18 +126,9 @@ def _slot(minute: ColumnElement[int], step: int) -> Label[int]:
 
 
 def traffic_of(
-    outcomes: Iterable[OutcomeCell],
-    latencies: Iterable[LatencyCell],
-    first: int,
-    step: int,
-    last: int,
-    *,
-    detailed: bool = True,
+    outcomes: Iterable[OutcomeCell], latencies: Iterable[LatencyCell], first: int, step: int, last: int
 ) -> Traffic:
-    """Fold cells into a chart from minute `first` to minute `last`, both included. Pure.
-
-    Unless `detailed`, its points are left out: beside each of many endpoints nobody could read them.
-    """
+    """Fold cells into a chart from minute `first` to minute `last`, both included. Pure."""
     minutes = range(first, last + 1, step)
     by_outcome = {minute: Counter[str]() for minute in minutes}
     histograms = {minute: Counter[int]() for minute in minutes}
@@ -158,8 +148,30 @@ def traffic_of(
         points=tuple(
             TrafficPoint(minute, _largest_first(by_outcome[minute]), _latency(histograms[minute]))
             for minute in minutes
-            if detailed
         ),
+    )
+
+
+def brief_traffic(
+    outcomes: Iterable[OutcomeCell], histogram: Mapping[int, int], first: int, step: int, last: int
+) -> Traffic:
+    """Fold cells as `traffic_of` does, without points: beside each of many endpoints nobody could read them. Pure.
+
+    `histogram` has the attempts of all that time by latency bucket.
+    """
+    total: Counter[str] = Counter()
+    good, bad = (dict.fromkeys(range(first, last + 1, step), 0) for _ in range(2))
+    for minute, outcome, attempts in outcomes:
+        total[outcome] += attempts
+        (good if outcome == SUCCESS else bad)[minute] += attempts
+    return Traffic(
+        minutes=last - first + 1,
+        attempts=total.total(),
+        successes=total[SUCCESS],
+        by_outcome=_largest_first(total),
+        latency=_latency(histogram),
+        series=tuple((minute, good[minute], bad[minute]) for minute in good),
+        step=step,
     )
 
 
@@ -177,5 +189,5 @@ def _largest_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _latency(histogram: Counter[int]) -> Latency:
+def _latency(histogram: Mapping[int, int]) -> Latency:
     return Latency(percentile(histogram, 0.5), percentile(histogram, 0.95), percentile(histogram, 0.99))

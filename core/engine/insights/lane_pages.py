@@ -1,0 +1,119 @@
+"""Pages of lanes, worst first: the order that the circuit board and the list of endpoints share, and how it goes on.
+
+Open circuits come first, then half open ones and endpoints that are paused or disabled, each by failures in a row; the
+rest follows by name, ad-hoc endpoints last. A cursor has the place as it was; name and kind are looked up by the id.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Subquery,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.domain.circuit import CircuitState
+from core.domain.errors import InvalidInput
+from core.domain.states import EndpointState
+from core.engine.filter_fields import Reader
+from core.engine.insights.cursors import Cursor, read_place, refuse_cursor
+from core.engine.insights.joined import Row
+from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+
+MOST_LANES: Final = 500
+"""Lanes of one page."""
+_E = ENDPOINTS.c
+_CALM: Final = 2
+
+_state: Final[ColumnElement[str]] = func.coalesce(CIRCUITS.c.state, CircuitState.CLOSED.value, type_=String)
+_rank: Final[ColumnElement[int]] = case(
+    (_state == CircuitState.OPEN.value, 0),
+    (or_(_state != CircuitState.CLOSED.value, _E.state != EndpointState.ENABLED.value), 1),
+    else_=_CALM,
+)
+_failures: Final[ColumnElement[int]] = case(
+    (_rank == _CALM, 0), else_=func.coalesce(CIRCUITS.c.failure_count, 0)
+)
+_adhoc: Final[ColumnElement[int]] = case((_E.adhoc_key.is_(None), 0), else_=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page goes on: behind this lane."""
+
+    rank: int
+    failures: int
+    adhoc: int
+    name: str
+    endpoint_id: str
+
+
+def lanes() -> FromClause:
+    """Return endpoints with their circuits, if they have one yet."""
+    return ENDPOINTS.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == _E.id)
+
+
+def page_of_lanes(*conditions: ColumnElement[bool], behind: Place | None, limit: int) -> Subquery:
+    """Return the ids of one page with their places; what a page shows of a lane is read of these alone."""
+    found = select(_E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name)
+    found = found.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
+    if behind is not None:
+        # Failures count downwards in a list that is otherwise upwards.
+        place = tuple_(_rank, -_failures, _adhoc, _E.name, _E.id)
+        then = (behind.rank, -behind.failures, behind.adhoc, behind.name, behind.endpoint_id)
+        found = found.where(place > tuple_(*(literal(value) for value in then)))
+    return found.order_by(_rank, _failures.desc(), _adhoc, _E.name, _E.id).limit(limit).subquery("page")
+
+
+def worst_first(page: Subquery) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of a page, for the statement that joins it."""
+    return page.c.rank, page.c.failures.desc(), page.c.adhoc, page.c.name, page.c.id
+
+
+def states_statement(*conditions: ColumnElement[bool]) -> Select[str, int]:
+    """Return the statement that counts lanes by the state of their circuit."""
+    counted = select(_state.label("circuit_state"), func.count()).select_from(lanes())
+    return counted.where(_E.deleted_at.is_(None), *conditions).group_by("circuit_state")
+
+
+def mentions(text: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for endpoints whose name or URL contains `text`, or that have it for their id.
+
+    Raises InvalidInput naming `q` for a text that no database stores.
+    """
+    reader = Reader({"q": text})
+    wanted = reader.text("q")
+    if reader.problems:
+        raise InvalidInput(reader.problems)
+    if wanted is None:
+        return ()
+    within = (column.icontains(wanted, autoescape=True) for column in (_E.name, _E.url))
+    return (or_(*within, _E.id == wanted),)
+
+
+def cursor_behind(row: Row, now: float) -> str:
+    """Return the cursor of the page behind the lane of `row`."""
+    return str(Cursor(row["endpoint__id"], now, (row["rank"], row["failures"])))
+
+
+async def read_place_of(connection: AsyncConnection, cursor: str | None, now: float) -> Place | None:
+    """Return where `cursor` goes on. Raises InvalidInput naming `cursor`."""
+    place = read_place(cursor, "ep", now, keys=2)
+    if place is None:
+        return None
+    known = (await connection.execute(select(_E.name, _adhoc).where(_E.id == place.last_id))).one_or_none()
+    if known is None:
+        refuse_cursor("is malformed")
+    rank, failures = place.keys
+    name, adhoc = known
+    return Place(rank, failures, adhoc, name, place.last_id)

@@ -1,0 +1,141 @@
+"""Circuits and endpoints page by page, worst first, on every database."""
+
+import pytest
+
+from core.domain.circuit import CircuitBreaker, CircuitState
+from core.domain.errors import InvalidInput
+from core.engine.insights import Insights
+from core.engine.insights.cursors import Cursor
+from core.sql.engine import Database
+from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from tests.contract.stored import Stored, opened
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    return Stored(database)
+
+
+@pytest.fixture
+def insights(stored: Stored) -> Insights:
+    return Insights(stored.database, stored.clock, tuple)
+
+
+async def harbour(stored: Stored) -> None:
+    """Store three endpoints that are open, one half open, one paused, an ad-hoc one, and six that work."""
+    for failures in (5, 9, 7):
+        endpoint_id = await stored.endpoint(f"open-{failures}")
+        await stored.circuit(endpoint_id, opened(stored.now))
+        await stored.change(CIRCUITS, endpoint_id, failure_count=failures)
+    probing = opened(stored.now)
+    probing.probe(now=stored.now)
+    await stored.circuit(await stored.endpoint("probing"), probing)
+    await stored.endpoint("paused", state="paused")
+    await stored.endpoint("ad hoc", adhoc_key="https://adhoc.example/")
+    for name in ("f", "b", "d", "a", "e", "c"):
+        endpoint_id = await stored.endpoint(name)
+        if name in "ae":
+            await stored.circuit(endpoint_id, CircuitBreaker())
+
+
+WORST_FIRST = ["open-9", "open-7", "open-5", "probing", "paused", "a", "b", "c", "d", "e", "f", "ad hoc"]
+
+
+async def names_by_page(insights: Insights, limit: int, text: str = "") -> list[list[str]]:
+    pages, cursor = [], None
+    while True:
+        page = await insights.circuits(cursor, limit, text)
+        pages.append([circuit.endpoint_name for circuit in page.items])
+        if (cursor := page.next_cursor) is None:
+            return pages
+
+
+async def test_pages_go_from_the_worst_to_the_best_and_neither_repeat_nor_leave_out(
+    stored: Stored, insights: Insights
+) -> None:
+    await harbour(stored)
+    for limit in (1, 2, 5, 12, 500):
+        pages = await names_by_page(insights, limit)
+        assert [name for page in pages for name in page] == WORST_FIRST, limit
+        assert {len(page) for page in pages[:-1]} <= {limit}
+
+
+async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, insights: Insights) -> None:
+    await harbour(stored)
+    first = await insights.endpoints(limit=7)
+    second = await insights.endpoints(first.next_cursor, limit=7)
+    assert [summary.endpoint.name for summary in (*first.items, *second.items)] == WORST_FIRST
+    assert second.next_cursor is None
+
+
+async def test_every_page_says_how_many_there_are_in_all(stored: Stored, insights: Insights) -> None:
+    await harbour(stored)
+    first = await insights.circuits(limit=2)
+    second = await insights.endpoints(first.next_cursor, limit=2)
+    assert (
+        first.states
+        == second.states
+        == {CircuitState.OPEN: 3, CircuitState.HALF_OPEN: 1, CircuitState.CLOSED: 8}
+    )
+    assert (first.total, first.not_closed) == (12, 4)
+
+
+async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(
+    stored: Stored, insights: Insights
+) -> None:
+    await harbour(stored)
+    assert await names_by_page(insights, 2, "OPEN") == [["open-9", "open-7"], ["open-5"]]
+    assert await names_by_page(insights, 9, "probing.example") == [["probing"]]
+    (only,) = (await insights.circuits(text="paused")).items
+    found = await insights.circuits(text=only.endpoint_id)
+    assert [circuit.endpoint_name for circuit in found.items] == ["paused"]
+    assert found.total == 1
+    assert (await insights.circuits(text="100 %_")).total == 0
+
+
+async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, insights: Insights) -> None:
+    await harbour(stored)
+    first = await insights.circuits(limit=6)
+    last = first.items[-1]
+    await stored.change(CIRCUITS, last.endpoint_id, state="open", failure_count=99)
+    second = await insights.circuits(first.next_cursor, limit=6)
+    assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
+
+
+async def test_a_page_goes_on_behind_an_endpoint_that_was_deleted_meanwhile(
+    stored: Stored, insights: Insights
+) -> None:
+    await harbour(stored)
+    first = await insights.circuits(limit=6)
+    await stored.change(ENDPOINTS, first.items[-1].endpoint_id, deleted_at=stored.now)
+    second = await insights.circuits(first.next_cursor, limit=6)
+    assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
+    assert second.total == 11
+
+
+async def test_cursors_limits_and_texts_that_are_not_in_order_are_refused(
+    stored: Stored, insights: Insights
+) -> None:
+    endpoint_id = await stored.endpoint()
+    unknown = Cursor(f"ep_{'0' * 26}", stored.now, (0, 0))
+    for cursor in (
+        "garbage",
+        str(Cursor(endpoint_id, stored.now)),
+        str(unknown),
+        str(Cursor("dlv_1", stored.now)),
+    ):
+        with pytest.raises(InvalidInput, match="cursor"):
+            await insights.circuits(cursor)
+    for limit in (0, 501):
+        with pytest.raises(InvalidInput, match="limit"):
+            await insights.endpoints(limit=limit)
+    with pytest.raises(InvalidInput, match="q"):
+        await insights.endpoints(text="nul\0")
+
+
+async def test_the_circuits_of_some_endpoints_are_read_together(stored: Stored, insights: Insights) -> None:
+    await harbour(stored)
+    some = [circuit.endpoint_id for circuit in (await insights.circuits(limit=4)).items]
+    found = await insights.circuits_of([*some[::-1], "ep_unknown"])
+    assert [circuit.endpoint_id for circuit in found] == some
+    assert await insights.circuits_of([]) == ()

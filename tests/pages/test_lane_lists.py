@@ -1,0 +1,85 @@
+"""The circuit board and the list of endpoints: paged, found by name, and honest about how many there are."""
+
+import re
+
+import pytest
+
+from tests.web.quay import Quay, problems
+from web.pages import lane_list
+
+PATHS = ("/endpoints", "/circuits")
+NAMES = [f"shop-{number}" for number in range(5)]
+
+
+@pytest.fixture
+async def shops(quay: Quay, monkeypatch: pytest.MonkeyPatch) -> Quay:
+    """Five endpoints, two to a page."""
+    monkeypatch.setattr(lane_list, "PAGE_SIZE", 2)
+    for name in NAMES:
+        await quay.endpoint(f"{name}.example", name=name)
+    return quay
+
+
+async def page_of(quay: Quay, path: str) -> str:
+    answer = await quay.api.get(path)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r"<b>(shop-\d)</b>", page)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_links_lead_through_all_pages_and_back_to_the_first(shops: Quay, path: str) -> None:
+    found, url = [], path
+    while url:
+        page = await page_of(shops, url)
+        found += shown(page)
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        url = following[1].replace("&amp;", "&") if following else ""
+    assert found == NAMES
+    assert f'href="{path}"><svg' in page  # back to the first
+    assert "1 of 5 endpoints" in page
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_name_is_searched_for_and_the_search_survives_turning_the_page(
+    shops: Quay, path: str
+) -> None:
+    page = await page_of(shops, f"{path}?q=SHOP")
+    assert 'name="q" value="SHOP"' in page
+    assert re.search(rf'rel="next" href="{path}\?q=SHOP&amp;cursor=', page)
+    assert shown(await page_of(shops, f"{path}?q=shop-3")) == ["shop-3"]
+    nothing = await page_of(shops, f"{path}?q=<b>ship</b>")
+    assert "Looked for “&lt;b&gt;ship&lt;/b&gt;”" in nothing
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_cannot_be_read_is_said_in_place(shops: Quay, path: str) -> None:
+    for query in ("cursor=garbage", "q=%00", f"q={'x' * 201}"):
+        page = await page_of(shops, f"{path}?{query}")
+        assert 'role="alert"' in page
+        assert shown(page) == []
+
+
+async def test_the_board_counts_what_is_on_other_pages_too(shops: Quay) -> None:
+    ids = [item["id"] for item in (await shops.get("/endpoints"))["items"]]
+    for endpoint_id in ids[:3]:
+        await shops.post(f"/circuits/{endpoint_id}/hold", {"reason": "moves"})
+    board = await page_of(shops, "/circuits")
+    assert "<title>(3) Circuits" in board
+    assert 'Not closed<span class="count">3</span>' in board
+    assert board.count('<article class="circuit"') == 2
+    assert "the circuit of 3 is not closed" in await page_of(shops, "/endpoints")
+
+
+async def test_the_api_pages_circuits_in_the_same_order(shops: Quay) -> None:
+    first = await shops.get("/circuits", limit=3)
+    second = await shops.get("/circuits", limit=3, cursor=first["next_cursor"])
+    assert [item["endpoint_name"] for item in first["items"] + second["items"]] == NAMES
+    assert second["next_cursor"] is None
+    (only,) = (await shops.get("/circuits", q="shop-2.example"))["items"]
+    assert only["endpoint_name"] == "shop-2"
+    for query in ("cursor=garbage", "limit=0", "q=%00"):
+        assert query.partition("=")[0] in problems(await shops.api.get(f"/api/v1/circuits?{query}"), 400)
