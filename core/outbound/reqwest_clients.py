@@ -38,13 +38,16 @@ class Dial:
     address: Address
     connect_limit: float
     """Seconds for connecting, the TLS handshake included."""
+    once: bool
+    """Whether a connection is used once."""
     client: str
     """The name of its client; a string, because those remember their hash and it is asked for every attempt."""
 
     @classmethod
-    def to(cls, address: Address, host: str, connect_limit: float) -> Self:
+    def to(cls, address: Address, host: str, connect_limit: float, *, once: bool = False) -> Self:
         """Return the dial of `address`, for `host` or (empty) for itself."""
-        return cls(host, address, connect_limit, f"{host} {address if host else ''} {connect_limit}")
+        client = f"{host} {address if host else ''} {connect_limit}{' once' if once else ''}"
+        return cls(host, address, connect_limit, once, client)
 
 
 class Clients:
@@ -129,7 +132,7 @@ class Clients:
             .deflate(enable=False)
             .connect_timeout(timedelta(seconds=dial.connect_limit))
             .pool_idle_timeout(timedelta(seconds=IDLE_SECONDS))
-            .pool_max_idle_per_host(self._idle_per_host)
+            .pool_max_idle_per_host(0 if dial.once else self._idle_per_host)
         )
         if self._added_roots:
             builder = builder.add_root_certificate_pem(self._added_roots)

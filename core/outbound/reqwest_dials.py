@@ -7,6 +7,7 @@ from core.domain.target import Target
 from core.outbound.limits import MAX_ADDRESSES, connecting_seconds
 from core.outbound.lookups import Addresses
 from core.outbound.reqwest_clients import Clients, Dial
+from core.outbound.reqwest_distrust import Distrust
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +23,31 @@ class Dials:
         self._clients = clients
         self._connect_limit = connect_limit
         self._kept = kept
-        self._plans: dict[tuple[str, float], _Plan] = {}
+        self._plans: dict[tuple[str, float, bool], _Plan] = {}
+        self._distrust = Distrust()
+
+    def heard(self, target: Target, status: int) -> None:
+        """Note with which status the target answered: after a failure its connections are used once for a while."""
+        self._distrust.heard(target, status)
 
     def of(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[Dial]:
         """Return what to try in turn. An address with a client comes first, for its connections are open."""
         limit = connecting_seconds(timeout, self._connect_limit)
-        plan = self._plans.get((target.host, limit))
+        once = self._distrust.of(target)
+        plan = self._plans.get((target.host, limit, once))
         if plan is None or plan.addresses is not addresses:
-            plan = self._planned(target, limit, addresses)
+            plan = self._planned(target, limit, addresses, once=once)
         if len(plan.dials) == 1 or self._clients.has(plan.dials[0]):
             return plan.dials
         return sorted(plan.dials, key=lambda dial: not self._clients.has(dial))
 
-    def _planned(self, target: Target, limit: float, addresses: Addresses) -> _Plan:
+    def _planned(self, target: Target, limit: float, addresses: Addresses, *, once: bool) -> _Plan:
         host = "" if target.literal else target.host
         plan = _Plan(
             addresses,
-            tuple(Dial.to(address, host, limit) for address in addresses[:MAX_ADDRESSES]),
+            tuple(Dial.to(address, host, limit, once=once) for address in addresses[:MAX_ADDRESSES]),
         )
         if len(self._plans) >= self._kept:
             self._plans.clear()
-        self._plans[target.host, limit] = plan
+        self._plans[target.host, limit, once] = plan
         return plan

@@ -39,8 +39,9 @@ class ReqwestSender:
     """A `core.ports.Sender` for many requests at once, with kept connections. Belongs to one event loop.
 
     A cancelled request is abandoned, not aborted: reqwest goes on with it until its deadline, so the receiver may
-    still get it. Bytes that follow a response end its connection, as long as they are there before the next request
-    is; from then on no client of HTTP/1.1 can tell whose answer they are.
+    still get it. Bytes that follow a response end its connection, as long as they are noticed before the next request
+    goes out; from then on no client of HTTP/1.1 can tell whose answer they are. So an answer that is no success ends
+    the keeping of its origin's connections for a while (`reqwest_distrust`).
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class ReqwestSender:
             response = await streamed.__aenter__()
         except PyreqwestError as error:
             raise failure_of(error, _dialled(request, dial)) from error
+        self._dials.heard(request.target, response.status)
         if response.status == _SWITCHING_PROTOCOLS:
             await streamed.__aexit__(None, None, None)
             raise failures.switched_protocols()

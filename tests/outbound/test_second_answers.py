@@ -1,0 +1,148 @@
+"""A receiver that answers one request twice: its second answer never makes another delivery succeed.
+
+HTTP/1.1 matches answers to requests by their order alone. So a second answer must find no request to answer: a
+connection is closed when bytes come while nothing is asked, and none is kept after an answer that was no success.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.target import parse_target
+from core.outbound.reqwest_distrust import DISTRUST_SECONDS, Distrust
+from core.outbound.reqwest_sender import ReqwestSender
+from tests.outbound.conftest import Wire, make_wire
+from tests.outbound.receivers import Connection, Receiver, answer
+
+FAILED = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+SUCCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+ROUNDS = 150
+
+
+class Twice:
+    """Answers every request with 500, and with a 200 beside it on the same connection when told to."""
+
+    def __init__(self) -> None:
+        self.latest: Connection | None = None
+
+    async def script(self, connection: Connection) -> None:
+        while await connection.request() is not None:
+            self.latest = connection
+            await connection.send(FAILED)
+
+    def answer_again(self) -> None:
+        """Send at once: on loopback the bytes can be read before this returns."""
+        assert self.latest is not None
+        if not self.latest.writer.is_closing():
+            self.latest.writer.write(SUCCESS)
+
+
+async def status(wire: Wire, receiver: Receiver, path: str = "/") -> int:
+    outcome = await wire.post(f"http://hooks.example:{receiver.port}{path}")
+    assert isinstance(outcome, Answered), outcome
+    return outcome.status
+
+
+async def test_what_came_before_the_next_request_never_answers_it_however_short_before(wire: Wire) -> None:
+    twice = Twice()
+    async with Receiver(twice.script) as receiver:
+        for _ in range(ROUNDS):
+            assert await status(wire, receiver) == 500
+            twice.answer_again()  # and on with the next request, without giving anybody a turn between
+
+
+async def test_another_endpoint_of_the_origin_is_not_answered_by_it_either(wire: Wire) -> None:
+    twice = Twice()
+    async with Receiver(twice.script) as receiver:
+        for _ in range(ROUNDS // 10):
+            assert await status(wire, receiver, "/hostile") == 500
+            twice.answer_again()
+            assert await status(wire, receiver, "/another") == 500
+
+
+async def test_after_a_failure_no_second_answer_counts_whenever_it_comes(wire: Wire) -> None:
+    twice, random = Twice(), Random(20261122)
+    loop = asyncio.get_running_loop()
+    async with Receiver(twice.script) as receiver:
+        for _ in range(ROUNDS):
+            assert await status(wire, receiver) == 500
+            loop.call_later(random.uniform(0.0, 0.002), twice.answer_again)
+            await asyncio.sleep(random.uniform(0.0, 0.002))
+            assert await status(wire, receiver) == 500
+
+
+async def test_requests_at_once_are_not_answered_by_it(wire: Wire) -> None:
+    twice = Twice()
+    async with Receiver(twice.script) as receiver:
+        assert await status(wire, receiver) == 500
+        for _ in range(ROUNDS // 10):
+            asking = [asyncio.create_task(status(wire, receiver)) for _ in range(10)]
+            twice.answer_again()
+            assert set(await asyncio.gather(*asking)) == {500}
+
+
+async def test_after_a_success_it_closes_the_connection_when_nobody_asks(wire: Wire) -> None:
+    async def script(connection: Connection) -> None:
+        while await connection.request() is not None:
+            if connection.number > 1:
+                await connection.send(FAILED)
+            else:
+                await connection.send(SUCCESS)
+                await asyncio.sleep(0.02)
+                await connection.send(SUCCESS)
+
+    async with Receiver(script) as receiver:
+        assert await status(wire, receiver) == 200
+        await asyncio.sleep(0.2)
+        assert await status(wire, receiver) == 500
+
+
+async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_are_kept() -> None:
+    wire, now = make_wire("reqwest"), [0.0]
+    assert isinstance(wire.sender, ReqwestSender)
+    wire.sender._dials._distrust = Distrust(lambda: now[0])
+    async with Receiver(answer(SUCCESS, FAILED, SUCCESS)) as receiver, Receiver(answer(SUCCESS)) as another:
+        assert [await status(wire, receiver) for _ in range(2)] == [200, 500]
+        assert receiver.connections == 1
+        for connections in (2, 3, 4):
+            assert await status(wire, receiver) == 200
+            assert receiver.connections == connections
+        assert [await status(wire, another) for _ in range(3)] == [200] * 3
+        assert another.connections == 1, "another port is another origin"
+        now[0] += DISTRUST_SECONDS
+        assert [await status(wire, receiver) for _ in range(3)] == [200] * 3
+        assert receiver.connections <= 5, "the last three shared one"
+    await wire.sender.close()
+
+
+def test_what_is_remembered_of_failures_is_bounded() -> None:
+    distrust = Distrust(lambda: 0.0)
+    targets = [parse_target(f"https://h{number}.example/") for number in range(5000)]
+    for target in targets:
+        distrust.heard(target, 500)
+    assert sum(distrust.of(target) for target in targets) == 4096
+    assert distrust.of(targets[-1])
+
+
+@pytest.fixture
+async def unkept(kind: str) -> AsyncIterator[Wire]:
+    """A sender of each kind that uses a connection once: what BREAKWATER_REUSE_CONNECTIONS=off makes."""
+    made = make_wire(kind, **({"idle_per_host": 0} if kind == "reqwest" else {}))
+    yield made
+    await made.sender.close()
+
+
+async def test_without_kept_connections_no_second_answer_counts_whenever_it_comes(unkept: Wire) -> None:
+    async def late(connection: Connection) -> None:
+        if await connection.request() is not None:
+            await connection.send(FAILED)
+            for _ in range(20):  # before, while and after the next request is on its way
+                await asyncio.sleep(0.001)
+                await connection.send(SUCCESS)
+
+    async with Receiver(late) as receiver:
+        for _ in range(20):
+            assert await status(unkept, receiver) == 500
