@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -43,6 +44,13 @@ def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> 
     assert first.findtext("title") == first.attrib["aria-label"]
     assert first.attrib["href"] == "/deliveries?2026-11-22T00:00Z&2026-11-22T00:30Z"
     assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 4 not ended yet"
+
+
+def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() -> None:
+    edges = (AT + 0.6, AT + 1, AT + 2)
+    bars = (HistogramBar(*span, {DeliveryState.FAILED: 1}) for span in pairwise(edges))
+    first, second = chart(Histogram(tuple(bars), 1, asked_since=False, search_bounds=None)).findall("a")
+    assert first.attrib["id"] != second.attrib["id"]
 
 
 def test_the_whole_is_read_aloud() -> None:

@@ -1,4 +1,4 @@
-"""Reads a page as a browser would, and tells what on it could run, lead away, or deceive a reader.
+"""Reads a page as a browser would, and tells what on it could run, lead away, or deceive a reader or an update.
 
 What stands in a field is whoever typed it's, and goes back as it came: that may be what cannot be seen.
 """
@@ -16,6 +16,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.findings: list[str] = []
+        self._ids: set[str] = set()
         self._in_script = self._in_field = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -25,6 +26,10 @@ class _Reader(HTMLParser):
             self.findings.append(f"<{tag}>")
         if tag == "script" and not given.get("src", "").startswith("/static/"):
             self.findings.append("an inline script")
+        if (name := given.get("id")) is not None:
+            if name in self._ids:
+                self.findings.append(f"two are called {name!r}: an update takes one for the other")
+            self._ids.add(name)
         for name, value in given.items():
             if name.startswith(("on", "hx-on", "style", "srcdoc")):
                 self.findings.append(f"<{tag} {name}>")

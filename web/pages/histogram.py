@@ -3,6 +3,7 @@
 Each bar is a link that narrows the list to its time. The drawing is stretched to the page; its words stand beside it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -135,8 +136,9 @@ def _links(histogram: Histogram, url: Callable[..., str]) -> Iterator[Markup]:
             number * step, step, HEIGHT
         )
         if bar.total:
-            yield Markup('<a id="bar-{:.0f}" href="{}" aria-label="{}"><title>{}</title>{}</a>').format(
-                bar.begin, bar_url(bar, url), words, words, place
+            # Rounded, the first bar, which begins anywhere, would have the name of the second.
+            yield Markup('<a id="bar-{}" href="{}" aria-label="{}"><title>{}</title>{}</a>').format(
+                math.floor(bar.begin), bar_url(bar, url), words, words, place
             )
 
 
