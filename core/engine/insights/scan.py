@@ -38,6 +38,8 @@ class Branch:
     residual: tuple[Condition, ...] = ()
     window: int | None = None
     """Rows of the driver that one page looks at; None: no residual, or so few rows that all can be looked at."""
+    apart: bool = False
+    """It shares no row with the other branches that are apart: nothing has to look for rows found twice."""
 
     @property
     def condition(self) -> Condition:
@@ -100,7 +102,8 @@ def walk(columns: Columns, branches: Sequence[Branch], span: Span, limit: int) -
     walks = [_walk(columns, branch.driver + branch.residual, span, limit) for branch in branches]
     if len(walks) == 1:
         return walks[0]
-    merged = union(*(one.subquery().select() for one in walks)).subquery()
+    merge = union_all if all(branch.apart for branch in branches) else union
+    merged = merge(*(one.subquery().select() for one in walks)).subquery()
     return select(merged).order_by(merged.c[0].desc()).limit(limit)
 
 

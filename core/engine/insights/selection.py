@@ -41,7 +41,8 @@ def branches(wanted: DeliveryFilter, now: float) -> tuple[Branch, ...]:
         return (replace(exact, residual=checks),)
     of_key = Branch((_D.message_id.in_(_messages_of_key(wanted.q)),), checks)
     text = _mentions(wanted.q)
-    return (of_key, *(Branch(w.driver, (*w.residual, text), SEARCHED) for w in _walks(wanted, now)))
+    searched = (Branch(w.driver, (*w.residual, text), SEARCHED) for w in _walks(wanted, now))
+    return (of_key, *searched)
 
 
 def span(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> Span:
@@ -102,7 +103,8 @@ def _walk(
     checked = [name for name in values if name not in leading]
     residual = [condition for name in checked for condition in _equals(name, values[name], unindexed)]
     residual += [*extra, *_error(wanted)]
-    return Branch(tuple(driver), tuple(residual), LOOKED_AT if residual else None)
+    # Of several walks each has a state of its own.
+    return Branch(tuple(driver), tuple(residual), LOOKED_AT if residual else None, apart=True)
 
 
 def _leading(wanted: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:

@@ -98,7 +98,10 @@ def walks_of(wanted: DeliveryFilter, frozen_at: float) -> tuple[Branch, ...]:
     """Return the walks to what can be resent; those of a filter that is not plain look at so many and no more."""
     ended = _D.finished_at <= frozen_at
     if is_plain(wanted):
-        return tuple(Branch(_of(wanted.endpoint_id, state), (ended,), LOOKED_AT) for state in _states(wanted))
+        return tuple(
+            Branch(_of(wanted.endpoint_id, state), (ended,), LOOKED_AT, apart=True)
+            for state in _states(wanted)
+        )
     resendable = unindexed(_D.state).in_(RESENDABLE)
     return tuple(
         replace(found, residual=(*found.residual, resendable, ended), window=_window(wanted, found))
