@@ -1,6 +1,12 @@
 """Every page there is, and a service on which each of them has something to show: hostile text above all."""
 
-from tests.browser.scenes import Scene, scene
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.scenes import NEVER_AGAIN, Scene, scene
 from tests.processes import ReceiverProcess, Service
 
 HOSTILE = (
@@ -10,8 +16,46 @@ HOSTILE = (
     "\u202edetaert si siht\u202c",
     "🦑 zero\u200bwidth 漢字",
     "W" * 100,
+    "\x1b[31mred\x1b[2J \x00 nul",
 )
+LINE = "W" * 1_000_000
+LONGEST = 200_000
+"""Characters of a line in a payload: the service takes 256 KiB."""
 PHONE = {"width": 390, "height": 844}
+
+
+class _HostileReceiver(BaseHTTPRequestHandler):
+    """Answers each webhook with hostile headers, and a body that is one line of a megabyte."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = f"{' '.join(HOSTILE)} {LINE}".encode()
+        self.send_response(422, "<script>window.hacked = 1</script>")
+        self.send_header("X-Hostile", HOSTILE[1])
+        self.send_header("Location", "javascript:window.hacked=1")
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def answered_with_hostility(service: Service) -> str:
+    """Return a delivery whose receiver answered with hostile headers and a hostile body."""
+    receiver = HTTPServer(("127.0.0.1", 0), _HostileReceiver)
+    thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    url = f"http://127.0.0.1:{receiver.server_port}/?q={HOSTILE[0]}".replace(" ", "%20")
+    endpoint = service.endpoint(url, name=HOSTILE[2], retry=NEVER_AGAIN, event_types=["hostile.answered"])
+    sent = service.send({"line": "W" * LONGEST}, event_type="hostile.answered", endpoint_ids=[endpoint])
+    delivery: str = sent["deliveries"][0]["id"]
+    service.delivery_once(delivery, "failed")
+    receiver.shutdown()
+    thread.join()
+    receiver.server_close()
+    return delivery
 
 
 def hostile_scene(service: Service, receiver: ReceiverProcess) -> Scene:
@@ -31,15 +75,22 @@ def hostile_scene(service: Service, receiver: ReceiverProcess) -> Scene:
     reason = {"reason": HOSTILE[1]}
     service.api.post(f"/circuits/{made.endpoint_id}/hold", json=reason).raise_for_status()
     service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
+    answered_with_hostility(service)
+    replay = {"filter": {"event_type": "hostile.sent", "status": "failed"}, "pace": 0.001, **reason}
+    service.api.post("/replays", json=replay).raise_for_status()
     gone = service.endpoint(f"{receiver.url}/failing/gone", name=HOSTILE[0], event_types=["gone.sent"])
     service.api.delete(f"/endpoints/{gone}").raise_for_status()
     return made
 
 
-def every_page(service: Service, busy: Scene) -> list[str]:
-    """Return the path of every page that somebody who is signed in can open, with something on each."""
-    failed = service.api.get("/deliveries", params={"status": "failed", "limit": 6}).json()["items"]
+def every_page(service: Service, busy: Scene, deliveries: int = len(HOSTILE) + 1) -> list[str]:
+    """Return the path of every page that somebody who is signed in can open, with something on each.
+
+    So many `deliveries` that failed are among them; all but the newest differ in their text alone.
+    """
+    failed = service.api.get("/deliveries", params={"status": "failed"}).json()["items"][:deliveries]
     held = service.api.get("/deliveries", params={"status": "held", "limit": 1}).json()["items"]
+    replay = service.api.get("/replays").json()["items"][0]
     gone = service.api.get("/audit", params={"action": "endpoint.delete", "limit": 1}).json()["items"][0][
         "subject"
     ]
@@ -62,7 +113,101 @@ def every_page(service: Service, busy: Scene) -> list[str]:
         f"/messages/{failed[0]['message_id']}",
         "/replays",
         "/replays/new?status=failed",
+        f"/replays/{replay['id']}",
         "/audit",
         f"/audit?actor={HOSTILE[1]}",
         "/settings",
     ]
+
+
+def what_forms_answer(page: Page, busy: Scene) -> Iterator[str]:
+    """Go through the pages, dialogs and lists of problems that no address leads to; yield the name of each."""
+    for name, show in _SHOWN_BY_FORMS.items():
+        show(page, busy)
+        yield name
+
+
+def _key(page: Page, _busy: Scene) -> None:
+    page.goto("/settings")
+    page.get_by_label("New key").fill("shown once")
+    page.get_by_role("button", name="Make a key").click()
+    expect(page.locator("#token")).to_contain_text("bw_")
+
+
+def _invitation(page: Page, _busy: Scene) -> None:
+    page.goto("/settings")
+    page.get_by_label("Invite").fill("vera")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("#link")).to_contain_text("/welcome#")
+
+
+def _refused_name(page: Page, _busy: Scene) -> None:
+    page.goto("/settings")
+    page.get_by_label("Invite").fill(HOSTILE[1])
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("#person-problem")).to_contain_text("name")
+
+
+def _secret(page: Page, busy: Scene) -> None:
+    page.goto(f"/endpoints/{busy.endpoint_id}")
+    page.get_by_text("Rotate secret").click()
+    page.get_by_role("button", name="Rotate the secret").click()
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+
+
+def _refused_endpoint(page: Page, _busy: Scene) -> None:
+    page.goto("/endpoints/new")
+    page.get_by_label("URL").fill("http://10.0.0.1/")
+    page.get_by_label("Name", exact=True).fill(HOSTILE[1])
+    page.get_by_role("button", name="Make the endpoint").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _ticked(page: Page) -> None:
+    page.goto("/deliveries?event_type=hostile.sent&status=failed")
+    for place in (1, 2):
+        page.get_by_role("table", name="Deliveries").get_by_role("checkbox").nth(place).check()
+
+
+def _dialog(page: Page, _busy: Scene) -> None:
+    _ticked(page)
+    page.get_by_role("button", name="Resend selected").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def _confirmation(page: Page, _busy: Scene) -> None:
+    _ticked(page)
+    page.locator("#selection").evaluate("form => form.submit()")  # as without scripts
+    expect(page.get_by_role("heading", name="Resend 2 deliveries?")).to_be_visible()
+
+
+def _replay_confirmation(page: Page, _busy: Scene) -> None:
+    page.goto("/replays/new?event_type=hostile.sent&class=client_error")
+    page.locator("form[data-confirm]").evaluate("form => form.submit()")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("deliveries?")
+
+
+def _shortcuts(page: Page, _busy: Scene) -> None:
+    page.goto("/")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def _hold(page: Page, busy: Scene) -> None:
+    page.goto(f"/endpoints/{busy.endpoint_id}")
+    page.locator(f"#hold-{busy.endpoint_id} summary").click()
+    expect(page.get_by_label("Why, for whoever finds it held")).to_be_visible()
+
+
+_SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
+    "a new key": _key,
+    "an invitation": _invitation,
+    "a name that is refused": _refused_name,
+    "a new secret": _secret,
+    "an endpoint that is refused": _refused_endpoint,
+    "the dialog of a selection": _dialog,
+    "the confirmation of a selection": _confirmation,
+    "the confirmation of a replay": _replay_confirmation,
+    "the shortcuts": _shortcuts,
+    "the form of a hold": _hold,
+}

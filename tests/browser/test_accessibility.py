@@ -10,8 +10,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import NewContext, signed_in
-from tests.browser.everywhere import PHONE, every_page, hostile_scene
+from tests.browser.conftest import NewContext, Watch, signed_in
+from tests.browser.everywhere import PHONE, every_page, hostile_scene, what_forms_answer
 from tests.browser.scenes import Scene
 from tests.processes import ReceiverProcess, Service
 
@@ -22,6 +22,7 @@ SCHEMES: dict[str, dict[str, str]] = {
     "dark": {"color_scheme": "dark"},
     "forced": {"forced_colors": "active"},
 }
+WIDE = {"width": 1280, "height": 900}
 _OPEN_ALL = "for (const fold of document.querySelectorAll('details')) fold.open = true"
 _BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -50,7 +51,7 @@ def grave_findings(page: Page) -> list[str]:
 
 def look_at(page: Page, path: str) -> list[str]:
     """Return what is grave on a page, as it comes and with all that can be unfolded, wide and on a phone."""
-    page.set_viewport_size({"width": 1280, "height": 900})
+    page.set_viewport_size(WIDE)
     page.goto(path)
     wide = grave_findings(page)
     page.set_viewport_size(PHONE)
@@ -64,7 +65,22 @@ def test_axe_finds_nothing_grave_on_any_page(
     service: Service, busy: Scene, new_context: NewContext, administrator: str, scheme: dict[str, str]
 ) -> None:
     page = signed_in(new_context(**scheme), administrator)
-    found = [line for path in every_page(service, busy) for line in look_at(page, path)]
+    found = [line for path in every_page(service, busy, 2) for line in look_at(page, path)]
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_grave_on_what_forms_answer(
+    busy: Scene, new_context: NewContext, administrator: str, scheme: dict[str, str], watch: Watch
+) -> None:
+    watch.expect("422")
+    page = signed_in(new_context(**scheme), administrator)
+    found = []
+    for name in what_forms_answer(page, busy):
+        page.set_viewport_size(PHONE)
+        if (beyond := page.evaluate(_BEYOND)) > 0:
+            found.append(f"{name}: scrolls {beyond} px sideways at 390 px")
+        found += [f"{name}: {finding}" for finding in grave_findings(page)]
+        page.set_viewport_size(WIDE)
     assert not found, "\n".join(found)
 
 

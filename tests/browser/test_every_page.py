@@ -1,15 +1,22 @@
 """What holds for every page: it fits a phone, works without scripts, and makes hostile text harmless."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.settings import Settings
 from tests.browser.conftest import NewContext, Watch
-from tests.browser.everywhere import HOSTILE, PHONE, every_page, hostile_scene
+from tests.browser.everywhere import HOSTILE, PHONE, every_page, hostile_scene, what_forms_answer
 from tests.browser.scenes import Scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
+from web.app import create_app
+
+NO_PAGES = ("/api/", "/health/", "/metrics", "/schema", "/events", "/static/", "/audit.csv")
+AT_THE_DOOR = {"/sign-in", "/welcome"}
+"""Looked at by those that nobody has signed in on."""
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,41 @@ def test_no_page_scrolls_sideways_or_runs_what_others_wrote(
         assert beyond <= 0, f"{path} is {beyond} px too wide"
         assert page.evaluate("window.hacked") is None, path
         assert page.locator("img, main script").count() == 0, path
+
+
+def test_every_route_that_shows_a_page_is_among_them(service: Service, busy: Scene) -> None:
+    pages = [path.partition("?")[0] for path in every_page(service, busy)]
+    never_started = Settings(database_url="sqlite+aiosqlite:///:memory:", secret_key="of nothing" * 4)
+    app = create_app(never_started)
+    for route in app.routes:
+        path = route.path_format
+        if "GET" not in getattr(route, "methods", ()) or path.startswith(NO_PAGES) or path in AT_THE_DOOR:
+            continue
+        shown = re.compile(re.sub(r"\\{\w+\\}", "[^/]+_[^/]+", re.escape(path)))
+        assert any(shown.fullmatch(page) for page in pages), f"no page of {path} is looked at"
+
+
+@pytest.mark.parametrize("theme", ["dark"], indirect=True)
+def test_hostile_text_that_is_typed_into_a_page_runs_nothing(busy: Scene, page: Page, watch: Watch) -> None:
+    watch.expect("422")
+    for text in HOSTILE[:5]:
+        page.goto("/deliveries")
+        page.get_by_label("Search", exact=True).fill(text)
+        page.get_by_label("Search", exact=True).press("Enter")
+        expect(page).to_have_url(re.compile("[?&]q="))
+        assert page.get_by_label("Search", exact=True).input_value() == text
+        page.get_by_text("Keep this view").click()
+        page.get_by_label("Name").fill(text[:60])
+        page.get_by_role("button", name="Keep", exact=True).click()
+        expect(page.locator("#said")).to_contain_text("Kept as")
+        page.goto(f"/circuits#hold-{busy.endpoint_id}")
+        page.locator(f"#hold-{busy.endpoint_id} summary").click()
+        page.get_by_label("Why, for whoever finds it held").first.fill(text)
+        page.locator(f"#hold-{busy.endpoint_id} button").click()
+        expect(page.locator("#said")).to_contain_text("Held open")
+    for name in what_forms_answer(page, busy):
+        assert page.evaluate("window.hacked") is None, name
+        assert page.locator("img, main script").count() == 0, name
 
 
 def test_hostile_text_is_shown_as_it_is_and_what_cannot_be_seen_is_written_out(
