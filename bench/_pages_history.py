@@ -84,7 +84,7 @@ async def _stored(database: Database) -> Stored:
         dead=await one(circuits.where(CIRCUITS.c.state == "open")),
         deleted=await one(select(ENDPOINTS.c.id).where(ENDPOINTS.c.deleted_at.is_not(None)).limit(1)),
         delivered=middle,
-        held=await one(deliveries.where(DELIVERIES.c.state == "pending").limit(1)),
+        held=await one(deliveries.where(DELIVERIES.c.state == "pending").limit(1)) or middle,
         tried_often=await one(failed),
         message=await one(select(DELIVERIES.c.message_id).where(DELIVERIES.c.id == middle)),
         wide_message=await one(select(MESSAGES.c.id).where(MESSAGES.c.delivery_count > 1).limit(1)),

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import html
 import http.client
+import os
 import re
 import statistics
 import sys
@@ -170,8 +171,11 @@ def run(path: Path, chosen: argparse.Namespace) -> int:
     ) as service:
         for figures in measure_all(service, stored, chosen):
             measured.append(figures)
-            print(f"\r{len(measured)} measured", end="", file=sys.stderr, flush=True)
-    print("\n     p50      p95      cpu       kB  (ms; the worst first)")
+            if sys.stderr.isatty():
+                print(f"\r{len(measured)} measured", end="", file=sys.stderr, flush=True)
+    busy = os.getloadavg()[0]
+    print(f"\nLoad average {busy:.1f} on {os.cpu_count()} processors, this benchmark's own among it.")
+    print("     p50      p95      cpu       kB  (ms; the worst first)")
     for figures in sorted(measured, key=lambda one: -one.p95):
         print(figures)
     return sum(figures.p95 > LIMIT_MS for figures in measured)

@@ -52,12 +52,13 @@ class Reads:
             "histogram": [lambda w=w: insights.histogram(w) for w in wanted],
             "delivery": [lambda id_=id_: insights.delivery(id_) for id_ in sample.deliveries[50:60]],
             "message": [lambda: insights.message(message)],
-            "endpoints": [insights.endpoints],
+            "endpoints": [insights.endpoints, lambda: insights.endpoints(text="ep"), self.second_endpoints],
             "endpoint": [lambda: insights.endpoint(endpoint)],
             "deleted_endpoint": [lambda: insights.deleted_endpoint(sample.deleted)],
             "endpoint_options": [insights.endpoint_options, lambda: insights.endpoint_options("ep")],
             "event_types": [insights.event_types],
-            "circuits": [insights.circuits],
+            "circuits": [insights.circuits, lambda: insights.circuits(text="ep"), self.second_circuits],
+            "circuits_of": [lambda: insights.circuits_of(sample.endpoints[:3])],
             "circuit": [lambda: insights.circuit(endpoint)],
             "transitions": [insights.transitions, lambda: insights.transitions(endpoint)],
             "audit": [lambda given=given: insights.audit(**given) for given in audited()],
@@ -74,6 +75,14 @@ class Reads:
             ],
             "of": [lambda: self.views.of("prs_1")],
         }
+
+    async def second_endpoints(self) -> None:
+        first = await self.insights.endpoints(limit=5)
+        await self.insights.endpoints(first.next_cursor, limit=5)
+
+    async def second_circuits(self) -> None:
+        first = await self.insights.circuits(limit=5)
+        await self.insights.circuits(first.next_cursor, limit=5)
 
 
 def audited() -> Iterator[dict[str, str]]:

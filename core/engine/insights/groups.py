@@ -54,7 +54,14 @@ class Groups:
         walks = _walks(wanted, now)
         async with self._database.read() as connection:
             reaches = await find_reaches(connection, _D.id, [walk.branch for walk in walks], covered)
-            reached = [replace(walk, reach=reach) for walk, reach in zip(walks, reaches, strict=True)]
+            # Of most classes there is nothing, and nothing to read.
+            reached = [
+                replace(walk, reach=reach)
+                for walk, reach in zip(walks, reaches, strict=True)
+                if reach.looked_at
+            ]
+            if not reached:
+                return FailureGroups((), None)
             rows = (await connection.execute(groups_statement(reached, covered))).mappings().all()
         return FailureGroups(_groups(rows, wanted, reached), bounds_of(_stop(reaches), now, "deliveries"))
 
