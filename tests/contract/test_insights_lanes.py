@@ -148,6 +148,16 @@ async def test_endpoints_and_event_types_are_offered_to_choose_from(
     assert [option.name for option in await insights.endpoint_options("bill")] == ["Billing", "shop"]
     assert [option.name for option in await insights.endpoint_options("%_")] == ["shop"]
     assert [option.name for option in await insights.endpoint_options()][-1] == "other"
+    assert [option.name for option in await insights.endpoint_options(limit=2, chosen=billing)] == [
+        "Billing",
+        "shop",
+    ]
+    await stored.change(ENDPOINTS, billing, deleted_at=stored.now)
+    assert [option.name for option in await insights.endpoint_options(chosen=billing)] == [
+        "Billing",
+        "shop",
+        "other",
+    ]
     assert await insights.event_types() == ("Invoice.sent", "order.created", "order.paid")
     assert await insights.event_types("ORDER.P") == ("order.paid",)
     assert await insights.event_types("i") == ("Invoice.sent", "order.paid")

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -109,9 +110,10 @@ def test_many_marks_leave_the_chart_to_be_seen() -> None:
     assert {line.partition("V")[2] for line in many} == {"4.0"}
 
 
-def test_that_a_circuit_is_being_probed_is_no_news_of_the_whole_service() -> None:
-    changes = [opened(1.0), opened(2.0, "half_open"), opened(3.0, "closed")]
-    assert [change.to_state for change in without_probes(changes)] == ["open", "closed"]
+def test_that_a_circuit_is_being_probed_is_no_news_unless_somebody_asked_for_it() -> None:
+    probing = opened(2.0, "half_open")
+    changes = [opened(1.0), probing, opened(3.0, "closed"), replace(probing, actor="person:ada")]
+    assert [change.to_state for change in without_probes(changes)] == ["open", "closed", "half_open"]
 
 
 def test_bars_stay_within_the_scale_that_stands_beside_them() -> None:

@@ -43,7 +43,7 @@ def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> 
     assert first.attrib["aria-label"] == "00:00 to 00:30 UTC: 10,000 delivered, 1 failed"
     assert first.findtext("title") == first.attrib["aria-label"]
     assert first.attrib["href"] == "/deliveries?2026-11-22T00:00Z&2026-11-22T00:30Z"
-    assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 4 not ended yet"
+    assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 4 waiting"
 
 
 def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() -> None:
@@ -55,7 +55,7 @@ def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() ->
 
 def test_the_whole_is_read_aloud() -> None:
     assert chart().attrib["aria-label"] == (
-        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 4 not ended yet, 1 failed; 30 min a bar"
+        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 4 waiting, 1 failed; 30 min a bar"
     )
 
 

@@ -83,3 +83,21 @@ async def test_the_api_pages_circuits_in_the_same_order(shops: Quay) -> None:
     assert only["endpoint_name"] == "shop-2"
     for query in ("cursor=garbage", "limit=0", "q=%00"):
         assert query.partition("=")[0] in problems(await shops.api.get(f"/api/v1/circuits?{query}"), 400)
+
+
+async def test_now_shows_the_worst_circuits_and_says_how_many_more_there_are(quay: Quay) -> None:
+    for number in range(10):
+        endpoint_id = await quay.endpoint(f"shop-{number}.example")
+        await quay.post(f"/circuits/{endpoint_id}/hold", {"reason": "moves"})
+    page = await page_of(quay, "/")
+    assert page.count('class="brief"') == 8
+    assert '<a href="/circuits">2 more that are not closed</a>' in page
+
+
+async def test_the_filter_of_deliveries_names_an_endpoint_that_was_deleted(quay: Quay) -> None:
+    endpoint_id = await quay.endpoint("gone.example", name="The one that went")
+    await quay.send_one()
+    await quay.runtime.endpoints.delete(endpoint_id, actor="person:ada", reason=None)
+    page = await page_of(quay, f"/deliveries?endpoint={endpoint_id}")
+    assert f'<option value="{endpoint_id}" selected>The one that went</option>' in page
+    assert "all deliveries to The one that went" in page

@@ -24,7 +24,7 @@ async def causes(request: PageRequest) -> Template:
         live=("deliveries",),
         asked=asked,
         groups=groups,
-        **await choices(request),
+        **await choices(request, asked),
     )
 
 

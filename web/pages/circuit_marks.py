@@ -79,8 +79,12 @@ def change_in_words(change: TransitionView) -> str:
 
 
 def without_probes(changes: Iterable[TransitionView]) -> tuple[TransitionView, ...]:
-    """Return the changes that say whether a receiver works; that a circuit is being probed says neither."""
-    return tuple(change for change in changes if change.to_state != CircuitState.HALF_OPEN.value)
+    """Return the changes that are news: that a cooldown ended and a probe goes out is none, unless somebody wanted it.
+
+    A circuit that stays open is probed for as long as it is open, and what comes of each probe is a change of its own.
+    """
+    probing = CircuitState.HALF_OPEN.value
+    return tuple(change for change in changes if change.to_state != probing or change.actor is not None)
 
 
 def _became(change: TransitionView) -> str:

@@ -10,6 +10,7 @@ from litestar.response import Response, Template
 from core.domain.circuit import CircuitState
 from core.domain.errors import InvalidInput
 from core.engine.insights.models import CircuitView
+from web.pages.circuit_marks import without_probes
 from web.pages.forms import Form, read_form
 from web.pages.lane_list import asked_lanes
 from web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
@@ -18,6 +19,9 @@ from web.security import requires
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _SPAN: Final = re.compile(r"(\d{1,4})\s*([mhd])")
 BOARD: Final = "/circuits"
+_RECENT: Final = 20
+_LOOKED_AT: Final = 60
+"""Changes of which those are shown that are news; of a circuit that stays open every other one is none."""
 
 
 @get(BOARD, guards=[requires("read")], include_in_schema=False)
@@ -33,7 +37,7 @@ async def circuits(request: PageRequest) -> Template:
         found=found,
         troubled=[view for view in found.items if is_troubled(view)],
         closed=[view for view in found.items if not is_troubled(view)],
-        transitions=await insights.transitions(limit=20),
+        transitions=without_probes(await insights.transitions(limit=_LOOKED_AT))[:_RECENT],
     )
 
 

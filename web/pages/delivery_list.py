@@ -18,6 +18,8 @@ from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
 from web.security import principal_of, requires
 
 PAGE_SIZE: Final = 50
+MOST_CHOICES: Final = 200
+"""Endpoints that a filter offers to choose from; any other is found by name on the page of endpoints."""
 TABS: Final = (
     ("", "All"),
     ("pending,in_flight", "Waiting"),
@@ -113,15 +115,17 @@ async def deliveries(request: PageRequest) -> Template:
         first_webhook=first_webhook(request),
         refresh_url=_refresh_url(asked, found.page),
         saved_views=await runtime_of(request).saved_views.of(principal_of(request).id),
-        **await choices(request),
+        **await choices(request, asked),
     )
 
 
-async def choices(request: PageRequest) -> dict[str, Any]:
+async def choices(request: PageRequest, asked: Asked) -> dict[str, Any]:
     """Return what the fields of a filter offer to choose from."""
     insights = runtime_of(request).insights
+    chosen = asked.wanted.endpoint_id if asked.wanted else None
     return {
-        "endpoints": await insights.endpoint_options(),
+        "endpoints": await insights.endpoint_options("", MOST_CHOICES, chosen),
+        "more_endpoints": MOST_CHOICES,
         "event_types": await insights.event_types(),
         "failure_classes": tuple(FailureClass),
         "tabs": TABS,

@@ -10,6 +10,7 @@ from litestar.response import Response, Template
 from core.domain.errors import NotFound
 from core.engine.filters import DeliveryFilter
 from core.engine.intake import NewMessage
+from web.pages.circuit_marks import without_probes
 from web.pages.first_webhook import first_webhook
 from web.pages.forms import read_form
 from web.pages.lane_list import asked_lanes
@@ -53,7 +54,7 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
         summary=summary,
         endpoint=summary.endpoint,
         view=summary.circuit,
-        transitions=changes[:_RECENT],
+        transitions=without_probes(changes)[:_RECENT],
         charted=await charted(request, summary.traffic, changes, endpoint_id),
         latest=latest.items,
     )
@@ -70,7 +71,7 @@ async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
         "endpoints/deleted.html",
         deleted=deleted,
         endpoint=deleted.endpoint,
-        transitions=changes[:_RECENT],
+        transitions=without_probes(changes)[:_RECENT],
         charted=await charted(request, deleted.traffic, changes, endpoint_id),
         latest=latest.items,
     )

@@ -38,7 +38,7 @@ class StateKind(StrEnum):
 STATE_KINDS: Final = {
     StateKind.DELIVERED: "delivered",
     StateKind.CANCELLED: "cancelled",
-    StateKind.WAITING: "not ended yet",
+    StateKind.WAITING: "waiting",
     StateKind.FAILED: "failed",
 }
 """Each kind in words, in the order in which a bar stacks them."""

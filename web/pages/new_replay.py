@@ -116,7 +116,7 @@ async def _form_page(request: PageRequest, asked: Asked, plan: Plan | None, wish
         "replays/new.html",
         status_code=wish.status_code,
         **_context(asked, plan, wish, circuits),
-        **await choices(request),
+        **await choices(request, asked),
     )
 
 

@@ -125,9 +125,11 @@ class Insights:
         """Return what is left of an endpoint that was deleted; NotFound for one that was not."""
         return await self._deleted.of(endpoint_id)
 
-    async def endpoint_options(self, text: str = "") -> tuple[EndpointOption, ...]:
-        """Return at most 20 endpoints whose name or URL contains `text`, to choose from."""
-        return await self._endpoints.options(text)
+    async def endpoint_options(
+        self, text: str = "", limit: int = 20, chosen: str | None = None
+    ) -> tuple[EndpointOption, ...]:
+        """Return endpoints whose name or URL contains `text`, to choose from; the one that is `chosen` comes first."""
+        return await self._endpoints.options(text, limit, chosen)
 
     async def event_types(self, text: str = "") -> tuple[str, ...]:
         """Return at most 20 event types that contain `text`, to choose from."""

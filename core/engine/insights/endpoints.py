@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
@@ -26,7 +26,6 @@ from core.sql.statements.rows import ENDPOINTS
 
 HOUR: Final = 60
 """Minutes of traffic beside an endpoint."""
-MOST_OPTIONS: Final = 20
 
 
 class EndpointLists:
@@ -59,10 +58,10 @@ class EndpointLists:
             traffic = await read_traffic(connection, endpoint_id, HOUR, now)
         return _summary(rows[0], traffic, circuit_view(rows[0], now))
 
-    async def options(self, beginning: str = "") -> tuple[EndpointOption, ...]:
-        """Return at most 20 endpoints whose name or URL contains `beginning`, for a list to choose from."""
+    async def options(self, text: str, limit: int, chosen: str | None) -> tuple[EndpointOption, ...]:
+        """Return endpoints whose name or URL contains `text`, for a list to choose from, and the `chosen` one first."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(options_statement(beginning))).mappings().all()
+            rows = (await connection.execute(options_statement(text, limit, chosen))).mappings().all()
         return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
 
 
@@ -83,15 +82,18 @@ async def _charts(
     )
 
 
-def options_statement(text: str) -> Select[str, str, str]:
-    """Return the statement of `EndpointLists.options`."""
+def options_statement(text: str, limit: int, chosen: str | None) -> Select[str, str, str]:
+    """Return the statement of `EndpointLists.options`. What was chosen is there even if it was deleted since."""
     wanted = ENDPOINTS.c
     matches = wanted.name.icontains(text, autoescape=True) | wanted.url.icontains(text, autoescape=True)
+    offered = and_(wanted.deleted_at.is_(None), *([matches] if text else []))
     return (
         select(wanted.id, wanted.name, wanted.url)
-        .where(wanted.deleted_at.is_(None), *([matches] if text else []))
-        .order_by(wanted.adhoc_key.is_not(None), wanted.name, wanted.id)
-        .limit(MOST_OPTIONS)
+        .where(or_(offered, wanted.id == chosen))
+        .order_by(
+            case((wanted.id == chosen, 0), else_=1), wanted.adhoc_key.is_not(None), wanted.name, wanted.id
+        )
+        .limit(limit)
     )
 
 
