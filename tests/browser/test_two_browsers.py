@@ -1,0 +1,138 @@
+"""What others do is seen soon, and takes nothing from under anybody's hands: rows, ticks, dialogs, forms."""
+
+import signal
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import NewContext, Watch, signed_in
+from tests.browser.scenes import Scene, circuit_of, row, scene
+from tests.browser.test_freshness import GONE
+from tests.processes import ReceiverProcess, Service, running_service
+
+SOON = 2_000
+"""Milliseconds within which one sees what another does."""
+_COUNT_UPDATES = """
+window.updates = 0
+document.addEventListener('htmx:beforeRequest', (event) => { if (event.target.id === 'live') window.updates += 1 })
+"""
+
+
+def live(page: Page, path: str) -> Page:
+    """Go to a page, and wait until it hears of what happens."""
+    page.goto(path)
+    expect(page.locator("#freshness")).to_have_text("live")
+    return page
+
+
+def failures(made: Scene, count: int) -> list[str]:
+    """Let so many deliveries fail; the receiver answers well from now on."""
+    made.answers("status=422")
+    sent = [made.send() for _ in range(count)]
+    for delivery in sent:
+        made.service.delivery_once(delivery, "failed")
+    made.answers("status=200")
+    return sent
+
+
+def top_of(target: Locator) -> float:
+    box = target.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def test_what_one_does_on_any_page_the_other_sees_within_two_seconds(
+    service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
+) -> None:
+    made = scene(service, receiver)
+    (delivery,) = failures(made, 1)
+    other = signed_in(new_context(), administrator)
+
+    live(other, f"/deliveries?endpoint={made.endpoint_id}")
+    live(page, f"/deliveries/{delivery}").get_by_role("button", name="Resend").click()
+    expect(row(other, delivery)).to_contain_text("delivered", timeout=SOON)
+
+    live(other, "/")
+    live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
+    page.get_by_label("Why, for whoever finds it held").fill("moving house")
+    page.locator(f"#hold-{made.endpoint_id} button").click()
+    expect(other.locator(f"#brief-{made.endpoint_id}")).to_contain_text("moving house", timeout=SOON)
+
+    live(other, "/endpoints")
+    page.get_by_role("button", name="Pause").click()
+    expect(other.locator(f"tr#{made.endpoint_id}")).to_contain_text("paused", timeout=SOON)
+
+    live(page, "/circuits")
+    circuit_of(other.goto("/circuits") and other, made).get_by_role("button", name="Release").click()
+    expect(circuit_of(page, made).get_by_role("button", name="Release")).to_have_count(0, timeout=SOON)
+
+
+def test_a_dialog_and_the_rows_behind_it_survive_three_updates(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    made = scene(service, receiver)
+    sent = failures(made, 5)
+    live(page, f"/deliveries?endpoint={made.endpoint_id}")
+    page.evaluate(_COUNT_UPDATES)
+    for delivery in sent[:2]:
+        row(page, delivery).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Resend selected").click()
+    dialog = page.get_by_role("dialog", name="Resend 2 deliveries?")
+    dialog.get_by_label("Why").fill("half typ")
+    for number, delivery in enumerate(sent[2:], start=1):
+        service.api.post(f"/deliveries/{delivery}/resend", json={}).raise_for_status()
+        page.wait_for_function("number => window.updates >= number", arg=number)
+
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_label("Why")).to_have_value("half typ")
+    expect(dialog.get_by_label("Why")).to_be_focused()
+    for delivery in sent:
+        expect(row(page, delivery).get_by_role("checkbox")).to_be_checked(checked=delivery in sent[:2])
+    dialog.get_by_role("button", name="Resend 2").click()
+    expect(page.locator("#said")).to_contain_text("Resent 2 deliveries")
+    for delivery in sent:
+        expect(row(page, delivery)).to_contain_text("delivered")
+
+
+def test_twelve_new_ones_are_announced_and_no_row_moves(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    made = scene(service, receiver)
+    sent = failures(made, 3)
+    live(page, f"/deliveries?endpoint={made.endpoint_id}")
+    before = {delivery: top_of(row(page, delivery)) for delivery in sent}
+    for _ in range(12):
+        made.send()
+    announced = page.get_by_role("link", name="12 new")
+    expect(announced).to_be_visible()
+    assert {delivery: top_of(row(page, delivery)) for delivery in sent} == before
+    expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(3)
+    announced.click()
+    expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(15)
+
+
+def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_after_it(
+    service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
+) -> None:
+    for words in (*GONE, "EventSource"):
+        watch.expect(words)
+    made = scene(service, receiver)
+    live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
+    why, freshness = page.get_by_label("Why, for whoever finds it held"), page.locator("#freshness")
+    why.fill("half typ")
+    page.route("**/events?*", lambda route: route.abort())
+
+    port, folder = service.url.rpartition(":")[2], service.output.parent
+    service.signal(signal.SIGTERM)
+    assert service.wait() == 0
+    expect(freshness).to_contain_text("stale since", timeout=20_000)
+    expect(why).to_have_value("half typ")
+    with running_service(folder, port=port) as again:
+        expect(freshness).to_have_text("no stream: asking every 5 s", timeout=20_000)
+        expect(why).to_have_value("half typ")
+        page.unroute("**/events?*")
+        expect(freshness).to_have_text("live", timeout=30_000)
+        why.press("End")
+        page.keyboard.type("ed")
+        page.locator(f"#hold-{made.endpoint_id} button").click()
+        expect(page.locator("#said")).to_contain_text("Held open")
+        assert again.api.get(f"/circuits/{made.endpoint_id}").json()["hold"]["reason"] == "half typed"
