@@ -56,6 +56,8 @@ STALLED_GROWTH = MEGABYTE
 while it grows the smaller one is there beside it."""
 BODIES = ("gzip bombs", "endless bodies")
 _TURNS = 3
+_LEAKED = 2
+"""How many turns' allowance may be left after all three: the allocator keeps what the worst of them took at most."""
 _WARM_UP = 3
 """Turns of honest receivers before anything is measured: what is loaded once, caches, and as many connections."""
 _PAGE = 4096
@@ -100,7 +102,8 @@ class Figures:
     def hurt(self, each: int) -> bool:
         """Return whether `each` of them at once cost more memory than they may, or time."""
         allowed = GROWTH if self.name in BODIES else max(GROWTH, each * STALLED_GROWTH)
-        return max(self.grown, self.kept) > allowed or self.slowest > DEADLINE + LATE
+        too_much = self.grown > allowed or self.kept > _LEAKED * allowed
+        return too_much or self.slowest > DEADLINE + LATE
 
 
 class Memory(threading.Thread):
