@@ -62,7 +62,7 @@ async def stored_in(path: Path, attempts: int) -> Stored:
             await Filler(time.time(), attempts).fill(database)
         if not await _one(database, select(REPLAYS.c.id).limit(1)):
             await _Beside(database).write()
-        await database.writer.run(_keep_the_dead_closed_to_probes)
+        await database.writer.run(_let_nothing_out)
         return await _stored(database)
     finally:
         await database.close()
@@ -97,10 +97,10 @@ async def _one(database: Database, statement: Select[Any]) -> Any:
         return (await connection.execute(statement)).scalar()
 
 
-async def _keep_the_dead_closed_to_probes(connection: AsyncConnection) -> None:
+async def _let_nothing_out(connection: AsyncConnection) -> None:
     """Nothing is to be sent while pages are measured: the endpoints' hosts do not even exist."""
-    later = time.time() + _DAY
-    await connection.execute(update(CIRCUITS).where(CIRCUITS.c.state == "open").values(retry_at=later))
+    shut = {"state": "open", "retry_at": time.time() + _DAY, "permits": []}
+    await connection.execute(update(CIRCUITS).where(CIRCUITS.c.state != "closed").values(shut))
 
 
 class _Beside:
