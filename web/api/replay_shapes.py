@@ -71,13 +71,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     frozen_at: shapes.Time
     total: int
     total_more: bool
-    """There are more than `total`."""
+    """There are more than `total`, or may be: counting stopped there."""
+    looked: str | None
+    """How far back deliveries were looked at, in words; null: as far as there are any."""
     states: dict[str, int]
     """How many of them ended how."""
     endpoints: list[EndpointShare]
     """Most first."""
     sample: list[shapes.Delivery]
-    """The first that would go out."""
+    """The first that would go out, of those that were looked at."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,7 @@ def plan(value: replays.Plan) -> Plan:
         frozen_at=iso(value.frozen_at),
         total=value.total.value,
         total_more=value.total.more,
+        looked=value.bounds.sentence if value.bounds else None,
         states=_by_state(value.states),
         endpoints=[EndpointShare(*each) for each in value.endpoints],
         sample=[views.delivery_row(row) for row in value.sample],
