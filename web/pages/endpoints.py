@@ -7,14 +7,14 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.domain.errors import NotFound
+from core.domain.errors import Conflict, NotFound, StoreUnavailable
 from core.engine.filters import DeliveryFilter
 from core.engine.intake import NewMessage
 from web.pages.circuit_marks import without_probes
 from web.pages.first_webhook import first_webhook
 from web.pages.forms import read_form
 from web.pages.lane_list import asked_lanes
-from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, runtime_of
+from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, refused, runtime_of
 from web.pages.traffic import MOST_MARKS, charted
 from web.security import requires
 
@@ -110,11 +110,14 @@ async def _ping(request: PageRequest, endpoint_id: str) -> Done:
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
-async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
+async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Give the endpoint a new secret and show it this once; the old one signs too for a day."""
     await read_form(request)
     runtime = runtime_of(request)
-    secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
+    try:
+        secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
+    except (Conflict, NotFound, StoreUnavailable) as problem:
+        return refused(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
     shown = await runtime.endpoints.get(endpoint_id)
     return page(request, "endpoints/secret.html", endpoint=shown, secret=secret, rotated=True)
 
@@ -123,9 +126,12 @@ async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Tem
 async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Delete the endpoint; what it still has pending is cancelled, its history stays."""
     form = await read_form(request, {"reason"})
-    cancelled = await runtime_of(request).endpoints.delete(
-        endpoint_id, actor=actor_of(request), reason=form.text("reason")
-    )
+    try:
+        cancelled = await runtime_of(request).endpoints.delete(
+            endpoint_id, actor=actor_of(request), reason=form.text("reason")
+        )
+    except (Conflict, NotFound, StoreUnavailable) as problem:
+        return refused(request, problem, back=ENDPOINTS)
     return moved(
         request, Said("done", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
     )

@@ -107,8 +107,13 @@ async def act(request: PageRequest, work: Awaitable[object], *, back: str) -> Re
     try:
         outcome = await work
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
-        return answer(request, Said("refused", str(problem)), back=back, status_code=status_of(problem))
+        return refused(request, problem, back=back)
     return answer(request, Said("done", getattr(outcome, "sentence", "Done.")), back=back)
+
+
+def refused(request: PageRequest, problem: BreakwaterError, *, back: str) -> Response[Any]:
+    """Say why something cannot be done, and show the page as it is now."""
+    return answer(request, Said("refused", str(problem)), back=back, status_code=status_of(problem))
 
 
 def answer(request: PageRequest, said: Said, *, back: str, status_code: int = 200) -> Response[Any]:

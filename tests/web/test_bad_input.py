@@ -1,0 +1,129 @@
+"""Bad input: what cannot be read is shown with its place and what was expected; what changed meanwhile is told."""
+
+import httpx
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState
+from tests.web.quay import Quay
+from tests.web.test_every_route import form_token
+
+LISTS = ("/deliveries", "/deliveries/causes", "/replays/new")
+UNREADABLE = (
+    ("status", "failed,broken", "position 8: “broken” is none of"),
+    ("class", "bad luck", "position 1: “bad luck” is none of"),
+    ("endpoint", "billing", "position 1: expected an id that begins with ep_"),
+    ("since", "yesterday", "position 1: expected a time such as"),
+    ("until", "2026-11-22T99:00Z", "position"),
+    ("q", "a\x07b", "position 2: expected text without control characters"),
+    ("event_type", "x" * 201, "position 201: expected at most 200 characters"),
+)
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(("field", "typed", "told"), UNREADABLE)
+async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_works(
+    quay: Quay, path: str, field: str, typed: str, told: str
+) -> None:
+    await quay.endpoint()
+    page = await quay.api.get(path, params={field: typed, "until" if field != "until" else "since": "1h"})
+    assert page.status_code in {200, 422}
+    alert = page.text.split('role="alert"', 1)[1].split("</div>", 1)[0]
+    assert f"<b>{field}</b>, {told}" in alert
+    assert 'id="search"' in page.text
+    assert 'value="1h"' in page.text  # what could be read stands there too
+    assert "until the filter can be read" in page.text
+
+
+async def test_what_else_an_address_may_say_wrongly_is_told_too(quay: Quay) -> None:
+    endpoint = await quay.endpoint()
+    for path, told in (
+        ("/deliveries?since=1h&until=2h", "until"),
+        ("/deliveries?cursor=nonsense", "cursor"),
+        ("/audit?cursor=nonsense", "cursor"),
+        ("/audit?actor=a%07b", "actor"),
+        ("/?range=century", "century"),
+        (f"/endpoints/{endpoint}?range=century", "century"),
+        ("/replays/new?status=failed&frozen_at=soon", "is no time"),
+    ):
+        page = await quay.api.get(path)
+        assert page.status_code in {200, 422}, path
+        assert told in page.text.split("<main", 1)[1], path
+        assert 'aria-label="Pages"' in page.text
+
+
+class Meanwhile:
+    """Somebody whose page is older than what has happened since."""
+
+    def __init__(self, quay: Quay, browser: httpx.AsyncClient, token: str) -> None:
+        self.quay = quay
+        self.browser = browser
+        self.token = token
+
+    async def is_told(self, path: str, words: str, back: str, **fields: str) -> None:
+        """Ask for what cannot be done any more, with scripts and without; either way the page stays, and says it."""
+        form = {"_csrf": self.token, **fields}
+        in_place = await self.browser.post(path, data=form, headers={"HX-Request": "true"})
+        assert in_place.status_code in {404, 409, 422}, (path, in_place.status_code, in_place.text[-300:])
+        assert in_place.headers["hx-trigger"] == "refresh", path
+        assert words in in_place.text, (path, in_place.text)
+        referer = {"Referer": f"{self.browser.base_url}{back}"}
+        without = await self.browser.post(path, data=form, headers=referer)
+        assert (without.status_code, without.headers["location"]) == (303, back), path
+        assert words in (await self.browser.get(back)).text, path
+
+
+@pytest.fixture
+async def meanwhile(quay: Quay) -> Meanwhile:
+    browser = await quay.browser("admin")
+    return Meanwhile(quay, browser, await form_token(browser))
+
+
+async def test_deliveries_that_have_changed_meanwhile(quay: Quay, meanwhile: Meanwhile) -> None:
+    await quay.endpoint()
+    delivered = await quay.send_one()
+    await quay.reaches(delivered, DeliveryState.DELIVERED)
+    quay.sender.hold()
+    running = await quay.send_one()
+    await quay.reaches(running, DeliveryState.IN_FLIGHT)
+    path = f"/deliveries/{delivered}"
+    await meanwhile.is_told(f"{path}/cancel", "delivered already", path)
+    path = f"/deliveries/{running}"
+    await meanwhile.is_told(f"{path}/resend", "is under way", path)
+    await meanwhile.is_told(f"{path}/cancel", "cannot be called back", path)
+    await meanwhile.is_told("/deliveries/resend", "None of them can be resent", "/deliveries", ids=running)
+    quay.sender.let_go()
+
+
+async def test_circuits_and_endpoints_that_have_changed_meanwhile(quay: Quay, meanwhile: Meanwhile) -> None:
+    endpoint = await quay.endpoint()
+    page = f"/endpoints/{endpoint}"
+    await meanwhile.is_told(f"/circuits/{endpoint}/probe", "closed", "/circuits")
+    await meanwhile.is_told(f"/circuits/{endpoint}/release", "Nobody holds this circuit", "/circuits")
+    await quay.post(f"{page}/pause")
+    await meanwhile.is_told(f"{page}/pause", "paused", page)
+    await quay.api.delete(f"/api/v1{page}")
+    for action in ("pause", "resume", "ping", "rotate-secret", "delete"):
+        await meanwhile.is_told(f"{page}/{action}", "endpoint", "/endpoints")
+    await meanwhile.is_told(f"/circuits/{endpoint}/reset", "endpoint", "/circuits")
+    edited = await meanwhile.browser.post(f"{page}/edit", data={"_csrf": meanwhile.token, "name": "kept"})
+    assert edited.status_code in {404, 409, 422}
+
+
+async def test_replays_keys_people_and_views_that_have_changed_meanwhile(
+    quay: Quay, meanwhile: Meanwhile
+) -> None:
+    await quay.endpoint()
+    quay.sender.default = Answered(400)
+    await quay.reaches(await quay.send_one(), DeliveryState.FAILED)
+    replay = await quay.post("/replays", {"filter": {"status": "failed"}, "pace": 0.001}, 201)
+    page = f"/replays/{replay['id']}"
+    await meanwhile.is_told(f"{page}/resume", "The replay is running", page)
+    await quay.post(f"{page}/cancel")
+    for turn in ("pause", "resume", "cancel"):
+        await meanwhile.is_told(f"{page}/{turn}", "The replay is cancelled", page)
+
+    missing = "0" * 26
+    await meanwhile.is_told(f"/settings/keys/key_{missing}/revoke", "key", "/settings")
+    await meanwhile.is_told(f"/settings/people/prs_{missing}/disable", "person", "/settings")
+    await meanwhile.is_told(f"/deliveries/views/viw_{missing}/delete", "view", "/deliveries")
