@@ -286,6 +286,46 @@
     if (event.detail.successful) tickAll(false)
   })
 
+  /* --- a form that goes to another page is sent only where it will be taken: what was typed into it would be lost ------------ */
+
+  const sent = new WeakSet()
+
+  function say(words, link) {
+    const line = Object.assign(document.createElement("p"), { className: "said said-refused", textContent: words })
+    if (link) line.append(" ", link)
+    $("#said")?.replaceChildren(line)
+    line.scrollIntoView({ block: "nearest" })
+  }
+
+  async function takeNewToken() {
+    const page = new DOMParser().parseFromString(await (await fetch("/settings")).text(), "text/html")
+    const token = $("[name=_csrf]", page)?.value
+    for (const field of $$("[name=_csrf]")) field.value = token ?? field.value
+  }
+
+  async function sendIfTaken(form, submitter) {
+    try {
+      const { status } = await fetch("/events", { method: "HEAD", headers: { Accept: "text/event-stream" } })
+      if (status === 401) {
+        signedOut = true
+        const link = Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", textContent: "Sign in again" })
+        return say("You are signed out, and nothing was sent. What you typed stays here.", link)
+      }
+      if (signedOut) await takeNewToken()
+      sent.add(form)
+      form.requestSubmit(submitter)
+    } catch {
+      say("Breakwater does not answer, and nothing was sent. What you typed stays here: try again in a moment.")
+    }
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target
+    if (form.method !== "post" || form.hasAttribute("hx-post") || !$("[name=_csrf]", form) || sent.delete(form)) return
+    event.preventDefault()
+    sendIfTaken(form, event.submitter)
+  }, true)
+
   /* --- small things ------------------------------------------------------------------------------------------------------ */
 
   async function copy(button) {

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext, Watch
+from tests.browser.conftest import NewContext, Watch, signed_in
 from tests.browser.scenes import scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
@@ -61,6 +61,31 @@ def test_a_schedule_that_is_none_names_the_word(page: Page, watch: Watch) -> Non
     page.get_by_label("Delays").fill("1s soon 5m")
     page.get_by_role("button", name="Make the endpoint").click()
     expect(page.locator("[id='retry.delays-about']")).to_contain_text("“soon” is no span of time")
+
+
+def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_signing_in(
+    service: Service, receiver: ReceiverProcess, page: Page, administrator: str, watch: Watch
+) -> None:
+    watch.expect("401")
+    watch.expect("net::ERR_FAILED")
+    page.goto("/endpoints/new")
+    page.get_by_label("URL").fill(f"{receiver.url}/steady")
+    page.get_by_label("Name", exact=True).fill("Typed with care")
+    make = page.get_by_role("button", name="Make the endpoint")
+    page.context.clear_cookies()
+    make.click()
+    expect(page.locator("#said")).to_contain_text("You are signed out, and nothing was sent")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Typed with care")
+
+    signed_in(page.context, administrator)  # in another tab
+    page.route("**/events", lambda route: route.abort())
+    make.click()
+    expect(page.locator("#said")).to_contain_text("Breakwater does not answer, and nothing was sent")
+    page.unroute("**/events")
+    make.click()
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Typed with care")
 
 
 def test_only_what_was_changed_is_changed(service: Service, receiver: ReceiverProcess, page: Page) -> None:
