@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.insights import Insights, histogram
 from core.engine.insights.models import Histogram
@@ -90,6 +91,29 @@ async def test_bars_tell_states_apart(stored: Stored, insights: Insights) -> Non
         "failed": 6,
         "cancelled": 3,
     }
+
+
+@pytest.mark.parametrize("values", [{}, {"status": "pending"}, {"class": "dns"}, {"status": "held"}])
+async def test_bars_tell_what_is_held_from_what_only_waits(
+    stored: Stored, insights: Insights, values: dict[str, str]
+) -> None:
+    fine, dead = await fill(stored)
+    waiting = await stored.delivery(fine, "pending", failure_class="dns", error="no such name")
+    drawn = await insights.histogram(wanted(values))
+    assert drawn.held == 6
+    assert drawn.by_state[DeliveryState.PENDING] == (6 if values == {"status": "held"} else 7)
+    assert (await insights.histogram(wanted({"endpoint": fine}))).held == 0
+    assert (await insights.histogram(wanted({"endpoint": dead}))).held == 6
+    assert waiting
+
+
+async def test_lanes_too_many_to_tell_apart_all_count_as_waiting(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(stored)
+    monkeypatch.setattr(histogram, "MOST_HALTED", 0)
+    drawn = await insights.histogram(DeliveryFilter())
+    assert (drawn.held, drawn.by_state[DeliveryState.PENDING]) == (0, 6)
 
 
 async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, insights: Insights) -> None:

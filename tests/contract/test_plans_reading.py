@@ -107,6 +107,8 @@ async def test_bars_over_time_are_counted_along_an_index_and_the_table_is_not_to
         wanted = sample.filter(query)
         stop = await plan_of(sample, stop_statement(wanted, states, span(wanted, now)))
         bars = await plan_of(sample, bars_statement(wanted, states, span(wanted, now), edges))
+        held = bars_statement(wanted, states, span(wanted, now), edges, sample.endpoints[:5])
+        assert (await plan_of(sample, held)).whole_tables == [], query
         for plan in (stop, bars):
             assert plan.whole_tables == [], (query, plan.text)
             if sample.on_sqlite:

@@ -67,6 +67,11 @@ def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_
     assert HEIGHT == 40
 
 
+def test_what_is_held_is_told_from_what_waits() -> None:
+    bar = HistogramBar(AT, AT + 1_800, {DeliveryState.PENDING: 3, DeliveryState.IN_FLIGHT: 1}, held=2)
+    assert histogram.bar_words(bar, DRAWN) == "00:00 to 00:30 UTC: 2 waiting, 2 held"
+
+
 @pytest.mark.parametrize("state", DeliveryState)
 def test_every_state_has_its_kind_and_its_word(state: DeliveryState) -> None:
     assert STATE_KINDS[kind_of(state)]

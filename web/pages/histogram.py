@@ -32,6 +32,7 @@ class StateKind(StrEnum):
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
     WAITING = "waiting"
+    HELD = "held"
     FAILED = "failed"
 
 
@@ -39,13 +40,14 @@ STATE_KINDS: Final = {
     StateKind.DELIVERED: "delivered",
     StateKind.CANCELLED: "cancelled",
     StateKind.WAITING: "waiting",
+    StateKind.HELD: "held",
     StateKind.FAILED: "failed",
 }
 """Each kind in words, in the order in which a bar stacks them."""
 
 
 def kind_of(state: DeliveryState) -> StateKind:
-    """Return the kind of a state."""
+    """Return the kind of a state; of what is pending, that which is held has a kind of its own."""
     match state:
         case DeliveryState.DELIVERED:
             return StateKind.DELIVERED
@@ -59,11 +61,13 @@ def kind_of(state: DeliveryState) -> StateKind:
             assert_never(never)
 
 
-def state_kinds(by_state: Mapping[DeliveryState, int]) -> dict[StateKind, int]:
+def state_kinds(counted: Histogram | HistogramBar) -> dict[StateKind, int]:
     """Return the kinds that occur with their counts, in their fixed order."""
     found: Counter[StateKind] = Counter()
-    for state, count in by_state.items():
+    for state, count in counted.by_state.items():
         found[kind_of(state)] += count
+    found[StateKind.HELD] += counted.held
+    found[StateKind.WAITING] -= counted.held
     return {kind: found[kind] for kind in STATE_KINDS if found[kind]}
 
 
@@ -78,7 +82,7 @@ def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
 def in_words(histogram: Histogram) -> str:
     """Return `412 deliveries over time: 400 delivered, 12 failed; 30 min a bar`."""
     many = counted(histogram.total, "delivery")
-    return f"{many} over time: {_figures(histogram.by_state)}; {span_words(histogram.step)} a bar"
+    return f"{many} over time: {_figures(histogram)}; {span_words(histogram.step)} a bar"
 
 
 def when_accepted(histogram: Histogram) -> str:
@@ -93,7 +97,7 @@ def when_accepted(histogram: Histogram) -> str:
 def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
     """Return `03:00 to 03:30 UTC: 12 delivered, 3 failed`."""
     begin, end = bar_time(bar.begin, histogram), bar_time(bar.end, histogram)
-    return f"{begin} to {end} UTC: {_figures(bar.by_state)}"
+    return f"{begin} to {end} UTC: {_figures(bar)}"
 
 
 def bar_time(at: float, histogram: Histogram) -> str:
@@ -122,8 +126,8 @@ def _in_url(at: float) -> str:
     return iso(at).replace(".000Z", "Z").replace(":00Z", "Z")
 
 
-def _figures(by_state: Mapping[DeliveryState, int]) -> str:
-    told = [f"{count:,} {STATE_KINDS[kind]}" for kind, count in state_kinds(by_state).items()]
+def _figures(counted: Histogram | HistogramBar) -> str:
+    told = [f"{count:,} {STATE_KINDS[kind]}" for kind, count in state_kinds(counted).items()]
     return ", ".join(told) or "none"
 
 
@@ -149,7 +153,7 @@ def _drawn(histogram: Histogram) -> Markup:
     peak = max((bar.total for bar in histogram.bars), default=0) or 1
     parts: dict[StateKind, list[str]] = {kind: [] for kind in STATE_KINDS}
     for number, bar in enumerate(histogram.bars):
-        for kind, (y, height) in _stack(state_kinds(bar.by_state), peak).items():
+        for kind, (y, height) in _stack(state_kinds(bar), peak).items():
             x = number * step + gap / 2
             parts[kind].append(f"M{x:.1f} {y:.1f}h{step - gap:.1f}v{height:.1f}h{gap - step:.1f}z")
     return Markup("").join(

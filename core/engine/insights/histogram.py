@@ -5,8 +5,8 @@ to be looked at row by row, and then no more rows are read than a page of the li
 """
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
@@ -18,6 +18,7 @@ from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.deliveries import bounds_of
 from core.engine.insights.histogram_steps import Scale, scale
+from core.engine.insights.lanes import halted_endpoints
 from core.engine.insights.models import Histogram, HistogramBar
 from core.engine.insights.scan import Branch, Condition, Reach, Span, constant, find_reach, just_after, walk
 from core.engine.insights.selection import LOOKED_AT, branches, span
@@ -34,8 +35,11 @@ _D = DELIVERIES.c
 
 Times = tuple[float, float]
 """Since when and until when, in seconds since the epoch."""
-Counts = Mapping[int, Mapping[DeliveryState, int]]
-"""Deliveries by state, of each bar that has some."""
+MOST_HALTED: Final = 100
+"""Lanes whose backlog is told apart from what only waits for its turn; beyond them all of it counts as waiting."""
+HELD: Final = "held"
+Counts = Mapping[int, Mapping[str, int]]
+"""Deliveries by state, of each bar that has some; under `held` those of the pending ones whose lane is halted."""
 
 
 class Histograms:
@@ -46,7 +50,7 @@ class Histograms:
         self._clock = clock
 
     async def of(self, wanted: DeliveryFilter) -> Histogram:
-        """Return the deliveries that match over the time that was asked for, else over the last day; three queries."""
+        """Return the deliveries that match over the time that was asked for, else over the last day; four queries."""
         now = self._clock.now()
         until = now if wanted.until is None else min(resolve(wanted.until, now), now)
         since = until - DAY_SECONDS if wanted.since is None else resolve(wanted.since, now)
@@ -55,10 +59,7 @@ class Histograms:
             since = max(since, await _first_stored(connection, now))
             bars, counts, reach = await read(connection, wanted, (since, until), now)
         return Histogram(
-            bars=tuple(
-                HistogramBar(*ends, dict(counts.get(bar, {})))
-                for bar, ends in enumerate(pairwise(bars.edges))
-            ),
+            bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
             step=bars.step,
             asked_since=wanted.since is not None,
             search_bounds=bounds_of(reach, now, "deliveries"),
@@ -69,6 +70,15 @@ async def _first_stored(connection: AsyncConnection, now: float) -> float:
     """Return when the oldest delivery of all was accepted: what lies before says nothing."""
     oldest: str | None = (await connection.execute(select(func.min(_D.id)))).scalar()
     return now if oldest is None else made_at(oldest)
+
+
+def _bar(begin: float, end: float, counts: Mapping[str, int]) -> HistogramBar:
+    by_state = {state: counts[state.value] for state in DeliveryState if counts.get(state.value)}
+    return HistogramBar(begin, end, by_state, counts.get(HELD, 0))
+
+
+async def _halted(connection: AsyncConnection, now: float) -> frozenset[str]:
+    return frozenset((await connection.execute(halted_endpoints(now))).scalars())
 
 
 def _covered(wanted: DeliveryFilter, since: float, now: float) -> Span:
@@ -98,12 +108,13 @@ async def _counted(
     stops = (await connection.execute(stop_statement(wanted, states, covered))).one()
     stop = max((id_ for id_ in stops if id_ is not None), default=None)
     bars = _scale(times, Reach(stop), now)
-    statement = bars_statement(wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges)
-    counts = {
-        row["bar"]: {state: row[state.value] for state in states if row[state.value]}
-        for row in (await connection.execute(statement)).mappings()
-    }
-    return bars, counts, Reach(stop, sum(sum(by_state.values()) for by_state in counts.values()))
+    halted = await _halted(connection, now) if DeliveryState.PENDING in states else frozenset()
+    statement = bars_statement(
+        wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges, halted
+    )
+    rows = (await connection.execute(statement)).mappings()
+    counts: Counts = {row["bar"]: {str(name): count for name, count in row.items()} for row in rows}
+    return bars, counts, Reach(stop, sum(row[state.value] for row in counts.values() for state in states))
 
 
 def stop_statement(
@@ -125,11 +136,20 @@ def stop_statement(
 
 
 def bars_statement(
-    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: Span, edges: Sequence[float]
+    wanted: DeliveryFilter,
+    states: Sequence[DeliveryState],
+    covered: Span,
+    edges: Sequence[float],
+    halted: Collection[str] = (),
 ) -> Select[*tuple[Any, ...]]:
-    """Return the statement that counts each state between each two of `edges`."""
+    """Return the statement that counts each state between each two of `edges`, and what waits for `halted` lanes."""
     bars = _bars(covered, edges)
-    return select(bars.c.bar, *(_count(bars, _led_by(wanted, state)).label(state.value) for state in states))
+    counted = [_count(bars, _led_by(wanted, state)).label(state.value) for state in states]
+    concerned = [id_ for id_ in sorted(halted) if wanted.endpoint_id in {None, id_}]
+    if 0 < len(concerned) <= MOST_HALTED:
+        pending = _D.state == constant(DeliveryState.PENDING.value)
+        counted.append(_count(bars, (_D.endpoint_id.in_(concerned), pending)).label(HELD))
+    return select(bars.c.bar, *counted)
 
 
 def _bars(covered: Span, edges: Sequence[float]) -> CTE:
@@ -168,21 +188,25 @@ async def _looked_at(
         found.pop()
         reach = Reach(found[-1][0], LOOKED_AT)
     bars = _scale(times, reach, now)
-    return bars, _sorted_in(found, bars.edges), reach
+    return bars, _sorted_in(found, bars.edges, await _halted(connection, now)), reach
 
 
 async def _found(
     connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span
-) -> list[tuple[str, str]]:
-    statement = walk((_D.id, _D.state), walks, covered, LOOKED_AT + 1)
+) -> list[tuple[str, str, str]]:
+    statement = walk((_D.id, _D.state, _D.endpoint_id), walks, covered, LOOKED_AT + 1)
     # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
-    return [(id_, state) for id_, state in await connection.execute(statement)]
+    return [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
 
 
-def _sorted_in(found: Iterable[tuple[str, str]], edges: Sequence[float]) -> Counts:
+def _sorted_in(
+    found: Iterable[tuple[str, str, str]], edges: Sequence[float], halted: Collection[str]
+) -> Counts:
     floors = [floor_id("dlv", at) for at in edges[1:-1]]
-    counted = Counter((bisect_right(floors, id_), state) for id_, state in found)
-    counts: dict[int, dict[DeliveryState, int]] = {}
-    for (bar, state), number in counted.items():
-        counts.setdefault(bar, {})[DeliveryState(state)] = number
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for id_, state, lane in found:
+        bar = counts[bisect_right(floors, id_)]
+        bar[state] += 1
+        if state == DeliveryState.PENDING and lane in halted:
+            bar[HELD] += 1
     return counts

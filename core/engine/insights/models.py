@@ -100,6 +100,8 @@ class HistogramBar:
     """Excluded."""
     by_state: dict[DeliveryState, int]
     """Only the states that occur."""
+    held: int = 0
+    """How many of those that are pending wait for their lane."""
 
     @property
     def total(self) -> int:
@@ -125,6 +127,11 @@ class Histogram:
         """Return all bars together."""
         found = ((state, sum(bar.by_state.get(state, 0) for bar in self.bars)) for state in DeliveryState)
         return {state: count for state, count in found if count}
+
+    @property
+    def held(self) -> int:
+        """Return how many of those that are pending wait for their lane."""
+        return sum(bar.held for bar in self.bars)
 
     @property
     def total(self) -> int:
