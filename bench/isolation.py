@@ -31,6 +31,8 @@ LIMIT = 1.10
 """What the healthy half's p99 may at most be multiplied with."""
 KINDS = ("alone", "all well", "half hanging")
 ATTEMPT_SECONDS = 10
+LEAD = ATTEMPT_SECONDS + 2.0
+"""Seconds of traffic before the measured ones: then what hangs begins to time out."""
 _NEVER_OPENS = {"failure_threshold": 10_000, "failure_rate_threshold": 1, "minimum_calls": 10_000}
 
 
@@ -42,6 +44,7 @@ class Bench:
         self._receiver = receiver
         self._each = each
         self._circuits = circuits
+        self.turn = 0
         self.under_way = 0
         self._well = [self._endpoint("well", number) for number in range(HALF)]
         self._others: list[str] = []
@@ -49,9 +52,7 @@ class Bench:
     def run(self, kind: str, seconds: float) -> list[float]:
         """Return the healthy half's latencies in ms under `kind` of neighbours."""
         with self._neighbours(kind):
-            lead = ATTEMPT_SECONDS + 2.0 if kind == "half hanging" else 2.0
-            sent = asyncio.run(self._send(kind, lead, seconds))
-            self.under_way = max(self.under_way, self._hanging())
+            sent = asyncio.run(self._send(kind, seconds))
         return self._latencies(sent)
 
     @contextmanager
@@ -70,9 +71,10 @@ class Bench:
             self._service.api.delete(f"/endpoints/{endpoint_id}")
         until(lambda: self._hanging() == 0, within=3 * ATTEMPT_SECONDS)
 
-    async def _send(self, kind: str, lead: float, seconds: float) -> Sent:
-        others = None if kind == "alone" else asyncio.create_task(self._paced("other", lead + seconds))
-        await self._paced("well", lead)
+    async def _send(self, kind: str, seconds: float) -> Sent:
+        others = None if kind == "alone" else asyncio.create_task(self._paced("other", LEAD + seconds))
+        await self._paced("well", LEAD)
+        self.under_way = max(self.under_way, await asyncio.to_thread(self._hanging))
         sent = await self._paced("well", seconds)
         if others:
             await others
@@ -88,7 +90,7 @@ class Bench:
             bodies,
             per_second=per_second,
             connections=8,
-            draw=Random(half),  # the same moments in every run
+            draw=Random(f"{half} {self.turn}"),  # the same moments in every run of a turn
         )
         if sent.refused:
             raise SystemExit(f"{sent.refused} were refused: {sent.last_refusal!r}")
@@ -130,6 +132,7 @@ def main() -> None:
             bench = Bench(service, receiver, chosen.each, circuits=not chosen.no_circuits)
             bench.run("alone", 3.0)  # warm: connections, caches, statements
             for turn in range(chosen.pairs):
+                bench.turn = turn
                 for kind in KINDS:
                     began = time.monotonic()
                     measured[kind].append(bench.run(kind, chosen.seconds))

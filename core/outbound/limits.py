@@ -1,8 +1,6 @@
 """The limits that both wires keep."""
 
 import asyncio
-from math import ceil
-from time import monotonic
 from typing import Final
 
 CONNECT_LIMIT: Final = 5.0
@@ -13,21 +11,6 @@ BODY_GRACE: Final = 1.0
 """Seconds that a response body may take after its head, which has decided the outcome already."""
 MAX_ADDRESSES: Final = 3
 """Addresses of a name that one attempt tries in turn, while none of them takes the connection."""
-
-DEADLINE_TICK: Final = 0.05
-"""Seconds between two moments at which the deadlines of a second or more strike."""
-
-
-def at_a_tick(seconds: float) -> float:
-    """Return `seconds` from now made longer by less than a tick, so that deadlines strike together.
-
-    Receivers that hang let attempts end by the hundred every second, one by one. Those that end together are recorded
-    in one transaction, so that the endpoints that answer wait for fewer (`bench/isolation.py`).
-    """
-    if seconds < 1:
-        return seconds
-    now = monotonic()
-    return ceil((now + seconds) / DEADLINE_TICK) * DEADLINE_TICK - now
 
 
 def connecting_seconds(timeout: float, limit: float = CONNECT_LIMIT) -> float:

@@ -17,7 +17,7 @@ from core.outbound import failures
 from core.outbound.agent import USER_AGENT
 from core.outbound.failures import NoAnswer, Refused, Undialled, place
 from core.outbound.guard import Guard
-from core.outbound.limits import BODY_GRACE, CONNECT_LIMIT, DEADLINE_TICK, at_a_tick, bring_forward
+from core.outbound.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward
 from core.outbound.reqwest_answer import Answer
 from core.outbound.reqwest_clients import IDLE_PER_HOST, Clients, Dial, wire_url
 from core.outbound.reqwest_dials import Dials
@@ -29,8 +29,8 @@ MAX_CLIENTS: Final = 1024
 _SWITCHING_PROTOCOLS: Final = 101
 _EMPTY: Final = ("Content-Length", "0")
 """reqwest leaves the length of nothing out, and some servers answer that with 411."""
-_SLACK: Final = 0.1 + DEADLINE_TICK
-"""Seconds by which Python's deadline is later than Rust's may be, which can tell in which phase it struck."""
+_SLACK: Final = 0.1
+"""Seconds by which Python's deadline is later than Rust's, which can tell in which phase it struck."""
 _SHORTEST: Final = 0.001
 """Seconds that Rust is given when resolving took nearly all: zero would mean something else."""
 
@@ -110,7 +110,7 @@ class ReqwestSender:
 
     async def _exchange(self, request: OutboundRequest, dial: Dial, started: float) -> Answer:
         client = self._clients.kept(dial) or await self._clients.built(dial)
-        left = max(_SHORTEST, at_a_tick(request.timeout - (perf_counter() - started)))
+        left = max(_SHORTEST, request.timeout - (perf_counter() - started))
         streamed = _streamed(client, request, left)
         try:
             response = await streamed.__aenter__()

@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 MAX_BATCH: Final = 1_000
 """Members of one transaction, so that nobody waits for ever for the others of its batch."""
+TURNS_BETWEEN: Final = 4
+"""Turns of the event loop before a batch. Whom the previous commit released goes first, as far as the request that its
+webhook is sent with, and joins this batch if it writes again. With one turn that request waited for this batch's
+statements: two milliseconds, for one message in ten."""
 
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 """Opens a write transaction; leaving it commits, an exception rolls it back."""
@@ -101,8 +105,8 @@ class GroupCommitWriter:
     async def _write_batches(self) -> None:
         while not self._closing or self._queue:
             await self._arrived.wait()
-            # One turn of the loop: callers that the previous commit released join this one.
-            await asyncio.sleep(0)
+            for _ in range(TURNS_BETWEEN):
+                await asyncio.sleep(0)
             batch = self._next_batch()
             await self._write(batch)
             for member in batch:

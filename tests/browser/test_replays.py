@@ -212,6 +212,7 @@ def test_a_view_is_kept_and_found_again(service: Service, receiver: ReceiverProc
     page.get_by_text("Keep this view").click()
     page.get_by_label("Name").fill(f"Failures of {down.name}")
     page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("link", name=f"Failures of {down.name}")).to_be_visible()
     page.goto("/deliveries")
     page.get_by_role("link", name=f"Failures of {down.name}").click()
     expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(1)
