@@ -137,15 +137,22 @@ async def _found(request: PageRequest, asked: Asked) -> Found:
         return _NOTHING
     if asked.drawn is None:
         # At the same time: they look along different indexes, each in a thread of its own.
-        (listed, matching), groups = await asyncio.gather(
-            _listed(request, asked.wanted, asked.cursor), _causes(request, asked)
+        (shown, matching, strip), groups = await asyncio.gather(
+            _listed_over_time(request, asked.wanted, asked.cursor), _causes(request, asked)
         )
-        return Found(listed, None, matching, groups, await _over_time(request, asked.wanted, listed))
+        return Found(shown, None, matching, groups, strip)
     # What was drawn stays, also what no longer matches: nothing moves under the cursor.
     insights, drawn = runtime_of(request).insights, asked.drawn
     kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
     newer = await insights.rows_since(asked.wanted, drawn.up_to) if drawn.up_to and not asked.cursor else None
     return Found(kept, newer, histogram=await _over_time(request, asked.wanted, kept))
+
+
+async def _listed_over_time(
+    request: PageRequest, wanted: DeliveryFilter, cursor: str | None
+) -> tuple[Page[DeliveryRow], BoundedCount, Histogram | None]:
+    shown, matching = await _listed(request, wanted, cursor)
+    return shown, matching, await _over_time(request, wanted, shown)
 
 
 async def _listed(
