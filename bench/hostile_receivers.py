@@ -6,8 +6,8 @@ A hundred gzip bombs (200 kB that unpack to 200 MB), a hundred bodies without an
 silence, headers byte by byte, a flood of 1xx, a body that stops. The receivers are another process; the memory is the
 service's own, looked at two hundred times a second, beyond what as many honest receivers at once have cost before.
 
-Bodies attack in several turns. What counts is the turn that grew it least, so that a moment's noise is not taken for
-the receivers' doing, and what is left after the last, so that no leak hides behind that.
+Bodies attack in several turns, so that a leak adds up. What counts is the most that there was in any of them, and what
+is left after the last.
 """
 
 import argparse
@@ -51,13 +51,11 @@ LATE = 1.0
 MEGABYTE = 1024 * 1024
 GROWTH = 20 * MEGABYTE
 """What a hundred bombs, or a hundred endless bodies, may cost."""
-STALLED_GROWTH = MEGABYTE
+STALLED_GROWTH = MEGABYTE * 4 // 5
 """What an attempt may cost that is kept busy until its deadline: the HTTP client's read buffer grows to 0.4 MB, and
 while it grows the smaller one is there beside it."""
 BODIES = ("gzip bombs", "endless bodies")
 _TURNS = 3
-_LEAKED = 2
-"""How many turns' allowance may be left after all three: the allocator keeps what the worst of them took at most."""
 _WARM_UP = 3
 """Turns of honest receivers before anything is measured: what is loaded once, caches, and as many connections."""
 _PAGE = 4096
@@ -95,15 +93,14 @@ class Figures:
     slowest: float
     """Seconds of the longest attempt."""
     grown: int
-    """Bytes by which the service's memory exceeded what it was before, at most, in the turn with the least of that."""
+    """Bytes by which the service's memory exceeded what it was before, at most, in any turn."""
     kept: int
     """Bytes by which it exceeded that after the last turn."""
 
     def hurt(self, each: int) -> bool:
         """Return whether `each` of them at once cost more memory than they may, or time."""
         allowed = GROWTH if self.name in BODIES else max(GROWTH, each * STALLED_GROWTH)
-        too_much = self.grown > allowed or self.kept > _LEAKED * allowed
-        return too_much or self.slowest > DEADLINE + LATE
+        return max(self.grown, self.kept) > allowed or self.slowest > DEADLINE + LATE
 
 
 class Memory(threading.Thread):
@@ -164,7 +161,7 @@ def attack(folder: Path, each: int) -> list[Figures]:
 def _measure(folder: Path, service: Service, name: str, each: int) -> Figures:
     turns = _TURNS if name in BODIES else 1
     before = Memory(service.popen.pid).now()
-    most = min(_most_of_a_turn(service, name, each) for _ in range(turns))
+    most = max(_most_of_a_turn(service, name, each) for _ in range(turns))
     time.sleep(0.5)
     outcomes, slowest = _attempts(folder, name, each)
     return Figures(name, outcomes, slowest, most - before, Memory(service.popen.pid).now() - before)

@@ -31,7 +31,7 @@ def test_no_attempts_have_no_percentiles_and_no_share() -> None:
 
 
 def test_a_long_chart_has_wider_steps_on_their_boundaries() -> None:
-    assert [step_for(minutes) for minutes in (60, 180, 1440, 7 * 1440, 31 * 1440)] == [1, 2, 30, 120, 360]
+    assert [step_for(minutes) for minutes in (60, 180, 1440, 7 * 1440, 31 * 1440)] == [1, 1, 30, 60, 360]
     assert first_minute(1440, 30, now=1_800_000_000.0) % 30 == 0
 
 

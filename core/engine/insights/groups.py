@@ -20,8 +20,8 @@ from core.ports import Clock
 from core.sql.engine import Database
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS
 
-PER_CLASS: Final = 1_000
-"""Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 30 ms."""
+PER_CLASS: Final = 1_500
+"""Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 40 ms."""
 OF_ONE_CLASS: Final = 10_000
 MOST_GROUPS: Final = 50
 NAMED_ENDPOINTS: Final = 5

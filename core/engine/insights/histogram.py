@@ -29,7 +29,7 @@ from core.sql.engine import Database
 from core.sql.statements.rows import DELIVERIES
 
 DAY_SECONDS: Final = 86_400.0
-COUNTED: Final = 20_000
+COUNTED: Final = 50_000
 """Deliveries of each state that are counted along an index."""
 _D = DELIVERIES.c
 

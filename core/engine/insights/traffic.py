@@ -20,7 +20,7 @@ LONGEST: Final = 31 * 1440
 """Minutes: retention is a month."""
 _STEPS: Final = (1, 2, 30, 60, 120, 240, 360)
 """Minutes that a point of a chart may stand for: some by the minute, or whole half hours."""
-_MOST_POINTS: Final = 90
+_MOST_POINTS: Final = 180
 SPARK_STEP: Final = 5
 """Minutes that one point stands for beside an endpoint in the list of endpoints."""
 _S = MINUTE_STATS.c
@@ -62,7 +62,7 @@ async def read_traffic(
 
 
 def step_for(minutes: int) -> int:
-    """Return how many minutes a point of the chart stands for: at most 90 points, or nobody could tell them apart."""
+    """Return how many minutes a point of the chart stands for: at most 180 points, or nobody could tell them apart."""
     return next((step for step in _STEPS if minutes <= step * _MOST_POINTS), _STEPS[-1])
 
 

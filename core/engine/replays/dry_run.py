@@ -1,7 +1,7 @@
 """How much a replay covers, and what would go out first: the dry run's reads, each bounded in what it looks at.
 
 Nearly everybody resends what failed, perhaps of one endpoint or of the last hours. That is counted within an index,
-exactly, up to 50,000. For any other filter deliveries are looked at one by one, and no more than so many: "12+" then
+exactly, up to 100,000. For any other filter deliveries are looked at one by one, and no more than so many: "12+" then
 says that older ones may match too.
 """
 
@@ -38,12 +38,12 @@ RESENDABLE: Final = tuple(
         if state is not DeliveryState.IN_FLIGHT
     )
 )
-COUNTED: Final = 50_000
-"""A plan counts up to here: five times what a list counts, because a number is to be typed for it."""
-LOOKED_AT: Final = 20_000
-"""Deliveries that are looked at one by one: about 30 ms."""
-SEARCHED: Final = 4_000
-"""Deliveries whose payloads are searched: about 30 ms at 1 KB each."""
+COUNTED: Final = 100_000
+"""A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
+LOOKED_AT: Final = 30_000
+"""Deliveries that are looked at one by one: about 50 ms."""
+SEARCHED: Final = 6_000
+"""Deliveries whose payloads are searched: about 40 ms at 1 KB each."""
 LATE: Final = 10_000
 """Deliveries that ended after the snapshot and are taken off the count; beyond, all are looked at one by one."""
 _D = DELIVERIES.c
