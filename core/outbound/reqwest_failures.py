@@ -1,7 +1,8 @@
 """What pyreqwest raises, in the classes and words of `failures`.
 
 Its exception types tell little (a total timeout before the headers arrives as `ConnectTimeoutError`). Its chain of
-causes tells all: `client error (Connect)` is dialling or the handshake, `tcp ... error` is dialling alone.
+causes tells nearly all: `client error (Connect)` is dialling or the handshake, `tcp ... error` is dialling alone. Both
+have a timer of the same length, and the outer one can strike first: then only the scheme tells that it was dialling.
 """
 
 import re
@@ -30,6 +31,8 @@ class Dialled:
 
     host: str
     where: str
+    secure: bool
+    """Whether a TLS handshake follows dialling."""
     timeout: float
     connect_limit: float
 
@@ -38,8 +41,8 @@ def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> NoAnswer:
     """Return why there was no response."""
     causes = _causes(error)
     reason = causes[-1] if causes else error.message
-    dialling = any(cause.startswith(_DIALLING) for cause in causes)
-    connecting = dialling or _CONNECT in causes
+    connecting = _CONNECT in causes or any(cause.startswith(_DIALLING) for cause in causes)
+    dialling = connecting and (not dialled.secure or any(cause.startswith(_DIALLING) for cause in causes))
     if isinstance(error, pyreqwest.RequestTimeoutError):
         return _too_slow(dialled, dialling=dialling, connecting=connecting)
     if dialling:

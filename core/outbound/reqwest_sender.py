@@ -140,4 +140,5 @@ def _streamed(client: Client, request: OutboundRequest, seconds: float) -> Strea
 
 def _dialled(request: OutboundRequest, dial: Dial) -> Dialled:
     where = place(dial.address, request.target.port)
-    return Dialled(request.target.host, where, request.timeout, dial.connect_limit)
+    secure = request.target.scheme == "https"
+    return Dialled(request.target.host, where, secure, request.timeout, dial.connect_limit)

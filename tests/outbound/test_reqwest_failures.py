@@ -1,0 +1,32 @@
+"""Which phase of connecting was too slow, when pyreqwest's chain of causes does not name it."""
+
+from pyreqwest.exceptions import ConnectTimeoutError
+
+from core.domain.states import FailureClass
+from core.outbound.failures import Undialled
+from core.outbound.reqwest_failures import Dialled, failure_of
+
+OUTER_TIMER = ConnectTimeoutError(
+    "connection timeout",
+    {
+        "message": "connection timeout",
+        "causes": [{"message": "client error (Connect)"}, {"message": "operation timed out"}],
+    },
+)
+
+
+def dialled(*, secure: bool) -> Dialled:
+    return Dialled("hooks.example", "192.0.2.1:8080", secure, timeout=30.0, connect_limit=10.0)
+
+
+def test_without_tls_the_only_thing_that_can_be_slow_is_dialling() -> None:
+    failure = failure_of(OUTER_TIMER, dialled(secure=False))
+    assert isinstance(failure, Undialled), "the next address is tried"
+    assert failure.failure is FailureClass.TIMEOUT
+    assert failure.detail == "connecting to 192.0.2.1:8080 took longer than 10 s"
+
+
+def test_with_tls_it_was_the_handshake() -> None:
+    failure = failure_of(OUTER_TIMER, dialled(secure=True))
+    assert failure.failure is FailureClass.TLS
+    assert failure.detail == "the TLS handshake with 192.0.2.1:8080 took longer than 10 s"
