@@ -1,0 +1,62 @@
+"""A circuit as the board shows it, and its changes."""
+
+from dataclasses import dataclass
+
+from core.domain.circuit import CircuitBreakerConfig, CircuitState
+from core.domain.states import EndpointState
+from core.engine.insights.models.lists import BoundedCount
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitView:
+    """The breaker of one endpoint, with what an operator needs to decide."""
+
+    endpoint_id: str
+    endpoint_name: str
+    webhook_url: str
+    endpoint_state: EndpointState
+    state: CircuitState
+    held_open: bool
+    """An operator holds it."""
+    hold_reason: str | None
+    hold_until: float | None
+    held_by: str | None
+    failure_count: int
+    success_count: int
+    half_open_calls: int
+    window_failures: int
+    window_calls: int
+    opened_at: float | None
+    retry_at: float | None
+    """When the next probe may go out."""
+    backlog: BoundedCount
+    """Pending deliveries; all of them are held while the circuit does not admit."""
+    last_error: str | None
+    last_failure_at: float | None
+    config: CircuitBreakerConfig
+    sentence: str
+    """What it is doing and what happens next."""
+    reset_consequence: str
+    """What a reset will do now."""
+    opening_cause: str | None = None
+    """Why it is not closed, in the words of its last transition; None while it is closed."""
+    reopenings: int = 0
+    """Probes that failed since it was last closed: each makes the next wait longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionView:
+    """A change of a circuit."""
+
+    id: str
+    endpoint_id: str
+    endpoint_name: str
+    at: float
+    from_state: str
+    to_state: str
+    cause: str
+    failure_count: int
+    success_count: int
+    attempt_id: str | None
+    delivery_id: str | None
+    actor: str | None

@@ -1,0 +1,87 @@
+"""A delivery as a line and as a page, its attempts, and the message that it came from."""
+
+from dataclasses import dataclass
+
+from core.domain.circuit import CircuitState
+from core.domain.outcome import Headers
+from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as a list shows it."""
+
+    id: str
+    message_id: str
+    endpoint_id: str
+    endpoint_name: str
+    webhook_url: str
+    event_type: str
+    state: DeliveryState
+    held: bool
+    """Pending while its lane is halted: an open or half open circuit, a hold, a pause, disabling, or throttling."""
+    failure_class: FailureClass | None
+    status_code: int | None
+    error: str | None
+    attempt_count: int
+    next_attempt_at: float | None
+    created_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt of a delivery, whole."""
+
+    id: str
+    number: int
+    trigger: Trigger
+    started_at: float
+    duration_ms: int | None
+    failure_class: FailureClass | None
+    status_code: int | None
+    error: str | None
+    request_headers: Headers
+    response_headers: Headers
+    response_body: bytes | None
+    response_truncated: bool
+
+    @property
+    def success(self) -> bool:
+        """Whether the receiver answered 2xx."""
+        return self.failure_class is None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetail:
+    """A delivery with everything that its page shows."""
+
+    row: DeliveryRow
+    why: str
+    """One sentence: why it is not delivered yet, or how it ended."""
+    payload: bytes
+    attempts: tuple[AttemptView, ...]
+    """Oldest first; the newest 100 when there were more."""
+    retry_delays: tuple[float, ...]
+    """The schedule that applies to it."""
+    budget_left: int
+    endpoint_state: EndpointState
+    circuit_state: CircuitState
+    resend_consequence: str
+    """One sentence: what a resend will do now."""
+    can_resend: bool
+    can_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message and where it went."""
+
+    id: str
+    event_type: str
+    payload: bytes
+    idempotency_key: str | None
+    created_at: float
+    deliveries: tuple[DeliveryRow, ...]
+    note: str | None
+    """Says why there are no deliveries, when there are none."""

@@ -1,0 +1,69 @@
+"""An endpoint: its settings, its line in the list, and what is left of it when it was deleted."""
+
+from dataclasses import dataclass
+
+from core.domain.circuit import CircuitBreakerConfig
+from core.domain.states import EndpointState, SignatureScheme
+from core.engine.insights.models.audit import AuditView
+from core.engine.insights.models.circuits import CircuitView
+from core.engine.insights.models.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """An endpoint with its settings; never its secret."""
+
+    id: str
+    name: str
+    description: str
+    url: str
+    adhoc: bool
+    event_types: tuple[str, ...]
+    state: EndpointState
+    state_reason: str | None
+    timeout_seconds: float
+    retry_delays: tuple[float, ...]
+    retry_jitter: float
+    circuit: CircuitBreakerConfig
+    max_in_flight: int
+    rate_limit_per_second: float | None
+    headers: dict[str, str]
+    signature: SignatureScheme
+    secret_rotated_until: float | None
+    """While the old secret signs too."""
+    throttled_until: float | None
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOption:
+    """An endpoint as a list to choose from shows it."""
+
+    id: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSummary:
+    """An endpoint as the list of endpoints shows it."""
+
+    endpoint: EndpointView
+    circuit: CircuitView
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedEndpoint:
+    """What is left of an endpoint that was deleted."""
+
+    endpoint: EndpointView
+    at: float
+    """When it was deleted."""
+    deletion: AuditView | None
+    """By whom and why; None once the audit no longer has it."""
+    entries: tuple[AuditView, ...]
+    """What was done to it, newest first; at most 20."""
+    traffic: Traffic
+    """Of the last hour."""

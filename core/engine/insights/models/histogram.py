@@ -1,0 +1,55 @@
+"""The deliveries of a list over time: the strip above it."""
+
+from dataclasses import dataclass
+
+from core.domain.states import DeliveryState
+from core.engine.insights.models.lists import SearchBounds
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramBar:
+    """The deliveries that were accepted within one step of time."""
+
+    begin: float
+    """Included."""
+    end: float
+    """Excluded."""
+    by_state: dict[DeliveryState, int]
+    """Only the states that occur."""
+    held: int = 0
+    """How many of those that are pending wait for their lane."""
+
+    @property
+    def total(self) -> int:
+        """Return how many deliveries the bar stands for."""
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Deliveries over time by what became of them: the same that a list shows, bar by bar."""
+
+    bars: tuple[HistogramBar, ...]
+    """Oldest first, without gaps. The first and the last are shorter where the time asked for cuts them."""
+    step: float
+    """Seconds that a whole bar stands for."""
+    asked_since: bool
+    """Whether the filter says since when; if not, it is the last day up to where the filter ends."""
+    search_bounds: SearchBounds | None
+    """Set when older deliveries match too, or may, and are not counted."""
+
+    @property
+    def by_state(self) -> dict[DeliveryState, int]:
+        """Return all bars together."""
+        found = ((state, sum(bar.by_state.get(state, 0) for bar in self.bars)) for state in DeliveryState)
+        return {state: count for state, count in found if count}
+
+    @property
+    def held(self) -> int:
+        """Return how many of those that are pending wait for their lane."""
+        return sum(bar.held for bar in self.bars)
+
+    @property
+    def total(self) -> int:
+        """Return how many deliveries were counted."""
+        return sum(bar.total for bar in self.bars)
