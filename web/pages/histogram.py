@@ -27,23 +27,16 @@ _MOST_MARKS: Final = 5
 
 
 class StateKind(StrEnum):
-    """What became of a delivery, as coarsely as a bar shows it. The value is the class of its colour."""
+    """What became of a delivery, as coarsely as a bar shows it, in the order in which a bar stacks them.
+
+    The value is its word, and the class of its colour.
+    """
 
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
     WAITING = "waiting"
     HELD = "held"
     FAILED = "failed"
-
-
-STATE_KINDS: Final = {
-    StateKind.DELIVERED: "delivered",
-    StateKind.CANCELLED: "cancelled",
-    StateKind.WAITING: "waiting",
-    StateKind.HELD: "held",
-    StateKind.FAILED: "failed",
-}
-"""Each kind in words, in the order in which a bar stacks them."""
 
 
 def kind_of(state: DeliveryState) -> StateKind:
@@ -68,7 +61,7 @@ def state_kinds(counted: Histogram | HistogramBar) -> dict[StateKind, int]:
         found[kind_of(state)] += count
     found[StateKind.HELD] += counted.held
     found[StateKind.WAITING] -= counted.held
-    return {kind: found[kind] for kind in STATE_KINDS if found[kind]}
+    return {kind: found[kind] for kind in StateKind if found[kind]}
 
 
 def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
@@ -127,7 +120,7 @@ def _in_url(at: float) -> str:
 
 
 def _figures(counted: Histogram | HistogramBar) -> str:
-    told = [f"{count:,} {STATE_KINDS[kind]}" for kind, count in state_kinds(counted).items()]
+    told = [f"{count:,} {kind.value}" for kind, count in state_kinds(counted).items()]
     return ", ".join(told) or "none"
 
 
@@ -151,7 +144,7 @@ def _drawn(histogram: Histogram) -> Markup:
     step = WIDTH / len(histogram.bars)
     gap = min(2.0, step / 4)
     peak = max((bar.total for bar in histogram.bars), default=0) or 1
-    parts: dict[StateKind, list[str]] = {kind: [] for kind in STATE_KINDS}
+    parts: dict[StateKind, list[str]] = {kind: [] for kind in StateKind}
     for number, bar in enumerate(histogram.bars):
         for kind, (y, height) in _stack(state_kinds(bar), peak).items():
             x = number * step + gap / 2

@@ -102,7 +102,6 @@ def environment() -> Environment:
         pips=charts.pips,
         progress_bar=progress_bar,
         state_glyph=glyphs.state_glyph,
-        state_words=histogram.STATE_KINDS,
         switch_glyph=glyphs.switch_glyph,
         until=_until,
         when=_when,
