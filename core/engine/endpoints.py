@@ -19,6 +19,7 @@ from core.engine.endpoint_secrets import new_secret
 from core.engine.endpoint_views import endpoint_view
 from core.engine.hints import Hints
 from core.engine.insights.cursors import Cursor, read_cursor
+from core.engine.insights.lane_pages import mentions
 from core.engine.insights.models import EndpointView, Page
 from core.ids import Ids
 from core.ports import Clock
@@ -67,11 +68,15 @@ class Endpoints:
         async with self._database.read() as connection:
             return endpoint_view(await _row(connection, endpoint_id))
 
-    async def page(self, cursor: str | None, limit: int) -> Page[EndpointView]:
-        """Return endpoints, newest first, `limit` at a time. Raises InvalidInput for a cursor that is not good."""
+    async def page(self, cursor: str | None, limit: int, text: str = "") -> Page[EndpointView]:
+        """Return endpoints whose name or URL contains `text`, newest first, `limit` at a time.
+
+        Raises InvalidInput for a cursor that is not good, and for a text that no endpoint can have.
+        """
         now = self._clock.now()
         below = read_cursor(cursor, "ep", now)
-        listed = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None)).order_by(ENDPOINTS.c.id.desc())
+        listed = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None), *mentions(text))
+        listed = listed.order_by(ENDPOINTS.c.id.desc())
         if below is not None:
             listed = listed.where(ENDPOINTS.c.id < below)
         async with self._database.read() as connection:

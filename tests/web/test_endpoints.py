@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
@@ -290,6 +291,40 @@ async def test_endpoints_are_listed_by_pages_newest_first(quay: Quay) -> None:
     second = await quay.get("/endpoints", limit=3, cursor=first["next_cursor"])
     assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
     assert second["next_cursor"] is None
+
+
+async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(quay: Quay) -> None:
+    billing = (await make(quay, name="Billing", url="https://hooks.example/in"))["id"]
+    orders = (await make(quay, name="Orders 100%", url="https://orders.example/billing"))["id"]
+    other = (await make(quay, name="Stock", url="https://stock.example/in"))["id"]
+
+    async def found(q: str) -> list[str]:
+        page = (await quay.api.get("/endpoints", params={"q": q})).text
+        listed = [item["id"] for item in (await quay.get("/endpoints", q=q))["items"]]
+        assert all((f'<tr id="{id_}"' in page) is (id_ in listed) for id_ in (billing, orders, other)), q
+        return listed
+
+    assert await found("BILLING") == [orders, billing]
+    assert await found("stock.example") == [other]
+    assert await found(other) == [other]
+    assert await found("100%") == [orders]
+    assert await found("_") == []
+    assert await found("") == [other, orders, billing]
+
+
+async def test_a_search_of_endpoints_goes_on_where_its_page_ended(quay: Quay) -> None:
+    made = [(await make(quay, name=f"wanted {place}"))["id"] for place in range(3)]
+    await make(quay, name="another")
+    first = await quay.get("/endpoints", q="wanted", limit=2)
+    second = await quay.get("/endpoints", q="wanted", limit=2, cursor=first["next_cursor"])
+    assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
+    assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize("text", ["\0", "x" * 201, "a\tb"])
+async def test_a_search_for_what_no_endpoint_can_have_says_so(quay: Quay, text: str) -> None:
+    answer = await quay.api.get("/api/v1/endpoints", params={"q": text})
+    assert "position" in problems(answer, 400)["q"]
 
 
 async def test_every_action_on_an_unknown_endpoint_is_not_found(quay: Quay) -> None:

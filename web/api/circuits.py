@@ -9,10 +9,11 @@ from litestar.response import Response
 from core.domain.errors import InvalidInput
 from core.engine.moments import MomentError, parse_moment
 from web.api import bodies, shapes, views
-from web.api.openapi import Parameter, documented
+from web.api.openapi import documented
 from web.api.queries import (
     CURSOR,
     LIMIT,
+    OF_ENDPOINTS,
     ApiRequest,
     actor_of,
     as_bad_request,
@@ -23,7 +24,6 @@ from web.api.queries import (
 )
 from web.security import requires
 
-_Q: Final = Parameter("q", "Of endpoints whose name or URL contains this.", {"type": "string"})
 _PROBLEMS: Final = (404, 409, 413, 422, 503)
 _BECAUSE: Final[dict[str, Any]] = documented(
     {200: shapes.Done}, body=bodies.Because, body_required=False, problems=_PROBLEMS
@@ -33,7 +33,7 @@ _BECAUSE: Final[dict[str, Any]] = documented(
 @get(
     "/circuits",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Circuit]}, parameters=(_Q, CURSOR, LIMIT)),
+    opt=documented({200: shapes.ListOf[shapes.Circuit]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
 )
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
     """List the circuits of all endpoints, worst first: those that are open, then half open, then closed."""

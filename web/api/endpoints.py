@@ -18,6 +18,7 @@ from web.api.openapi import documented
 from web.api.queries import (
     CURSOR,
     LIMIT,
+    OF_ENDPOINTS,
     ApiRequest,
     actor_of,
     as_bad_request,
@@ -35,13 +36,14 @@ _PROBLEMS: Final = (404, 413, 422, 503)
 @get(
     "/endpoints",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Endpoint]}, parameters=(CURSOR, LIMIT)),
+    opt=documented({200: shapes.ListOf[shapes.Endpoint]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
 )
 async def list_endpoints(request: ApiRequest) -> Response[bytes]:
-    """List endpoints, newest first."""
-    values = parameters(request, {"cursor", "limit"})
+    """List endpoints, newest first; with `q` those that the page of endpoints finds."""
+    values = parameters(request, {"q", "cursor", "limit"})
+    limit = limit_of(values)
     try:
-        page = await runtime_of(request).endpoints.page(values.get("cursor"), limit_of(values))
+        page = await runtime_of(request).endpoints.page(values.get("cursor"), limit, values.get("q", ""))
     except InvalidInput as invalid:
         raise as_bad_request(invalid) from None
     return views.list_of([views.endpoint(each) for each in page.items], page.next_cursor)

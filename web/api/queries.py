@@ -25,6 +25,9 @@ LIMIT: Final = Parameter(
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
 )
 CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string"})
+OF_ENDPOINTS: Final = Parameter(
+    "q", "Of endpoints whose name or URL contains this, or that have it for their id.", {"type": "string"}
+)
 
 
 def runtime_of(request: ApiRequest) -> Runtime:
