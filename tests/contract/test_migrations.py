@@ -1,5 +1,7 @@
 """The schema's history ends at the tables, on every database."""
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, create_engine, inspect
 from sqlmodel import SQLModel
 
+from core.sql import tables
 from core.sql.engine import Database
 from core.sql.migrations import config_for, upgrade
 
@@ -84,6 +87,13 @@ def test_the_history_is_one_line() -> None:
     with create_engine("sqlite://").connect() as connection:
         script = ScriptDirectory.from_config(config_for(connection))
     assert len(script.get_heads()) == 1
+
+
+def test_every_table_is_among_those_that_the_package_gives_so_that_migrations_see_it() -> None:
+    given = {kind for kind in vars(tables).values() if hasattr(kind, "__table__")}
+    for module in iter_modules(tables.__path__, f"{tables.__name__}."):
+        assert {kind for kind in vars(import_module(module.name)).values() if hasattr(kind, "__table__")} <= given
+    assert {kind.__table__ for kind in given} == set(SQLModel.metadata.tables.values())
 
 
 @pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=lambda table: table.name)

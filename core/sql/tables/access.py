@@ -1,0 +1,62 @@
+"""Who may do what: keys of programs, people and their sessions."""
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from core.sql.tables.columns import json_column, long_text, moment, owned_by
+
+
+class ApiKey(SQLModel, table=True):
+    """A bearer key. Only its SHA-256 is stored."""
+
+    __tablename__ = "api_keys"
+
+    id: str = Field(primary_key=True)
+    name: str
+    digest: str = Field(unique=True)
+    preview: str
+    """Its first characters, to tell it from others: `bw_3f9a…`."""
+    scopes: list[str] = json_column("[]")
+    created_at: float = moment()
+    created_by: str
+    last_used_at: float | None = moment(nullable=True)
+    revoked_at: float | None = moment(nullable=True)
+
+
+class Person(SQLModel, table=True):
+    """Someone who signs in."""
+
+    __tablename__ = "people"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    role: str
+    password_digest: str | None = long_text()
+    """argon2id; None until the sign-in link was used."""
+    created_at: float = moment()
+    disabled_at: float | None = moment(nullable=True)
+
+
+class Session(SQLModel, table=True):
+    """A signed-in browser. Only the SHA-256 of its cookie is stored."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_person", "person_id"),)
+
+    digest: str = Field(primary_key=True)
+    person_id: str = owned_by("people.id")
+    created_at: float = moment()
+    last_seen_at: float = moment()
+    expires_at: float = moment()
+    user_agent: str = ""
+
+
+class SignInCode(SQLModel, table=True):
+    """A single-use code by which a person sets a password. Only its SHA-256 is stored."""
+
+    __tablename__ = "sign_in_codes"
+
+    digest: str = Field(primary_key=True)
+    person_id: str = owned_by("people.id")
+    expires_at: float = moment()
+    used_at: float | None = moment(nullable=True)

@@ -1,0 +1,33 @@
+"""What was done, and by whom."""
+
+from typing import Any
+
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+from core.sql.tables.columns import json_column, long_text, moment
+
+
+class AuditEntry(SQLModel, table=True):
+    """What a person or a key did."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_subject", "subject", "id"),
+        Index("ix_audit_entries_actor", "actor", "id"),
+        Index("ix_audit_entries_action", "action", "id"),
+    )
+
+    id: str = Field(primary_key=True)
+    at: float = moment()
+    actor: str
+    """`person:ada`, `key:ci`, or `breakwater` where the service itself acted."""
+    action: str
+    """Noun and verb: `delivery.resend`, `circuit.reset`, `endpoint.update`, `person.sign_in`."""
+    subject: str
+    """The id of what was acted on."""
+    reason: str | None = long_text()
+    outcome: str = Field(sa_type=Text)
+    """One sentence: what came of it."""
+    detail: dict[str, Any] = json_column("{}")
+    affected: int = 1

@@ -1,0 +1,55 @@
+"""The breakers, and their history."""
+
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+from core.sql.tables.columns import json_column, long_text, moment, of_endpoint, owned_by
+
+
+class Circuit(SQLModel, table=True):
+    """The breaker of one endpoint, as `CircuitBreaker` keeps it. No row means: closed, and nothing counted yet."""
+
+    __tablename__ = "circuits"
+
+    endpoint_id: str = owned_by("endpoints.id", primary_key=True)
+    state: str = "closed"
+    failure_count: int = 0
+    success_count: int = 0
+    last_failure_time: float | None = moment(nullable=True)
+    opened_at: float | None = moment(nullable=True)
+    """When the run of open states began that has not been ended by a close."""
+    retry_at: float | None = moment(nullable=True)
+    reopenings: int = 0
+    generation: int = 0
+    """Counts transitions: a result of an attempt admitted in an earlier generation changes nothing."""
+    permits: list[float] = json_column("[]")
+    """When each half-open permit expires."""
+    window: list[list[int]] = json_column("[]")
+    """`[second, successes, failures]`, oldest first."""
+    hold_reason: str | None = long_text()
+    held_at: float | None = moment(nullable=True)
+    """Not None: an operator holds the circuit open."""
+    hold_until: float | None = moment(nullable=True)
+    held_by: str | None = None
+    updated_at: float = moment()
+
+
+class CircuitTransition(SQLModel, table=True):
+    """A change of a circuit's state or hold, with its cause."""
+
+    __tablename__ = "circuit_transitions"
+    __table_args__ = (Index("ix_circuit_transitions_endpoint", "endpoint_id", "id"),)
+
+    id: str = Field(primary_key=True)
+    endpoint_id: str = of_endpoint()
+    at: float = moment()
+    from_state: str
+    to_state: str
+    cause: str = Field(sa_type=Text)
+    """In words: `5 failures in a row`, `reset by ada: receiver fixed`."""
+    failure_count: int = 0
+    success_count: int = 0
+    attempt_id: str | None = None
+    delivery_id: str | None = None
+    actor: str | None = None
+    """None: the breaker itself."""

@@ -1,0 +1,46 @@
+"""Where webhooks go."""
+
+from typing import Any
+
+from sqlalchemy import Double, Index, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+from core.sql.tables.columns import json_column, long_text, moment
+
+
+class Endpoint(SQLModel, table=True):
+    """Where to send, and how."""
+
+    __tablename__ = "endpoints"
+    __table_args__ = (Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True),)
+
+    id: str = Field(primary_key=True)
+    name: str
+    description: str = ""
+    url: str = Field(sa_type=Text)
+    adhoc_key: str | None = None
+    """Set on endpoints made for messages to a bare URL: a digest of URL and settings, so that one is made once."""
+    event_types: list[str] = json_column("[]")
+    """Subscribed event types; empty means every type. An ad-hoc endpoint subscribes to none."""
+    state: str = "enabled"
+    state_reason: str | None = long_text()
+    timeout_seconds: float = Field(default=10.0, sa_type=Double)
+    retry_delays: list[float] = json_column("[]")
+    retry_jitter: float = Field(default=0.1, sa_type=Double)
+    circuit: dict[str, Any] = json_column("{}")
+    """The fields of `CircuitBreakerConfig`."""
+    max_in_flight: int = 64
+    rate_limit_per_second: float | None = Field(default=None, sa_type=Double)
+    headers: dict[str, str] = json_column("{}")
+    signature: str = "standard"
+    secret: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Encrypted."""
+    previous_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Encrypted; signs beside the new one until `previous_secret_until`."""
+    previous_secret_until: float | None = moment(nullable=True)
+    throttled_until: float | None = moment(nullable=True)
+    """The receiver asked the whole lane to wait until then (429, or 503 with Retry-After)."""
+    created_at: float = moment()
+    updated_at: float = moment()
+    deleted_at: float | None = moment(nullable=True)
+    """A deleted endpoint keeps its row, for the history that names it."""
