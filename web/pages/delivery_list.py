@@ -1,7 +1,7 @@
 """The list of deliveries: filters in the URL, pages by cursor, and a live list whose rows never move."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,7 +12,14 @@ from litestar.response import Template
 from core.domain.errors import FieldProblem, InvalidInput
 from core.domain.states import DeliveryState, FailureClass
 from core.engine.filters import PARAMETERS, DeliveryFilter
-from core.engine.insights.models import BoundedCount, DeliveryRow, FailureGroups, Histogram, Page
+from core.engine.insights.models import (
+    BoundedCount,
+    DeliveryRow,
+    EndpointOption,
+    FailureGroups,
+    Histogram,
+    Page,
+)
 from web.pages.first_webhook import first_webhook
 from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
 from web.security import principal_of, requires
@@ -114,22 +121,43 @@ async def deliveries(request: PageRequest) -> Template:
         found=found,
         first_webhook=first_webhook(request),
         refresh_url=_refresh_url(asked, found.page),
-        saved_views=await runtime_of(request).saved_views.of(principal_of(request).id),
-        **await choices(request, asked),
+        **await choices(request, asked, found.page.items),
+        **await _views(request),
     )
 
 
-async def choices(request: PageRequest, asked: Asked) -> dict[str, Any]:
-    """Return what the fields of a filter offer to choose from."""
+async def choices(request: PageRequest, asked: Asked, rows: Sequence[DeliveryRow] = ()) -> dict[str, Any]:
+    """Return what the fields of a filter offer to choose from, and the name of the endpoint that is chosen.
+
+    The live part has no fields, and is asked for every second: it is told the name alone, by one of its `rows` if it
+    can be.
+    """
     insights = runtime_of(request).insights
     chosen = asked.wanted.endpoint_id if asked.wanted else None
+    names = {row.endpoint_id: row.endpoint_name for row in rows}
+    if wants_fragment(request):
+        options = await insights.endpoint_options("", 1, chosen) if chosen and chosen not in names else ()
+        return {"chosen": _name_of(chosen, options, names)}
+    options = await insights.endpoint_options("", MOST_CHOICES, chosen)
     return {
-        "endpoints": await insights.endpoint_options("", MOST_CHOICES, chosen),
+        "chosen": _name_of(chosen, options, names),
+        "endpoints": options,
         "more_endpoints": MOST_CHOICES,
         "event_types": await insights.event_types(),
         "failure_classes": tuple(FailureClass),
         "tabs": TABS,
     }
+
+
+def _name_of(chosen: str | None, options: Sequence[EndpointOption], names: Mapping[str, str]) -> str | None:
+    return names.get(chosen or "") or next((each.name for each in options if each.id == chosen), None)
+
+
+async def _views(request: PageRequest) -> dict[str, Any]:
+    """Return the filters that the reader has kept; they, too, are no part of what is live."""
+    if wants_fragment(request):
+        return {}
+    return {"saved_views": await runtime_of(request).saved_views.of(principal_of(request).id)}
 
 
 async def _found(request: PageRequest, asked: Asked) -> Found:

@@ -1,0 +1,71 @@
+"""The live part of a list is asked for every second by every open tab: it reads what it shows, and no more."""
+
+import pytest
+
+from core.domain.outcome import Answered
+from core.domain.states import DeliveryState
+from core.engine.insights import Insights
+from core.engine.saved_views import SavedViews
+from tests.web.quay import Quay
+
+LIVE = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what is read to fill the fields around a list, in their order."""
+    seen: list[str] = []
+
+    def noting(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        async def noted(self: object, *given: object) -> object:
+            seen.append(name)
+            return await real(self, *given)
+
+        monkeypatch.setattr(kind, name, noted)
+
+    noting(Insights, "endpoint_options")
+    noting(Insights, "event_types")
+    noting(SavedViews, "of")
+    return seen
+
+
+async def failed(quay: Quay) -> tuple[str, str]:
+    """An endpoint and its delivery, which failed for good."""
+    endpoint = await quay.endpoint()
+    quay.sender.script("billing.example", Answered(400, (), b""))
+    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    delivery = accepted["deliveries"][0]["id"]
+    await quay.reaches(delivery, DeliveryState.FAILED)
+    return endpoint, delivery
+
+
+async def test_a_whole_list_reads_what_its_fields_offer(quay: Quay, reads: list[str]) -> None:
+    await quay.api.get("/deliveries")
+    assert reads == ["endpoint_options", "event_types", "of"]
+
+
+@pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes"])
+async def test_its_live_part_reads_none_of_that(quay: Quay, reads: list[str], path: str) -> None:
+    _, delivery = await failed(quay)
+    answer = await quay.api.get(path, params={"drawn": delivery, "up_to": delivery}, headers=LIVE)
+    assert answer.status_code == 200
+    assert reads == []
+
+
+async def test_it_names_the_endpoint_that_is_asked_for_by_its_rows(quay: Quay, reads: list[str]) -> None:
+    endpoint, delivery = await failed(quay)
+    name = (await quay.get(f"/endpoints/{endpoint}"))["name"]
+    asked = {"endpoint": endpoint, "drawn": delivery}
+    answer = await quay.api.get("/deliveries", params=asked, headers=LIVE)
+    assert f"all deliveries to {name}" in answer.text
+    assert reads == []
+
+
+async def test_without_a_row_it_asks_for_that_name_alone(quay: Quay, reads: list[str]) -> None:
+    endpoint = await quay.endpoint()
+    name = (await quay.get(f"/endpoints/{endpoint}"))["name"]
+    answer = await quay.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
+    assert f"Looked for all deliveries to {name}." in answer.text
+    assert reads == ["endpoint_options"]
