@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -89,11 +90,14 @@ def test_the_history_is_one_line() -> None:
     assert len(script.get_heads()) == 1
 
 
-def test_every_table_is_among_those_that_the_package_gives_so_that_migrations_see_it() -> None:
-    given = {kind for kind in vars(tables).values() if hasattr(kind, "__table__")}
+def tables_of(module: ModuleType) -> set[type[SQLModel]]:
+    return {kind for kind in vars(module).values() if hasattr(kind, "__table__")}
+
+
+def test_the_package_gives_every_table_so_that_migrations_see_it() -> None:
+    given = tables_of(tables)
     for module in iter_modules(tables.__path__, f"{tables.__name__}."):
-        assert {kind for kind in vars(import_module(module.name)).values() if hasattr(kind, "__table__")} <= given
-    assert {kind.__table__ for kind in given} == set(SQLModel.metadata.tables.values())
+        assert tables_of(import_module(module.name)) <= given
 
 
 @pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=lambda table: table.name)
