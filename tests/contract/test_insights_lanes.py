@@ -7,6 +7,7 @@ from core.domain.latency import bucket_of, upper_ms
 from core.domain.states import EndpointState
 from core.engine.insights import Insights
 from core.engine.insights.models import BoundedCount, LoopHealth
+from core.engine.insights.traffic import CHARTS_KEPT
 from core.engine.summariser import Summariser
 from core.sql.engine import Database
 from core.sql.statements.rows import ENDPOINTS
@@ -196,6 +197,32 @@ async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
     ]
     assert after == before
     assert await Summariser(stored.database, stored.clock).summarise() == 0
+
+
+async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_opened_anew(
+    stored: Stored, insights: Insights
+) -> None:
+    endpoint_id = await stored.endpoint()
+    summariser = Summariser(stored.database, stored.clock)
+    for turn in range(12):
+        await stored.counted(endpoint_id, stored.now, "success" if turn % 3 else "dns", turn, 1 + turn)
+        await summariser.summarise()
+        opened_anew = Insights(stored.database, stored.clock, tuple)
+        for one in (None, endpoint_id):
+            for minutes in (1440, 10_080):
+                assert await insights.traffic(one, minutes) == await opened_anew.traffic(one, minutes)
+        await stored.clock.advance(17 * 60)
+    assert (await insights.traffic(endpoint_id, 1440)).attempts == sum(range(1, 13))
+
+
+async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, insights: Insights) -> None:
+    endpoint_ids = [await stored.endpoint(f"e{number}") for number in range(CHARTS_KEPT + 3)]
+    for number, endpoint_id in enumerate(endpoint_ids):
+        await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
+    await Summariser(stored.database, stored.clock).summarise()
+    for _ in range(2):  # the second time some are remembered, and some were forgotten
+        found = [(await insights.traffic(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
+        assert found == list(range(1, CHARTS_KEPT + 4))
 
 
 async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:

@@ -22,7 +22,13 @@ from core.engine.insights.messages import deliveries_statement
 from core.engine.insights.overview import counts_statement, oldest_statement
 from core.engine.insights.scan import Span, reach_statement, walk
 from core.engine.insights.selection import branches, span
-from core.engine.insights.traffic import each_endpoint, one_endpoint
+from core.engine.insights.traffic import (
+    cells_of,
+    each_endpoint,
+    each_minute,
+    half_hours,
+    half_hours_then_minutes,
+)
 from core.sql.engine import Database
 from core.sql.statements.rows import AUDIT, ENDPOINTS
 from core.sql.tables import ALL_ENDPOINTS
@@ -86,9 +92,10 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
         ),
     }
     charts = {
-        "an hour of one": one_endpoint(sample.endpoints[3], minute - 60, 1),
-        "an hour of all": one_endpoint(ALL_ENDPOINTS, minute - 60, 1),
-        "a day of one": one_endpoint(sample.endpoints[3], minute - 60, 30),
+        "an hour of one": cells_of(each_minute(sample.endpoints[3], minute - 60), 1),
+        "an hour of all": cells_of(each_minute(ALL_ENDPOINTS, minute - 60), 1),
+        "the closed part of a day": cells_of(half_hours(sample.endpoints[3], minute - 1440, minute - 60), 30),
+        "the latest part of a day": cells_of(half_hours_then_minutes(sample.endpoints[3], minute - 60), 30),
         "an hour of each": each_endpoint(sample.endpoints[:3], minute - 20, 5),
     }
     statements |= {f"{name}, {part}": part for name, parts in charts.items() for part in parts}

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from core.domain.latency import bucket_of, upper_ms
-from core.engine.insights.traffic import brief_traffic, first_minute, step_for, traffic_of
+from core.engine.insights.traffic import first_minute, step_for
+from core.engine.insights.traffic_fold import brief_traffic, traffic_of
 
 
 def test_a_chart_has_no_gaps() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from core.domain.states import FailureClass
 from core.engine.insights.models import TransitionView
-from core.engine.insights.traffic import traffic_of
+from core.engine.insights.traffic_fold import traffic_of
 from web import charts
 from web.pages import traffic_charts
 from web.pages.circuit_marks import marks_of, without_probes

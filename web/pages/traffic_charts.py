@@ -28,8 +28,14 @@ PERCENTILES: Final = ("p50", "p95", "p99")
 
 def clock(minute: int, traffic: Traffic) -> str:
     """Return a minute as the charts of `traffic` say it: with its date where they span more than a day."""
-    pattern = "%H:%M" if traffic.minutes <= _DAY + traffic.step else "%d %b %H:%M"
-    return datetime.fromtimestamp(minute * 60, UTC).strftime(pattern)
+    return _clock(minute, dated=traffic.minutes > _DAY + traffic.step)
+
+
+@lru_cache(
+    maxsize=4_096
+)  # a page says each point's moment four times, and the next page nearly all of them again
+def _clock(minute: int, *, dated: bool) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%d %b %H:%M" if dated else "%H:%M")
 
 
 def axis(traffic: Traffic) -> list[str]:

@@ -12,14 +12,8 @@ from core.engine import endpoint_views  # as a module: it reads the models of th
 from core.engine.insights.circuits import circuit_view, circuits_of, read_lanes, read_page_of_lanes
 from core.engine.insights.joined import Row, part_of
 from core.engine.insights.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
-from core.engine.insights.traffic import (
-    SPARK_STEP,
-    OutcomeCell,
-    brief_traffic,
-    each_endpoint,
-    first_minute,
-    read_traffic,
-)
+from core.engine.insights.traffic import SPARK_STEP, each_endpoint, first_minute, read_traffic
+from core.engine.insights.traffic_fold import OutcomeCell, brief_traffic
 from core.ports import Clock
 from core.sql.engine import Database
 from core.sql.statements.rows import ENDPOINTS

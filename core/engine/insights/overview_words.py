@@ -6,7 +6,7 @@ from typing import Final
 from core.domain.circuit import CircuitState
 from core.domain.states import EndpointState, FailureClass
 from core.engine.insights.models import CircuitView, LoopHealth, Traffic
-from core.engine.insights.traffic import SUCCESS
+from core.engine.insights.traffic_fold import SUCCESS
 from core.engine.words import FAILURES, counted, listed, quote, who
 
 _TOGETHER: Final = 3
