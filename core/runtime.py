@@ -43,7 +43,10 @@ from core.vault import SecretUnreadable, Vault
 
 
 class Runtime:
-    """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context."""
+    """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context.
+
+    `start` is `open` and then `deliver`: between the two everything can be read and changed, and nothing is sent yet.
+    """
 
     def __init__(
         self,
@@ -138,6 +141,11 @@ class Runtime:
 
     async def start(self) -> None:
         """Open the database and begin to deliver. Raises StartRefused, with everything closed again."""
+        await self.open()
+        self.deliver()
+
+    async def open(self) -> None:
+        """Open the database. Raises StartRefused, with everything closed again."""
         try:
             await self.database.open()
             await self.directory.load()
@@ -148,6 +156,9 @@ class Runtime:
             if isinstance(error, SecretUnreadable):
                 raise StartRefused(str(error)) from error
             raise
+
+    def deliver(self) -> None:
+        """Begin to deliver what is due, once it is open."""
         self._looper.start()
 
     async def stop(self) -> None:

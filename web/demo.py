@@ -15,6 +15,8 @@ import structlog
 from litestar import Litestar
 
 from core.domain.errors import StoreUnavailable
+from core.engine.insights.lane_pages import MOST_LANES
+from core.engine.insights.models import EndpointView
 from core.engine.intake import NewMessage
 from core.runtime import Runtime
 from core.settings import Settings
@@ -48,6 +50,11 @@ class _Member:
             "circuit": _QUICK_CIRCUIT,
             **self.settings,
         }
+
+    def was(self, endpoint: EndpointView) -> bool:
+        """Return whether an endpoint of an earlier demo is this member, also under another name."""
+        origin, _, path = endpoint.url.removeprefix("http://").partition("/")
+        return endpoint.name == self.name or (origin.startswith("127.0.0.1:") and f"/{path}" == self.path)
 
 
 CAST: Final = (
@@ -104,16 +111,21 @@ _EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 async def prepare(runtime: Runtime, receiver_url: str) -> None:
-    """Make the cast's endpoints where they are missing, and point those of an earlier demo at this receiver."""
-    known = {
-        summary.endpoint.name: summary.endpoint for summary in (await runtime.insights.endpoints()).items
-    }
+    """Make the cast's endpoints where they are missing, and point those of an earlier demo at this receiver.
+
+    Where something is still to be retried there, this comes before anything is sent: the earlier receiver's port may be
+    anybody's by now, and is not allowed any more.
+    """
+    summaries = (await runtime.insights.endpoints(limit=MOST_LANES)).items
+    known = [summary.endpoint for summary in summaries]
     for member in CAST:
-        fields, endpoint = member.fields(receiver_url), known.get(member.name)
-        if endpoint is None:
+        fields = member.fields(receiver_url)
+        earlier = [endpoint for endpoint in known if member.was(endpoint)]
+        if not earlier:
             await runtime.endpoints.create(fields, actor=_ACTOR)
-        elif endpoint.url != fields["url"]:
-            await runtime.endpoints.update(endpoint.id, {"url": fields["url"]}, actor=_ACTOR)
+        for endpoint in earlier:
+            if endpoint.url != fields["url"]:
+                await runtime.endpoints.update(endpoint.id, {"url": fields["url"]}, actor=_ACTOR)
 
 
 class Traffic:
@@ -123,10 +135,13 @@ class Traffic:
         self._receiver_url = receiver_url
         self._pause = pause
 
-    async def __call__(self, app: Litestar, _settings: Settings) -> None:
-        """Prepare the endpoints of the running application and send until cancelled."""
-        runtime: Runtime = app.state.runtime
+    async def prepare(self, runtime: Runtime) -> None:
+        """Prepare the endpoints, before anything is sent to them."""
         await prepare(runtime, self._receiver_url)
+
+    async def __call__(self, app: Litestar, _settings: Settings) -> None:
+        """Send until cancelled."""
+        runtime: Runtime = app.state.runtime
         for number, (event_type, fields) in enumerate(itertools.cycle(_EVENTS), start=1001):
             body = msgspec.json.encode({"number": number, **fields})
             try:

@@ -11,9 +11,9 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 import uvicorn
@@ -41,8 +41,16 @@ Python's own (700, 10, 10) one page in twenty waited 70 ms for a collection of e
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 Announce = Callable[[Welcome], None]
-Beside = Callable[[Litestar, Settings], Awaitable[None]]
-"""Something that goes on while the service runs, such as the demo's traffic."""
+
+
+class Beside(Protocol):
+    """Something that goes on while the service runs, such as the demo's traffic."""
+
+    async def prepare(self, runtime: Runtime) -> None:
+        """Set things right before anything is sent."""
+
+    async def __call__(self, app: Litestar, settings: Settings, /) -> None:
+        """Go on until cancelled."""
 
 
 async def serve(settings: Settings, announce: Announce, beside: Beside | None = None) -> None:
@@ -63,13 +71,30 @@ async def _serve(
     announce: Announce,
     beside: Beside | None,
 ) -> None:
-    async with Runtime(settings) as runtime:
+    async with _opened(settings) as runtime:
         greeting = await welcome(runtime, receiver)
+        if beside is not None:
+            await beside.prepare(runtime)
+        runtime.deliver()
         app = create_app(settings, runtime=runtime)
         async with app.lifespan(), _beside(beside, app, settings):
             await _answer(app, settings, listener, lambda: announce(greeting))
         log.info("service.draining", seconds=settings.drain_seconds)
     log.info("service.stopped")
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Runtime]:
+    """Run the service, not delivering yet.
+
+    Endpoints whose receiver has moved are pointed at it first: what is due would go to where nothing of ours listens.
+    """
+    runtime = Runtime(settings)
+    await runtime.open()
+    try:
+        yield runtime
+    finally:
+        await runtime.stop()
 
 
 def listen(settings: Settings) -> socket.socket:

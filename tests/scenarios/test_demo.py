@@ -17,6 +17,38 @@ def rows(path: Path, query: str) -> set[tuple[object, ...]]:
         return set(database.execute(query).fetchall())
 
 
+def change(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute(statement)
+
+
+@pytest.mark.slow
+def test_what_an_earlier_demo_left_to_retry_goes_to_the_receiver_of_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "demo.db"
+    command = ["demo", "--port", "0", "--database-url", f"sqlite+aiosqlite:///{path}"]
+    waiting = "SELECT id FROM deliveries WHERE state = 'pending' AND attempt_count > 0"
+    ports = "SELECT DISTINCT url FROM endpoints WHERE name = 'Stock sync'"
+    first = start(command, tmp_path)
+    url_printed_by(first, "Breakwater is running.")
+    eventually(lambda: len(rows(path, waiting)) >= 3, within=60)
+    first.kill()
+    left, moved_from = rows(path, waiting), rows(path, ports)
+    # Due at the very start, and held by no circuit; one endpoint has another name by now.
+    change(path, "UPDATE deliveries SET next_attempt_at = 1 WHERE state = 'pending'")
+    change(path, "DELETE FROM circuits")
+    change(path, "UPDATE endpoints SET name = 'Our CRM' WHERE name = 'Old CRM'")
+    second = start(command, tmp_path)
+    try:
+        url_printed_by(second, "Breakwater is running.")
+        still = "SELECT id FROM deliveries WHERE next_attempt_at = 1 AND state = 'pending'"
+        eventually(lambda: not left & rows(path, still), within=60)
+    finally:
+        end(second)
+    assert rows(path, ports) != moved_from
+    assert rows(path, "SELECT error FROM attempts WHERE failure_class = 'blocked'") == set()
+    assert rows(path, "SELECT count(*) FROM endpoints WHERE name IN ('Our CRM', 'Old CRM')") == {(1,)}
+
+
 @pytest.mark.slow
 def test_a_minute_shows_success_retry_failure_and_a_circuit_that_opens_probes_and_closes(
     tmp_path: Path,
