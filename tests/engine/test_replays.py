@@ -9,6 +9,7 @@ from core.domain.outcome import Answered
 from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.replays import ReplayState, ReplayView
+from core.engine.replays.outcomes import OutcomeCounts, Outcomes
 from tests.engine.harbour import Harbour
 
 ADA = "person:ada"
@@ -67,6 +68,25 @@ async def test_a_replay_resends_what_matches_at_its_pace_and_nothing_else(harbou
     assert (view.state, view.resent, view.outcomes) == (ReplayState.FINISHED, 5, {DeliveryState.DELIVERED: 5})
     results = await harbour.runtime.replays.results(replay.id)
     assert [row.id for row in results.items] == meant
+
+
+async def test_what_became_of_a_large_replay_is_counted_every_few_seconds(harbour: Harbour) -> None:
+    await harbour.endpoint()
+    await failed(harbour, 3)
+    replay = await started(harbour)
+    counts = OutcomeCounts(harbour.clock, always_up_to=2)
+
+    async def counted(resent: int) -> Outcomes:
+        async with harbour.runtime.database.read() as connection:
+            return await counts.of(connection, replay.id, resent)
+
+    begun = await counted(resent=100_000)
+    await seconds(harbour, 1)
+    assert await counted(resent=100_000) is begun, "what a hundred thousand came to stands for two seconds"
+    assert (await counted(resent=2)).by_state == {DeliveryState.DELIVERED: 3}, "a few are always counted"
+    await seconds(harbour, 2)
+    again = await counted(resent=100_000)
+    assert (again.by_state, again.counted_at) == ({DeliveryState.DELIVERED: 3}, harbour.clock.now())
 
 
 async def test_what_fails_after_the_snapshot_is_never_touched(harbour: Harbour) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from core.domain.outcome import Answered
 from core.domain.states import DeliveryState
+from core.engine.moments import iso
 from tests.web.quay import Quay, problems
 
 FAILED = {"status": "failed"}
@@ -69,6 +70,7 @@ async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_e
     ended = await quay.get(f"/replays/{replay['id']}")
     assert (ended["state"], ended["resent"], ended["outcomes"]) == ("finished", 3, {"delivered": 3})
     assert (ended["share_done"], ended["skipped"]) == (1.0, 0)
+    assert ended["outcomes_at"] == iso(quay.clock.now()), "so few are counted anew whenever somebody asks"
     assert [each["id"] for each in (await quay.get("/replays"))["items"]] == [replay["id"]]
     first = await quay.get(f"/replays/{replay['id']}/results", limit=2)
     rest = await quay.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])

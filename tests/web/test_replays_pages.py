@@ -4,9 +4,13 @@ import re
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from core.domain.outcome import Answered
 from core.domain.states import DeliveryState
+from core.engine.replays.outcomes import ALWAYS_COUNTED
+from core.engine.words import utc
+from core.sql.statements.rows import REPLAYS
 from tests.web.quay import Quay
 from tests.web.test_every_route import form_token
 from tests.web.test_replays import failed, seconds
@@ -214,3 +218,18 @@ async def test_a_view_is_kept_shown_and_forgotten(quay: Quay) -> None:
     assert (await ada.post(action, data=token)).status_code == 303
     await ada.get("/deliveries")  # says it once
     assert "Last &lt;night&gt;" not in (await ada.get("/deliveries")).text
+
+
+async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(quay: Quay) -> None:
+    await quay.endpoint()
+    await failed(quay, 1)
+    operator = await quay.browser("operator")
+    await operator.post("/replays", data={**await dry_run(operator), "pace": "5", "reason": "fixed"})
+    (replay,) = await replays(quay)
+    said = "so many are counted every few seconds"
+    assert said not in (await operator.get(f"/replays/{replay['id']}")).text
+    many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=ALWAYS_COUNTED + 1)
+    await quay.runtime.database.writer.run(lambda connection: connection.execute(many))
+    page = (await operator.get(f"/replays/{replay['id']}")).text
+    assert f"as they stood at {utc(quay.clock.now())}" in page
+    assert said in page

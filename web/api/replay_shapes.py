@@ -108,7 +108,9 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     share_done: float
     """0 to 1."""
     outcomes: dict[str, int]
-    """How many of what it resent stand how now; empty in lists."""
+    """How many of what it resent stood how at `outcomes_at`; empty in lists."""
+    outcomes_at: shapes.Time | None
+    """When that was counted: of more than 10,000 every few seconds; null in lists."""
 
 
 def plan(value: replays.Plan) -> Plan:
@@ -147,6 +149,7 @@ def replay(view: replays.ReplayView) -> Replay:
         skipped=view.skipped,
         share_done=round(view.share_done, 4),
         outcomes=_by_state(view.outcomes),
+        outcomes_at=None if view.outcomes_at is None else iso(view.outcomes_at),
     )
 
 

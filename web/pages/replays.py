@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
+from core.engine.replays.outcomes import ALWAYS_COUNTED
 from web.pages.forms import read_form
 from web.pages.reply import PageRequest, act, actor_of, page, runtime_of
 from web.security import requires
@@ -33,6 +34,7 @@ async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
         replay=await engine.get(replay_id),
         results=await engine.results(replay_id, after),
         after=after,
+        always_counted=ALWAYS_COUNTED,
     )
 
 

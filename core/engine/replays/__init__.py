@@ -14,7 +14,8 @@ from core.engine.insights.models import DeliveryRow, Page
 from core.engine.operations.done import Done
 from core.engine.operations.parts import Parts
 from core.engine.replays.dry_run import extent
-from core.engine.replays.reading import outcomes_of, replay_row, replay_view
+from core.engine.replays.outcomes import OutcomeCounts
+from core.engine.replays.reading import replay_row, replay_view
 from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
@@ -48,6 +49,7 @@ class Replays:
     def __init__(self, parts: Parts, insights: Insights) -> None:
         self._parts = parts
         self._insights = insights
+        self._outcomes = OutcomeCounts(parts.clock)
 
     async def plan(
         self, wanted: DeliveryFilter, up_to: str | None = None, frozen_at: float | None = None
@@ -143,13 +145,13 @@ class Replays:
         """Return one replay. Raises NotFound."""
         async with self._parts.database.read() as connection:
             row = await replay_row(connection, replay_id)
-            return replay_view(row, await outcomes_of(connection, replay_id))
+            return replay_view(row, await self._outcomes.of(connection, replay_id, row["resent"]))
 
     async def all(self) -> tuple[ReplayView, ...]:
         """Return the latest hundred, newest first, without their outcomes: those would be counted for each."""
         statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LISTED)
         async with self._parts.database.read() as connection:
-            return tuple(replay_view(row, {}) for row in (await connection.execute(statement)).mappings())
+            return tuple(replay_view(row) for row in (await connection.execute(statement)).mappings())
 
     async def results(self, replay_id: str, after: str = "", limit: int = 50) -> Page[DeliveryRow]:
         """Return what it resent, as each delivery stands now, in the order of resending. Raises NotFound.

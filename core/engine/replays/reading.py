@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
-from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
 from core.engine.insights.models import BoundedCount
 from core.engine.insights.selection import clause
 from core.engine.replays.dry_run import RESENDABLE
+from core.engine.replays.outcomes import Outcomes
 from core.engine.replays.values import ReplayState, ReplayView
-from core.sql.statements.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
+from core.sql.statements.rows import DELIVERIES, REPLAYS
 
 
 def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
@@ -44,19 +44,8 @@ async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:
     return row
 
 
-async def outcomes_of(connection: AsyncConnection, replay_id: str) -> dict[DeliveryState, int]:
-    """Return how the deliveries that a replay has resent stand now."""
-    statement = (
-        select(DELIVERIES.c.state, func.count())
-        .join(REPLAY_ITEMS, REPLAY_ITEMS.c.delivery_id == DELIVERIES.c.id)
-        .where(REPLAY_ITEMS.c.replay_id == replay_id)
-        .group_by(DELIVERIES.c.state)
-    )
-    return {DeliveryState(state): number for state, number in await connection.execute(statement)}
-
-
-def replay_view(row: RowMapping, outcomes: dict[DeliveryState, int]) -> ReplayView:
-    """Return the replay of `row`."""
+def replay_view(row: RowMapping, outcomes: Outcomes | None = None) -> ReplayView:
+    """Return the replay of `row`; without outcomes in a list."""
     return ReplayView(
         id=row["id"],
         filter=filter_of(row),
@@ -72,7 +61,8 @@ def replay_view(row: RowMapping, outcomes: dict[DeliveryState, int]) -> ReplayVi
         total=BoundedCount(row["total"], row["total_is_bound"]),
         resent=row["resent"],
         skipped=row["skipped"],
-        outcomes=outcomes,
+        outcomes=outcomes.by_state if outcomes else {},
+        outcomes_at=outcomes.counted_at if outcomes else None,
     )
 
 

@@ -64,7 +64,9 @@ class ReplayView:
     resent: int
     skipped: int
     outcomes: dict[DeliveryState, int]
-    """How the resent deliveries stand now; empty in lists."""
+    """How the resent deliveries stood at `outcomes_at`; empty in lists."""
+    outcomes_at: float | None
+    """When that was counted: now, or of many thousands a few seconds ago; None in lists."""
 
     @property
     def share_done(self) -> float:
