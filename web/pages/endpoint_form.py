@@ -10,6 +10,7 @@ from core.domain.errors import FieldProblem, InvalidInput
 from core.domain.retry import SERVICE_SCHEDULE
 from core.domain.states import SignatureScheme
 from core.engine.insights.models import EndpointView
+from core.engine.masking import MASK
 from core.settings import Settings
 from web.pages.forms import Form
 
@@ -94,6 +95,19 @@ def of_endpoint(view: EndpointView) -> EndpointForm:
 def of_form(form: Form) -> EndpointForm:
     """Return what was typed, to be shown again."""
     return EndpointForm({name: form.get(name, "") for name in FIELDS} | {"secret": ""})
+
+
+def for_a_new_one(form: Form) -> EndpointForm:
+    """Return what was typed about an endpoint that is gone, as the form of a new one.
+
+    What the page never had, or does not show again, has to be typed once more: its fields say so.
+    """
+    missing = []
+    if any(line.partition(":")[2].strip() == MASK for line in form.get("headers", "").splitlines()):
+        missing.append(FieldProblem("headers", f"what {MASK} stands for was deleted with it: type it again"))
+    if form.get("secret"):
+        missing.append(FieldProblem("secret", "is not shown again: type it again, or leave it for a new one"))
+    return of_form(form).with_problems(missing)
 
 
 def delays_text(delays: Iterable[float]) -> str:

@@ -6,28 +6,46 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.domain.errors import InvalidInput
+from core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
 from core.domain.states import SignatureScheme
-from core.engine.insights.models import EndpointView
+from core.engine.insights.models import DeletedEndpoint, EndpointView
 from web.pages import endpoint_form
 from web.pages.endpoint_form import EndpointForm
 from web.pages.endpoints import ENDPOINTS
-from web.pages.forms import read_form
-from web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of
+from web.pages.forms import Form, read_form
+from web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
 from web.security import requires
 
 
 def _form_page(
-    request: PageRequest, form: EndpointForm, endpoint: EndpointView | None, status_code: int = 200
+    request: PageRequest,
+    form: EndpointForm,
+    endpoint: EndpointView | None,
+    status_code: int = 200,
+    *,
+    deleted: DeletedEndpoint | None = None,
 ) -> Template:
     return page(
         request,
         "endpoints/form.html",
         status_code=status_code,
+        deleted=deleted,
         endpoint=endpoint,
         form=form,
         schemes=tuple(SignatureScheme),
     )
+
+
+def _again(
+    request: PageRequest, form: Form, endpoint: EndpointView | None, problem: InvalidInput | StoreUnavailable
+) -> Template:
+    """Show what was typed again, with what is wrong in it, or with why nothing can be saved just now."""
+    typed = endpoint_form.of_form(form)
+    if isinstance(problem, InvalidInput):
+        typed = typed.with_problems(problem.problems)
+    else:
+        typed = typed.with_problems([FieldProblem("", str(problem))])
+    return _form_page(request, typed, endpoint, status_of(problem))
 
 
 @get(f"{ENDPOINTS}/new", guards=[requires("admin")], include_in_schema=False)
@@ -44,8 +62,8 @@ async def create(request: PageRequest) -> Template:
     try:
         fields = endpoint_form.changed_fields(form, endpoint_form.blank(runtime.settings))
         made, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
-    except InvalidInput as invalid:
-        return _form_page(request, endpoint_form.of_form(form).with_problems(invalid.problems), None, 422)
+    except (InvalidInput, StoreUnavailable) as problem:
+        return _again(request, form, None, problem)
     return page(request, "endpoints/secret.html", endpoint=made, secret=secret, rotated=False)
 
 
@@ -60,15 +78,31 @@ async def edit_endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Tem
 async def update(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Change what was changed in the form, or show it again with what is wrong in it."""
     form = await read_form(request, endpoint_form.FIELDS)
+    try:
+        return await _update(request, endpoint_id, form)
+    except NotFound:
+        return await _anew(request, endpoint_id, form)
+
+
+async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Response[Any]:
     runtime = runtime_of(request)
     view = await runtime.endpoints.get(endpoint_id)
     try:
         fields = endpoint_form.changed_fields(form, endpoint_form.of_endpoint(view))
         await runtime.endpoints.update(endpoint_id, fields, actor=actor_of(request))
-    except InvalidInput as invalid:
-        return _form_page(request, endpoint_form.of_form(form).with_problems(invalid.problems), view, 422)
+    except (InvalidInput, StoreUnavailable) as problem:
+        return _again(request, form, view, problem)
     sentence = "Saved. Attempts from now on follow the new settings." if fields else "Nothing was changed."
     return moved(request, Said("done", sentence), f"{ENDPOINTS}/{endpoint_id}")
+
+
+async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:
+    """Say that somebody deleted the endpoint meanwhile, and offer to make a new one from what was typed.
+
+    Raises NotFound for one that never was.
+    """
+    deleted = await runtime_of(request).insights.deleted_endpoint(endpoint_id)
+    return _form_page(request, endpoint_form.for_a_new_one(form), None, 409, deleted=deleted)
 
 
 HANDLERS: Final = [new_endpoint, create, edit_endpoint, update]
