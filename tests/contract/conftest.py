@@ -15,7 +15,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from core.engine.insights import Insights
 from core.sql.engine import Database
+from tests.contract.plans import Sample
+from tests.contract.stored import Stored
 
 KINDS = ("sqlite-file", "sqlite-memory", "postgresql")
 
@@ -127,6 +130,29 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    """Give the pen that writes rows into a database of each kind."""
+    return Stored(database)
+
+
+@pytest.fixture
+def insights(stored: Stored) -> Insights:
+    """Give the read models of what is stored."""
+    return Insights(stored.database, stored.clock, tuple)
+
+
+@pytest.fixture
+async def sample(durable_url: str) -> AsyncIterator[Sample]:
+    """Give a database with rows enough that a planner prefers an index where there is one."""
+    database = Database(durable_url)
+    await database.open()
+    made = Sample(database)
+    await database.writer.run(made.write)
+    yield made
+    await database.close()
 
 
 async def administer(server: URL, *statements: str) -> None:

@@ -1,11 +1,9 @@
 """Lists of deliveries: every filter finds what it says, page by page, on every database."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import select
 
 from core.domain.circuit import CircuitBreaker, Hold
 from core.domain.errors import InvalidInput
@@ -13,19 +11,9 @@ from core.engine.filters import DeliveryFilter
 from core.engine.insights import Insights, selection
 from core.engine.insights.models import BoundedCount, DeliveryRow
 from core.engine.insights.selection import clause
-from core.sql.engine import Database
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from tests.contract.asked import reads_asked
 from tests.contract.stored import Stored, opened
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
 
 
 def wanted(**values: str) -> DeliveryFilter:
@@ -43,19 +31,6 @@ async def every_page(insights: Insights, filter_: DeliveryFilter, limit: int) ->
         yield [row.id for row in page.items]
         if (cursor := page.next_cursor) is None:
             return
-
-
-@contextmanager
-def counting_statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
-            seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(Engine, "before_cursor_execute", note)
 
 
 # --- lists and pages
@@ -118,9 +93,9 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
     ):
         counts = []
         for limit in (1, 20):
-            with counting_statements() as seen:
+            with reads_asked() as asked:
                 await insights.deliveries(wanted(**values), limit=limit)
-            counts.append(len(seen))
+            counts.append(len(asked))
         assert counts[0] == counts[1] <= 3
 
 

@@ -8,19 +8,8 @@ from core.domain.retry import SERVICE_SCHEDULE
 from core.domain.states import EndpointState, FailureClass, Trigger
 from core.engine.insights import Insights
 from core.engine.insights.detail import SHOWN_ATTEMPTS
-from core.sql.engine import Database
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS
 from tests.contract.stored import Stored, opened
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
 
 
 async def test_a_delivery_is_shown_whole(stored: Stored, insights: Insights) -> None:

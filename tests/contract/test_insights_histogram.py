@@ -7,7 +7,6 @@ from core.engine.filters import DeliveryFilter
 from core.engine.insights import Insights, histogram
 from core.engine.insights.models import Histogram
 from core.engine.moments import iso
-from core.sql.engine import Database
 from tests.contract.stored import Stored, opened
 
 HOUR = 3_600.0
@@ -27,16 +26,6 @@ FILTERS: tuple[dict[str, str], ...] = (
     {"since": "20h", "until": "90m"},
     {"until": "3h", "status": "failed"},
 )
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
 
 
 async def fill(stored: Stored) -> tuple[str, str]:

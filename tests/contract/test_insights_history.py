@@ -6,19 +6,7 @@ from core.domain.errors import InvalidInput
 from core.domain.states import FailureClass
 from core.engine.filters import DeliveryFilter
 from core.engine.insights import Insights, groups, history
-from core.sql.engine import Database
 from tests.contract.stored import Stored
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
-
 
 # --- audit
 

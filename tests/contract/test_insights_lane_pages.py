@@ -6,19 +6,8 @@ from core.domain.circuit import CircuitBreaker, CircuitState
 from core.domain.errors import InvalidInput
 from core.engine.insights import Insights
 from core.engine.insights.cursors import Cursor
-from core.sql.engine import Database
 from core.sql.statements.rows import CIRCUITS, ENDPOINTS
 from tests.contract.stored import Stored, opened
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
 
 
 async def harbour(stored: Stored) -> None:

@@ -1,7 +1,5 @@
 """The overview, the circuit board and the endpoints: worst first, counted, and in a constant number of queries."""
 
-import pytest
-
 from core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from core.domain.latency import bucket_of, upper_ms
 from core.domain.states import EndpointState
@@ -9,21 +7,9 @@ from core.engine.insights import Insights
 from core.engine.insights.models import BoundedCount, LoopHealth
 from core.engine.insights.traffic import CHARTS_KEPT
 from core.engine.summariser import Summariser
-from core.sql.engine import Database
 from core.sql.statements.rows import ENDPOINTS
+from tests.contract.asked import reads_asked
 from tests.contract.stored import Stored, opened
-from tests.contract.test_insights_deliveries import counting_statements
-
-
-@pytest.fixture
-def stored(database: Database) -> Stored:
-    return Stored(database)
-
-
-@pytest.fixture
-def insights(stored: Stored) -> Insights:
-    return Insights(stored.database, stored.clock, tuple)
-
 
 # --- circuits
 
@@ -91,9 +77,9 @@ async def test_the_board_costs_two_queries_for_any_number_of_circuits(
 ) -> None:
     for number in range(6):
         await stored.endpoint(f"e{number}")
-    with counting_statements() as seen:
+    with reads_asked() as asked:
         assert len((await insights.circuits()).items) == 6
-    assert len(seen) == 2
+    assert len(asked) == 2
 
 
 # --- endpoints
@@ -106,9 +92,9 @@ async def test_endpoints_come_with_their_circuit_and_their_traffic(
     await stored.counted(good, stored.now, "success", bucket_of(20), 9)
     await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
     await stored.circuit(bad, opened(stored.now))
-    with counting_statements() as seen:
+    with reads_asked() as asked:
         worst, best = (await insights.endpoints()).items
-    assert len(seen) == 4
+    assert len(asked) == 4
     assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
         "bad",
         CircuitState.OPEN,
@@ -285,9 +271,9 @@ async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
 ) -> None:
     counts = []
     for number in range(3):
-        with counting_statements() as seen:
+        with reads_asked() as asked:
             await insights.overview()
-        counts.append(len(seen))
+        counts.append(len(asked))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))
     assert set(counts) == {6}

@@ -4,24 +4,18 @@ No page and no route of the API touches the store (an import contract sees to th
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
-from typing import Any, cast
-
-import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from typing import cast
 
 from core.engine.insights import Insights
 from core.engine.operations.parts import Parts
 from core.engine.replays import Replays
 from core.engine.saved_views import SavedViews
-from core.sql.engine import Database
+from tests.contract.asked import Statement, reads_asked
 from tests.contract.plans import WALKS, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
-Statement = tuple[str, Any]
 CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}
 """What is no read."""
 
@@ -92,32 +86,6 @@ def audited() -> Iterator[dict[str, str]]:
         yield {name: value for bit, (name, value) in enumerate(given.items()) if chosen >> bit & 1}
 
 
-@pytest.fixture
-async def sample(durable_url: str) -> AsyncIterator[Sample]:
-    database = Database(durable_url)
-    await database.open()
-    made = Sample(database)
-    await database.writer.run(made.write)
-    yield made
-    await database.close()
-
-
-@contextmanager
-def recorded() -> Iterator[dict[str, Statement]]:
-    """Record what is asked of any database, each statement once."""
-    found: dict[str, Statement] = {}
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith(("SELECT", "WITH")):
-            found.setdefault(statement, (statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 def public_reads(*kinds: type) -> set[str]:
     return {
         name
@@ -146,9 +114,9 @@ async def test_no_read_is_forgotten(sample: Sample) -> None:
 async def test_every_read_is_by_index(sample: Sample) -> None:
     for name, calls in Reads(sample).calls().items():
         for number, call in enumerate(calls):
-            with recorded() as found:
+            with reads_asked() as asked:
                 await call()
-            assert found, name
-            for statement in found.values():
+            assert asked, name
+            for statement in dict(asked).items():
                 plan = await plan_of(sample, statement)
                 assert plan.whole_tables == [], (name, number, statement, plan.text)

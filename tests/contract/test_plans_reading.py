@@ -3,10 +3,7 @@
 A walk that sorts, or that reads a whole table, is quick in a test and takes seconds with a million rows.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from core.domain.states import DeliveryState
 from core.engine.insights.circuits import lanes_statement
@@ -29,20 +26,9 @@ from core.engine.insights.traffic import (
     half_hours,
     half_hours_then_minutes,
 )
-from core.sql.engine import Database
 from core.sql.statements.rows import AUDIT, ENDPOINTS
 from core.sql.tables import ALL_ENDPOINTS
 from tests.contract.plans import WALKS, Sample, plan_of
-
-
-@pytest.fixture
-async def sample(durable_url: str) -> AsyncIterator[Sample]:
-    database = Database(durable_url)
-    await database.open()
-    made = Sample(database)
-    await database.writer.run(made.write)
-    yield made
-    await database.close()
 
 
 async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
