@@ -32,6 +32,13 @@ class Scene:
         accepted = self.service.send({"from": self.name}, event_type=event, endpoint_ids=[self.endpoint_id])
         return str(accepted["deliveries"][0]["id"])
 
+    def delivered(self) -> str:
+        """Send a message that arrives, and return the id of its delivery."""
+        self.answers("status=200")
+        delivery = self.send()
+        self.service.delivery_once(delivery, "delivered")
+        return delivery
+
     def failed(self) -> str:
         """Send a message that fails for good, and return the id of its delivery."""
         self.answers("status=422")

@@ -42,9 +42,7 @@ def test_what_arrives_raises_the_bars_and_moves_no_row(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     steady = scene(service, receiver)
-    steady.answers("status=200")
-    first = steady.send()
-    service.delivery_once(first, "delivered")
+    first = steady.delivered()
     page.goto(f"/deliveries?endpoint={steady.endpoint_id}")
     expect(page.locator("#freshness")).to_have_text("live")
     row, total = page.locator(f"tr#{first}"), page.locator("#strip .legend b")

@@ -13,9 +13,7 @@ def test_a_delivered_webhook_is_seen_with_its_attempt(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     steady = scene(service, receiver)
-    steady.answers("status=200")
-    delivery = steady.send()
-    service.delivery_once(delivery, "delivered")
+    delivery = steady.delivered()
 
     page.goto("/deliveries")
     expect(row(page, delivery)).to_contain_text("delivered")
@@ -31,9 +29,7 @@ def test_a_new_delivery_is_announced_and_moves_no_row(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     steady = scene(service, receiver)
-    steady.answers("status=200")
-    first = steady.send()
-    service.delivery_once(first, "delivered")
+    first = steady.delivered()
     page.goto("/deliveries")
     top = page.locator("table.deliveries tbody tr").first
     expect(top).to_have_id(first)

@@ -1,5 +1,7 @@
 """Workers die, the database goes away, the process ends: nothing is lost."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import update
@@ -26,6 +28,20 @@ async def abandon(harbour: Harbour, delivery_id: str) -> None:
         )
 
     await harbour.runtime.database.writer.run(other_worker)
+
+
+@contextmanager
+def database_away(harbour: Harbour, why: str) -> Iterator[None]:
+    """Let nothing be written for a while."""
+    writer = harbour.runtime.database.writer
+    submit = writer.submit
+
+    async def refuse(_command: object) -> None:
+        raise StoreUnavailable(why)
+
+    writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
+    yield
+    writer.submit = submit  # type: ignore[method-assign]  # it is back
 
 
 async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(harbour: Harbour) -> None:
@@ -72,16 +88,9 @@ async def test_a_result_outlives_a_database_that_is_away(harbour: Harbour) -> No
     await harbour.endpoint()
     harbour.sender.hold()
     delivery_id = await harbour.send_one()
-    writer = harbour.runtime.database.writer
-    submit = writer.submit
-
-    async def refuse(_command: object) -> None:
-        raise StoreUnavailable("the disk is full")
-
-    writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
-    harbour.sender.let_go()
-    await harbour.clock.advance(5.0)
-    writer.submit = submit  # type: ignore[method-assign]  # the disk has room again
+    with database_away(harbour, "the disk is full"):
+        harbour.sender.let_go()
+        await harbour.clock.advance(5.0)
     await harbour.clock.advance(10.0)
     await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
     assert len(harbour.sender.requests) == 1
@@ -93,16 +102,9 @@ async def test_a_result_outlives_a_database_that_is_away_longer_than_its_lease_a
     await harbour.endpoint()
     harbour.sender.hold()
     delivery_id = await harbour.send_one()
-    writer = harbour.runtime.database.writer
-    submit = writer.submit
-
-    async def refuse(_command: object) -> None:
-        raise StoreUnavailable("another program holds a lock on it")
-
-    writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
-    harbour.sender.let_go()
-    await harbour.clock.advance(60.0)
-    writer.submit = submit  # type: ignore[method-assign]  # the lock is gone
+    with database_away(harbour, "another program holds a lock on it"):
+        harbour.sender.let_go()
+        await harbour.clock.advance(60.0)
     await harbour.runtime._sweeper.sweep()  # looks before the result is tried again
     await harbour.clock.advance(30.0)
     await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
