@@ -12,6 +12,7 @@ from msgspec import Meta, Raw
 from core.domain.errors import InvalidInput
 from core.engine.access_keys import KEY_NAME
 from core.engine.access_values import Scope
+from core.engine.moments import MomentError, parse_moment
 from core.engine.operations.deliveries import MOST_AT_ONCE
 from web.api.endpoint_bodies import Delays, EventType
 from web.problems import BadRequest
@@ -122,6 +123,17 @@ def reason_of(body: GivesReason) -> str | None:
     if body.reason is not None and any(unicodedata.category(letter) == "Cc" for letter in body.reason):
         raise InvalidInput.of("reason", "has a control character: write one line of text")
     return body.reason
+
+
+def time_of(field: str, text: str, remedy: str) -> float:
+    """Return the time that a field names. Raises InvalidInput; a body says no time relative to when it arrives."""
+    try:
+        moment = parse_moment(text)
+    except MomentError:
+        moment = None
+    if not isinstance(moment, float):
+        raise InvalidInput.of(field, f"is no time: {remedy}")
+    return moment
 
 
 def decode(body: bytes | Raw, kind: type[T]) -> T:

@@ -6,19 +6,19 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.domain.errors import InvalidInput
 from core.domain.states import FailureClass
 from core.engine.filters import PARAMETERS, STATUSES, DeliveryFilter
 from web.api import bodies, shapes, views
+from web.api.deeds import BECAUSE, do_because
 from web.api.openapi import Parameter, documented
 from web.api.queries import (
     CURSOR,
     LIMIT,
     ApiRequest,
     actor_of,
-    as_bad_request,
     identified,
     limit_of,
+    of_the_address,
     parameters,
     runtime_of,
 )
@@ -58,11 +58,9 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     """
     values = parameters(request)
     limit = limit_of(values)
-    try:
+    with of_the_address():
         wanted = DeliveryFilter.parse(values)
         page = await runtime_of(request).insights.deliveries(wanted, values.get("cursor"), limit)
-    except InvalidInput as invalid:
-        raise as_bad_request(invalid) from None
     return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
 
 
@@ -112,20 +110,10 @@ async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     return views.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
-@post(
-    "/deliveries/{delivery_id:str}/cancel",
-    guards=[requires("operate")],
-    status_code=200,
-    opt=documented(
-        {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
-    ),
-)
+@post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=BECAUSE)
 async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """End a delivery that waits. It can be resent."""
-    body = await bodies.read_optional_body(request, bodies.Because)
-    delivery_id = identified("delivery", delivery_id)
-    cancel = runtime_of(request).operations.cancel
-    return views.done(await cancel(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return await do_because(request, runtime_of(request).operations.cancel, "delivery", delivery_id)
 
 
 DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, resend_deliveries, cancel_delivery]

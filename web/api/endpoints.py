@@ -1,18 +1,18 @@
 """Endpoints: listed, made, changed, given new secrets, tested, paused, resumed, deleted."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.domain.errors import InvalidInput
 from core.engine.endpoint_secrets import public_key_of
 from core.engine.insights.models import EndpointView
 from core.engine.intake import NewMessage
 from core.engine.moments import iso
 from web.api import bodies, shapes, views
+from web.api.deeds import BECAUSE, do_because
 from web.api.endpoint_bodies import EndpointChanges, EndpointFields
 from web.api.openapi import documented
 from web.api.queries import (
@@ -21,9 +21,9 @@ from web.api.queries import (
     OF_ENDPOINTS,
     ApiRequest,
     actor_of,
-    as_bad_request,
     identified,
     limit_of,
+    of_the_address,
     parameters,
     runtime_of,
 )
@@ -42,10 +42,8 @@ async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     """List endpoints, newest first; with `q` those that the page of endpoints finds."""
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
-    try:
+    with of_the_address():
         page = await runtime_of(request).endpoints.page(values.get("cursor"), limit, values.get("q", ""))
-    except InvalidInput as invalid:
-        raise as_bad_request(invalid) from None
     return views.list_of([views.endpoint(each) for each in page.items], page.next_cursor)
 
 
@@ -135,27 +133,16 @@ async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     return views.answer(views.accepted(await runtime.intake.accept(message)), 202)
 
 
-_LANE: Final[dict[str, Any]] = documented(
-    {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
-)
-
-
-@post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_LANE)
+@post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=BECAUSE)
 async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
-    body = await bodies.read_optional_body(request, bodies.Because)
-    pause = runtime_of(request).operations.pause
-    endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await pause(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return await do_because(request, runtime_of(request).operations.pause, "endpoint", endpoint_id)
 
 
-@post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_LANE)
+@post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=BECAUSE)
 async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Let deliveries go out again, also of an endpoint that was disabled."""
-    body = await bodies.read_optional_body(request, bodies.Because)
-    resume = runtime_of(request).operations.resume
-    endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(await resume(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return await do_because(request, runtime_of(request).operations.resume, "endpoint", endpoint_id)
 
 
 ENDPOINTS: Final = [

@@ -1,7 +1,8 @@
 """Parameters of addresses and query strings, read strictly."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from litestar import Request
@@ -76,6 +77,10 @@ def whole(values: dict[str, str], name: str, default: int, low: int, high: int) 
     return int(text)
 
 
-def as_bad_request(invalid: InvalidInput) -> BadRequest:
-    """Return the same problems as 400: parameters of a list are part of its address, not of a body."""
-    return BadRequest(invalid.problems)
+@contextmanager
+def of_the_address() -> Iterator[None]:
+    """Refuse as 400 what is refused here: parameters of a list are part of its address, not of a body."""
+    try:
+        yield
+    except InvalidInput as invalid:
+        raise BadRequest(invalid.problems) from None

@@ -9,7 +9,6 @@ from litestar.response import Response
 
 from core.domain.errors import FieldProblem, InvalidInput
 from core.engine.filters import DeliveryFilter
-from core.engine.moments import MomentError, parse_moment
 from web.api import bodies, replay_shapes, shapes, views
 from web.api.openapi import Parameter, documented
 from web.api.queries import LIMIT, ApiRequest, actor_of, identified, limit_of, parameters, runtime_of
@@ -138,10 +137,4 @@ def _up_to(text: str | None) -> str | None:
 def _frozen_at(text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        moment = parse_moment(text)
-    except MomentError:
-        moment = None
-    if not isinstance(moment, float):
-        raise InvalidInput.of("frozen_at", "is no time: take it from a dry run, or leave it out")
-    return moment
+    return bodies.time_of("frozen_at", text, "take it from a dry run, or leave it out")

@@ -5,16 +5,15 @@ from typing import Final
 from litestar import get
 from litestar.response import Response
 
-from core.domain.errors import InvalidInput
 from web.api import shapes, views
 from web.api.openapi import Parameter, documented
 from web.api.queries import (
     CURSOR,
     LIMIT,
     ApiRequest,
-    as_bad_request,
     identified,
     limit_of,
+    of_the_address,
     parameters,
     runtime_of,
     whole,
@@ -68,10 +67,8 @@ async def audit(request: ApiRequest) -> Response[bytes]:
     values = parameters(request, {"actor", "action", "subject", "cursor", "limit"})
     limit = limit_of(values)
     by = {name: values.get(name) for name in ("actor", "action", "subject")}
-    try:
+    with of_the_address():
         page = await runtime_of(request).insights.audit(values.get("cursor"), limit, **by)
-    except InvalidInput as invalid:
-        raise as_bad_request(invalid) from None
     return views.list_of([views.audit_entry(entry) for entry in page.items], page.next_cursor)
 
 

@@ -1,0 +1,28 @@
+"""What an operator does to one thing, for a reason that the body may give."""
+
+from typing import Any, Final, Protocol
+
+from litestar.response import Response
+
+from core.engine.operations import Done
+from web.api import bodies, shapes, views
+from web.api.openapi import documented
+from web.api.queries import ApiRequest, actor_of, identified
+
+BECAUSE: Final[dict[str, Any]] = documented(
+    {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
+)
+"""How such a route is documented."""
+
+
+class Deed(Protocol):
+    """One of the operations of the engine."""
+
+    async def __call__(self, subject: str, /, *, actor: str, reason: str | None) -> Done: ...
+
+
+async def do_because(request: ApiRequest, deed: Deed, kind: str, given: str) -> Response[bytes]:
+    """Do it to the `kind` of thing whose id is `given`, and answer what came of it."""
+    body = await bodies.read_optional_body(request, bodies.Because)
+    subject = identified(kind, given)
+    return views.done(await deed(subject, actor=actor_of(request), reason=bodies.reason_of(body)))
