@@ -1,6 +1,6 @@
 """Which deliveries are meant: one value for the list, the count and the action on all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import parse_qsl, urlencode
@@ -99,15 +99,18 @@ class DeliveryFilter:
         derived = {HELD: self.held, RETRYING: self.retrying}
         return tuple(name for name in STATUSES if derived.get(name, name in self.states))
 
-    def in_words(self, endpoint_name: str | None = None) -> str:
-        """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`."""
+    def in_words(self, endpoint_name: str | None = None, *, at: Callable[[float], str] = utc) -> str:
+        """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`.
+
+        It is kept with a replay, so that its times are in UTC, unless `at` says them otherwise.
+        """
         phrases = (
             f"{' or '.join(self.statuses()).replace('_', ' ') or 'all'} deliveries",
             self.endpoint_id and f"to {quote(endpoint_name or self.endpoint_id)}",
             self.event_type and f"of type {quote(self.event_type)}",
             self.failure_class and f"that last met {FAILURES[self.failure_class]}",
             self.error and f"with the error “{quote(self.error)}”",
-            _span(self.since, self.until),
+            _span(self.since, self.until, at),
             self.q and f"matching “{quote(self.q)}”",
         )
         return " ".join(phrase for phrase in phrases if phrase)
@@ -117,19 +120,19 @@ class DeliveryFilter:
         return self != type(self)()
 
 
-def _span(since: Moment | None, until: Moment | None) -> str | None:
+def _span(since: Moment | None, until: Moment | None, at: Callable[[float], str]) -> str | None:
     if since is None and until is None:
         return None
-    begin = None if since is None else _since(since)
-    end = None if until is None else _until(until)
+    begin = None if since is None else _since(since, at)
+    end = None if until is None else _until(until, at)
     return f"accepted {' and '.join(phrase for phrase in (begin, end) if phrase)}"
 
 
-def _since(moment: Moment) -> str:
-    return f"in the last {span_words(moment.seconds)}" if isinstance(moment, Ago) else f"since {utc(moment)}"
+def _since(moment: Moment, at: Callable[[float], str]) -> str:
+    return f"in the last {span_words(moment.seconds)}" if isinstance(moment, Ago) else f"since {at(moment)}"
 
 
-def _until(moment: Moment) -> str:
+def _until(moment: Moment, at: Callable[[float], str]) -> str:
     if isinstance(moment, Ago):
         return f"more than {span_words(moment.seconds)} ago"
-    return f"before {utc(moment)}"
+    return f"before {at(moment)}"

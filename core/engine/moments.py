@@ -10,6 +10,8 @@ _LONGEST: Final = 3660 * 86400
 _RELATIVE: Final = re.compile(r"(?P<count>\d{1,9})(?P<unit>[a-z]*)", re.IGNORECASE)
 _FORM: Final = "0000-00-00T00:00:00.000000"
 _DATE_LENGTH: Final = 10
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+"""A year from either end of what can be said at all: in another zone a moment must still be in a year that there is."""
 EXPECTED: Final = "a time such as 2026-11-22T03:12Z, or how long ago, such as 15m, 24h or 7d"
 
 
@@ -45,6 +47,8 @@ def parse_moment(text: str) -> Moment:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise MomentError(_broken_at(text), f"expected {EXPECTED}") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise MomentError(1, f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.timestamp()
 

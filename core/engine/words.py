@@ -5,10 +5,11 @@ beside it counts down.
 """
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 from core.domain.states import FailureClass
+from core.engine.zones import on_clock
 
 _LONGEST_QUOTE: Final = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -33,9 +34,7 @@ FAILURES: Final[dict[FailureClass, str]] = {
 
 def utc(at: float, now: float | None = None) -> str:
     """Return `03:12:07 UTC`, with the date in front unless it is that of `now`."""
-    moment = datetime.fromtimestamp(at, UTC)
-    same_day = now is not None and moment.date() == datetime.fromtimestamp(now, UTC).date()
-    return moment.strftime("%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")
+    return on_clock(at, now, UTC)
 
 
 def span_words(seconds: float) -> str:

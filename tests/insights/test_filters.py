@@ -116,6 +116,8 @@ def test_a_text_is_bounded() -> None:
         ("0m", 1, "more than nothing"),
         ("999999w", 1, "ten years"),
         ("yesterday", 1, "a time such as"),
+        ("0001-01-01T00:00+05:00", 1, "a year from 2 to 9998"),
+        ("9999-12-31T23:59-05:00", 1, "a year from 2 to 9998"),
         ("2026-1", 7, "a time such as"),
         ("2026-11-22X", 11, "a time such as"),
         ("2026-13-45", 1, "a time such as"),

@@ -6,7 +6,8 @@ from typing import assert_never
 from core.domain.circuit import CircuitBreaker, CircuitState
 from core.domain.states import EndpointState
 from core.engine.insights.models import BoundedCount
-from core.engine.words import counted, reason_in_brackets, utc, who
+from core.engine.words import counted, reason_in_brackets, who
+from core.engine.zones import on_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,14 @@ def _open(facts: CircuitFacts) -> str:
     hold = breaker.hold
     if hold is not None and not hold.is_over(now):
         by, reason = who(hold.by) if hold.by else "somebody", reason_in_brackets(hold.reason)
-        end = "until somebody releases it" if hold.until is None else f"until {utc(hold.until, now)}"
-        return f"Held open by {by} since {utc(hold.since, now)}{reason}: {_waiting(facts)} {end}."
-    since = "" if breaker.opened_at is None else f" since {utc(breaker.opened_at, now)}"
+        end = "until somebody releases it" if hold.until is None else f"until {on_clock(hold.until, now)}"
+        return f"Held open by {by} since {on_clock(hold.since, now)}{reason}: {_waiting(facts)} {end}."
+    since = "" if breaker.opened_at is None else f" since {on_clock(breaker.opened_at, now)}"
     probe_at = breaker.next_admission_at(now=now)
     probing = (
-        "the next delivery goes out as a probe" if probe_at is None else f"next probe at {utc(probe_at, now)}"
+        "the next delivery goes out as a probe"
+        if probe_at is None
+        else f"next probe at {on_clock(probe_at, now)}"
     )
     return f"Open{since}{reason_in_brackets(facts.opening_cause)}: {_waiting(facts)}; {probing}."
 

@@ -5,7 +5,8 @@ from typing import assert_never
 from core.domain.circuit import CircuitState
 from core.domain.states import DeliveryState, EndpointState
 from core.engine.insights.standing import LaneFacts, Standing
-from core.engine.words import quote, utc, who
+from core.engine.words import quote, who
+from core.engine.zones import on_clock
 
 
 def can_resend(standing: Standing) -> bool:
@@ -60,17 +61,17 @@ def _past_circuit(lane: LaneFacts, now: float) -> str:
             assert_never(breaker.state)
     hold = breaker.hold
     if hold is not None and not hold.is_over(now):
-        end = "that is released" if hold.until is None else f"{utc(hold.until, now)}"
+        end = "that is released" if hold.until is None else f"{on_clock(hold.until, now)}"
         return f"It will wait until {end}: {who(hold.by) if hold.by else 'somebody'} holds the circuit of {name} open."
     probe_at = breaker.next_admission_at(now=now)
     if probe_at is None:
         return f"It will go out as a probe: the circuit of {name} is open and may be tried now."
-    return f"It will wait: the circuit of {name} is open until {utc(probe_at, now)}. “Send now” makes it a probe."
+    return f"It will wait: the circuit of {name} is open until {on_clock(probe_at, now)}. “Send now” makes it a probe."
 
 
 def _past_throttling(lane: LaneFacts, now: float) -> str:
     if lane.throttled_until is not None and lane.throttled_until > now:
-        until = utc(lane.throttled_until, now)
+        until = on_clock(lane.throttled_until, now)
         return f"It will wait until {until}: the receiver of {quote(lane.name)} asked for a pause."
     if lane.in_flight.value >= lane.max_in_flight:
         return f"It will go out when an attempt to {quote(lane.name)} ends: {lane.in_flight} are under way."

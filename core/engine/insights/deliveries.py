@@ -13,7 +13,7 @@ from core.engine.insights.joined import LISTED, bounded, delivery_row, delivery_
 from core.engine.insights.models import BoundedCount, DeliveryRow, Page, SearchBounds
 from core.engine.insights.scan import Branch, Reach, Span, find_reach, just_after, walk
 from core.engine.insights.selection import branches, span
-from core.engine.words import utc
+from core.engine.zones import on_clock
 from core.ids import made_at
 from core.ports import Clock
 from core.sql.engine import Database
@@ -140,9 +140,7 @@ def bounds_of(reach: Reach, now: float, what: str) -> SearchBounds | None:
     if reach.down_to is None:
         return None
     back_to = made_at(reach.down_to)
-    sentence = (
-        f"Looked through {reach.looked_at:,} {what}, back to {utc(back_to, now)}; older ones may match too."
-    )
+    sentence = f"Looked through {reach.looked_at:,} {what}, back to {on_clock(back_to, now)}; older ones may match too."
     return SearchBounds(reach.looked_at, back_to, sentence)
 
 

@@ -6,7 +6,8 @@ from typing import Final, assert_never
 from core.domain.states import DeliveryState, FailureClass
 from core.engine.insights.standing import Standing
 from core.engine.insights.why_waiting import why_waiting
-from core.engine.words import counted, ordinal, quote, reason_in_brackets, span_words, utc, who
+from core.engine.words import counted, ordinal, quote, reason_in_brackets, span_words, who
+from core.engine.zones import on_clock
 
 _NO_RETRY: Final = {
     FailureClass.REDIRECT: "Redirects are never followed; correct the endpoint's URL and resend it.",
@@ -40,10 +41,10 @@ def _in_flight(standing: Standing) -> str:
     number, now = standing.attempt_count + 1, standing.now
     if standing.lease_until is not None and standing.lease_until <= now:
         return (
-            f"The worker of attempt {number} was lost: its lease ended at {utc(standing.lease_until, now)}. "
+            f"The worker of attempt {number} was lost: its lease ended at {on_clock(standing.lease_until, now)}. "
             "It may have been delivered; within a minute it is rescued and tried again."
         )
-    since = "" if standing.running_since is None else f" since {utc(standing.running_since, now)}"
+    since = "" if standing.running_since is None else f" since {on_clock(standing.running_since, now)}"
     return f"Attempt {number} has been under way{since}; it ends within {span_words(standing.lane.timeout)}."
 
 
@@ -75,7 +76,7 @@ def _maybe_twice(standing: Standing) -> str:
 
 
 def _failed(standing: Standing) -> str:
-    at = "" if standing.finished_at is None else f" at {utc(standing.finished_at, standing.now)}"
+    at = "" if standing.finished_at is None else f" at {on_clock(standing.finished_at, standing.now)}"
     failure = standing.failure_class
     if failure is FailureClass.LOST:
         times = counted(max(1, standing.lost_count), "time")
@@ -92,10 +93,10 @@ def _failed(standing: Standing) -> str:
 def _cancelled(standing: Standing) -> str:
     deed = standing.deed
     if deed is not None and deed.action.endswith("cancel"):
-        by = f" by {who(deed.actor)} at {utc(deed.at, standing.now)}{reason_in_brackets(deed.reason)}"
+        by = f" by {who(deed.actor)} at {on_clock(deed.at, standing.now)}{reason_in_brackets(deed.reason)}"
     elif standing.lane.deleted:
         by = f", because the endpoint {quote(standing.lane.name)} was deleted"
     else:
-        by = "" if standing.finished_at is None else f" at {utc(standing.finished_at, standing.now)}"
+        by = "" if standing.finished_at is None else f" at {on_clock(standing.finished_at, standing.now)}"
     made = counted(standing.attempt_count, "attempt") if standing.attempt_count else "any attempt"
     return f"Cancelled{by}, {'after' if standing.attempt_count else 'before'} {made}."

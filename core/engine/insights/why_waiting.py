@@ -5,7 +5,8 @@ from typing import assert_never
 from core.domain.circuit import CircuitState
 from core.domain.states import EndpointState, FailureClass, Trigger
 from core.engine.insights.standing import LaneFacts, Standing
-from core.engine.words import counted, ordinal, quote, reason_in_brackets, utc, who
+from core.engine.words import counted, ordinal, quote, reason_in_brackets, who
+from core.engine.zones import on_clock
 
 
 def why_waiting(standing: Standing) -> str:
@@ -42,7 +43,11 @@ def _stopped_by_circuit(standing: Standing) -> str | None:
         case CircuitState.OPEN:
             hold = lane.breaker.hold
             if hold is not None and not hold.is_over(now):
-                end = "until somebody releases it" if hold.until is None else f"until {utc(hold.until, now)}"
+                end = (
+                    "until somebody releases it"
+                    if hold.until is None
+                    else f"until {on_clock(hold.until, now)}"
+                )
                 by = who(hold.by) if hold.by else "somebody"
                 reason = reason_in_brackets(hold.reason)
                 return f"Held: {by} holds the circuit of {quote(lane.name)} open {end}{reason}; probes follow then."
@@ -57,15 +62,15 @@ def _behind_open_circuit(standing: Standing) -> str:
     probe_at = lane.breaker.next_admission_at(now=now)
     due = standing.next_attempt_at
     if due is not None and due > max(now, probe_at or now):
-        probing = "may be probed now" if probe_at is None else f"may be probed from {utc(probe_at, now)}"
+        probing = "may be probed now" if probe_at is None else f"may be probed from {on_clock(probe_at, now)}"
         return (
             f"{_due_sentence(standing, due)} The circuit of {quote(lane.name)} is open{cause} and {probing}."
         )
     if probe_at is None:
         return f"Held: the circuit of {quote(lane.name)} is open{cause}; the next delivery goes out as its probe."
     return (
-        f"Held: the circuit of {quote(lane.name)} is open{cause}. The next probe may go out at {utc(probe_at, now)}; "
-        "waiting spends no attempts."
+        f"Held: the circuit of {quote(lane.name)} is open{cause}. "
+        f"The next probe may go out at {on_clock(probe_at, now)}; waiting spends no attempts."
     )
 
 
@@ -87,7 +92,8 @@ def _throttled(standing: Standing) -> str | None:
     until = lane.throttled_until
     if until is None or until <= now or until <= (standing.next_attempt_at or now):
         return None
-    return f"Held: the receiver of {quote(lane.name)} asked for a pause until {utc(until, now)}; its whole lane waits."
+    pause = f"Held: the receiver of {quote(lane.name)} asked for a pause until {on_clock(until, now)}"
+    return f"{pause}; its whole lane waits."
 
 
 def _waiting(standing: Standing) -> str:
@@ -96,11 +102,11 @@ def _waiting(standing: Standing) -> str:
         return "Waits for its turn."
     if due > standing.now:
         return _due_sentence(standing, due)
-    return f"{_turn(standing)} has been due since {utc(due, standing.now)}: {_crowd(standing.lane)}."
+    return f"{_turn(standing)} has been due since {on_clock(due, standing.now)}: {_crowd(standing.lane)}."
 
 
 def _due_sentence(standing: Standing, due: float) -> str:
-    return f"{_turn(standing)} is due at {utc(due, standing.now)}{_after(standing)}."
+    return f"{_turn(standing)} is due at {on_clock(due, standing.now)}{_after(standing)}."
 
 
 def _turn(standing: Standing) -> str:
