@@ -23,7 +23,7 @@ from core.engine.insights.models import LoopHealth
 from core.engine.intake import Intake
 from core.engine.looper import Looper
 from core.engine.operations import Operations
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.engine.pruner import Pruner
 from core.engine.replays import Replays
 from core.engine.replays.replayer import Replayer
@@ -86,17 +86,6 @@ class Runtime:
             worker=worker,
             max_in_flight=settings.max_in_flight,
         )
-        self.intake = Intake(
-            database=self.database,
-            directory=self.directory,
-            dispatcher=self._dispatcher,
-            adhoc=self.endpoints,
-            clock=self.clock,
-            ids=self.ids,
-            hints=self.hints,
-            worker=worker,
-            payload_cap=settings.payload_cap,
-        )
         parts = Parts(
             database=self.database,
             directory=self.directory,
@@ -106,28 +95,14 @@ class Runtime:
             hints=self.hints,
             journal=Journal(self.ids, self.clock),
         )
+        self.intake = Intake(parts, adhoc=self.endpoints, worker=worker, payload_cap=settings.payload_cap)
         self.operations = Operations(parts)
-        self._sweeper = Sweeper(
-            database=self.database,
-            dispatcher=self._dispatcher,
-            clock=self.clock,
-            ids=self.ids,
-            hints=self.hints,
-            worker=worker,
-        )
-        self._looper = Looper(self.clock)
         self.insights = Insights(self.database, self.clock, self.health)
         self.replays = Replays(parts, self.insights)
         self.saved_views = SavedViews(self.database, self.ids, self.clock)
-        pruner = Pruner(database=self.database, clock=self.clock, retention_days=settings.retention_days)
-        self._looper.add("dispatcher", self._dispatcher.run)
-        self._looper.add("sweeper", self._sweeper.run)
-        warden = Warden(parts)
-        replayer = Replayer(parts)
-        self._looper.add("warden", warden.run)
-        self._looper.add("replayer", replayer.run)
-        self._looper.add("pruner", pruner.run)
-        self._looper.add("summariser", Summariser(self.database, self.clock).run)
+        self._sweeper = Sweeper(parts, worker)
+        self._looper = Looper(self.clock)
+        self._add_loops(parts)
 
     @classmethod
     def library(cls, database_url: str) -> Self:
@@ -180,6 +155,15 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def _add_loops(self, parts: Parts) -> None:
+        pruner = Pruner(database=self.database, clock=self.clock, retention_days=self.settings.retention_days)
+        self._looper.add("dispatcher", self._dispatcher.run)
+        self._looper.add("sweeper", self._sweeper.run)
+        self._looper.add("warden", Warden(parts).run)
+        self._looper.add("replayer", Replayer(parts).run)
+        self._looper.add("pruner", pruner.run)
+        self._looper.add("summariser", Summariser(self.database, self.clock).run)
 
     async def _endpoint_changed(self, endpoint_id: str) -> None:
         await self.directory.reload([endpoint_id])

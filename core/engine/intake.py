@@ -7,12 +7,8 @@ from typing import Any, Final, Protocol
 
 from core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
 from core.domain.states import DeliveryState, Trigger
-from core.engine.directory import Destination, Directory
-from core.engine.dispatcher import Dispatcher
-from core.engine.hints import Hints
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
+from core.engine.directory import Destination
+from core.engine.parts import Parts
 from core.sql.statements.accept import AcceptMessage, Idempotency, Stored
 from core.sql.statements.work import Work
 
@@ -62,26 +58,14 @@ class AdhocEndpoints(Protocol):
 class Intake:
     """Accepts messages. What it has answered survives any crash."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        directory: Directory,
-        dispatcher: Dispatcher,
-        adhoc: AdhocEndpoints,
-        clock: Clock,
-        ids: Ids,
-        hints: Hints,
-        worker: str,
-        payload_cap: int,
-    ) -> None:
-        self._database = database
-        self._directory = directory
-        self._dispatcher = dispatcher
+    def __init__(self, parts: Parts, *, adhoc: AdhocEndpoints, worker: str, payload_cap: int) -> None:
+        self._database = parts.database
+        self._directory = parts.directory
+        self._dispatcher = parts.dispatcher
+        self._clock = parts.clock
+        self._ids = parts.ids
+        self._hints = parts.hints
         self._adhoc = adhoc
-        self._clock = clock
-        self._ids = ids
-        self._hints = hints
         self._worker = worker
         self._payload_cap = payload_cap
 

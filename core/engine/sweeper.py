@@ -5,11 +5,7 @@ from typing import Final
 
 import structlog
 
-from core.engine.dispatcher import Dispatcher
-from core.engine.hints import Hints
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
+from core.engine.parts import Parts
 from core.sql.statements.rescue import FreePermits, Rescued, RescueLost
 
 log = structlog.get_logger("breakwater.sweeper")
@@ -21,21 +17,12 @@ ROUND_SECONDS: Final = 10.0
 class Sweeper:
     """Finds claims whose lease has ended, writes the `lost` attempt and makes them due again."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        dispatcher: Dispatcher,
-        clock: Clock,
-        ids: Ids,
-        hints: Hints,
-        worker: str,
-    ) -> None:
-        self._database = database
-        self._dispatcher = dispatcher
-        self._clock = clock
-        self._ids = ids
-        self._hints = hints
+    def __init__(self, parts: Parts, worker: str) -> None:
+        self._database = parts.database
+        self._dispatcher = parts.dispatcher
+        self._clock = parts.clock
+        self._ids = parts.ids
+        self._hints = parts.hints
         self._worker = worker
 
     async def run(self) -> None:

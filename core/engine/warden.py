@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.domain.circuit import CircuitState
 from core.domain.states import EndpointState
 from core.engine.audit import Entry
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
 from core.sql.statements.cancel import cancel_pending_of, deleted_with_pending
 from core.sql.statements.rows import CIRCUITS, ENDPOINTS

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from core.engine.insights import Insights
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.engine.replays import Replays
 from core.engine.saved_views import SavedViews
 from tests.contract.asked import Statement, reads_asked

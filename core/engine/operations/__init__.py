@@ -4,7 +4,7 @@ from core.engine.operations.circuits import CircuitOperations
 from core.engine.operations.deliveries import DeliveryOperations
 from core.engine.operations.done import Done
 from core.engine.operations.lanes import LaneOperations
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 
 __all__ = ["Done", "Operations"]
 

@@ -11,7 +11,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.states import DeliveryState
 from core.engine.audit import Entry
 from core.engine.operations.done import Done, clock_time
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.sql.circuits import breaker_for_update, save_breaker
 from core.sql.statements.rows import DELIVERIES
 

@@ -10,7 +10,7 @@ from core.domain.states import EndpointState
 from core.engine.audit import Entry
 from core.engine.operations.circuits import pending_of
 from core.engine.operations.done import Done
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
 from core.sql.statements.rows import ENDPOINTS
 

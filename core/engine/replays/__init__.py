@@ -12,7 +12,7 @@ from core.engine.filters import DeliveryFilter
 from core.engine.insights import Insights
 from core.engine.insights.models import DeliveryRow, Page
 from core.engine.operations.done import Done
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.engine.replays.dry_run import extent
 from core.engine.replays.outcomes import OutcomeCounts
 from core.engine.replays.reading import replay_row, replay_view

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.states import DeliveryState, Trigger
 from core.engine.audit import Entry
-from core.engine.operations.parts import Parts
+from core.engine.parts import Parts
 from core.engine.replays.dry_run import RESENDABLE
 from core.engine.replays.reading import covered, filter_of, next_ids, replay_row
 from core.engine.replays.values import ReplayState

@@ -1,4 +1,4 @@
-"""What every operation works with."""
+"""What intake, operations and the background loops work with."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from core.sql.engine import Database
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a runtime that operations need."""
+    """The parts of a runtime that most of the engine needs."""
 
     database: Database
     directory: Directory
