@@ -102,29 +102,7 @@ class DeliveryOperations:
             )
 
         async def resend(connection: AsyncConnection) -> tuple[Sequence[RowMapping], Done]:
-            rows = await _resendable(connection, ids)
-            if not rows:
-                raise Conflict(
-                    "None of them can be resent: an attempt is under way, or they are not there any more."
-                )
-            at = self._parts.clock.now()
-            waiting = await _lanes_that_wait(connection, rows, at)
-            resent = [row["id"] for row in rows]
-            await connection.execute(_reopening(resent, at, probing=False))
-            sentence = _consequence_of_many(
-                len(resent), sum(row["endpoint_id"] in waiting for row in rows), len(ids) - len(resent)
-            )
-            entry = Entry(
-                actor,
-                "delivery.resend_many",
-                "deliveries",
-                sentence,
-                reason,
-                affected=len(resent),
-                detail={"ids": resent},
-            )
-            await self._parts.journal.write(connection, entry)
-            return rows, Done(sentence, len(resent))
+            return await self._resend_those(connection, ids, actor, reason)
 
         rows, done = await self._parts.database.writer.run(resend)
         for endpoint_id in {row["endpoint_id"] for row in rows}:
@@ -133,6 +111,32 @@ class DeliveryOperations:
         for row in rows:
             self._tell(row["id"])
         return done
+
+    async def _resend_those(
+        self, connection: AsyncConnection, ids: Sequence[str], actor: str, reason: str | None
+    ) -> tuple[Sequence[RowMapping], Done]:
+        rows = await _resendable(connection, ids)
+        if not rows:
+            raise Conflict(
+                "None of them can be resent: an attempt is under way, or they are not there any more."
+            )
+        at = self._parts.clock.now()
+        waiting = await _lanes_that_wait(connection, rows, at)
+        resent = [row["id"] for row in rows]
+        await connection.execute(_reopening(resent, at, probing=False))
+        wait = sum(row["endpoint_id"] in waiting for row in rows)
+        done = Done(_consequence_of_many(len(resent), wait, len(ids) - len(resent)), len(resent))
+        entry = Entry(
+            actor,
+            "delivery.resend_many",
+            "deliveries",
+            done.sentence,
+            reason,
+            affected=done.affected,
+            detail={"ids": resent},
+        )
+        await self._parts.journal.write(connection, entry)
+        return rows, done
 
     async def cancel(self, delivery_id: str, *, actor: str, reason: str | None = None) -> Done:
         """End a delivery that waits. It can be resent. Raises Conflict when it is under way or final."""

@@ -98,24 +98,7 @@ class Replays:
         if plan.total.value == 0:
             looked = f" {plan.bounds.sentence}" if plan.bounds else ""
             raise Conflict(f"Among {plan.words} there is none that can be resent.{looked}")
-        now = self._parts.clock.now()
-        row: dict[str, Any] = {
-            "id": self._parts.ids.make("rpl"),
-            "filter": plan.filter.to_query(),
-            "words": plan.words,
-            "up_to": plan.up_to,
-            "frozen_at": plan.frozen_at,
-            "pace": pace,
-            "reason": reason,
-            "state": ReplayState.RUNNING.value,
-            "created_by": actor,
-            "created_at": now,
-            "total": plan.total.value,
-            "total_is_bound": plan.total.more,
-            "cursor": "",
-            "resent": 0,
-            "skipped": 0,
-        }
+        row = self._row(plan, actor, reason, pace)
 
         async def write(connection: AsyncConnection) -> None:
             if (other := await _active_of(connection, row["filter"])) is not None:
@@ -128,6 +111,25 @@ class Replays:
         await self._parts.database.writer.run(write)
         self._tell(row["id"])
         return await self.get(row["id"])
+
+    def _row(self, plan: Plan, actor: str, reason: str | None, pace: float) -> dict[str, Any]:
+        return {
+            "id": self._parts.ids.make("rpl"),
+            "filter": plan.filter.to_query(),
+            "words": plan.words,
+            "up_to": plan.up_to,
+            "frozen_at": plan.frozen_at,
+            "pace": pace,
+            "reason": reason,
+            "state": ReplayState.RUNNING.value,
+            "created_by": actor,
+            "created_at": self._parts.clock.now(),
+            "total": plan.total.value,
+            "total_is_bound": plan.total.more,
+            "cursor": "",
+            "resent": 0,
+            "skipped": 0,
+        }
 
     async def pause(self, replay_id: str, *, actor: str) -> Done:
         """Stop for a while. Raises Conflict unless it runs."""
