@@ -82,9 +82,6 @@ class RetryPolicy:
 SERVICE_SCHEDULE: Final = RetryPolicy((1.0, 2.0, 4.0, 30.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0))
 """What an endpoint gets that says nothing: eleven attempts within about 28 hours."""
 
-SPEC_SCHEDULE: Final = RetryPolicy((1.0, 2.0), jitter=0.0)
-"""That of `WebhookDeliveryService`: three attempts, 1 s and 2 s apart."""
-
 
 @dataclass(frozen=True, slots=True)
 class RetryConfig:

@@ -31,8 +31,6 @@ class DeliveryState(StrEnum):
     """A person ended it; it can be resent."""
 
 
-FINAL_STATES = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
-
 ALLOWED_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.PENDING: frozenset({DeliveryState.IN_FLIGHT, DeliveryState.CANCELLED}),
     DeliveryState.IN_FLIGHT: frozenset(

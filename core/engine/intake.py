@@ -206,7 +206,6 @@ def _work(message: NewMessage, row: dict[str, Any], generation: int) -> Work:
         trigger=Trigger.SCHEDULE,
         generation=generation,
         retry_delays=message.retry_delays,
-        accepted_at=row["created_at"],
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Insert, LargeBinary, Select, Table, literal
+from sqlalchemy import Boolean, ColumnElement, Connection, Insert, LargeBinary, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -149,20 +149,3 @@ def _position(element: _BytesContain, compiler: SQLCompiler, **options: Any) -> 
 def bytes_contain(column: ColumnElement[bytes], wanted: bytes) -> ColumnElement[bool]:
     """Return whether the bytes of `column` contain those of `wanted`."""
     return _BytesContain(column, literal(wanted, LargeBinary))
-
-
-async def explain(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
-    """Return the lines of the plan by which the database would run `statement`.
-
-    PostgreSQL reads and sorts a small table whole whatever its indexes; it is asked what those could do for it.
-    """
-    return await connection.run_sync(_explain, statement)
-
-
-def _explain(connection: Connection, statement: Select[Any]) -> list[str]:
-    compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-    if connection.dialect.name != "postgresql":
-        return [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
-    for way in ("seqscan", "bitmapscan", "sort"):
-        connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-    return [str(line) for (line,) in connection.exec_driver_sql(f"EXPLAIN {compiled}")]

@@ -1,10 +1,11 @@
-"""What a database is asked: every read, as it goes to the driver."""
+"""What a database is asked, as it goes to the driver, and how it would answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Select, event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 Statement = tuple[str, Any]
 """SQL and its parameters."""
@@ -24,3 +25,22 @@ def reads_asked() -> Iterator[list[Statement]]:
         yield asked
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+async def explained(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
+    """Return the lines of the plan by which the database would run `statement`."""
+    written_out = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    return await plan_lines(connection, str(written_out))
+
+
+async def plan_lines(connection: AsyncConnection, sql: str, parameters: Any = None) -> list[str]:
+    """Return the lines of the plan of a statement as the driver gets it.
+
+    PostgreSQL reads and sorts a small table whole whatever its indexes; it is asked what those could do for it.
+    """
+    if connection.dialect.name != "postgresql":
+        told = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        return [str(row[3]) for row in told]
+    for way in ("seqscan", "bitmapscan", "sort"):
+        await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+    return [str(line) for (line,) in await connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)]

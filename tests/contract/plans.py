@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.engine.filters import DeliveryFilter
 from core.ids import Ids
-from core.sql.engine import Database, explain
+from core.sql.engine import Database
 from core.sql.statements.rows import (
     ATTEMPTS,
     AUDIT,
@@ -23,6 +23,7 @@ from core.sql.statements.rows import (
     TRANSITIONS,
 )
 from core.sql.tables import ALL_ENDPOINTS
+from tests.contract.asked import explained
 from tests.fakes import ManualClock
 
 DELIVERED = 6_000
@@ -229,4 +230,4 @@ class Plan:
 
 async def plan_of(sample: Sample, statement: Any) -> Plan:
     async with sample.database.read() as connection:
-        return Plan("\n".join(await explain(connection, statement)))
+        return Plan("\n".join(await explained(connection, statement)))

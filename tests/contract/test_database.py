@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import StartRefused, StoreUnavailable
-from core.sql.engine import Database, explain, upsert
+from core.sql.engine import Database, upsert
 from core.sql.statements.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES, MINUTE_STATS
+from tests.contract.asked import explained
 from tests.contract.commands import Add, count, message, names
 
 STAT_KEYS = ("endpoint_id", "minute", "outcome", "latency_bucket")
@@ -137,7 +138,7 @@ async def test_a_mistaken_statement_is_not_taken_for_a_lost_database(database: D
 async def test_a_plan_names_the_index_that_it_uses(database: Database) -> None:
     statement = select(MESSAGES).where(MESSAGES.c.id == "m1")
     async with database.read() as connection:
-        plan = await explain(connection, statement)
+        plan = await explained(connection, statement)
     assert any("messages" in line for line in plan)
     assert not any("SCAN" in line or "Seq Scan" in line for line in plan)
 

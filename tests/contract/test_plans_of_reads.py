@@ -12,7 +12,7 @@ from core.engine.insights import Insights
 from core.engine.parts import Parts
 from core.engine.replays import Replays
 from core.engine.saved_views import SavedViews
-from tests.contract.asked import Statement, reads_asked
+from tests.contract.asked import Statement, plan_lines, reads_asked
 from tests.contract.plans import WALKS, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
@@ -96,15 +96,8 @@ def public_reads(*kinds: type) -> set[str]:
 
 
 async def plan_of(sample: Sample, statement: Statement) -> Plan:
-    sql, parameters = statement
     async with sample.database.read() as connection:
-        if sample.on_sqlite:
-            told = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
-            return Plan("\n".join(str(row[3]) for row in told))
-        for way in ("seqscan", "bitmapscan", "sort"):
-            await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-        told = await connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)
-        return Plan("\n".join(str(line) for (line,) in told))
+        return Plan("\n".join(await plan_lines(connection, *statement)))
 
 
 async def test_no_read_is_forgotten(sample: Sample) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.engine import pruner
 from core.engine.pruner import Pruner
-from core.sql.engine import Database, explain
+from core.sql.engine import Database
 from core.sql.statements.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
+from tests.contract.asked import explained
 from tests.contract.commands import message
 from tests.fakes import ManualClock
 
@@ -83,7 +84,7 @@ async def test_what_ended_is_found_without_reading_what_did_not(database: Databa
     ended = DELIVERIES.c.finished_at
     old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(pruner.CHUNK)
     async with database.read() as connection:
-        plan = " ".join(await explain(connection, old))
+        plan = " ".join(await explained(connection, old))
     assert "ix_deliveries_finished" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan

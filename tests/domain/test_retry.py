@@ -13,7 +13,6 @@ from core.domain.retry import (
     MAX_DELAY,
     MAX_RETRY_AFTER,
     SERVICE_SCHEDULE,
-    SPEC_SCHEDULE,
     RetryConfig,
     RetryPolicy,
     parse_retry_after,
@@ -36,8 +35,9 @@ def test_the_services_schedule_makes_eleven_attempts_in_about_28_hours() -> None
     assert 27 < sum(SERVICE_SCHEDULE.delays) / 3600 < 28
 
 
-def test_the_specifications_schedule_waits_exactly_one_and_two_seconds() -> None:
-    assert [SPEC_SCHEDULE.delay_after(spent, draw) for spent in (1, 2, 3) for draw in (0.0, 0.9)] == [
+def test_without_jitter_a_schedule_waits_exactly_what_it_says() -> None:
+    exact = RetryPolicy((1.0, 2.0), jitter=0.0)
+    assert [exact.delay_after(spent, draw) for spent in (1, 2, 3) for draw in (0.0, 0.9)] == [
         *(1.0, 1.0),
         *(2.0, 2.0),
         *(None, None),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.outcome import Answered, Headers, Outcome, Unanswered
-from core.domain.retry import SERVICE_SCHEDULE, SPEC_SCHEDULE, RetryPolicy
+from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
 from core.domain.states import FailureClass
 from core.domain.verdict import (
     BreakerSignal,
@@ -188,7 +188,7 @@ class TestDescriptions:
 @given(
     st.builds(Answered, st.integers(-1, 1100), st.sampled_from([(), WAIT_5, (("Retry-After", "junk"),)]))
     | st.builds(Unanswered, st.sampled_from(FailureClass), st.text()),
-    st.sampled_from([SERVICE_SCHEDULE, SPEC_SCHEDULE, POLICY, RetryPolicy(())]),
+    st.sampled_from([SERVICE_SCHEDULE, POLICY, RetryPolicy((1.0, 2.0), jitter=0.0), RetryPolicy(())]),
     st.integers(1, 60),
     st.floats(0.0, 1.0, exclude_max=True),
 )

@@ -168,7 +168,6 @@ _CLAIMED: Final = (
         DELIVERIES.c.budget_spent,
         DELIVERIES.c.trigger,
         DELIVERIES.c.retry_delays,
-        DELIVERIES.c.created_at,
         MESSAGES.c.payload,
     )
     .join(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
@@ -196,7 +195,6 @@ def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> Work:
         trigger=Trigger.PROBE if probing else Trigger(row["trigger"]),
         generation=breaker.generation,
         retry_delays=_delays(row["retry_delays"]),
-        accepted_at=row["created_at"],
     )
 
 

@@ -37,8 +37,6 @@ class Recorded:
 
     breaker: CircuitBreaker
     """After every step of the same transaction."""
-    circuit_changed: bool
-    """A step of this attempt opened, closed or reopened the circuit."""
     endpoint_disabled: bool
     """The receiver answered 410: it gets no more."""
 
@@ -78,17 +76,14 @@ def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Re
     breakers = load_breakers(connection, {m.work.endpoint_id: m.config for m in members})
     tokens = _standing_claims(connection, [m.work.delivery_id for m in members])
     standing = [m for m in members if _spend(tokens, m.work)]
-    changed = _step_circuits(connection, standing, breakers)
+    _step_circuits(connection, standing, breakers)
     if standing:
         connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
         connection.execute(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
         _count(connection, standing)
         _tell_endpoints(connection, standing)
     written = {id(m) for m in standing}
-    return [
-        _recorded(m, breakers[m.work.endpoint_id], id(m) in changed) if id(m) in written else Superseded()
-        for m in members
-    ]
+    return [_recorded(m, breakers[m.work.endpoint_id]) if id(m) in written else Superseded() for m in members]
 
 
 def _spend(tokens: dict[str, str | None], work: Work) -> bool:
@@ -99,8 +94,8 @@ def _spend(tokens: dict[str, str | None], work: Work) -> bool:
     return True
 
 
-def _recorded(member: RecordAttempt, breaker: CircuitBreaker, changed: bool) -> Recorded:
-    return Recorded(breaker, changed, isinstance(member.verdict, EndpointGone))
+def _recorded(member: RecordAttempt, breaker: CircuitBreaker) -> Recorded:
+    return Recorded(breaker, isinstance(member.verdict, EndpointGone))
 
 
 _STANDING_CLAIMS = (
@@ -120,27 +115,23 @@ def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dic
 
 def _step_circuits(
     connection: Connection, members: Sequence[RecordAttempt], breakers: Mapping[str, CircuitBreaker]
-) -> set[int]:
-    """Step each circuit by its results in order; return the members whose step was a transition."""
+) -> None:
+    """Step each circuit by its results in order, and write down what changed."""
     told: list[dict[str, Any]] = []
-    changed: set[int] = set()
     for member in members:
         breaker = breakers[member.work.endpoint_id]
         _step(breaker, member)
-        if transitions := breaker.drain_transitions():
-            changed.add(id(member))
-            told += transition_rows(
-                member.work.endpoint_id,
-                transitions,
-                member.make_id,
-                delivery_id=member.work.delivery_id,
-                attempt_id=member.attempt["id"],
-            )
+        told += transition_rows(
+            member.work.endpoint_id,
+            breaker.drain_transitions(),
+            member.make_id,
+            delivery_id=member.work.delivery_id,
+            attempt_id=member.attempt["id"],
+        )
     if members:
         stepped = {m.work.endpoint_id: breakers[m.work.endpoint_id] for m in members}
         save_breakers(connection, stepped, members[-1].now)
     save_transitions(connection, told)
-    return changed
 
 
 def _step(breaker: CircuitBreaker, member: RecordAttempt) -> None:

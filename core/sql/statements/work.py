@@ -24,4 +24,3 @@ class Work:
     """Of the circuit when it admitted this claim; a result of another generation does not step it."""
     retry_delays: tuple[float, ...] | None
     """The delivery's own schedule, when its caller gave one; else the endpoint's."""
-    accepted_at: float
