@@ -16,6 +16,7 @@
 
   let skew = 0
   let drawnAt = 0
+  let drawnClock = ""
   let stoppedAt = null
   const now = () => stoppedAt ?? Date.now() / 1000 + skew
 
@@ -23,6 +24,7 @@
     const drawn = Number($("#drawn")?.dataset.at)
     if (!drawn || drawn === drawnAt) return
     drawnAt = drawn
+    drawnClock = $("#drawn").dataset.clock
     skew = drawn - Date.now() / 1000
   }
 
@@ -56,10 +58,12 @@
     }
   }
 
-  /* The absolute time in UTC is in the title; the reader's own zone is added when they ask. */
+  /* The absolute time in the zone of the pages is in the title; that of the browser, if it is another, is added when asked for. */
+  const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone
+
   document.addEventListener("mouseover", (event) => {
     const time = event.target.closest?.("time[title]")
-    if (!time || time.title.includes("\n")) return
+    if (!time || time.title.includes("\n") || browserZone === root.dataset.zone) return
     const local = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })
     time.title += `\n${local}`
   })
@@ -75,11 +79,10 @@
   let missed = false
 
   const selected = () => $$("input[data-select]:checked").length
-  const clock = (at) => new Date(at * 1000).toISOString().slice(11, 19) + " UTC"
 
   function freshness() {
     if (signedOut) return ["out", "signed out"]
-    if (failed) return ["stale", `stale since ${clock(drawnAt)}`]
+    if (failed) return ["stale", `stale since ${drawnClock}`]
     if (selected()) return ["paused", `paused: ${selected()} selected`]
     if (stream === "open") return ["live", "live"]
     return stream === "lost" ? ["polling", "no stream: asking every 5 s"] : ["connecting", "connecting"]
@@ -370,6 +373,14 @@
     }
   })
 
+  function offerBrowserZone() {
+    const form = $("[data-browser-zone]")
+    if (!form || !browserZone || browserZone === root.dataset.zone) return
+    form.elements.zone.value = browserZone
+    $("button span", form).textContent = browserZone
+    form.hidden = false
+  }
+
   function openLinked() {
     const linked = /^#attempt-\d+$/.test(location.hash) && $(`${location.hash} details`)
     if (linked) linked.open = true
@@ -390,6 +401,7 @@
     readDrawn()
     openLinked()
     takeCode()
+    offerBrowserZone()
     fade()
     tick()
     showFreshness()

@@ -1,5 +1,6 @@
 """The web application: routes, guards and answers around one running service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +22,7 @@ from web.api.metrics import Metrics
 from web.api.openapi import openapi_document
 from web.intake_route import IntakeRoute
 from web.live import LIVE, end_streams
-from web.pages import PAGES
+from web.pages import PAGES, zones
 from web.pages.errors import error_page
 from web.pages.fingerprint import static_router
 from web.pages.reply import here, wants_fragment
@@ -67,7 +68,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
-    intake = IntakeRoute(app.asgi_handler, service, body_max)
+    intake = IntakeRoute(zones.InReaderZone(app.asgi_handler, _FOR_MACHINES), service, body_max)
     app.asgi_handler = Perimeter(intake, Hosts(settings), _methods(app), metrics.observe)
     return app
 
@@ -86,6 +87,7 @@ def _lifespan(service: Runtime, *, owned: bool) -> Lifespan:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if owned:
             await service.start()
+        await asyncio.to_thread(zones.offered)  # read from files, which no page should wait for
         try:
             yield
         finally:

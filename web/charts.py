@@ -1,10 +1,11 @@
 """Small drawings as SVG from the server, for rows and cells: no script, no inline style, and read aloud in words."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from markupsafe import Markup
+
+from core.engine.zones import reader_time, zone_at
 
 _SPARK_BARS: Final = 30
 _SPARK_STEP: Final = 4
@@ -18,7 +19,7 @@ Minute = tuple[int, int, int]
 
 
 def _clock(minute: int) -> str:
-    return datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")
+    return reader_time(minute * 60).strftime("%H:%M")
 
 
 def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
@@ -38,7 +39,7 @@ def _in_words(series: Sequence[Minute], peak: int) -> str:
     good = sum(minute[1] for minute in series)
     bad = sum(minute[2] for minute in series)
     return (
-        f"Attempts a minute from {_clock(series[0][0])} to {_clock(series[-1][0])} UTC: "
+        f"Attempts a minute from {_clock(series[0][0])} to {_clock(series[-1][0])} {zone_at(series[-1][0] * 60)}: "
         f"{good:,} delivered, {bad:,} failed, at most {peak:,} in a minute"
     )
 

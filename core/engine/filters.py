@@ -110,22 +110,21 @@ class DeliveryFilter:
             self.event_type and f"of type {quote(self.event_type)}",
             self.failure_class and f"that last met {FAILURES[self.failure_class]}",
             self.error and f"with the error “{quote(self.error)}”",
-            _span(self.since, self.until, at),
+            self.span_in_words(at),
             self.q and f"matching “{quote(self.q)}”",
         )
         return " ".join(phrase for phrase in phrases if phrase)
 
+    def span_in_words(self, at: Callable[[float], str] = utc) -> str | None:
+        """Return the time alone, as `in_words` says it: `accepted since 2026-11-22 03:00:00 UTC`; None for any time."""
+        begin = None if self.since is None else _since(self.since, at)
+        end = None if self.until is None else _until(self.until, at)
+        told = " and ".join(phrase for phrase in (begin, end) if phrase)
+        return f"accepted {told}" if told else None
+
     def __bool__(self) -> bool:
         """Whether anything is restricted."""
         return self != type(self)()
-
-
-def _span(since: Moment | None, until: Moment | None, at: Callable[[float], str]) -> str | None:
-    if since is None and until is None:
-        return None
-    begin = None if since is None else _since(since, at)
-    end = None if until is None else _until(until, at)
-    return f"accepted {' and '.join(phrase for phrase in (begin, end) if phrase)}"
 
 
 def _since(moment: Moment, at: Callable[[float], str]) -> str:

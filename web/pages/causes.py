@@ -1,9 +1,9 @@
 """Failures by their cause, across endpoints: one click shows those of a cause, one click resends them."""
 
-from typing import Final
+from typing import Any, Final
 
 from litestar import get
-from litestar.response import Template
+from litestar.response import Response
 
 from core.engine.insights.models import FailureGroups
 from web.pages.delivery_list import Asked, choices
@@ -12,9 +12,11 @@ from web.security import requires
 
 
 @get("/deliveries/causes", guards=[requires("read")], include_in_schema=False)
-async def causes(request: PageRequest) -> Template:
+async def causes(request: PageRequest) -> Response[Any]:
     """Group the failures among the deliveries that match."""
     asked = Asked.of(request)
+    if (meant := asked.with_its_zone(request)) is not None:
+        return meant
     groups = FailureGroups((), None)
     if asked.wanted is not None:
         groups = await runtime_of(request).insights.groups(asked.wanted)

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from markupsafe import Markup
 
 from core.domain.circuit import CircuitState
 from core.engine.insights.models import Traffic, TransitionView
+from core.engine.zones import reader_time, zone_at
 from web.pages.words import visible
 
 _PLACES: Final = 80
@@ -46,7 +46,7 @@ class Mark:
         became = Counter(_became(change) for change in self.changes)
         told = ", ".join(f"{count} became {state}" for state, count in became.most_common())
         begin, end = (_clock(change.at) for change in (self.changes[0], self.changes[-1]))
-        return f"{begin} to {end} UTC, {len(self.changes)} changes of circuits: {told}"
+        return f"{begin} to {end} {zone_at(self.changes[-1].at)}, {len(self.changes)} changes of circuits: {told}"
 
 
 def marks_of(traffic: Traffic, changes: Iterable[TransitionView]) -> list[Mark]:
@@ -73,9 +73,8 @@ def change_in_words(change: TransitionView) -> str:
     """Return `22 Nov 03:12:07 UTC: the circuit of billing became open: 5 failures in a row`."""
     became = _became(change)
     # A drawing is made without the templates, which would write out what cannot be seen.
-    return visible(
-        f"{_clock(change.at)} UTC: the circuit of {change.endpoint_name} became {became}: {change.cause}"
-    )
+    at = f"{_clock(change.at)} {zone_at(change.at)}"
+    return visible(f"{at}: the circuit of {change.endpoint_name} became {became}: {change.cause}")
 
 
 def without_probes(changes: Iterable[TransitionView]) -> tuple[TransitionView, ...]:
@@ -92,4 +91,4 @@ def _became(change: TransitionView) -> str:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%d %b %H:%M:%S")
+    return reader_time(at).strftime("%d %b %H:%M:%S")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import get
-from litestar.response import Template
+from litestar.response import Redirect, Response
 
 from core.domain.errors import FieldProblem, InvalidInput
 from core.domain.states import DeliveryState, FailureClass
@@ -22,9 +22,11 @@ from core.engine.insights.models import (
 )
 from web.pages.first_webhook import first_webhook
 from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
+from web.pages.zones import in_reader_zone
 from web.security import principal_of, requires
 
 PAGE_SIZE: Final = 50
+_MOMENTS: Final = ("since", "until")
 MOST_CHOICES: Final = 200
 """Endpoints that a filter offers to choose from; any other is found by name on the page of endpoints."""
 TABS: Final = (
@@ -75,11 +77,25 @@ class Asked:
     def read(cls, sent: Mapping[str, str], path: str) -> "Asked":
         """Read the filter of a query string or a form; `path` is the page that shows it."""
         values = {name: sent.get(name, "").strip() for name in PARAMETERS}
+        values |= {name: in_reader_zone(values[name]) for name in _MOMENTS}
         try:
             wanted = DeliveryFilter.parse({name: value for name, value in values.items() if value})
         except InvalidInput as invalid:
             return cls(values, None, problems=invalid.problems, path=path)
         return cls(values, wanted, path=path)
+
+    def with_its_zone(self, request: PageRequest) -> Redirect | None:
+        """Return the way to the same list under a URL that says its times with their zone; None where it does.
+
+        Somebody in another zone, who is given the URL of a page, must not look at another hour.
+        """
+        sent = request.query_params
+        said = {
+            name: self.values[name] for name in _MOMENTS if sent.get(name, "").strip() != self.values[name]
+        }
+        if not said or wants_fragment(request):
+            return None
+        return Redirect(f"{self.path}?{urlencode({**sent, **said})}", status_code=303)
 
     def url(self, path: str | None = None, **changed: str | None) -> str:
         """Return the URL of this page, or of another one about the same filter, with some parameters changed."""
@@ -106,9 +122,11 @@ _NOTHING: Final = Found(Page((), None))
 
 
 @get("/deliveries", guards=[requires("read")], include_in_schema=False)
-async def deliveries(request: PageRequest) -> Template:
+async def deliveries(request: PageRequest) -> Response[Any]:
     """List deliveries; a filter that does not parse is said beside the fields, and lists nothing."""
     asked = Asked.of(request)
+    if (meant := asked.with_its_zone(request)) is not None:
+        return meant
     try:
         found = await _found(request, asked)
     except InvalidInput as invalid:  # an expired cursor

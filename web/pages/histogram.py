@@ -6,7 +6,6 @@ Each bar is a link that narrows the list to its time. The drawing is stretched t
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
@@ -14,8 +13,9 @@ from markupsafe import Markup
 
 from core.domain.states import DeliveryState
 from core.engine.insights.models import Histogram, HistogramBar
-from core.engine.moments import iso
 from core.engine.words import counted, span_words
+from core.engine.zones import reader_time, zone_at, zone_key
+from web.pages.zones import exactly
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 40.0
@@ -88,9 +88,9 @@ def when_accepted(histogram: Histogram) -> str:
 
 
 def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
-    """Return `03:00 to 03:30 UTC: 12 delivered, 3 failed`."""
+    """Return `03:00 to 03:30 UTC: 12 delivered, 3 failed`; times are the reader's."""
     begin, end = bar_time(bar.begin, histogram), bar_time(bar.end, histogram)
-    return f"{begin} to {end} UTC: {_figures(bar)}"
+    return f"{begin} to {end} {zone_at(bar.end)}: {_figures(bar)}"
 
 
 def bar_time(at: float, histogram: Histogram) -> str:
@@ -98,8 +98,9 @@ def bar_time(at: float, histogram: Histogram) -> str:
     span = histogram.bars[-1].end - histogram.bars[0].begin
     time = "%H:%M" if histogram.step >= _MINUTE else "%H:%M:%S"
     date = "%d %b " if span > _DAY + histogram.step else ""
-    pattern = "%d %b" if histogram.step >= _DAY else f"{date}{time}"
-    return datetime.fromtimestamp(at, UTC).strftime(pattern)
+    # Whole days are those of UTC: in any other zone they begin at some hour, which is said.
+    pattern = "%d %b" if histogram.step >= _DAY and zone_key() == "UTC" else f"{date}{time}"
+    return reader_time(at).strftime(pattern)
 
 
 def histogram_axis(histogram: Histogram) -> list[str]:
@@ -112,11 +113,7 @@ def histogram_axis(histogram: Histogram) -> list[str]:
 
 def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:
     """Return the list of just the deliveries that the bar stands for."""
-    return url(since=_in_url(bar.begin), until=_in_url(bar.end))
-
-
-def _in_url(at: float) -> str:
-    return iso(at).replace(".000Z", "Z").replace(":00Z", "Z")
+    return url(since=exactly(reader_time(bar.begin)), until=exactly(reader_time(bar.end)))
 
 
 def _figures(counted: Histogram | HistogramBar) -> str:

@@ -48,9 +48,11 @@ class Wish:
 
 
 @get(NEW, guards=[requires("read")], include_in_schema=False)
-async def new_replay(request: PageRequest) -> Template:
+async def new_replay(request: PageRequest) -> Response[Any]:
     """Show what a replay of this filter would do."""
     asked, wish, plan = Asked.of(request), Wish(), None
+    if (meant := asked.with_its_zone(request)) is not None:
+        return meant
     try:
         sent = request.query_params
         plan = await _plan(request, asked, sent.get("up_to") or None, sent.get("frozen_at"))

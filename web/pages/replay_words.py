@@ -2,8 +2,15 @@
 
 from typing import assert_never
 
-from core.engine.replays import ReplayState, ReplayView
+from core.engine.replays import Plan, ReplayState, ReplayView
 from core.engine.words import span_words
+from core.engine.zones import on_clock
+
+
+def covered(replay: Plan | ReplayView) -> str:
+    """Return what a replay covers, as it was put into words and kept, its times as the reader's clock shows them."""
+    kept = replay.filter.span_in_words()
+    return replay.words.replace(kept, replay.filter.span_in_words(on_clock) or kept) if kept else replay.words
 
 
 def replay_standing(state: ReplayState) -> tuple[str, str]:

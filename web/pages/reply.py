@@ -14,6 +14,7 @@ from litestar.response import Redirect, Response, Template
 
 from core.domain.errors import BreakwaterError, Conflict, InvalidInput, NotFound, StoreUnavailable
 from core.engine.access import Principal
+from core.engine.zones import zone_key
 from core.runtime import Runtime
 from web.security import principal_of, principal_or_none
 
@@ -83,6 +84,7 @@ def page(
             "principal": principal_or_none(request),
             "said": said,
             "theme": theme_of(request),
+            "zone": zone_key(),
             **context,
         },
     )

@@ -1,4 +1,4 @@
-"""Settings: people, API keys, the theme of this browser, and what the service was started with."""
+"""Settings: people, API keys, the theme and the time zone of this browser, and what the service was started with."""
 
 from typing import Any, Final
 
@@ -10,11 +10,14 @@ from litestar.response import Redirect, Response, Template
 from core.domain.errors import InvalidInput
 from core.engine.access_values import Role, Scope
 from web.pages.forms import Form, read_form
-from web.pages.reply import THEMES, Done, PageRequest, Said, act, actor_of, answer, page, runtime_of
+from web.pages.reply import THEMES, Done, PageRequest, Said, act, actor_of, answer, moved, page, runtime_of
+from web.pages.zones import COOKIE, UTC_NAME, names, offered
 from web.security import requires
 
 SETTINGS: Final = "/settings"
 _TEN_YEARS: Final = 10 * 365 * 86_400
+_SHOWN: Final = 60
+"""Characters of a name that is none, as it is told."""
 
 
 async def _settings_page(
@@ -34,6 +37,7 @@ async def _settings_page(
         scopes=tuple(Scope),
         service=runtime.settings,
         which=which,
+        zones=offered(),
     )
 
 
@@ -48,14 +52,34 @@ async def theme(request: PageRequest) -> Response[Any]:
     """Remember light, dark, or as the system, in this browser."""
     form = await read_form(request, {"theme"})
     chosen = form.get("theme", "")
-    cookie = Cookie(
-        key="theme",
-        value=chosen if chosen in THEMES else "",
-        max_age=_TEN_YEARS if chosen in THEMES else 0,
+    cookie = _remembered(request, "theme", chosen if chosen in THEMES else "")
+    return Redirect(SETTINGS, status_code=303, cookies=[cookie])
+
+
+def _remembered(request: PageRequest, key: str, value: str) -> Cookie:
+    """Return the cookie that keeps a choice in this browser; that of no choice ends it."""
+    return Cookie(
+        key=key,
+        value=value,
+        max_age=_TEN_YEARS if value else 0,
         samesite="lax",
         secure=request.url.scheme == "https",
     )
-    return Redirect(SETTINGS, status_code=303, cookies=[cookie])
+
+
+@post(f"{SETTINGS}/zone", guards=[requires("read")], include_in_schema=False)
+async def zone(request: PageRequest) -> Response[Any]:
+    """Remember in this browser in which zone times are shown."""
+    form = await read_form(request, {"zone"})
+    chosen = form.get("zone", "")
+    if chosen not in names():
+        unknown = Said(
+            "refused", f"“{chosen[:_SHOWN]}” is no time zone that is known here; times stay as they are."
+        )
+        return answer(request, unknown, back=SETTINGS, status_code=422)
+    done = moved(request, Said("done", f"Times are in {chosen} from now on."), SETTINGS)
+    done.set_cookie(_remembered(request, COOKIE, "" if chosen == UTC_NAME else chosen))
+    return done
 
 
 @post(f"{SETTINGS}/keys", guards=[requires("admin")], status_code=200, include_in_schema=False)
@@ -117,4 +141,4 @@ async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Respon
     return answer(request, Said("done", f"Signed out of {ended} browsers."), back=SETTINGS)
 
 
-HANDLERS: Final = [settings, theme, create_key, revoke_key, invite, disable_person, end_sessions]
+HANDLERS: Final = [settings, theme, zone, create_key, revoke_key, invite, disable_person, end_sessions]

@@ -1,6 +1,7 @@
 """The templates' environment: what every template can say, and how hostile text is kept harmless in all of them."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -8,8 +9,10 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup, escape
 
+from core.engine.filters import DeliveryFilter
 from core.engine.moments import iso
 from core.engine.words import counted, span_words, utc, who
+from core.engine.zones import on_clock, reader_zone
 from web import charts
 from web.assets import TEMPLATES
 from web.pages import bodies, circuit_marks, glyphs, histogram, replay_words, traffic_charts, words
@@ -18,8 +21,15 @@ from web.pages.traffic import RANGES
 from web.progress import progress_bar
 from web.security import csrf_field
 
+
+def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:
+    """Return what a filter asks for, its times as the reader's clock shows them."""
+    return wanted.in_words(endpoint_name, at=on_clock)
+
+
 _FILTERS: Final = {
-    "absolute": utc,
+    "absolute": on_clock,
+    "absolute_utc": utc,
     "action_words": words.action,
     "actor": who,
     "as_typed": escape,  # the value of a field goes back as it came: written out, it would be sent on changed
@@ -32,10 +42,12 @@ _FILTERS: Final = {
     "changes_at": traffic_charts.changes_at,
     "circuit_standing": words.circuit_standing,
     "clock": traffic_charts.clock,
+    "covered": replay_words.covered,
     "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
     "failure": words.failure,
     "histogram_axis": histogram.histogram_axis,
+    "in_words": _in_words,
     "kinds_of": traffic_charts.kinds_of,
     "kinds_shown": traffic_charts.kinds_shown,
     "latency_scale": traffic_charts.latency_scale,
@@ -59,7 +71,7 @@ _FILTERS: Final = {
 def _when(context: Mapping[str, Any], at: float) -> Markup:
     """Return a moment, said relatively; the absolute time is in its title and in its `datetime`."""
     return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(
-        iso(at), utc(at), words.relative(at, context["now"])
+        iso(at), _in_full(at), words.relative(at, context["now"])
     )
 
 
@@ -67,8 +79,14 @@ def _when(context: Mapping[str, Any], at: float) -> Markup:
 def _until(context: Mapping[str, Any], at: float) -> Markup:
     """Return the time that is left until a moment, which ticks where scripts run."""
     return Markup('<time datetime="{}" title="{}" data-until>{}</time>').format(
-        iso(at), utc(at), words.countdown(at, context["now"])
+        iso(at), _in_full(at), words.countdown(at, context["now"])
     )
+
+
+def _in_full(at: float) -> str:
+    """Return the absolute time as the reader's clock shows it, and in UTC, as logs have it."""
+    shown = on_clock(at)
+    return shown if reader_zone() is UTC else f"{shown} ({utc(at)})"
 
 
 def _harmless(value: object) -> object:

@@ -7,7 +7,7 @@ below. Drawings are stretched to the page, so that what must not be stretched (t
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from markupsafe import Markup
 
 from core.engine.insights.models import Latency, Traffic, TrafficPoint, TransitionView
+from core.engine.zones import reader_zone, zone_at
 from web.pages.circuit_marks import drawn_marks, marks_of
 from web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
 
@@ -28,14 +29,18 @@ PERCENTILES: Final = ("p50", "p95", "p99")
 
 def clock(minute: int, traffic: Traffic) -> str:
     """Return a minute as the charts of `traffic` say it: with its date where they span more than a day."""
-    return _clock(minute, dated=traffic.minutes > _DAY + traffic.step)
+    return _clock(minute, reader_zone(), dated=traffic.minutes > _DAY + traffic.step)
 
 
 @lru_cache(
     maxsize=4_096
 )  # a page says each point's moment four times, and the next page nearly all of them again
-def _clock(minute: int, *, dated: bool) -> str:
-    return datetime.fromtimestamp(minute * 60, UTC).strftime("%d %b %H:%M" if dated else "%H:%M")
+def _clock(minute: int, zone: tzinfo, *, dated: bool) -> str:
+    return datetime.fromtimestamp(minute * 60, zone).strftime("%d %b %H:%M" if dated else "%H:%M")
+
+
+def _named(minute: int, traffic: Traffic) -> str:
+    return f"{clock(minute, traffic)} {zone_at(minute * 60)}"
 
 
 def axis(traffic: Traffic) -> list[str]:
@@ -199,7 +204,7 @@ def _drawing(  # noqa: PLR0917 - in the order in which they are drawn
     # `%`, because `format` of markup took half as long as everything else on the page.
     track = Markup('<rect class="track" x="%.1f" y="0" width="%.1f" height="%.0f"><title>%s</title></rect>')
     places = Markup("").join(
-        track % (i * step, step, HEIGHT, f"{clock(point.minute, traffic)} UTC: {figures(point)}")
+        track % (i * step, step, HEIGHT, f"{_named(point.minute, traffic)}: {figures(point)}")
         for i, point in enumerate(traffic.points)
     )
     return Markup(
@@ -228,7 +233,7 @@ def changes_at(
 
 def _when(traffic: Traffic) -> str:
     first, last = traffic.points[0].minute, traffic.points[-1].minute
-    return f"from {clock(first, traffic)} to {clock(last, traffic)} UTC"
+    return f"from {clock(first, traffic)} to {_named(last, traffic)}"
 
 
 def _outcomes_of(point: TrafficPoint) -> str:
