@@ -4,7 +4,7 @@ import pytest
 
 from core.domain.states import DeliveryState
 from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights, histogram
+from core.engine.insights import Insights, histogram, list_over_time
 from core.engine.insights.models import Histogram
 from core.engine.moments import iso
 from tests.contract.stored import Stored, opened
@@ -61,6 +61,45 @@ async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
         assert drawn.total, values
         assert drawn.search_bounds is None
         assert sum(drawn.by_state.values()) == drawn.total
+
+
+async def test_read_together_list_count_and_bars_are_what_they_are_apart(
+    stored: Stored, insights: Insights
+) -> None:
+    fine, dead = await fill(stored)
+    for values in (*FILTERS, {"endpoint": fine}, {"q": "such name", "since": "2h"}, {"q": "nowhere"}):
+        asked = wanted(values)
+        for limit in (2, 200):
+            together = await insights.deliveries_over_time(asked, limit)
+            assert together.page == await insights.deliveries(asked, limit=limit), values
+            assert together.matching == await insights.count(asked), values
+            assert together.histogram == await insights.histogram(asked), values
+    assert dead
+
+
+async def test_read_together_what_is_older_than_the_bars_is_listed_and_counted(
+    stored: Stored, insights: Insights
+) -> None:
+    endpoint_id = await stored.endpoint()
+    old = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="no such name")
+    await stored.clock.advance(2 * DAY)
+    new = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="no such name")
+    for values in ({"q": "such name"}, {"status": "failed,held"}, {"error": "no such …"}):
+        together = await insights.deliveries_over_time(wanted(values))
+        assert [row.id for row in together.page.items] == [new, old], values
+        assert (together.matching.value, together.histogram.total) == (2, 1), values
+
+
+@pytest.mark.parametrize("values", [{"class": "dns", "status": "failed,held"}, {"status": "held"}])
+async def test_read_together_bars_that_are_cut_are_cut_where_they_are_apart(
+    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
+) -> None:
+    await fill(stored)
+    for module in (histogram, list_over_time):
+        monkeypatch.setattr(module, "LOOKED_AT", 2)
+    together = (await insights.deliveries_over_time(wanted(values))).histogram
+    assert together == await insights.histogram(wanted(values))
+    assert together.search_bounds is not None
 
 
 async def test_each_bar_is_the_list_of_its_time(stored: Stored, insights: Insights) -> None:

@@ -38,7 +38,7 @@ class Reads:
         return {
             "overview": [insights.overview],
             "deliveries": [lambda w=w: insights.deliveries(w) for w in wanted],
-            "counted_deliveries": [lambda w=w: insights.counted_deliveries(w) for w in wanted],
+            "deliveries_over_time": [lambda w=w: insights.deliveries_over_time(w) for w in wanted],
             "count": [lambda w=w: insights.count(w) for w in wanted],
             "rows_since": [lambda w=w: insights.rows_since(w, delivery) for w in wanted],
             "rows": [lambda: insights.rows(sample.deliveries[:50])],

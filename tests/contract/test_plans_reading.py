@@ -5,13 +5,13 @@ A walk that sorts, or that reads a whole table, is quick in a test and takes sec
 
 from typing import Any
 
-from core.domain.states import DeliveryState
+from core.domain.states import DeliveryState, FailureClass
 from core.engine.insights.circuits import lanes_statement
 from core.engine.insights.deliveries import page_statement
 from core.engine.insights.detail import delivery_statement
 from core.engine.insights.event_types import event_types_statement
+from core.engine.insights.groups import CLASSES_MET, groups_statement
 from core.engine.insights.groups import _walks as group_walks
-from core.engine.insights.groups import groups_statement
 from core.engine.insights.histogram import bars_statement, stop_statement
 from core.engine.insights.history import audit_walk, transitions_statement
 from core.engine.insights.joined import LISTED
@@ -68,7 +68,8 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
         "one lane": lanes_statement(ENDPOINTS.c.id == sample.endpoints[3]),
         "counts": counts_statement(now),
         "the oldest undelivered": oldest_statement(now),
-        "groups": groups_statement(group_walks(wanted, now), Span()),
+        "groups": groups_statement(group_walks(wanted, FailureClass, now), Span()),
+        "classes met": CLASSES_MET,
         "event types": event_types_statement(),
         "transitions": transitions_statement(None, 50),
         "transitions of one": transitions_statement(sample.endpoints[3], 50),

@@ -18,6 +18,7 @@ from core.engine.insights.models import (
     EndpointOption,
     FailureGroups,
     Histogram,
+    ListOverTime,
     Page,
 )
 from web.pages.first_webhook import first_webhook
@@ -181,33 +182,34 @@ async def _views(request: PageRequest) -> dict[str, Any]:
 async def _found(request: PageRequest, asked: Asked) -> Found:
     if asked.wanted is None:
         return _NOTHING
-    if asked.drawn is None:
-        # At the same time: they look along different indexes, each in a thread of its own.
-        (shown, matching, strip), groups = await asyncio.gather(
-            _listed_over_time(request, asked.wanted, asked.cursor), _causes(request, asked)
-        )
-        return Found(shown, None, matching, groups, strip)
-    # What was drawn stays, also what no longer matches: nothing moves under the cursor.
-    insights, drawn = runtime_of(request).insights, asked.drawn
+    if asked.drawn is not None:
+        return await _kept(request, asked.wanted, asked.drawn, asked.cursor)
+    # At the same time: they look along different indexes, each in a thread of its own.
+    listed, groups = await asyncio.gather(
+        _listed(request, asked.wanted, asked.cursor), _causes(request, asked)
+    )
+    strip = listed.histogram if listed.page.items else None
+    return Found(listed.page, None, listed.matching, groups, strip)
+
+
+async def _kept(request: PageRequest, wanted: DeliveryFilter, drawn: Drawn, cursor: str | None) -> Found:
+    """Return what was drawn, also what no longer matches: nothing moves under the cursor."""
+    insights = runtime_of(request).insights
     kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
-    newer = await insights.rows_since(asked.wanted, drawn.up_to) if drawn.up_to and not asked.cursor else None
-    return Found(kept, newer, histogram=await _over_time(request, asked.wanted, kept))
+    newer = await insights.rows_since(wanted, drawn.up_to) if drawn.up_to and not cursor else None
+    return Found(kept, newer, histogram=await insights.histogram(wanted) if kept.items else None)
 
 
-async def _listed_over_time(
-    request: PageRequest, wanted: DeliveryFilter, cursor: str | None
-) -> tuple[Page[DeliveryRow], BoundedCount, Histogram | None]:
-    shown, matching = await _listed(request, wanted, cursor)
-    return shown, matching, await _over_time(request, wanted, shown)
-
-
-async def _listed(
-    request: PageRequest, wanted: DeliveryFilter, cursor: str | None
-) -> tuple[Page[DeliveryRow], BoundedCount]:
+async def _listed(request: PageRequest, wanted: DeliveryFilter, cursor: str | None) -> ListOverTime:
     insights = runtime_of(request).insights
     if cursor is None:
-        return await insights.counted_deliveries(wanted, limit=PAGE_SIZE)
-    return await insights.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE), await insights.count(wanted)
+        return await insights.deliveries_over_time(wanted, limit=PAGE_SIZE)
+    page, matching, histogram = await asyncio.gather(
+        insights.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE),
+        insights.count(wanted),
+        insights.histogram(wanted),
+    )
+    return ListOverTime(page, matching, histogram)
 
 
 async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
@@ -215,12 +217,6 @@ async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
     if asked.wanted is None or wants_fragment(request) or not _asks_for_causes(asked):
         return None
     return await runtime_of(request).insights.groups(asked.wanted)
-
-
-async def _over_time(
-    request: PageRequest, wanted: DeliveryFilter, shown: Page[DeliveryRow]
-) -> Histogram | None:
-    return await runtime_of(request).insights.histogram(wanted) if shown.items else None
 
 
 def _asks_for_causes(asked: Asked) -> bool:

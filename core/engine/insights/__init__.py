@@ -12,6 +12,7 @@ from core.engine.insights.event_types import EventTypes
 from core.engine.insights.groups import Groups
 from core.engine.insights.histogram import Histograms
 from core.engine.insights.history import History
+from core.engine.insights.list_over_time import ListsOverTime
 from core.engine.insights.messages import Messages
 from core.engine.insights.models import (
     AuditView,
@@ -25,6 +26,7 @@ from core.engine.insights.models import (
     FailureGroups,
     Histogram,
     LanePage,
+    ListOverTime,
     LoopHealth,
     MessageView,
     Overview,
@@ -51,6 +53,7 @@ class Insights:
         self._overview = Overviews(database, clock, loops)
         self._deliveries = DeliveryLists(database, clock)
         self._histograms = Histograms(database, clock)
+        self._lists_over_time = ListsOverTime(database, clock, self._deliveries, self._histograms)
         self._details = DeliveryDetails(database, clock)
         self._groups = Groups(database, clock)
         self._messages = Messages(database, clock)
@@ -74,11 +77,12 @@ class Insights:
         """
         return await self._deliveries.page(wanted, cursor, limit)
 
-    async def counted_deliveries(
-        self, wanted: DeliveryFilter, limit: int = 50, bound: int = 10_000
-    ) -> tuple[Page[DeliveryRow], BoundedCount]:
-        """Return the newest deliveries that match and how many do: `deliveries` and `count` in one read."""
-        return await self._deliveries.counted_page(wanted, limit, bound)
+    async def deliveries_over_time(self, wanted: DeliveryFilter, limit: int = 50) -> ListOverTime:
+        """Return the newest deliveries that match, how many do, and all of them over time.
+
+        What `deliveries`, `count` and `histogram` say, with one look at what has to be looked at one by one.
+        """
+        return await self._lists_over_time.of(wanted, limit)
 
     async def count(self, wanted: DeliveryFilter, bound: int = 10_000) -> BoundedCount:
         """Return how many deliveries match, counted to `bound` and as far as a page looks."""

@@ -43,29 +43,11 @@ class DeliveryLists:
             newest = await newest_delivery(connection)
         return page_of(rows, limit, reach, now, newest)
 
-    async def counted_page(
-        self, wanted: DeliveryFilter, limit: int, bound: int
-    ) -> tuple[Page[DeliveryRow], BoundedCount]:
-        """Return the first page and how many match, counted to `bound`; what is checked one by one is checked once."""
-        now = self._clock.now()
-        check_limit(limit)
-        walks, covered = branches(wanted, now), span(wanted, now)
-        if not any(one.residual for one in walks):
-            return await self.page(wanted, None, limit), await self.count(wanted, bound)
-        async with self._database.read() as connection:
-            reach = await find_reach(connection, _IDS, walks, covered)
-            covered = covered.within(floor=reach.down_to)
-            found = (await connection.execute(counted_statement(walks, covered, limit + 1, bound + 1))).all()
-            rows = await _rows_of(connection, [row.id for row in found], now) if found else []
-            newest = await newest_delivery(connection)
-        matching = bounded(found[0].matching if found else 0, bound, more=reach.down_to is not None)
-        return page_of(rows, limit, reach, now, newest), matching
-
     async def of(self, ids: Sequence[str]) -> tuple[DeliveryRow, ...]:
         """Return the deliveries of `ids`, newest first: a list that is shown, as it is now."""
         check_limit(len(ids))
         async with self._database.read() as connection:
-            return tuple(await _rows_of(connection, ids, self._clock.now()))
+            return tuple(await rows_of(connection, ids, self._clock.now()))
 
     async def count(self, wanted: DeliveryFilter, bound: int, after: str | None = None) -> BoundedCount:
         """Return how many match, counted to `bound`; with `after`, of those that arrived later than that delivery."""
@@ -98,15 +80,8 @@ def page_statement(
     return statement.order_by(statement.selected_columns["id"].desc())
 
 
-def counted_statement(walks: tuple[Branch, ...], covered: Span, limit: int, bound: int) -> Select[str, int]:
-    """Return the statement that finds the ids of one page, each with how many match up to `bound`."""
-    # Named twice, so that both databases keep what was found instead of looking for it again.
-    matching = walk((_IDS,), walks, covered, bound).cte("matching")
-    counted = select(func.count()).select_from(matching).scalar_subquery()
-    return select(matching.c.id, counted.label("matching")).order_by(matching.c.id.desc()).limit(limit)
-
-
-async def _rows_of(connection: AsyncConnection, ids: Sequence[str], now: float) -> list[DeliveryRow]:
+async def rows_of(connection: AsyncConnection, ids: Sequence[str], now: float) -> list[DeliveryRow]:
+    """Return the deliveries of `ids` as they are now, newest first."""
     statement = rows_statement(ids, now)
     return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
 

@@ -20,7 +20,7 @@ from core.engine.insights.deliveries import bounds_of
 from core.engine.insights.histogram_steps import Scale, scale
 from core.engine.insights.lanes import halted_endpoints
 from core.engine.insights.models import Histogram, HistogramBar
-from core.engine.insights.scan import Branch, Condition, Reach, Span, constant, find_reach, just_after, walk
+from core.engine.insights.scan import Condition, Reach, Span, constant, find_reach, just_after, walk
 from core.engine.insights.selection import LOOKED_AT, branches, span
 from core.engine.moments import resolve
 from core.ids import floor_id, made_at
@@ -38,6 +38,9 @@ Times = tuple[float, float]
 MOST_HALTED: Final = 100
 """Lanes whose backlog is told apart from what only waits for its turn; beyond them all of it counts as waiting."""
 HELD: Final = "held"
+Found = tuple[str, str, str]
+"""Id, state and endpoint of a delivery."""
+LOOKED_UP: Final = (_D.id, _D.state, _D.endpoint_id)
 Counts = Mapping[int, Mapping[str, int]]
 """Deliveries by state, of each bar that has some; under `held` those of the pending ones whose lane is halted."""
 
@@ -52,18 +55,16 @@ class Histograms:
     async def of(self, wanted: DeliveryFilter) -> Histogram:
         """Return the deliveries that match over the time that was asked for, else over the last day; four queries."""
         now = self._clock.now()
-        until = now if wanted.until is None else min(resolve(wanted.until, now), now)
-        since = until - DAY_SECONDS if wanted.since is None else resolve(wanted.since, now)
         read = _counted if _tells_by_index(wanted) else _looked_at
         async with self._database.read() as connection:
-            since = max(since, await _first_stored(connection, now))
-            bars, counts, reach = await read(connection, wanted, (since, until), now)
-        return Histogram(
-            bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
-            step=bars.step,
-            asked_since=wanted.since is not None,
-            search_bounds=bounds_of(reach, now, "deliveries"),
-        )
+            return await read(connection, wanted, await times_of(connection, wanted, now), now)
+
+
+async def times_of(connection: AsyncConnection, wanted: DeliveryFilter, now: float) -> Times:
+    """Return over which time the deliveries that match are drawn."""
+    until = now if wanted.until is None else min(resolve(wanted.until, now), now)
+    since = until - DAY_SECONDS if wanted.since is None else resolve(wanted.since, now)
+    return max(since, await _first_stored(connection, now)), until
 
 
 async def _first_stored(connection: AsyncConnection, now: float) -> float:
@@ -72,12 +73,8 @@ async def _first_stored(connection: AsyncConnection, now: float) -> float:
     return now if oldest is None else made_at(oldest)
 
 
-def _bar(begin: float, end: float, counts: Mapping[str, int]) -> HistogramBar:
-    by_state = {state: counts[state.value] for state in DeliveryState if counts.get(state.value)}
-    return HistogramBar(begin, end, by_state, counts.get(HELD, 0))
-
-
-async def _halted(connection: AsyncConnection, now: float) -> frozenset[str]:
+async def halted_lanes(connection: AsyncConnection, now: float) -> frozenset[str]:
+    """Return the ids of the endpoints whose lane is halted."""
     return frozenset((await connection.execute(halted_endpoints(now))).scalars())
 
 
@@ -92,6 +89,20 @@ def _scale(times: Times, reach: Reach, now: float) -> Scale:
     return scale(reached, until, goes_on=until >= now)
 
 
+def _drawn(wanted: DeliveryFilter, bars: Scale, counts: Counts, reach: Reach, now: float) -> Histogram:
+    return Histogram(
+        bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
+        step=bars.step,
+        asked_since=wanted.since is not None,
+        search_bounds=bounds_of(reach, now, "deliveries"),
+    )
+
+
+def _bar(begin: float, end: float, counts: Mapping[str, int]) -> HistogramBar:
+    by_state = {state: counts[state.value] for state in DeliveryState if counts.get(state.value)}
+    return HistogramBar(begin, end, by_state, counts.get(HELD, 0))
+
+
 # --- counted along an index
 
 
@@ -103,18 +114,19 @@ def _tells_by_index(wanted: DeliveryFilter) -> bool:
 
 async def _counted(
     connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
-) -> tuple[Scale, Counts, Reach]:
+) -> Histogram:
     states, covered = sorted(wanted.states or DeliveryState), _covered(wanted, times[0], now)
     stops = (await connection.execute(stop_statement(wanted, states, covered))).one()
     stop = max((id_ for id_ in stops if id_ is not None), default=None)
     bars = _scale(times, Reach(stop), now)
-    halted = await _halted(connection, now) if DeliveryState.PENDING in states else frozenset()
+    halted = await halted_lanes(connection, now) if DeliveryState.PENDING in states else frozenset()
     statement = bars_statement(
         wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges, halted
     )
     rows = (await connection.execute(statement)).mappings()
     counts: Counts = {row["bar"]: {str(name): count for name, count in row.items()} for row in rows}
-    return bars, counts, Reach(stop, sum(row[state.value] for row in counts.values() for state in states))
+    reach = Reach(stop, sum(row[state.value] for row in counts.values() for state in states))
+    return _drawn(wanted, bars, counts, reach, now)
 
 
 def stop_statement(
@@ -180,28 +192,33 @@ def _led_by(wanted: DeliveryFilter, state: DeliveryState) -> tuple[Condition, ..
 
 async def _looked_at(
     connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
-) -> tuple[Scale, Counts, Reach]:
+) -> Histogram:
     walks, covered = branches(wanted, now), _covered(wanted, times[0], now)
     reach = await find_reach(connection, _D.id, walks, covered)
-    found = await _found(connection, walks, covered.within(floor=reach.down_to))
+    statement = walk(LOOKED_UP, walks, covered.within(floor=reach.down_to), LOOKED_AT + 1)
+    # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
+    found = [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
+    halted = await halted_lanes(connection, now)
+    return histogram_of(found, wanted, times, reach, halted, now)
+
+
+def histogram_of(  # noqa: PLR0917 - what was found, what was asked, and what both are read by
+    found: Sequence[Found],
+    wanted: DeliveryFilter,
+    times: Times,
+    reach: Reach,
+    halted: Collection[str],
+    now: float,
+) -> Histogram:
+    """Return the deliveries that were `found`, newest first, as bars; at most ten thousand of them count. Pure."""
     if len(found) > LOOKED_AT:
-        found.pop()
+        found = found[:LOOKED_AT]
         reach = Reach(found[-1][0], LOOKED_AT)
     bars = _scale(times, reach, now)
-    return bars, _sorted_in(found, bars.edges, await _halted(connection, now)), reach
+    return _drawn(wanted, bars, _sorted_in(found, bars.edges, halted), reach, now)
 
 
-async def _found(
-    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span
-) -> list[tuple[str, str, str]]:
-    statement = walk((_D.id, _D.state, _D.endpoint_id), walks, covered, LOOKED_AT + 1)
-    # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
-    return [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
-
-
-def _sorted_in(
-    found: Iterable[tuple[str, str, str]], edges: Sequence[float], halted: Collection[str]
-) -> Counts:
+def _sorted_in(found: Iterable[Found], edges: Sequence[float], halted: Collection[str]) -> Counts:
     floors = [floor_id("dlv", at) for at in edges[1:-1]]
     counts: dict[int, Counter[str]] = defaultdict(Counter)
     for id_, state, lane in found:

@@ -13,7 +13,7 @@ from core.engine.insights.models.endpoints import (
     EndpointView,
 )
 from core.engine.insights.models.failures import FailureGroup, FailureGroups
-from core.engine.insights.models.histogram import Histogram, HistogramBar
+from core.engine.insights.models.histogram import Histogram, HistogramBar, ListOverTime
 from core.engine.insights.models.lists import BoundedCount, LanePage, Page, SearchBounds
 from core.engine.insights.models.overview import LoopHealth, Overview
 from core.engine.insights.models.traffic import Latency, Traffic, TrafficPoint
@@ -35,6 +35,7 @@ __all__ = [
     "HistogramBar",
     "LanePage",
     "Latency",
+    "ListOverTime",
     "LoopHealth",
     "MessageView",
     "Overview",

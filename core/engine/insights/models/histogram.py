@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from core.domain.states import DeliveryState
-from core.engine.insights.models.lists import SearchBounds
+from core.engine.insights.models.deliveries import DeliveryRow
+from core.engine.insights.models.lists import BoundedCount, Page, SearchBounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,12 @@ class Histogram:
     def total(self) -> int:
         """Return how many deliveries were counted."""
         return sum(bar.total for bar in self.bars)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOverTime:
+    """The first page of a list, how many match in all, and the strip above it."""
+
+    page: Page[DeliveryRow]
+    matching: BoundedCount
+    histogram: Histogram

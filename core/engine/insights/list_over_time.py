@@ -1,0 +1,98 @@
+"""A list of deliveries with the strip above it: where each delivery has to be looked at, both look at it once."""
+
+import asyncio
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.engine.filters import DeliveryFilter
+from core.engine.insights.deliveries import DeliveryLists, check_limit, newest_delivery, page_of, rows_of
+from core.engine.insights.histogram import (
+    LOOKED_UP,
+    Found,
+    Histograms,
+    halted_lanes,
+    histogram_of,
+    times_of,
+)
+from core.engine.insights.joined import bounded
+from core.engine.insights.models import ListOverTime
+from core.engine.insights.scan import Branch, Reach, Span, find_reach, walk
+from core.engine.insights.selection import LOOKED_AT, branches, span
+from core.ids import floor_id
+from core.ports import Clock
+from core.sql.engine import Database
+
+
+class ListsOverTime:
+    """Reads the first page of a list, how many match, and all of them over time."""
+
+    def __init__(
+        self, database: Database, clock: Clock, lists: DeliveryLists, histograms: Histograms
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lists = lists
+        self._histograms = histograms
+
+    async def of(self, wanted: DeliveryFilter, limit: int) -> ListOverTime:
+        """Return the newest `limit` (1 to 200) that match, how many do (to 10,000), and the strip.
+
+        A search reads payloads, and nothing takes longer: page, count and strip are made of one.
+        """
+        now = self._clock.now()
+        check_limit(limit)
+        walks = branches(wanted, now)
+        if any(one.residual for one in walks):
+            return await self._looked_at(wanted, walks, limit, now)
+        page, matching, histogram = await asyncio.gather(
+            self._lists.page(wanted, None, limit),
+            self._lists.count(wanted, LOOKED_AT),
+            self._histograms.of(wanted),
+        )
+        return ListOverTime(page, matching, histogram)
+
+    async def _looked_at(
+        self, wanted: DeliveryFilter, walks: tuple[Branch, ...], limit: int, now: float
+    ) -> ListOverTime:
+        async with self._database.read() as connection:
+            times = await times_of(connection, wanted, now)
+            drawn_from = floor_id("dlv", times[0])
+            reach = await find_reach(connection, LOOKED_UP[0], walks, span(wanted, now))
+            covered = span(wanted, now).within(floor=reach.down_to)
+            found, count = await _matching(connection, walks, covered, drawn_from, limit + 1)
+            rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
+            halted = await halted_lanes(connection, now)
+            newest = await newest_delivery(connection)
+        drawn = [one for one in found if one[0] >= drawn_from]
+        drawn_to = reach if reach.down_to is not None and reach.down_to > drawn_from else Reach()
+        return ListOverTime(
+            page_of(rows, limit, reach, now, newest),
+            bounded(count, LOOKED_AT, more=reach.down_to is not None),
+            histogram_of(drawn, wanted, times, drawn_to, halted, now),
+        )
+
+
+async def _matching(
+    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, drawn_from: str, limit: int
+) -> tuple[list[Found], int]:
+    """Return the newest `limit` and all from `drawn_from` on, and how many match in all."""
+    found = (await connection.execute(matching_statement(walks, covered, drawn_from, limit))).all()
+    # Plain tuples: they are ten thousand, and live for as long as it takes to count them.
+    return [(id_, state, lane) for id_, state, lane, _ in found], found[0].matching if found else 0
+
+
+def matching_statement(
+    walks: tuple[Branch, ...], covered: Span, drawn_from: str, limit: int
+) -> Select[str, str, str, int]:
+    """Return the statement that finds the newest `limit` and all from `drawn_from` on, each with how many match."""
+    # Named more than once, so that both databases keep what was found instead of looking for it again.
+    found = walk(LOOKED_UP, walks, covered, LOOKED_AT + 1).cte("matching")
+    page = select(found.c.id).order_by(found.c.id.desc()).limit(limit).subquery()
+    count = select(func.count()).select_from(found).scalar_subquery()
+    oldest = select(func.min(page.c.id)).scalar_subquery()
+    return (
+        select(found.c.id, found.c.state, found.c.endpoint_id, count.label("matching"))
+        .where(or_(found.c.id >= drawn_from, found.c.id >= oldest))
+        .order_by(found.c.id.desc())
+    )
