@@ -8,37 +8,12 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
-from core.domain.custom_headers import check_custom_headers
 from core.domain.errors import InvalidInput
 from core.domain.outcome import Headers
-from core.domain.signing_secrets import (
-    PRIVATE_PREFIX,
-    SECRET_PREFIX,
-    check_secret,
-    make_key_pair,
-    make_secret,
-    parse_private_key,
-    parse_public_key,
-    parse_secret,
-)
+from core.domain.signing_secrets import PRIVATE_PREFIX, SECRET_PREFIX, parse_private_key, parse_secret
 from core.domain.states import SignatureScheme
-
-__all__ = [
-    "check_custom_headers",
-    "check_secret",
-    "make_key_pair",
-    "make_secret",
-    "parse_private_key",
-    "parse_public_key",
-    "parse_secret",
-    "sign",
-    "verify_standard",
-]
-
-TOLERANCE_SECONDS: Final = 300.0
-"""How far a timestamp may be from the verifier's clock: what Standard Webhooks recommends."""
 
 SignEd25519 = Callable[[bytes, bytes], bytes]
 """`(private key of 32 bytes, message) -> signature of 64 bytes`."""
@@ -77,34 +52,6 @@ def sign(
             return headers + _legacy(secrets, webhook_id, timestamp, body)
         case _:
             assert_never(scheme)
-
-
-def verify_standard(
-    secrets: Sequence[str],
-    headers: Headers,
-    body: bytes,
-    *,
-    now: float,
-    tolerance: float = TOLERANCE_SECONDS,
-) -> bool:
-    """Return whether a request carries an HMAC signature by one of `secrets`, and is not too old or too new.
-
-    For receivers: `now` is the calendar's, in seconds since the epoch.
-
-    Raises:
-        InvalidInput: when one of `secrets` is no `whsec_...`.
-
-    """
-    found = {name.lower(): value for name, value in headers}
-    webhook_id, timestamp = found.get("webhook-id", ""), found.get("webhook-timestamp", "")
-    if not (webhook_id and timestamp.isascii() and timestamp.isdigit()):
-        return False
-    if abs(now - float(timestamp)) > tolerance:
-        return False
-    signed = _standard_text(webhook_id, timestamp, body)
-    candidates = found.get("webhook-signature", "").encode(errors="replace").split(b" ")
-    expected = [_hmac_signature(parse_secret(secret), signed).encode() for secret in secrets]
-    return any(hmac.compare_digest(mine, theirs) for mine in expected for theirs in candidates)
 
 
 def _standard_text(webhook_id: str, timestamp: str, body: bytes) -> bytes:

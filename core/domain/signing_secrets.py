@@ -60,19 +60,6 @@ def parse_private_key(text: str) -> bytes:
     return key[:_KEY_BYTES]
 
 
-def parse_public_key(text: str) -> bytes:
-    """Return the 32 bytes of a `whpk_...`.
-
-    Raises:
-        InvalidInput: naming `secret`.
-
-    """
-    key = _decoded(text, PUBLIC_PREFIX)
-    if key is None or len(key) != _KEY_BYTES:
-        raise InvalidInput.of("secret", f"must be {PUBLIC_PREFIX} and the base64 of an ed25519 public key")
-    return key
-
-
 def check_secret(scheme: SignatureScheme, text: str) -> None:
     """Judge a secret that a person brings for `scheme`.
 

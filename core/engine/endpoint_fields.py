@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from core.domain.bounds import number, whole_number
 from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from core.domain.custom_headers import check_custom_headers
 from core.domain.errors import FieldProblem, InvalidInput, TargetRefused
 from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
-from core.domain.signing import check_custom_headers, check_secret
+from core.domain.signing_secrets import check_secret
 from core.domain.states import SignatureScheme
 from core.domain.target import AllowedNetworks, parse_target
 from core.engine.event_types import event_type_problems

@@ -2,8 +2,7 @@
 
 import os
 
-from core.domain.signing import make_key_pair, make_secret, parse_private_key
-from core.domain.signing_secrets import PRIVATE_PREFIX
+from core.domain.signing_secrets import PRIVATE_PREFIX, make_key_pair, make_secret, parse_private_key
 from core.domain.states import SignatureScheme
 from core.outbound.ed25519 import generate, public_key
 

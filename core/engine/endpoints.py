@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
-from core.domain.signing import check_secret
+from core.domain.signing_secrets import check_secret
 from core.domain.states import SignatureScheme
 from core.domain.target import AllowedNetworks, parse_target
 from core.engine.audit import Entry, Journal

@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from core.domain.errors import InvalidInput
-from core.domain.signing import (
+from core.domain.signing import sign
+from core.domain.signing_secrets import (
     check_secret,
     make_key_pair,
     make_secret,
     parse_private_key,
-    parse_public_key,
     parse_secret,
-    sign,
-    verify_standard,
 )
 from core.domain.states import SignatureScheme
 
@@ -38,6 +36,12 @@ OTHER = make_secret(bytes)
 
 def sign_ed25519(private: bytes, message: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+
+def verifier_of(public: str) -> Ed25519PublicKey:
+    encoded = public.removeprefix("whpk_")
+    assert encoded != public
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded, validate=True))
 
 
 def key_pair(seed: int = 7) -> tuple[str, str]:
@@ -117,51 +121,12 @@ class TestStandardWebhooks:
             Webhook(make_secret(lambda length: b"x" * length)).verify(body, signed)
 
 
-class TestVerification:
-    """What a receiver in Python can use."""
-
-    def verified(
-        self, *secrets: str, signature: str = SIGNATURE, body: bytes = BODY, now: float = AT, at: object = AT
-    ) -> bool:
-        signed = (("Webhook-Id", ID), ("Webhook-Timestamp", str(at)), ("Webhook-Signature", signature))
-        return verify_standard(secrets or (SECRET,), signed, body, now=now)
-
-    def test_the_published_vector_is_verified(self) -> None:
-        assert self.verified()
-
-    def test_any_of_the_secrets_and_any_of_the_signatures_will_do(self) -> None:
-        assert self.verified(OTHER, SECRET, signature=f"v1,AAAA v1a,BBBB {SIGNATURE}")
-
-    @pytest.mark.parametrize(
-        "signature",
-        ["", "v1,", SIGNATURE[:-1], SIGNATURE.replace("v1,", "v2,"), f"{SIGNATURE}x", "v1,ä\ud800"],
-    )
-    def test_anything_but_the_whole_signature_is_refused(self, signature: str) -> None:
-        assert not self.verified(signature=signature)
-
-    def test_another_body_or_secret_is_refused(self) -> None:
-        assert not self.verified(body=BODY + b" ")
-        assert not self.verified(OTHER)
-
-    @pytest.mark.parametrize("off", [-301, 301])
-    def test_a_timestamp_five_minutes_off_is_refused(self, off: int) -> None:
-        assert not self.verified(now=AT + off)
-        assert self.verified(now=AT + off - (1 if off > 0 else -1))
-
-    @pytest.mark.parametrize("at", ["", "soon", "-5", "1614265330.0", "٣", "9" * 5000])
-    def test_a_timestamp_that_is_none_is_refused(self, at: str) -> None:
-        assert not self.verified(at=at)
-
-    def test_a_request_without_the_headers_is_refused(self) -> None:
-        assert not verify_standard((SECRET,), (), BODY, now=AT)
-
-
 class TestEd25519:
     def test_the_signature_is_verified_by_an_independent_implementation(self) -> None:
         private, public = key_pair()
         version, _, encoded = headers(ED25519, private)["webhook-signature"].partition(",")
         assert version == "v1a"
-        verifier = Ed25519PublicKey.from_public_bytes(parse_public_key(public))
+        verifier = verifier_of(public)
         verifier.verify(base64.b64decode(encoded), f"{ID}.{AT}.".encode() + BODY)
         with pytest.raises(InvalidSignature):
             verifier.verify(base64.b64decode(encoded), f"{ID}.{AT}.".encode() + BODY + b" ")
@@ -174,7 +139,7 @@ class TestEd25519:
             "webhook-signature"
         ].split(" ")
         for (_, public), signature in zip(pairs, signatures, strict=True):
-            Ed25519PublicKey.from_public_bytes(parse_public_key(public)).verify(
+            verifier_of(public).verify(
                 base64.b64decode(signature.removeprefix("v1a,")), f"{ID}.{AT}.".encode() + body
             )
 
@@ -193,7 +158,7 @@ class TestEd25519:
         )
         public = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
         derived = Ed25519PrivateKey.from_private_bytes(parse_private_key(private)).public_key()
-        assert derived.public_bytes_raw() == parse_public_key(public)
+        assert derived.public_bytes_raw() == verifier_of(public).public_bytes_raw()
 
     def test_without_the_means_to_sign_it_is_said(self) -> None:
         with pytest.raises(InvalidInput, match="ed25519 is not available"):
@@ -257,11 +222,6 @@ class TestSecrets:
     def test_a_private_key_of_another_form_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidInput, match="ed25519 private key"):
             parse_private_key(text)
-
-    @pytest.mark.parametrize("text", ["whpk_", SECRET, f"whpk_{base64.b64encode(bytes(31)).decode()}"])
-    def test_a_public_key_of_another_form_is_refused(self, text: str) -> None:
-        with pytest.raises(InvalidInput, match="ed25519 public key"):
-            parse_public_key(text)
 
     @pytest.mark.parametrize(
         ("scheme", "secret"),
