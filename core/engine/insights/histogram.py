@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, String, column, func, select, values
+from sqlalchemy import CTE, ColumnElement, Integer, Select, String, case, column, func, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.states import DeliveryState
@@ -38,9 +38,13 @@ Times = tuple[float, float]
 MOST_HALTED: Final = 100
 """Lanes whose backlog is told apart from what only waits for its turn; beyond them all of it counts as waiting."""
 HELD: Final = "held"
-Found = tuple[str, str, str]
-"""Id, state and endpoint of a delivery."""
-LOOKED_UP: Final = (_D.id, _D.state, _D.endpoint_id)
+Found = tuple[str, str, str | None]
+"""Id and state of a delivery, and of one that is pending its endpoint: held ones are told from others by that."""
+LOOKED_UP: Final = (
+    _D.id,
+    _D.state,
+    case((_D.state == constant(DeliveryState.PENDING.value), _D.endpoint_id)).label("lane"),
+)
 Counts = Mapping[int, Mapping[str, int]]
 """Deliveries by state, of each bar that has some; under `held` those of the pending ones whose lane is halted."""
 

@@ -84,7 +84,7 @@ async def _matching(
 
 def matching_statement(
     walks: tuple[Branch, ...], covered: Span, drawn_from: str, limit: int
-) -> Select[str, str, str, int]:
+) -> Select[str, str, str | None, int]:
     """Return the statement that finds the newest `limit` and all from `drawn_from` on, each with how many match."""
     # Named more than once, so that both databases keep what was found instead of looking for it again.
     found = walk(LOOKED_UP, walks, covered, LOOKED_AT + 1).cte("matching")
@@ -92,7 +92,7 @@ def matching_statement(
     count = select(func.count()).select_from(found).scalar_subquery()
     oldest = select(func.min(page.c.id)).scalar_subquery()
     return (
-        select(found.c.id, found.c.state, found.c.endpoint_id, count.label("matching"))
+        select(found.c.id, found.c.state, found.c.lane, count.label("matching"))
         .where(or_(found.c.id >= drawn_from, found.c.id >= oldest))
         .order_by(found.c.id.desc())
     )
