@@ -23,7 +23,7 @@ from web.api.openapi import openapi_document
 from web.intake_route import IntakeRoute
 from web.live import LIVE, end_streams
 from web.pages import PAGES, zones
-from web.pages.errors import error_page
+from web.pages.errors import error_page, kept_form_page
 from web.pages.fingerprint import static_router
 from web.pages.reply import here, wants_fragment
 from web.pages.templating import template_config
@@ -105,7 +105,9 @@ def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[An
         return Response(encoded(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
     if isinstance(error, Unauthorized) and _looks_for_a_page(request):
         return Redirect(f"/sign-in?next={quote(here(request), safe='')}", status_code=303)
-    page = error_page(request, error)
+    if isinstance(error, Unauthorized) and request.url.path == "/sign-out":
+        return Redirect("/sign-in?next=%2F", status_code=303)  # what it asks for is so already
+    page = kept_form_page(request, error) or error_page(request, error)
     page.headers.update(headers)
     return page
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from core.domain.errors import Forbidden, Unauthorized
 from core.engine.access import Access, Principal, Scope
+from web.kept_form import keep
 from web.security_cookies import Connection, csrf_token, session_token
 from web.security_origin import CSRF_FIELD, SAFE_METHODS, check_csrf_token, check_same_origin
 
@@ -50,7 +51,7 @@ async def let_in(connection: Connection, handler: BaseRouteHandler) -> None:
     if header is not None:
         principal = await principal_of_key(access, header)
     else:
-        principal = await _by_session(access, connection, unsafe=unsafe)
+        principal = await _by_session_or_kept(access, connection, unsafe=unsafe)
     connection.scope["state"][_PRINCIPAL] = principal
 
 
@@ -115,6 +116,16 @@ def csrf_field(context: Context) -> Markup:
     if token is None:
         return Markup()
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token(token))
+
+
+async def _by_session_or_kept(access: Access, connection: Connection, *, unsafe: bool) -> Principal:
+    """Find the session. Of a change without one, or with another one's token, what was typed is kept for the answer."""
+    try:
+        return await _by_session(access, connection, unsafe=unsafe)
+    except (Unauthorized, Forbidden):
+        if unsafe:
+            await keep(connection)
+        raise
 
 
 async def _by_session(access: Access, connection: Connection, *, unsafe: bool) -> Principal:

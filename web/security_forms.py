@@ -3,35 +3,54 @@
 from typing import Any, Final
 
 from litestar import Request, post
+from litestar.datastructures import Cookie
 from litestar.response import Redirect, Response
 
 from core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
 from core.engine.access import Access, SignedIn, TooManyAttempts
-from web.pages.forms import read_form
+from web.kept_form import KeptForm
+from web.pages.forms import MOST_BYTES, Form, read_form
 from web.pages.reply import local_path
-from web.pages.sign_in import sign_in_page, welcome_page
+from web.pages.sign_in import resume_page, sign_in_page, welcome_page
 from web.problems import problem_of
 from web.security import PUBLIC
-from web.security_cookies import session_cookie, session_token
+from web.security_cookies import csrf_token, session_cookie, session_token
 
 _HOME: Final = "/"
 _SIGN_IN: Final = "/sign-in"
+_WITH_A_FORM: Final = 4 * MOST_BYTES
+"""A form within a form: what was written out once is written out again, at most threefold."""
 FormRequest = Request[Any, Any, Any]
 
 
 @post(_SIGN_IN, opt=PUBLIC, include_in_schema=False, status_code=200)
 async def sign_in(request: FormRequest) -> Response[Any]:
     """Begin a session, or show the form again with what was wrong."""
-    form = await read_form(request, {"name", "password", "next"})
+    form = await read_form(
+        request, {"name", "password", "next", "kept", "kept_path"}, most_bytes=_WITH_A_FORM
+    )
     name, password = form.get("name", ""), form.get("password", "")
+    kept, back = _kept(form), local_path(form.get("next")) or _HOME
     try:
         signed_in = await _access(request).sign_in(name, password, **_who(request))
     except (Unauthorized, TooManyAttempts) as refused:
         problem, headers = problem_of(refused)
-        page = sign_in_page(request, problem=str(refused), name=name, status_code=problem.status)
+        page = sign_in_page(
+            request,
+            problem=str(refused),
+            name=name,
+            status_code=problem.status,
+            kept=kept,
+            next_path=form.get("next"),
+        )
         page.headers.update(headers)
         return page
-    return _begin(request, signed_in, local_path(form.get("next")) or _HOME)
+    if kept is None:
+        return _begin(request, signed_in, back)
+    token, sentence = csrf_token(signed_in.token), f"You are signed in as {name}."
+    resumed = resume_page(request, kept, csrf=token, sentence=sentence, back=back)
+    resumed.set_cookie(_session(request, signed_in))
+    return resumed
 
 
 @post("/welcome", opt=PUBLIC, include_in_schema=False, status_code=200)
@@ -67,9 +86,19 @@ def _who(request: FormRequest) -> dict[str, str]:
     return {"source": source, "user_agent": request.headers.get("user-agent", "")}
 
 
+def _kept(form: Form) -> KeptForm | None:
+    """Return the form that goes along with the signing in. It came with a page of ours, but is read as any other."""
+    path = local_path(form.get("kept_path"))
+    return KeptForm.read(path, form.get("kept", "")) if path and "?" not in path else None
+
+
 def _begin(request: FormRequest, signed_in: SignedIn, to: str) -> Redirect:
+    return Redirect(to, status_code=303, cookies=[_session(request, signed_in)])
+
+
+def _session(request: FormRequest, signed_in: SignedIn) -> Cookie:
     lasts = signed_in.expires_at - request.app.state.runtime.clock.now()
-    return Redirect(to, status_code=303, cookies=[session_cookie(request, signed_in.token, lasts)])
+    return session_cookie(request, signed_in.token, lasts)
 
 
 def _words(refused: BreakwaterError) -> str:

@@ -32,6 +32,7 @@ ENDLESS = {"/events"}
 
 READERS_MAY_POST = {
     "/settings/theme",
+    "/settings/zone",
     "/sign-out",
     "/deliveries/views",
     "/deliveries/views/{view_id}/delete",

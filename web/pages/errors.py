@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from litestar.exceptions import HTTPException
-from litestar.response import Response
+from litestar.response import Response, Template
 
 from core.domain.errors import (
     BreakwaterError,
@@ -12,7 +12,18 @@ from core.domain.errors import (
     StoreUnavailable,
     Unauthorized,
 )
-from web.pages.reply import PageRequest, Said, page, said_in_place, status_of, wants_fragment
+from web.kept_form import kept, sent_from
+from web.pages.reply import (
+    PageRequest,
+    Said,
+    local_path,
+    page,
+    said_in_place,
+    status_of,
+    wants_fragment,
+)
+from web.pages.sign_in import resume_page, sign_in_page
+from web.security_cookies import csrf_token, session_token
 
 _TITLES: Final = {
     400: "This request cannot be read",
@@ -49,6 +60,25 @@ def error_page(request: PageRequest, exception: Exception) -> Response[Any]:
     )
     answer.headers.update(headers)
     return answer
+
+
+def kept_form_page(request: PageRequest, exception: Exception) -> Template | None:
+    """Return the page that keeps what was typed into a form whose session is over; None where there is nothing to keep.
+
+    A part of a page that asks by itself has its form still, and is told as in `error_page`.
+    """
+    form = kept(request)
+    if form is None or local_path(form.path) is None or wants_fragment(request):
+        return None
+    back = local_path(sent_from(request)) or "/"
+    if isinstance(exception, Unauthorized):
+        return sign_in_page(request, status_code=401, kept=form, next_path=back)
+    session = session_token(request)
+    if session is None or not form or not form.had_token:
+        return None
+    sentence = "This form is from a session that is over."
+    token = csrf_token(session)
+    return resume_page(request, form, csrf=token, sentence=sentence, back=back, status_code=403)
 
 
 def status_of_exception(exception: Exception) -> int:

@@ -43,14 +43,18 @@ class Form(Mapping[str, str]):
 
 
 async def read_form(
-    request: Request[Any, Any, Any], fields: Collection[str] = (), *, many: Collection[str] = ()
+    request: Request[Any, Any, Any],
+    fields: Collection[str] = (),
+    *,
+    many: Collection[str] = (),
+    most_bytes: int = MOST_BYTES,
 ) -> Form:
     """Return the posted form. Only `fields`, each at most once, and `many` are taken.
 
-    Raises `InvalidInput` for another content type, more than 64 KiB or 200 fields, text that is not UTF-8, NUL, a
+    Raises `InvalidInput` for another content type, more than `most_bytes` or 200 fields, text that is not UTF-8, NUL, a
     reason that is no line of text, and fields that are unknown or repeated.
     """
-    pairs = _pairs(request.headers.get("content-type", ""), await request.body())
+    pairs = _pairs(request.headers.get("content-type", ""), await request.body(), most_bytes)
     texts: dict[str, str] = {}
     lists: dict[str, list[str]] = {name: [] for name in many}
     problems: list[FieldProblem] = []
@@ -83,13 +87,13 @@ def _unfit(name: str, value: str) -> str | None:
     return None
 
 
-def _pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
+def _pairs(content_type: str, body: bytes, most_bytes: int) -> list[tuple[str, str]]:
     if not body:
         return []
     if content_type.partition(";")[0].strip().lower() != _TYPE:
         raise InvalidInput.of("Content-Type", f"must be {_TYPE}")
-    if len(body) > MOST_BYTES:
-        raise InvalidInput.of("form", f"is larger than {MOST_BYTES // 1024} KiB: shorten it")
+    if len(body) > most_bytes:
+        raise InvalidInput.of("form", f"is larger than {most_bytes // 1024} KiB: shorten it")
     try:
         return parse_qsl(
             body.decode("ascii"),

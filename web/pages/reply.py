@@ -167,8 +167,8 @@ def local_path(text: str | None) -> str | None:
 
 def _came_from(request: PageRequest) -> str | None:
     came_from = urlsplit(request.headers.get("referer", ""))
-    if came_from.netloc != request.headers.get("host"):
-        return None
+    if came_from.netloc != request.headers.get("host") or came_from.path in {request.url.path, "/sign-in"}:
+        return None  # what a form is sent to is no page, nor is the door that it may have been kept at
     return local_path(f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path)
 
 

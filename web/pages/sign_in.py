@@ -5,17 +5,50 @@ from typing import Final
 from litestar import get
 from litestar.response import Template
 
+from web.kept_form import KeptForm
 from web.pages.reply import PageRequest, local_path, page
 from web.security import PUBLIC
 
 
 def sign_in_page(
-    request: PageRequest, *, problem: str | None = None, name: str = "", status_code: int = 200
+    request: PageRequest,
+    *,
+    problem: str | None = None,
+    name: str = "",
+    status_code: int = 200,
+    kept: KeptForm | None = None,
+    next_path: str | None = None,
 ) -> Template:
-    """Return the page that asks for name and password, with what was wrong with the last try."""
-    wanted = local_path(request.query_params.get("next"))
+    """Return the page that asks for name and password, with what was wrong with the last try.
+
+    `kept` is a form that came without a session: its fields go along until somebody is signed in.
+    """
     return page(
-        request, "sign_in/sign_in.html", status_code=status_code, problem=problem, name=name, next_path=wanted
+        request,
+        "sign_in/sign_in.html",
+        status_code=status_code,
+        problem=problem,
+        name=name,
+        next_path=local_path(next_path or request.query_params.get("next")),
+        kept=kept,
+    )
+
+
+def resume_page(
+    request: PageRequest, kept: KeptForm, *, csrf: str, sentence: str, back: str, status_code: int = 200
+) -> Template:
+    """Return the page that shows a form that was not taken, for its sender to send it again or to leave it.
+
+    `csrf` is the token of the session that it will be sent under.
+    """
+    return page(
+        request,
+        "sign_in/resume.html",
+        status_code=status_code,
+        kept=kept,
+        csrf=csrf,
+        sentence=sentence,
+        back=back,
     )
 
 

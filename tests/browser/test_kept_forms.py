@@ -1,0 +1,73 @@
+"""A session that ends while somebody types: without scripts what was typed goes through the signing in."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, NewContext, Watch
+from tests.browser.test_resending import without_script
+from tests.processes import ReceiverProcess
+
+
+def forget_session(page: Page) -> None:
+    """Leave the browser with a cookie that no session belongs to, as one that somebody else has ended does."""
+    (cookie,) = [each for each in page.context.cookies() if each["name"] == "breakwater"]
+    page.context.add_cookies([{**cookie, "value": "x" * 43}])  # type: ignore[typeddict-item]
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_form_sent_without_scripts_after_its_session_ended_is_sent_once_signed_in(
+    receiver: ReceiverProcess, new_context: NewContext, administrator: str, watch: Watch, width: int
+) -> None:
+    watch.expect("401")
+    page = without_script(new_context, administrator)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/endpoints/new")
+    name = f"Typed with care, {width}"
+    page.get_by_label("URL").fill(f"{receiver.url}/steady")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Event types").fill("order.created\norder.shipped")
+    forget_session(page)
+    page.get_by_role("button", name="Make the endpoint").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out, and nothing was done.")
+    expect(page.get_by_role("region", name="What you typed")).to_contain_text(name)
+
+    sign_in(page, administrator)
+    expect(page.get_by_role("status").last).to_contain_text(f"You are signed in as {administrator}.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Send it now").click()
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect(page.get_by_role("main")).to_contain_text("order.shipped")
+
+
+def test_who_leaves_it_is_back_where_they_were_and_nothing_was_done(
+    new_context: NewContext, administrator: str, watch: Watch
+) -> None:
+    watch.expect("401")
+    page = without_script(new_context, administrator)
+    page.goto("/settings")
+    page.get_by_label("New key").fill("never made")
+    forget_session(page)
+    page.get_by_role("button", name="Make a key").click()
+    sign_in(page, administrator)
+    page.get_by_role("link", name="Leave it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+    expect(page.get_by_text("never made")).to_have_count(0)
+
+
+def test_with_scripts_who_has_the_cookie_of_a_session_that_is_over_can_sign_in(
+    page: Page, administrator: str, watch: Watch
+) -> None:
+    watch.expect("401")
+    page.goto("/settings")
+    forget_session(page)
+    page.goto("/deliveries")
+    sign_in(page, administrator)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Deliveries")

@@ -1,0 +1,85 @@
+"""Times in the zone that a person has chosen: in Settings, with scripts and without, then on every page."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext, signed_in
+from tests.browser.scenes import scene
+from tests.browser.test_resending import without_script
+from tests.processes import ReceiverProcess, Service
+
+
+@pytest.fixture
+def delivery(service: Service, receiver: ReceiverProcess) -> str:
+    return scene(service, receiver).failed()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_zone_chosen_in_settings_is_that_of_every_page(
+    delivery: str, page: Page, new_context: NewContext, administrator: str, scripts: bool
+) -> None:
+    reader = page if scripts else without_script(new_context, administrator)
+    reader.goto("/settings")
+    expect(reader.locator(".zone")).to_have_text("Times in UTC")
+    reader.get_by_label("Time zone").select_option("Asia/Kathmandu")
+    reader.get_by_role("button", name="Use this zone").click()
+    expect(reader.locator("#said")).to_contain_text("Times are in Asia/Kathmandu from now on.")
+    expect(reader.get_by_label("Time zone")).to_have_value("Asia/Kathmandu")
+
+    reader.goto(f"/deliveries/{delivery}")
+    expect(reader.locator(".zone")).to_have_text("Times in Asia/Kathmandu")
+    expect(reader.locator("#why")).to_contain_text("UTC+0545")
+    shown = reader.locator("dl.facts time").first
+    expect(shown).to_have_attribute("datetime", re.compile(r"Z$"))
+    expect(shown).to_have_attribute("title", re.compile(r"UTC\+0545 \(.* UTC\)$"))
+
+
+def test_a_date_is_read_in_the_zone_and_the_link_says_which(page: Page) -> None:
+    page.goto("/settings")
+    page.get_by_label("Time zone").select_option("America/St_Johns")
+    page.get_by_role("button", name="Use this zone").click()
+    expect(page.locator("#said")).to_contain_text("America/St_Johns")
+    page.goto("/deliveries")
+    since = page.get_by_label("Since")
+    expect(since).to_have_accessible_description(
+        "A date is read in America/St_Johns, unless it says its zone."
+    )
+    since.fill("2026-01-15")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"since=2026-01-15T00%3A00-03%3A30"))
+    expect(since).to_have_value("2026-01-15T00:00-03:30")
+
+
+def test_the_browsers_own_zone_is_one_click_away_and_then_said_once(
+    delivery: str, new_context: NewContext, administrator: str
+) -> None:
+    page = signed_in(new_context(timezone_id="America/New_York"), administrator)
+    page.goto("/settings")
+    page.get_by_role("button", name="As this browser: America/New_York").click()
+    expect(page.locator("#said")).to_contain_text("Times are in America/New_York from now on.")
+    expect(page.get_by_role("button", name="As this browser")).to_be_hidden()
+    page.goto(f"/deliveries/{delivery}")
+    time = page.locator("dl.facts time").first
+    time.hover()
+    assert "\n" not in (time.get_attribute("title") or "")
+
+
+def test_a_page_in_another_zone_than_the_browsers_shows_that_too_when_pointed_at(
+    delivery: str, new_context: NewContext, administrator: str
+) -> None:
+    page = signed_in(new_context(timezone_id="America/New_York"), administrator)
+    page.goto(f"/deliveries/{delivery}")
+    time = page.locator("dl.facts time").first
+    time.hover()
+    expect(time).to_have_attribute("title", re.compile(r" UTC\n.*(EST|EDT|GMT-)"))
+
+
+def test_a_zone_that_the_service_does_not_know_is_refused_in_words(page: Page) -> None:
+    page.goto("/settings")
+    page.locator("#zone").evaluate("select => { select.options[0].value = 'Europe/Atlantis' }")
+    page.get_by_label("Time zone").select_option("Europe/Atlantis")
+    page.get_by_role("button", name="Use this zone").click()
+    expect(page.locator("#said")).to_contain_text("“Europe/Atlantis” is no time zone that is known here")
+    expect(page.locator(".zone")).to_have_text("Times in UTC")
