@@ -80,7 +80,8 @@ class Insights:
     async def deliveries_over_time(self, wanted: DeliveryFilter, limit: int = 50) -> ListOverTime:
         """Return the newest deliveries that match, how many do, and all of them over time.
 
-        What `deliveries`, `count` and `histogram` say, with one look at what has to be looked at one by one.
+        What `deliveries`, `count` and `histogram` say, with one look at what has to be looked at one by one; what
+        indexes tell is read at the same time, each in a moment of its own.
         """
         return await self._lists_over_time.of(wanted, limit)
 
