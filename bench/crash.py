@@ -38,7 +38,7 @@ from tests.processes import (
 
 ATTEMPT_SECONDS = 3
 RESCUE_SECONDS = 60.0
-"""By which time after its lease's end a claim must be back at work (design §4)."""
+"""By which time after its lease's end a claim must be back at work."""
 START_SECONDS = 2.0
 """About what a start takes: every fifth kill comes within it."""
 CONNECTIONS = 16

@@ -2,13 +2,15 @@
 
 ::
 
-    closed ──failures in a row, or their share──> open ──cooldown over, or probe──> half open
-      ^                                            ^ │ held until released              │ │
-      │                                            └─┼──────────a probe failed──────────┘ │
-      ├────────────────────reset─────────────────────┴                                    │
-      └───────────────────────────successes────────────────────────────────────────────────┘
+            too many failures in a row,           the cooldown or a hold ended,
+            or too large a share of them          or a person wants a probe
+    closed ─────────────────────────────> open ─────────────────────────────> half open
+      ^                                   │  ^                                  │   │
+      ├───────────────reset───────────────┘  └───────────a probe failed─────────┘   │
+      └───────────────────enough probes succeeded, or reset─────────────────────────┘
 
-Closed never becomes half open. Time comes in with every call; who gives none gets the machine's clock.
+A person can hold it open from any of the three. Closed never becomes half open. Time comes in with every call; who
+gives none gets the machine's clock.
 """
 
 import math

@@ -8,7 +8,8 @@ Headers = tuple[tuple[str, str], ...]
 """Header names and values in the order in which they were on the wire."""
 
 RESPONSE_BODY_CAP = 16 * 1024
-"""Bytes of a response body that are kept. Response bodies are most of what fills a peer's attempt table."""
+"""Bytes of a response body that are kept unless `BREAKWATER_RESPONSE_BODY_CAP` says otherwise. Response bodies are most
+of what fills a peer's attempt table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Answered:
     status: int
     headers: Headers = ()
     body: bytes = b""
-    """At most `RESPONSE_BODY_CAP` bytes, as they came: never decompressed."""
+    """As much as is kept, as it came: never decompressed."""
     body_truncated: bool = False
     """Whether the receiver sent, or would have sent, more than is kept."""
     elapsed: float = 0.0

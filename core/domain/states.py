@@ -57,7 +57,7 @@ class EndpointState(StrEnum):
     PAUSED = "paused"
     """A person holds its deliveries back; new ones are accepted and wait."""
     DISABLED = "disabled"
-    """The service gave up on it (410 Gone, or open for 120 h), or a person did; deliveries are kept."""
+    """The service gave up on it: 410 Gone, or a circuit open for 120 h. A person can resume it."""
 
 
 @unique

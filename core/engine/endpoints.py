@@ -87,7 +87,7 @@ class Endpoints:
     async def create(self, fields: Mapping[str, object], *, actor: str) -> tuple[EndpointView, str]:
         """Make an endpoint; return it and its secret, which is shown this once.
 
-        `fields` are those of the API (design §9), and `secret` for one of the caller's own. Raises InvalidInput with
+        `fields` are those of the API, and `secret` for one of the caller's own. Raises InvalidInput with
         every problem, TargetRefused among them.
         """
         columns = columns_of(fields, self._rules)

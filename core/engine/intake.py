@@ -13,7 +13,7 @@ from core.sql.statements.accept import AcceptMessage, Idempotency, Stored
 from core.sql.statements.work import Work
 
 IDEMPOTENCY_SECONDS: Final = 24 * 3600.0
-"""How long a key answers for its request (design §4)."""
+"""How long a key answers for its request."""
 NO_ENDPOINT: Final = "No endpoint subscribes to this event type: the message is kept, and goes nowhere."
 
 

@@ -169,7 +169,7 @@ class Lane:
         """Take the circuit as it was committed, and begin or continue the slow start after a recovery.
 
         `success` is of an attempt that this very circuit admitted. Each one makes room for one more, so the limit
-        doubles with every round of answers: 1, 2, 4, … Doubling it with every answer would be at 64 after four.
+        doubles with every round of answers: 1, 2, 4, … Doubling it with every answer would be at 64 after six.
         """
         recovered = self.breaker.state is not CircuitState.CLOSED and breaker.state is CircuitState.CLOSED
         self.breaker = breaker

@@ -11,7 +11,7 @@ from core.sql.statements.rescue import FreePermits, Rescued, RescueLost
 log = structlog.get_logger("breakwater.sweeper")
 
 ROUND_SECONDS: Final = 10.0
-"""Between two looks at the leases: a claim is rescued well within a minute of its end (design §4)."""
+"""Between two looks at the leases: a claim is rescued well within a minute of its end."""
 
 
 class Sweeper:

@@ -18,7 +18,7 @@ log = structlog.get_logger("breakwater.warden")
 
 ROUND_SECONDS: Final = 5.0
 GIVEN_UP_AFTER: Final = 120 * 3600.0
-"""Seconds of failing without one success after which an endpoint is disabled (design §5)."""
+"""Seconds of failing without one success after which an endpoint is disabled."""
 _ACTOR: Final = "breakwater"
 _WHY: Final = "its circuit has been open for 120 hours without one success"
 

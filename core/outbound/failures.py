@@ -1,6 +1,7 @@
 """Why there was no response, in one exception and the same words for every wire.
 
-The classes are those of design §4. The words name the address that was dialled: a person at night asks that first.
+The classes are those of the table in `core.domain.verdict`. The words name the address that was dialled: a person at
+night asks that first.
 """
 # ruff: noqa: N818 -- they are values that end an attempt, not errors of the program, and read as "except Refused"
 

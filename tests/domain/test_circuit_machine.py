@@ -1,6 +1,6 @@
 """The circuit breaker against a model of it, through thousands of random lives.
 
-The model is the description in the design, written down anew with sets and lists and without a thought for speed.
+The model is the same rules, written down anew with sets and lists and without a thought for speed.
 Time is in whole seconds, so that the parts of the breaker's window and the model's list of calls agree exactly.
 """
 
