@@ -32,7 +32,17 @@ def test_every_flag_that_the_readme_names_exists() -> None:
     assert named <= flags
 
 
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+
+
 def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")):
+    for document in DOCUMENTS:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / link).exists(), f"{document.name} links to {link}"
+
+
+def test_every_file_that_the_documents_name_exists() -> None:
+    named = re.compile(r"`(?:python )?((?:core|web|templates|static|tests|bench|docs)/[\w./-]*)`")
+    for document in DOCUMENTS:
+        for name in named.findall(document.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{document.name} names {name}"
