@@ -5,7 +5,7 @@ from typing import Final
 from litestar import get
 from litestar.response import Response
 
-from web.api import shapes, views
+from web.api import report_shapes, shapes, views
 from web.api.openapi import Parameter, documented
 from web.api.queries import (
     CURSOR,
@@ -29,7 +29,7 @@ _MINUTES: Final = {"type": "integer", "minimum": 1, "maximum": MINUTES_MAX, "def
     "/stats",
     guards=[requires("read")],
     opt=documented(
-        {200: shapes.Stats},
+        {200: report_shapes.Stats},
         problems=(404,),
         parameters=(
             Parameter("endpoint", "Of this endpoint alone.", _TEXT),
@@ -45,14 +45,14 @@ async def stats(request: ApiRequest) -> Response[bytes]:
     endpoint_id = values.get("endpoint")
     if endpoint_id is not None:
         endpoint_id = (await runtime.endpoints.get(identified("endpoint", endpoint_id))).id
-    return views.answer(views.stats(await runtime.insights.traffic(endpoint_id, minutes)))
+    return views.answer(report_shapes.stats(await runtime.insights.traffic(endpoint_id, minutes)))
 
 
 @get(
     "/audit",
     guards=[requires("read")],
     opt=documented(
-        {200: shapes.ListOf[shapes.AuditEntry]},
+        {200: shapes.ListOf[report_shapes.AuditEntry]},
         parameters=(
             Parameter("actor", "Who: `person:ada` or `key:ci`.", _TEXT),
             Parameter("action", "What: `circuit.reset`.", _TEXT),
@@ -69,7 +69,7 @@ async def audit(request: ApiRequest) -> Response[bytes]:
     by = {name: values.get(name) for name in ("actor", "action", "subject")}
     with of_the_address():
         page = await runtime_of(request).insights.audit(values.get("cursor"), limit, **by)
-    return views.list_of([views.audit_entry(entry) for entry in page.items], page.next_cursor)
+    return views.list_of([report_shapes.audit_entry(entry) for entry in page.items], page.next_cursor)
 
 
 REPORTS: Final = [stats, audit]

@@ -3,7 +3,7 @@
 Times are ISO 8601 in UTC with milliseconds, durations are seconds unless the name ends in `_ms`.
 """
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -253,51 +253,6 @@ class NewKey(Key, frozen=True, kw_only=True):
     """A key that was just made, with the token that requests carry: shown this once."""
 
     key: str
-
-
-class Latency(msgspec.Struct, frozen=True):
-    """Percentiles of response times."""
-
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-
-
-class Point(msgspec.Struct, frozen=True):
-    """The attempts of one step of time."""
-
-    at: Time
-    successes: int
-    failures: int
-
-
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts over a span of time."""
-
-    minutes: int
-    attempts: int
-    successes: int
-    success_share: float | None
-    by_outcome: dict[str, int]
-    latency: Latency
-    step_minutes: int
-    """Minutes that one point of the series stands for."""
-    series: list[Point]
-    """Oldest first, without gaps."""
-
-
-class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did."""
-
-    id: str
-    at: Time
-    actor: str
-    action: str
-    subject: str
-    reason: str | None
-    outcome: str
-    affected: int
-    detail: dict[str, Any]
 
 
 class Loop(msgspec.Struct, frozen=True):

@@ -232,35 +232,5 @@ def key_fields(view: KeyView) -> dict[str, Any]:
     }
 
 
-def stats(traffic: models.Traffic) -> shapes.Stats:
-    """Return attempts over a span of time."""
-    latency = traffic.latency
-    return shapes.Stats(
-        minutes=traffic.minutes,
-        attempts=traffic.attempts,
-        successes=traffic.successes,
-        success_share=traffic.success_share,
-        by_outcome=traffic.by_outcome,
-        step_minutes=traffic.step,
-        latency=shapes.Latency(latency.p50, latency.p95, latency.p99),
-        series=[shapes.Point(iso(minute * 60), good, bad) for minute, good, bad in traffic.series],
-    )
-
-
-def audit_entry(view: models.AuditView) -> shapes.AuditEntry:
-    """Return what somebody did."""
-    return shapes.AuditEntry(
-        id=view.id,
-        at=iso(view.at),
-        actor=view.actor,
-        action=view.action,
-        subject=view.subject,
-        reason=view.reason,
-        outcome=view.outcome,
-        affected=view.affected,
-        detail=view.detail,
-    )
-
-
 def _time(at: float | None) -> str | None:
     return None if at is None else iso(at)

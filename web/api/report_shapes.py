@@ -1,0 +1,84 @@
+"""What the API answers about what happened: statistics of the attempts, and the audit."""
+
+from typing import Any
+
+import msgspec
+
+from core.engine.insights.models import AuditView, Traffic
+from core.engine.moments import iso
+from web.api.shapes import Time
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Percentiles of response times."""
+
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class Point(msgspec.Struct, frozen=True):
+    """The attempts of one step of time."""
+
+    at: Time
+    successes: int
+    failures: int
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts over a span of time."""
+
+    minutes: int
+    attempts: int
+    successes: int
+    success_share: float | None
+    by_outcome: dict[str, int]
+    latency: Latency
+    step_minutes: int
+    """Minutes that one point of the series stands for."""
+    series: list[Point]
+    """Oldest first, without gaps."""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did."""
+
+    id: str
+    at: Time
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    outcome: str
+    affected: int
+    detail: dict[str, Any]
+
+
+def stats(traffic: Traffic) -> Stats:
+    """Return attempts over a span of time."""
+    latency = traffic.latency
+    return Stats(
+        minutes=traffic.minutes,
+        attempts=traffic.attempts,
+        successes=traffic.successes,
+        success_share=traffic.success_share,
+        by_outcome=traffic.by_outcome,
+        step_minutes=traffic.step,
+        latency=Latency(latency.p50, latency.p95, latency.p99),
+        series=[Point(iso(minute * 60), good, bad) for minute, good, bad in traffic.series],
+    )
+
+
+def audit_entry(view: AuditView) -> AuditEntry:
+    """Return what somebody did."""
+    return AuditEntry(
+        id=view.id,
+        at=iso(view.at),
+        actor=view.actor,
+        action=view.action,
+        subject=view.subject,
+        reason=view.reason,
+        outcome=view.outcome,
+        affected=view.affected,
+        detail=view.detail,
+    )
