@@ -9,15 +9,14 @@ import structlog
 
 from core.domain.circuit import CircuitBreaker
 from core.domain.errors import StoreUnavailable
-from core.domain.retry import RetryPolicy
-from core.domain.verdict import Failed, RetryAt, judge
+from core.domain.verdict import Failed, RetryAt
 from core.engine.attempt import Ended, attempt
 from core.engine.directory import Destination, Directory
 from core.engine.hints import Hints
 from core.engine.lane import Lane
 from core.engine.lanes import Lanes
 from core.engine.leases import lease_seconds
-from core.engine.results import log_attempt, recording
+from core.engine.results import judged, log_attempt
 from core.engine.waiting import Waker
 from core.ids import Ids
 from core.ports import Clock, Draw, Sender
@@ -231,33 +230,14 @@ class Dispatcher:
             self._waker.wake()
 
     async def _record(self, lane: Lane, work: Work, ended: Ended) -> None:
-        command = self._judged(lane.destination, work, ended)
+        command = judged(
+            lane.destination, work, ended, clock=self._clock, draw=self._draw, make_id=self._ids.make
+        )
         match await self._submit_patiently(command):
             case Superseded():
                 log.warning("delivery.superseded", delivery_id=work.delivery_id, attempt=work.number)
             case Recorded() as recorded:
                 self._settle(lane, command, recorded)
-
-    def _judged(self, destination: Destination, work: Work, ended: Ended) -> RecordAttempt:
-        own = work.retry_delays
-        policy = destination.policy if own is None else RetryPolicy(own, destination.policy.jitter)
-        verdict = judge(
-            ended.outcome,
-            policy=policy,
-            spent=work.spent + 1,
-            now=self._clock.now(),
-            wall=self._clock.wall(),
-            draw=self._draw(),
-        )
-        return recording(
-            work,
-            ended,
-            verdict,
-            config=destination.circuit,
-            now=self._clock.now(),
-            draw=self._draw(),
-            make_id=self._ids.make,
-        )
 
     async def _submit_patiently(self, command: RecordAttempt) -> Recorded | Superseded:
         """Write the result, however long the database is away: it is known here and nowhere else."""

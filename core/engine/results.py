@@ -1,4 +1,4 @@
-"""An ended attempt as it is stored and as it is logged."""
+"""An ended attempt: judged, as it is stored, and as it is logged."""
 
 from collections.abc import Callable
 from typing import Any, Final, assert_never
@@ -7,9 +7,12 @@ import structlog
 
 from core.domain.circuit import CircuitBreakerConfig
 from core.domain.outcome import Answered, Outcome, Unanswered
+from core.domain.retry import RetryPolicy
 from core.domain.states import FailureClass
-from core.domain.verdict import Delivered, EndpointGone, Failed, RetryAt, Verdict, classify, describe
+from core.domain.verdict import Delivered, EndpointGone, Failed, RetryAt, Verdict, classify, describe, judge
 from core.engine.attempt import Ended
+from core.engine.directory import Destination
+from core.ports import Clock, Draw
 from core.sql.statements.record import RecordAttempt
 from core.sql.statements.work import Work
 
@@ -17,6 +20,25 @@ log = structlog.get_logger("breakwater.delivery")
 
 LONGEST_ERROR: Final = 500
 """Characters of an error text that are kept."""
+
+
+def judged(
+    destination: Destination,
+    work: Work,
+    ended: Ended,
+    *,
+    clock: Clock,
+    draw: Draw,
+    make_id: Callable[[str], str],
+) -> RecordAttempt:
+    """Return the write that tells of this attempt and of what becomes of its delivery."""
+    own = work.retry_delays
+    policy = destination.policy if own is None else RetryPolicy(own, destination.policy.jitter)
+    now = clock.now()
+    verdict = judge(
+        ended.outcome, policy=policy, spent=work.spent + 1, now=now, wall=clock.wall(), draw=draw()
+    )
+    return recording(work, ended, verdict, config=destination.circuit, now=now, draw=draw(), make_id=make_id)
 
 
 def recording(
