@@ -121,7 +121,6 @@ def groups_statement(walks: Sequence[_Walk], covered: Span) -> Select[*tuple[obj
             func.min(found.created_at).label("first_seen"),
             func.max(found.created_at).label("last_accepted"),
             func.max(found.finished_at).label("last_finished"),
-            func.max(found.id).label("newest"),
         )
         .group_by(found.failure_class, found.error, found.endpoint_id)
         .subquery("grouped")
@@ -162,6 +161,5 @@ def _group(
         last_seen=max(row[name] or 0.0 for row in rows for name in ("last_accepted", "last_finished")),
         endpoints=tuple(worst_first[:NAMED_ENDPOINTS]),
         endpoint_count=len(affected),
-        sample_id=max(row["newest"] for row in rows),
         query=same.to_query(),
     )

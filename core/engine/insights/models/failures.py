@@ -21,8 +21,6 @@ class FailureGroup:
     endpoints: tuple[tuple[str, str], ...]
     """Id and name, most affected first; at most five."""
     endpoint_count: int
-    sample_id: str
-    """The newest of them."""
     query: str
     """The query string of the list of just these deliveries."""
 
