@@ -43,9 +43,10 @@ class KeptForm:
     def read(cls, path: str, encoded: str) -> "KeptForm | None":
         """Read a form as browsers send it; None for what no form of ours is."""
         try:
-            pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+            sent = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
         except ValueError:
             return None
+        pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent]
         if any("\0" in value or not _NAME.fullmatch(name) for name, value in pairs):
             return None
         fields = tuple(pair for pair in pairs if pair[0] not in _SECRET and pair[0] != CSRF_FIELD)

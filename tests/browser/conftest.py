@@ -22,10 +22,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser.everywhere import PASSWORD
 from tests.conftest import IN_CI
 from tests.processes import ReceiverProcess, Service, running_receiver, running_service
 
-PASSWORD = "correct horse battery staple"
 ROOT = Path(__file__).resolve().parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]

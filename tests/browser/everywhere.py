@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.scenes import NEVER_AGAIN, Scene, scene
 from tests.processes import ReceiverProcess, Service
 
+PASSWORD = "correct horse battery staple"
 HOSTILE = (
     "<script>window.hacked = 1</script>",
     '"><img src=x onerror="window.hacked = 1">',
@@ -199,6 +200,37 @@ def _hold(page: Page, busy: Scene) -> None:
     expect(page.get_by_label("Why, for whoever finds it held")).to_be_visible()
 
 
+def _deleted_meanwhile(page: Page, busy: Scene) -> None:
+    gone = busy.service.endpoint(f"{busy.receiver.url}/steady", name=HOSTILE[1], headers={"Cookie": "a=b"})
+    page.goto(f"/endpoints/{gone}/edit")
+    busy.service.api.request("DELETE", f"/endpoints/{gone}")
+    page.get_by_label("Description").fill(HOSTILE[0])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("was deleted")
+
+
+def _kept_at_the_door(page: Page, _busy: Scene) -> None:
+    page.goto("/settings")
+    page.get_by_label("New key").fill(HOSTILE[1])
+    end_session(page)
+    page.locator("form[action='/settings/keys']").evaluate("form => form.submit()")  # as without scripts
+    expect(page.get_by_role("region", name="What you typed")).to_contain_text(HOSTILE[1])
+
+
+def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
+    """Go on from the door: whoever is there signs in again."""
+    page.get_by_label("Name", exact=True).fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Send it now")).to_be_visible()
+
+
+def end_session(page: Page) -> None:
+    """Leave the browser with a cookie that no session belongs to, as one that somebody else has ended does."""
+    (cookie,) = [each for each in page.context.cookies() if each["name"] == "breakwater"]
+    page.context.add_cookies([{**cookie, "value": "x" * 43}])  # type: ignore[typeddict-item]
+
+
 _SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
     "a new key": _key,
     "an invitation": _invitation,
@@ -210,4 +242,7 @@ _SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
     "the confirmation of a replay": _replay_confirmation,
     "the shortcuts": _shortcuts,
     "the form of a hold": _hold,
+    "an endpoint that was deleted meanwhile": _deleted_meanwhile,
+    "a form at the door": _kept_at_the_door,
+    "a form behind the door": _kept_until_it_is_sent,
 }

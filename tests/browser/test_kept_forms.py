@@ -4,14 +4,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, NewContext, Watch
+from tests.browser.everywhere import end_session
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess
-
-
-def forget_session(page: Page) -> None:
-    """Leave the browser with a cookie that no session belongs to, as one that somebody else has ended does."""
-    (cookie,) = [each for each in page.context.cookies() if each["name"] == "breakwater"]
-    page.context.add_cookies([{**cookie, "value": "x" * 43}])  # type: ignore[typeddict-item]
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -32,7 +27,7 @@ def test_a_form_sent_without_scripts_after_its_session_ended_is_sent_once_signed
     page.get_by_label("URL").fill(f"{receiver.url}/steady")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Event types").fill("order.created\norder.shipped")
-    forget_session(page)
+    end_session(page)
     page.get_by_role("button", name="Make the endpoint").click()
     expect(page.get_by_role("alert")).to_contain_text("You are signed out, and nothing was done.")
     expect(page.get_by_role("region", name="What you typed")).to_contain_text(name)
@@ -54,7 +49,7 @@ def test_who_leaves_it_is_back_where_they_were_and_nothing_was_done(
     page = without_script(new_context, administrator)
     page.goto("/settings")
     page.get_by_label("New key").fill("never made")
-    forget_session(page)
+    end_session(page)
     page.get_by_role("button", name="Make a key").click()
     sign_in(page, administrator)
     page.get_by_role("link", name="Leave it").click()
@@ -67,7 +62,7 @@ def test_with_scripts_who_has_the_cookie_of_a_session_that_is_over_can_sign_in(
 ) -> None:
     watch.expect("401")
     page.goto("/settings")
-    forget_session(page)
+    end_session(page)
     page.goto("/deliveries")
     sign_in(page, administrator)
     expect(page.get_by_role("heading", level=1)).to_have_text("Deliveries")
