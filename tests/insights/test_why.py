@@ -1,70 +1,18 @@
 """Why is this not delivered yet? Every state has its sentence, and no sentence goes stale."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, Hold
+from core.domain.circuit import CircuitBreaker
 from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from core.engine.insights.consequences import can_cancel, can_resend, resend_consequence
 from core.engine.insights.models import BoundedCount
-from core.engine.insights.standing import Deed, LaneFacts, Standing
+from core.engine.insights.standing import Deed, Standing
 from core.engine.insights.why import why
-
-NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
-
-
-def lane(**changes: object) -> LaneFacts:
-    return replace(LaneFacts("billing", CircuitBreaker()), **changes)
-
-
-def opened(**changes: object) -> CircuitBreaker:
-    breaker = CircuitBreaker(CircuitBreakerConfig(failure_threshold=1, timeout_seconds=60))
-    breaker.record_failure(now=NOW - 32)
-    for name, value in changes.items():
-        setattr(breaker, name, value)
-    return breaker
-
-
-def half_opened() -> CircuitBreaker:
-    breaker = opened()
-    breaker.probe(now=NOW)
-    return breaker
-
-
-def held(until: float | None = None, reason: str = "receiver moves house") -> CircuitBreaker:
-    breaker = CircuitBreaker()
-    hold = Hold(reason=reason, since=NOW - 600, until=until, by="person:ada")
-    breaker.hold_open(now=NOW - 600, hold=hold)
-    return breaker
-
-
-def pending(**changes: object) -> Standing:
-    standing = Standing(
-        now=NOW,
-        lane=lane(),
-        state=DeliveryState.PENDING,
-        created_at=NOW - 60,
-        max_attempts=11,
-        next_attempt_at=NOW - 5,
-    )
-    return replace(standing, **changes)
-
-
-def retrying(**changes: object) -> Standing:
-    standing = pending(
-        attempt_count=3,
-        budget_spent=3,
-        next_attempt_at=NOW + 28,
-        failure_class=FailureClass.SERVER_ERROR,
-        status_code=503,
-        error="503 Service Unavailable",
-    )
-    return replace(standing, **changes)
-
+from tests.insights.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
 
 # --- pending
 
@@ -222,10 +170,6 @@ def test_an_expired_lease_means_a_lost_worker() -> None:
 # --- ended
 
 
-def ended(state: DeliveryState, **changes: object) -> Standing:
-    return pending(state=state, next_attempt_at=None, finished_at=NOW, **changes)
-
-
 def test_a_delivered_one_says_at_which_attempt_and_how_long_it_took() -> None:
     standing = ended(DeliveryState.DELIVERED, attempt_count=3, status_code=200, created_at=NOW - 4.2)
     assert why(standing) == "Delivered at the 3rd attempt, 4.2 s after it was accepted (200 OK)."
@@ -317,50 +261,3 @@ def test_every_standing_has_sentences_that_do_not_go_stale(standing: Standing) -
 def test_what_cannot_be_resent_says_so(standing: Standing) -> None:
     assert can_resend(standing) == (not resend_consequence(standing).startswith("It cannot be resent"))
     assert can_cancel(standing) == (standing.state is DeliveryState.PENDING)
-
-
-# --- what a resend does
-
-
-def failed(**changes: object) -> Standing:
-    return ended(DeliveryState.FAILED, **changes)
-
-
-def test_a_resend_goes_out_at_once_when_nothing_is_in_its_way() -> None:
-    assert resend_consequence(failed()) == "It will go out at once, with a new retry budget."
-
-
-def test_a_resend_of_what_arrived_may_be_seen_twice() -> None:
-    assert resend_consequence(ended(DeliveryState.DELIVERED)) == (
-        "It will go out at once, with a new retry budget. "
-        "It was delivered already: the receiver may see it twice, under the same webhook-id."
-    )
-    assert "may see it twice" in resend_consequence(failed(lost_attempts=(1,)))
-
-
-def test_a_resend_waits_behind_an_open_circuit() -> None:
-    assert resend_consequence(failed(lane=lane(breaker=opened()))) == (
-        "It will wait: the circuit of billing is open until 03:12:35 UTC. “Send now” makes it a probe."
-    )
-    assert resend_consequence(failed(lane=lane(breaker=held()))) == (
-        "It will wait until that is released: ada holds the circuit of billing open."
-    )
-    assert resend_consequence(failed(lane=lane(breaker=half_opened()))) == (
-        "It will go out as a probe: the circuit of billing is half open."
-    )
-
-
-def test_a_resend_waits_for_an_endpoint_that_is_paused_or_disabled() -> None:
-    for state in (EndpointState.PAUSED, EndpointState.DISABLED):
-        assert resend_consequence(failed(lane=lane(state=state))) == (
-            f"It will wait: billing is {state.value}, and it goes out when that is resumed."
-        )
-
-
-def test_a_resend_waits_for_a_throttling_receiver_and_a_full_lane() -> None:
-    assert resend_consequence(failed(lane=lane(throttled_until=NOW + 28))) == (
-        "It will wait until 03:12:35 UTC: the receiver of billing asked for a pause."
-    )
-    assert resend_consequence(failed(lane=lane(in_flight=BoundedCount(64)))) == (
-        "It will go out when an attempt to billing ends: 64 are under way."
-    )

@@ -1,0 +1,23 @@
+"""Lists of deliveries, asked in few words."""
+
+from collections.abc import AsyncIterator
+
+from core.engine.filters import DeliveryFilter
+from core.engine.insights import Insights
+
+
+def wanted(**values: str) -> DeliveryFilter:
+    return DeliveryFilter.parse({name.rstrip("_"): value for name, value in values.items()})
+
+
+async def found(insights: Insights, **values: str) -> list[str]:
+    return [row.id for row in (await insights.deliveries(wanted(**values), limit=200)).items]
+
+
+async def every_page(insights: Insights, filter_: DeliveryFilter, limit: int) -> AsyncIterator[list[str]]:
+    cursor = None
+    while True:
+        page = await insights.deliveries(filter_, cursor, limit)
+        yield [row.id for row in page.items]
+        if (cursor := page.next_cursor) is None:
+            return
