@@ -13,6 +13,7 @@ import pytest
 
 from core.domain.outcome import Answered, Unanswered
 from core.domain.states import DeliveryState, FailureClass
+from core.engine.filters import PARAMETERS
 from core.runtime import Runtime
 from tests.engine.harbour import settings_for
 from tests.fakes import ManualClock, ScriptedSender
@@ -26,19 +27,7 @@ LINE = "x" * 1_000_000
 HOSTILE = [*CORPUS, LINE]
 KEY = "k<script>alert(7)</script>'\"-"
 NO_PAGES = ("/api/", "/health/", "/metrics", "/schema", "/events", "/static/")
-FILTERS = (
-    "q",
-    "event_type",
-    "error",
-    "status",
-    "class",
-    "endpoint",
-    "since",
-    "until",
-    "cursor",
-    "range",
-    "after",
-)
+FILTERS = (*PARAMETERS, "cursor", "range", "after")
 
 
 class Filled:
