@@ -45,7 +45,7 @@ from core.vault import SecretUnreadable, Vault
 class Runtime:
     """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context.
 
-    `start` is `open` and then `deliver`: between the two everything can be read and changed, and nothing is sent yet.
+    `start` is `open` and then `deliver`: between the two everything can be read and changed, and what is due waits.
     """
 
     def __init__(

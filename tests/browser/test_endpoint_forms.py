@@ -88,6 +88,34 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
     expect(page.get_by_role("heading", level=1)).to_have_text("Typed with care")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_made_anew_from_what_was_typed(
+    receiver: ReceiverProcess,
+    service: Service,
+    page: Page,
+    new_context: NewContext,
+    *,
+    scripts: bool,
+    watch: Watch,
+) -> None:
+    watch.expect("409")
+    made = scene(service, receiver)
+    form = page if scripts else without_script(new_context, "admin")
+    form.goto(f"/endpoints/{made.endpoint_id}/edit")
+    form.get_by_label("Description").fill("Second floor")
+    form.get_by_label("Delays").fill("1s 5m")
+    assert service.api.delete(f"/endpoints/{made.endpoint_id}").status_code == 200
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text(f"Nothing was saved: {made.name} was deleted")
+    expect(form.get_by_label("Description")).to_have_value("Second floor")
+
+    form.get_by_role("button", name="Make the endpoint").click()
+    form.get_by_role("link", name="I have copied it").click()
+    expect(form.get_by_role("heading", level=1)).to_have_text(made.name)
+    expect(form.get_by_role("main")).to_contain_text("Second floor")
+    expect(form.get_by_role("main")).to_contain_text("1 s, 5 min")
+
+
 def test_only_what_was_changed_is_changed(service: Service, receiver: ReceiverProcess, page: Page) -> None:
     made = scene(service, receiver)
     before = service.api.get(f"/endpoints/{made.endpoint_id}").json()

@@ -1,0 +1,41 @@
+"""A service that starts: opened, set right where its surroundings have changed, and only then delivering."""
+
+from pathlib import Path
+
+from core.domain.outcome import Unanswered
+from core.domain.states import DeliveryState, FailureClass
+from core.runtime import Runtime
+from tests.engine.harbour import Harbour, settings_for
+from tests.fakes import ManualClock, ScriptedSender, settle
+
+
+def on_file(tmp_path: Path, clock: ManualClock, sender: ScriptedSender) -> Harbour:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'kept.db'}"
+    settings = settings_for(tmp_path, database_url=url, drain_seconds=0)
+    return Harbour(Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5), clock, sender)
+
+
+async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_where_it_moved(
+    tmp_path: Path,
+) -> None:
+    clock, sender = ManualClock(), ScriptedSender()
+    earlier = on_file(tmp_path, clock, sender)
+    async with earlier.runtime:
+        endpoint = await earlier.endpoint("before.example")
+        sender.script("before.example", Unanswered(FailureClass.CONNECT, "connection refused"))
+        delivery = await earlier.send_one()
+        await earlier.attempted(delivery, 1)
+    later = on_file(tmp_path, clock, sender)
+    await later.runtime.open()
+    try:
+        await clock.advance(3600)
+        await settle()
+        assert await later.state(delivery) is DeliveryState.PENDING
+        moved = {"url": "https://after.example/hook"}
+        await later.runtime.endpoints.update(endpoint, moved, actor="breakwater")
+        later.runtime.deliver()
+        await later.reaches(delivery, DeliveryState.DELIVERED)
+    finally:
+        await later.runtime.stop()
+    assert len(sender.sent_to("before.example")) == 1
+    assert len(sender.sent_to("after.example")) == 1
