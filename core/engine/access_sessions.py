@@ -42,16 +42,16 @@ class Sessions:
             "user_agent": "".join(filter(str.isprintable, user_agent))[:_USER_AGENT_LENGTH],
         }
 
-        async def write(connection: AsyncConnection) -> Principal:
+        async def write(connection: AsyncConnection) -> None:
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= now))
             await connection.execute(insert(SESSIONS), row)
             found = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
             principal = _principal(found.mappings().one())
             entry = Entry(principal.actor, "person.sign_in", person_id, f"{principal.name} signed in")
             await self._journal.write(connection, entry)
-            return principal
 
-        return SignedIn(token, await self._database.writer.run(write), now + self._seconds)
+        await self._database.writer.run(write)
+        return SignedIn(token, now + self._seconds)
 
     async def find(self, token: str) -> Principal | None:
         """Return who is signed in by `token`, or None. Asks the database every few seconds at most."""

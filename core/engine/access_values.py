@@ -114,7 +114,6 @@ class SignedIn:
 
     token: str
     """The cookie's value: 256 random bits. Only its digest is stored."""
-    principal: Principal
     expires_at: float
 
 
