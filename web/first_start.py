@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.domain.errors import StartRefused
-from core.engine.access_values import Scope
+from core.engine.access.values import Scope
 from core.engine.insights.lane_pages import MOST_LANES
 from core.runtime import Runtime
 from web.receiver import Receiver

@@ -10,8 +10,8 @@ from litestar import Request
 from msgspec import Meta, Raw
 
 from core.domain.errors import InvalidInput
-from core.engine.access_keys import KEY_NAME
-from core.engine.access_values import Scope
+from core.engine.access.keys import KEY_NAME
+from core.engine.access.values import Scope
 from core.engine.moments import MomentError, parse_moment
 from core.engine.operations.deliveries import MOST_AT_ONCE
 from web.api.endpoint_bodies import Delays, EventType

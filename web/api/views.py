@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw
 from core.domain.circuit import CircuitState
 from core.domain.errors import BreakwaterError
 from core.domain.states import DeliveryState, NotificationStatus
-from core.engine.access_values import KeyView
+from core.engine.access.values import KeyView
 from core.engine.insights import models
 from core.engine.intake import Accepted
 from core.engine.moments import iso

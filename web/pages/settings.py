@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
 from core.domain.errors import InvalidInput
-from core.engine.access_values import Role, Scope
+from core.engine.access.values import Role, Scope
 from web.pages.forms import Form, read_form
 from web.pages.reply import THEMES, Done, PageRequest, Said, act, actor_of, answer, moved, page, runtime_of
 from web.pages.zones import COOKIE, UTC_NAME, names, offered

@@ -5,11 +5,11 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine.access_cache import Cache
-from core.engine.access_keys import BELIEVED_SECONDS
-from core.engine.access_secrets import digest_of, new_token
-from core.engine.access_uses import Uses
-from core.engine.access_values import Principal, Role, SignedIn, scopes_of
+from core.engine.access.cache import Cache
+from core.engine.access.keys import BELIEVED_SECONDS
+from core.engine.access.secrets import digest_of, new_token
+from core.engine.access.uses import Uses
+from core.engine.access.values import Principal, Role, SignedIn, scopes_of
 from core.engine.audit import Entry, Journal
 from core.ports import Clock
 from core.sql.engine import Database

@@ -10,10 +10,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from core.engine.access_cache import Cache
-from core.engine.access_secrets import KEY_PREFIX, digest_of, new_token
-from core.engine.access_uses import Uses
-from core.engine.access_values import KeyView, Principal, Scope, with_included
+from core.engine.access.cache import Cache
+from core.engine.access.secrets import KEY_PREFIX, digest_of, new_token
+from core.engine.access.uses import Uses
+from core.engine.access.values import KeyView, Principal, Scope, with_included
 from core.engine.audit import Entry, Journal
 from core.ids import Ids
 from core.ports import Clock

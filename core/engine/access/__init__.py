@@ -3,12 +3,12 @@
 from typing import Final
 
 from core.domain.errors import Unauthorized
-from core.engine.access_keys import Keys
-from core.engine.access_limits import Limit
-from core.engine.access_people import People
-from core.engine.access_secrets import Passwords
-from core.engine.access_sessions import Sessions
-from core.engine.access_values import Principal, Role, Scope, SignedIn, TooManyAttempts
+from core.engine.access.keys import Keys
+from core.engine.access.limits import Limit
+from core.engine.access.people import People
+from core.engine.access.secrets import Passwords
+from core.engine.access.sessions import Sessions
+from core.engine.access.values import Principal, Role, Scope, SignedIn, TooManyAttempts
 from core.engine.audit import Journal
 from core.ids import Ids
 from core.ports import Clock

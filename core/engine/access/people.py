@@ -8,8 +8,8 @@ from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from core.engine.access_secrets import Passwords, digest_of, new_token
-from core.engine.access_values import PersonView, Role
+from core.engine.access.secrets import Passwords, digest_of, new_token
+from core.engine.access.values import PersonView, Role
 from core.engine.audit import Entry, Journal
 from core.ids import Ids
 from core.ports import Clock
