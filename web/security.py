@@ -111,11 +111,15 @@ async def still_valid(connection: Connection) -> bool:
 
 
 def csrf_field(context: Context) -> Markup:
-    """Return the hidden field that every form of a signed-in page carries; nothing where nobody is signed in."""
+    """Return the hidden field that every form of a signed-in page carries; nothing where nobody is signed in.
+
+    A page that begins a session has its token as `csrf`: its request has not come under that session yet.
+    """
     token = session_token(context["request"])
-    if token is None:
+    value = context.get("csrf") or (None if token is None else csrf_token(token))
+    if value is None:
         return Markup()
-    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token(token))
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, value)
 
 
 async def _by_session_or_kept(access: Access, connection: Connection, *, unsafe: bool) -> Principal:

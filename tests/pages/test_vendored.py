@@ -63,7 +63,14 @@ def with_its_parts(text: str) -> str:
     )
 
 
+AT_THE_DOOR = {"sign_in/sign_in.html", "sign_in/welcome.html"}
+"""No session could have a token there, and one that is over must not keep its owner out."""
+
+
 def test_every_form_that_posts_carries_its_token() -> None:
     for name, text in templates():
+        if name in AT_THE_DOOR:
+            assert "csrf_field()" not in text
+            continue
         forms = re.findall(r'<form[^>]*method="post".*?</form>', with_its_parts(text), re.DOTALL)
         assert all("csrf_field()" in form for form in forms), name
