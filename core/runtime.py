@@ -117,7 +117,11 @@ class Runtime:
     async def start(self) -> None:
         """Open the database and begin to deliver. Raises StartRefused, with everything closed again."""
         await self.open()
-        self.deliver()
+        try:
+            await self.deliver()
+        except BaseException:
+            await self._close()
+            raise
 
     async def open(self) -> None:
         """Open the database. Raises StartRefused, with everything closed again."""
@@ -125,15 +129,15 @@ class Runtime:
             await self.database.open()
             await self.directory.load()
             await self._dispatcher.load()
-            await self._sweeper.take_over()
         except BaseException as error:
             await self._close()
             if isinstance(error, SecretUnreadable):
                 raise StartRefused(str(error)) from error
             raise
 
-    def deliver(self) -> None:
-        """Begin to deliver what is due, once it is open."""
+    async def deliver(self) -> None:
+        """Begin to deliver what is due, once it is open; first of all what an earlier process died over."""
+        await self._sweeper.take_over()
         self._looper.start()
 
     async def stop(self) -> None:

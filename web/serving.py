@@ -75,7 +75,7 @@ async def _serve(
         greeting = await welcome(runtime, receiver)
         if beside is not None:
             await beside.prepare(runtime)
-        runtime.deliver()
+        await runtime.deliver()
         app = create_app(settings, runtime=runtime)
         async with app.lifespan(), _beside(beside, app, settings):
             await _answer(app, settings, listener, lambda: announce(greeting))

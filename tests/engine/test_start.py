@@ -6,6 +6,7 @@ from core.domain.outcome import Unanswered
 from core.domain.states import DeliveryState, FailureClass
 from core.runtime import Runtime
 from tests.engine.harbour import Harbour, settings_for
+from tests.engine.test_rescue import abandon
 from tests.fakes import ManualClock, ScriptedSender, settle
 
 
@@ -33,7 +34,33 @@ async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_whe
         assert await later.state(delivery) is DeliveryState.PENDING
         moved = {"url": "https://after.example/hook"}
         await later.runtime.endpoints.update(endpoint, moved, actor="breakwater")
-        later.runtime.deliver()
+        await later.runtime.deliver()
+        await later.reaches(delivery, DeliveryState.DELIVERED)
+    finally:
+        await later.runtime.stop()
+    assert len(sender.sent_to("before.example")) == 1
+    assert len(sender.sent_to("after.example")) == 1
+
+
+async def test_what_an_earlier_process_died_over_waits_for_that_too(tmp_path: Path) -> None:
+    clock, sender = ManualClock(), ScriptedSender()
+    earlier = on_file(tmp_path, clock, sender)
+    async with earlier.runtime:
+        endpoint = await earlier.endpoint("before.example")
+        sender.hold()
+        delivery = await earlier.send_one()
+        await earlier.sent(1)
+        await abandon(earlier, delivery)
+        sender.let_go()
+    later = on_file(tmp_path, clock, sender)
+    await later.runtime.open()
+    try:
+        await settle()
+        await later.runtime.endpoints.update(
+            endpoint, {"url": "https://after.example/hook"}, actor="breakwater"
+        )
+        assert await later.state(delivery) is DeliveryState.IN_FLIGHT
+        await later.runtime.deliver()
         await later.reaches(delivery, DeliveryState.DELIVERED)
     finally:
         await later.runtime.stop()
