@@ -1,4 +1,4 @@
-"""`WebhookDeliveryService` of spec/webhook_delivery_service.md: one call, one webhook, no database."""
+"""`WebhookDeliveryService` as its specification wants it: one call, one webhook, no database."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType

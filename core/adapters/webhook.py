@@ -1,4 +1,4 @@
-"""`WebhookAdapter` of spec/webhook_adapter.md, on the engine of the service."""
+"""`WebhookAdapter` with the methods of its specification, on the engine of the service."""
 
 import asyncio
 import inspect
