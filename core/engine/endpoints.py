@@ -16,9 +16,9 @@ from core.domain.target import AllowedNetworks, parse_target
 from core.engine.audit import Entry, Journal
 from core.engine.endpoint_fields import Columns, Rules, columns_of
 from core.engine.endpoint_secrets import new_secret
-from core.engine.endpoint_views import endpoint_view
 from core.engine.hints import Hints
 from core.engine.insights.cursors import Cursor, read_cursor
+from core.engine.insights.endpoint_views import endpoint_view
 from core.engine.insights.lane_pages import mentions
 from core.engine.insights.models import EndpointView, Page
 from core.ids import Ids

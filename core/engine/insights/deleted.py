@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import select
 
 from core.domain.errors import NotFound
-from core.engine import endpoint_views  # as a module: it reads the models of this package, and may come first
+from core.engine.insights.endpoint_views import endpoint_view
 from core.engine.insights.history import audit_walk, read_audit
 from core.engine.insights.models import DeletedEndpoint
 from core.engine.insights.scan import Span
@@ -35,6 +35,4 @@ class DeletedEndpoints:
             entries = await read_audit(connection, (audit_walk({"subject": endpoint_id}),), Span(), _ENTRIES)
             traffic = await read_traffic(connection, endpoint_id, HOUR, self._clock.now())
         deletion = next((entry for entry in entries if entry.action == "endpoint.delete"), None)
-        return DeletedEndpoint(
-            endpoint_views.endpoint_view(row), row["deleted_at"], deletion, entries, traffic
-        )
+        return DeletedEndpoint(endpoint_view(row), row["deleted_at"], deletion, entries, traffic)

@@ -8,8 +8,8 @@ from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.domain.errors import NotFound
-from core.engine import endpoint_views  # as a module: it reads the models of this package, and may come first
 from core.engine.insights.circuits import circuit_view, circuits_of, read_lanes, read_page_of_lanes
+from core.engine.insights.endpoint_views import endpoint_view
 from core.engine.insights.joined import Row, part_of
 from core.engine.insights.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
 from core.engine.insights.traffic import SPARK_STEP, each_endpoint, first_minute, read_traffic
@@ -92,5 +92,5 @@ def options_statement(text: str, limit: int, chosen: str | None) -> Select[str, 
 
 
 def _summary(row: Row, traffic: Traffic, circuit: CircuitView) -> EndpointSummary:
-    endpoint = endpoint_views.endpoint_view(part_of(row, "endpoint__"))
+    endpoint = endpoint_view(part_of(row, "endpoint__"))
     return EndpointSummary(endpoint, circuit, traffic)
