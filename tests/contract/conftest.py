@@ -89,7 +89,7 @@ def emptied_postgres_url(postgres_shared: URL) -> Iterator[str]:
     """Give the URL of a database without rows on the server."""
     yield rendered(postgres_shared)
     tables = reversed(SQLModel.metadata.sorted_tables)
-    asyncio.run(administer(postgres_shared, *(f"DELETE FROM {table.name}" for table in tables)))  # noqa: S608
+    asyncio.run(administer(postgres_shared, *(f"DELETE FROM {table.name}" for table in tables)))  # noqa: S608 - our own tables
 
 
 @pytest.fixture

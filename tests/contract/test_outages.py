@@ -198,7 +198,7 @@ async def test_a_commit_that_fails_fails_every_member(file_database: Database) -
 async def cut_off(database: Database, url: URL) -> None:
     await administer(
         url.set(database="postgres"),
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'",  # noqa: S608
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'",  # noqa: S608 - its own name
     )
 
 
