@@ -21,6 +21,7 @@ from core.engine.insights.cursors import Cursor, read_cursor
 from core.engine.insights.endpoint_views import endpoint_view
 from core.engine.insights.lane_pages import mentions
 from core.engine.insights.models import EndpointView, Page
+from core.engine.words import who
 from core.ids import Ids
 from core.ports import Clock
 from core.settings import Settings
@@ -153,7 +154,7 @@ class Endpoints:
             row = await _row(connection, endpoint_id)
             now = self._clock.now()
             await _update(connection, endpoint_id, {"deleted_at": now, "updated_at": now, "adhoc_key": None})
-            waiting = cancel_pending_of(endpoint_id, f"The endpoint was deleted by {actor}", now)
+            waiting = cancel_pending_of(endpoint_id, f"The endpoint was deleted by {who(actor)}", now)
             cancelled = int((await connection.execute(waiting)).rowcount)
             outcome = f"Deleted the endpoint {row['name']}; {cancelled:,} pending deliveries are cancelled"
             entry = Entry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)

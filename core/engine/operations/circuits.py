@@ -12,6 +12,7 @@ from core.domain.states import DeliveryState
 from core.engine.audit import Entry
 from core.engine.operations.done import Done, clock_time
 from core.engine.parts import Parts
+from core.engine.words import who
 from core.sql.circuits import breaker_for_update, save_breaker
 from core.sql.statements.rows import DELIVERIES
 
@@ -131,7 +132,7 @@ def _held(backlog: int) -> str:
 
 def _refuse_unless_open(breaker: CircuitBreaker) -> None:
     if breaker.hold is not None:
-        raise Conflict(f"{breaker.hold.by} holds it open: {breaker.hold.reason}. Release it instead.")
+        raise Conflict(f"{who(breaker.hold.by)} holds it open: {breaker.hold.reason}. Release it instead.")
     if breaker.state is CircuitState.CLOSED:
         raise Conflict("It is closed: deliveries go out, there is nothing to probe.")
     if breaker.state is CircuitState.HALF_OPEN:
@@ -139,4 +140,4 @@ def _refuse_unless_open(breaker: CircuitBreaker) -> None:
 
 
 def _cause(verb: str, actor: str, reason: str | None) -> str:
-    return f"{verb} by {actor}: {reason}" if reason else f"{verb} by {actor}"
+    return f"{verb} by {who(actor)}: {reason}" if reason else f"{verb} by {who(actor)}"

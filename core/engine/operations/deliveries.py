@@ -12,6 +12,7 @@ from core.domain.states import DeliveryState, EndpointState, Trigger, states_tha
 from core.engine.audit import Entry
 from core.engine.operations.done import Done, clock_time
 from core.engine.parts import Parts
+from core.engine.words import who
 from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
 from core.sql.statements.claim import next_due
 from core.sql.statements.rows import DELIVERIES, ENDPOINTS
@@ -71,10 +72,10 @@ class DeliveryOperations:
         """Half open the circuit for this delivery and return a time before every other one of its lane."""
         if breaker.hold is not None:
             raise Conflict(
-                f"{breaker.hold.by} holds the circuit open: {breaker.hold.reason}. Release it first."
+                f"{who(breaker.hold.by)} holds the circuit open: {breaker.hold.reason}. Release it first."
             )
         at = self._parts.clock.now()
-        breaker.probe(now=at, cause=f"probe by {actor}")
+        breaker.probe(now=at, cause=f"probe by {who(actor)}")
         await save_breaker(
             connection,
             row["endpoint_id"],

@@ -11,6 +11,7 @@ from core.engine.audit import Entry
 from core.engine.operations.circuits import pending_of
 from core.engine.operations.done import Done
 from core.engine.parts import Parts
+from core.engine.words import who
 from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
 from core.sql.statements.rows import ENDPOINTS
 
@@ -73,7 +74,7 @@ class LaneOperations:
     async def _forget_failures(self, connection: AsyncConnection, row: RowMapping, actor: str) -> None:
         now = self._parts.clock.now()
         breaker = await breaker_for_update(connection, row["id"], circuit_config(row["circuit"]))
-        breaker.reset(now=now, cause=f"endpoint resumed by {actor}")
+        breaker.reset(now=now, cause=f"endpoint resumed by {who(actor)}")
         await save_breaker(connection, row["id"], breaker, now, self._parts.ids.make, actor=actor)
 
     async def _tell(self, endpoint_id: str) -> None:
