@@ -32,9 +32,8 @@ def clock(minute: int, traffic: Traffic) -> str:
     return _clock(minute, reader_zone(), dated=traffic.minutes > _DAY + traffic.step)
 
 
-@lru_cache(
-    maxsize=4_096
-)  # a page says each point's moment four times, and the next page nearly all of them again
+# A page says each point's moment four times, and the next page nearly all of them again.
+@lru_cache(maxsize=4_096)
 def _clock(minute: int, zone: tzinfo, *, dated: bool) -> str:
     return datetime.fromtimestamp(minute * 60, zone).strftime("%d %b %H:%M" if dated else "%H:%M")
 
