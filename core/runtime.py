@@ -136,7 +136,10 @@ class Runtime:
             raise
 
     async def deliver(self) -> None:
-        """Begin to deliver what is due, once it is open; first of all what an earlier process died over."""
+        """Begin to deliver what is due, once it is open; first of all what an earlier process died over.
+
+        Raises StoreUnavailable when that cannot be written.
+        """
         await self._sweeper.take_over()
         self._looper.start()
 

@@ -41,8 +41,9 @@ def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> NoAnswer:
     """Return why there was no response."""
     causes = _causes(error)
     reason = causes[-1] if causes else error.message
-    connecting = _CONNECT in causes or any(cause.startswith(_DIALLING) for cause in causes)
-    dialling = connecting and (not dialled.secure or any(cause.startswith(_DIALLING) for cause in causes))
+    named = any(cause.startswith(_DIALLING) for cause in causes)
+    connecting = named or _CONNECT in causes
+    dialling = named or (connecting and not dialled.secure)
     if isinstance(error, pyreqwest.RequestTimeoutError):
         return _too_slow(dialled, dialling=dialling, connecting=connecting)
     if dialling:

@@ -58,9 +58,10 @@ class ListsOverTime:
         async with self._database.read() as connection:
             times = await times_of(connection, wanted, now)
             drawn_from = floor_id("dlv", times[0])
-            reach = await find_reach(connection, LOOKED_UP[0], walks, span(wanted, now))
-            covered = span(wanted, now).within(floor=reach.down_to)
-            found, count = await _matching(connection, walks, covered, drawn_from, limit + 1)
+            covered = span(wanted, now)
+            reach = await find_reach(connection, LOOKED_UP[0], walks, covered)
+            reached = covered.within(floor=reach.down_to)
+            found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
             rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
             halted = await halted_lanes(connection, now)
             newest = await newest_delivery(connection)
