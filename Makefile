@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # Versions come from constraints.txt, those of the build among them. Both names: pip 25.3 split the second off.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet
-INPUTS := pyproject.toml setup.py constraints.txt
+INPUTS := pyproject.toml constraints.txt
 
 # Two at once, each file in one process: scenarios and browsers wait more than they work.
 PYTEST_FLAGS ?= -n 2 --dist loadfile

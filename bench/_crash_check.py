@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.ids import made_at
+from breakwater.core.ids import made_at
 
 Arrivals = Mapping[str, Sequence[tuple[str, float]]]
 """By endpoint id: the webhook ids that came to it, each with when."""

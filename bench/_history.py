@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.latency import bucket_of
-from core.engine.summariser import Summariser
-from core.ids import Ids
-from core.sql.engine import Database
-from core.sql.statements.rows import (
+from breakwater.core.domain.latency import bucket_of
+from breakwater.core.ids import Ids
+from breakwater.core.maintenance.stats_rollup import Summariser
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import (
     ATTEMPTS,
     AUDIT,
     CIRCUITS,
@@ -23,7 +24,6 @@ from core.sql.statements.rows import (
     MINUTE_STATS,
     TRANSITIONS,
 )
-from core.sql.tables import ALL_ENDPOINTS
 
 WEEK = 7 * 86_400.0
 DARK_HOURS = 2 * 3600.0

@@ -10,9 +10,9 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench._history import Filler, Moving
-from core.ids import Ids
-from core.sql.engine import Database
-from core.sql.statements.rows import (
+from breakwater.core.ids import Ids
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import (
     API_KEYS,
     ATTEMPTS,
     AUDIT,

@@ -28,8 +28,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench._load import messages, send_all, until
-from core.domain.outcome import RESPONSE_BODY_CAP
-from tests.outbound.receivers import (
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP
+from tests.egress.receivers import (
     OK,
     Connection,
     Receiver,

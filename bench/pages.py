@@ -31,9 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench._load import cpu_seconds, quantiles
 from bench._pages_asked import Asked, every_page, filters, uncovered
 from bench._pages_history import Stored, stored_in
-from core.settings import Settings
+from breakwater.core.settings import Settings
+from breakwater.web.app import create_app
 from tests.processes import Service, running_service
-from web.app import create_app
 
 LIMIT_MS = 100.0
 """What no page may exceed."""

@@ -21,10 +21,10 @@ from pathlib import Path
 from _history import Filler, History, Moving
 from sqlalchemy import func, select
 
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights
-from core.sql.engine import Database
-from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.queries import Insights
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 LIMIT_MS = 100.0
 """What no page may exceed."""

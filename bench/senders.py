@@ -21,12 +21,12 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.domain.outcome import Answered
-from core.domain.target import AllowedNetworks, parse_target
-from core.outbound.guard import Guard
-from core.outbound.httpx_sender import HttpxSender
-from core.outbound.reqwest_sender import ReqwestSender
-from core.ports import OutboundRequest, Sender
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
+from breakwater.core.egress.reqwest.sender import ReqwestSender
+from breakwater.core.ports import OutboundRequest, Sender
 
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: bench\r\nContent-Length: 15\r\n\r\n"

@@ -20,11 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench._load import Sent, cpu_seconds, messages, quantiles, send_all, send_paced, until
-from core.domain.outcome import Answered
-from core.domain.target import AllowedNetworks, parse_target
-from core.outbound.guard import Guard
-from core.outbound.reqwest_sender import ReqwestSender
-from core.ports import OutboundRequest
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.reqwest.sender import ReqwestSender
+from breakwater.core.ports import OutboundRequest
 from tests.processes import ReceiverProcess, Service, running_receiver, running_service
 
 TARGET = 1_000

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.sql.engine import Database
-from core.sql.statements.rows import MESSAGES
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import MESSAGES
 
 PAYLOAD = bytes(500)
 

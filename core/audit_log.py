@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.statements.rows import AUDIT
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.store.schema.rows import AUDIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from core.ports import Clock
+from breakwater.core.ports import Clock
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: sorts like the number, and has no letter that looks like a digit."""

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from core.domain.target import safe_url
+from breakwater.core.domain.target import safe_url
 
 LogFormat = Literal["console", "json"]
 LONGEST_VALUE: Final = 2_000

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.domain.outcome import Headers, Outcome
-from core.domain.target import Target
+from breakwater.core.domain.outcome import Headers, Outcome
+from breakwater.core.domain.target import Target
 
 
 class Clock(Protocol):

@@ -9,37 +9,37 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from core.clock import SystemClock
-from core.domain.errors import StartRefused
-from core.domain.target import AllowedNetworks
-from core.engine.access import Access
-from core.engine.audit import Journal
-from core.engine.directory import Directory
-from core.engine.dispatcher import Dispatcher
-from core.engine.endpoints import Endpoints
-from core.engine.hints import Hints
-from core.engine.insights import Insights
-from core.engine.insights.models import LoopHealth
-from core.engine.intake import Intake
-from core.engine.looper import Looper
-from core.engine.operations import Operations
-from core.engine.parts import Parts
-from core.engine.pruner import Pruner
-from core.engine.replays import Replays
-from core.engine.replays.replayer import Replayer
-from core.engine.saved_views import SavedViews
-from core.engine.summariser import Summariser
-from core.engine.sweeper import Sweeper
-from core.engine.warden import Warden
-from core.ids import Ids
-from core.outbound.guard import Guard
-from core.outbound.httpx_sender import HttpxSender
-from core.outbound.reqwest_clients import IDLE_PER_HOST
-from core.outbound.reqwest_sender import ReqwestSender
-from core.ports import Clock, Draw, Sender
-from core.settings import Settings
-from core.sql.engine import Database
-from core.vault import SecretUnreadable, Vault
+from breakwater.core.accounts import Access
+from breakwater.core.accounts.saved_views import SavedViews
+from breakwater.core.audit_log import Journal
+from breakwater.core.clock import SystemClock
+from breakwater.core.crypto.vault import SecretUnreadable, Vault
+from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.delivery.context import Parts
+from breakwater.core.delivery.dispatcher import Dispatcher
+from breakwater.core.delivery.endpoint_cache import Directory
+from breakwater.core.delivery.intake import Intake
+from breakwater.core.delivery.recovery import Sweeper
+from breakwater.core.delivery.supervisor import Looper
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.target import AllowedNetworks
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
+from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST
+from breakwater.core.egress.reqwest.sender import ReqwestSender
+from breakwater.core.endpoints.service import Endpoints
+from breakwater.core.ids import Ids
+from breakwater.core.maintenance.expiry import Warden
+from breakwater.core.maintenance.retention import Pruner
+from breakwater.core.maintenance.stats_rollup import Summariser
+from breakwater.core.operations import Operations
+from breakwater.core.ports import Clock, Draw, Sender
+from breakwater.core.queries import Insights
+from breakwater.core.replays import Replays
+from breakwater.core.replays.runner import Replayer
+from breakwater.core.settings import Settings
+from breakwater.core.store.engine import Database
 
 
 class Runtime:
@@ -149,10 +149,10 @@ class Runtime:
         await self._looper.stop()
         await self._close()
 
-    def health(self) -> tuple[LoopHealth, ...]:
+    def health(self) -> tuple[TaskHealth, ...]:
         """Return how each background loop and the writer are."""
         writer = self.database.writer
-        return (*self._looper.health(), LoopHealth("writer", writer.healthy, 0, writer.last_error))
+        return (*self._looper.health(), TaskHealth("writer", writer.healthy, 0, writer.last_error))
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -6,8 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import count
 
-from core.domain.outcome import Answered, Outcome
-from core.ports import OutboundRequest
+from breakwater.core.domain.outcome import Answered, Outcome
+from breakwater.core.ports import OutboundRequest
 
 
 class ManualClock:

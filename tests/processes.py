@@ -67,7 +67,7 @@ def start(arguments: list[str], folder: Path, variables: Mapping[str, str] | Non
     output = folder / f"{arguments[0]}-{time.time_ns()}.log"
     with output.open("wb") as stream:
         popen = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "web.cli", *arguments],
+            [sys.executable, "-m", "breakwater", *arguments],
             cwd=folder,
             env=clean_environment(**(variables or {})),
             stdout=stream,
@@ -160,7 +160,7 @@ class ReceiverProcess(Process):
 def service_variables(folder: Path, **settings: object) -> dict[str, str]:
     """Return the environment of a service on a free port, its database in `folder`; loopback endpoints are allowed.
 
-    `settings` are the names of core/settings.py.
+    `settings` are the names of core/settings/model.py.
     """
     chosen = {
         "port": 0,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from core.logs import LONGEST_VALUE, LogFormat, clean_text, clean_value, configure_logging
+from breakwater.core.logs import LONGEST_VALUE, LogFormat, clean_text, clean_value, configure_logging
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from core.settings import Settings
-from web.cli.options import default_words, flag_of, variable_of
+from breakwater.core.settings import Settings
+from breakwater.web.cli.options import default_words, flag_of, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import InvalidInput
-from core.settings import Settings, load_settings, unknown_variables
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.settings import Settings, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)

@@ -13,25 +13,25 @@ from litestar.datastructures import State
 from litestar.response import Redirect, Response
 from litestar.routes import HTTPRoute
 
-from core.domain.errors import Unauthorized
-from core.runtime import Runtime
-from core.settings import Settings
-from web.api import API
-from web.api.health import HEALTH
-from web.api.metrics import Metrics
-from web.api.openapi import openapi_document
-from web.intake_route import IntakeRoute
-from web.live import LIVE, end_streams
-from web.pages import PAGES, zones
-from web.pages.errors import error_page, kept_form_page
-from web.pages.fingerprint import static_router
-from web.pages.reply import here, wants_fragment
-from web.pages.templating import template_config
-from web.problems import MEDIA_TYPE, encoded, problem_of
-from web.security import let_in
-from web.security_forms import DOORS
-from web.security_hosts import Hosts
-from web.security_perimeter import Perimeter
+from breakwater.core.domain.errors import Unauthorized
+from breakwater.core.runtime import Runtime
+from breakwater.core.settings import Settings
+from breakwater.web.api import API
+from breakwater.web.api.fast_intake import IntakeRoute
+from breakwater.web.api.health import HEALTH
+from breakwater.web.api.metrics import Metrics
+from breakwater.web.api.schema.openapi import openapi_document
+from breakwater.web.live import LIVE, end_streams
+from breakwater.web.pages import PAGES, zones
+from breakwater.web.pages.errors import error_page, kept_form_page
+from breakwater.web.pages.fingerprint import static_router
+from breakwater.web.pages.reply import here, wants_fragment
+from breakwater.web.pages.templating import template_config
+from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
+from breakwater.web.security.csrf import DOORS
+from breakwater.web.security.guards import let_in
+from breakwater.web.security.hosts import Hosts
+from breakwater.web.security.middleware import Perimeter
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request's body beside the payload that it carries."""
@@ -120,6 +120,6 @@ def _looks_for_a_page(request: Request[Any, Any, Any]) -> bool:
 
 def _version() -> str:
     try:
-        return version("breakwater")
+        return version("breakwater-webhooks")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "0"

@@ -1,17 +1,8 @@
-"""Where templates and static files are: beside `web/` in a checkout, inside it once installed."""
+"""Where templates and static files are: two folders of the package, linked from the top level of a checkout."""
 
 from pathlib import Path
 from typing import Final
 
-_WEB: Final = Path(__file__).resolve().parent
-
-
-def _folder(name: str) -> Path:
-    """Prefer the checkout: an editable install has both, and what is edited is what should be seen."""
-    beside = _WEB.parent / name
-    in_checkout = (_WEB.parent / "pyproject.toml").is_file() and beside.is_dir()
-    return beside if in_checkout else _WEB / name
-
-
-TEMPLATES: Final = _folder("templates")
-STATIC: Final = _folder("static")
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+TEMPLATES: Final = _PACKAGE / "templates"
+STATIC: Final = _PACKAGE / "static"

@@ -14,8 +14,8 @@ from typing import Any, Final
 from litestar import Litestar, Request, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from core.engine.hints import Hint, Hints
-from web.security import requires, still_valid
+from breakwater.core.delivery.change_feed import Hint, Hints
+from breakwater.web.security.guards import requires, still_valid
 
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0

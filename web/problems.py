@@ -8,7 +8,8 @@ import msgspec
 import structlog
 from litestar.exceptions import HTTPException
 
-from core.domain.errors import (
+from breakwater.core.accounts import TooManyAttempts
+from breakwater.core.domain.errors import (
     BreakwaterError,
     Conflict,
     FieldProblem,
@@ -21,7 +22,6 @@ from core.domain.errors import (
     TargetRefused,
     Unauthorized,
 )
-from core.engine.access import TooManyAttempts
 
 log = structlog.get_logger("breakwater.web")
 

@@ -2,18 +2,18 @@
 
 from typing import Final
 
-from core.domain.errors import Unauthorized
-from core.engine.access.keys import Keys
-from core.engine.access.limits import Limit
-from core.engine.access.people import People
-from core.engine.access.secrets import Passwords
-from core.engine.access.sessions import Sessions
-from core.engine.access.values import Principal, Role, Scope, SignedIn, TooManyAttempts
-from core.engine.audit import Journal
-from core.ids import Ids
-from core.ports import Clock
-from core.settings import Settings
-from core.sql.engine import Database
+from breakwater.core.accounts.keys import Keys
+from breakwater.core.accounts.limits import Limit
+from breakwater.core.accounts.model import Principal, Role, Scope, SignedIn, TooManyAttempts
+from breakwater.core.accounts.people import People
+from breakwater.core.accounts.secrets import Passwords
+from breakwater.core.accounts.sessions import Sessions
+from breakwater.core.audit_log import Journal
+from breakwater.core.domain.errors import Unauthorized
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.settings import Settings
+from breakwater.core.store.engine import Database
 
 __all__ = ["Access", "Principal", "Role", "Scope", "SignedIn", "TooManyAttempts"]
 

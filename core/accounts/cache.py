@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from core.ports import Clock
+from breakwater.core.ports import Clock
 
 T = TypeVar("T")
 

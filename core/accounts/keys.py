@@ -9,16 +9,16 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from core.engine.access.cache import Cache
-from core.engine.access.secrets import KEY_PREFIX, digest_of, new_token
-from core.engine.access.uses import Uses
-from core.engine.access.values import KeyView, Principal, Scope, with_included
-from core.engine.audit import Entry, Journal
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import API_KEYS
+from breakwater.core.accounts.cache import Cache
+from breakwater.core.accounts.model import KeyView, Principal, Scope, with_included
+from breakwater.core.accounts.secrets import KEY_PREFIX, digest_of, new_token
+from breakwater.core.accounts.uses import Uses
+from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import API_KEYS
 
 BELIEVED_SECONDS: Final = 5.0
 """For how long a credential is believed without asking again: one ended on another node works as long."""

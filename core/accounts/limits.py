@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 
-from core.ports import Clock
+from breakwater.core.ports import Clock
 
 
 class Limit:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, assert_never
 
-from core.domain.errors import BreakwaterError
+from breakwater.core.domain.errors import BreakwaterError
 
 
 @unique

@@ -7,14 +7,14 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from core.engine.access.secrets import Passwords, digest_of, new_token
-from core.engine.access.values import PersonView, Role
-from core.engine.audit import Entry, Journal
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.accounts.model import PersonView, Role
+from breakwater.core.accounts.secrets import Passwords, digest_of, new_token
+from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import PEOPLE, SESSIONS, SIGN_IN_CODES
 
 CODE_SECONDS: Final = 600.0
 """For how long a sign-in code can be used."""

@@ -6,12 +6,12 @@ from typing import Final
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.engine.filters import DeliveryFilter
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import SAVED_VIEWS
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import SAVED_VIEWS
 
 NAME_LENGTH: Final = 60
 MOST: Final = 30

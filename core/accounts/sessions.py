@@ -5,15 +5,15 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine.access.cache import Cache
-from core.engine.access.keys import BELIEVED_SECONDS
-from core.engine.access.secrets import digest_of, new_token
-from core.engine.access.uses import Uses
-from core.engine.access.values import Principal, Role, SignedIn, scopes_of
-from core.engine.audit import Entry, Journal
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import PEOPLE, SESSIONS
+from breakwater.core.accounts.cache import Cache
+from breakwater.core.accounts.keys import BELIEVED_SECONDS
+from breakwater.core.accounts.model import Principal, Role, SignedIn, scopes_of
+from breakwater.core.accounts.secrets import digest_of, new_token
+from breakwater.core.accounts.uses import Uses
+from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import PEOPLE, SESSIONS
 
 _USER_AGENT_LENGTH: Final = 200
 

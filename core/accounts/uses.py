@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import Update
 
-from core.domain.errors import StoreUnavailable
-from core.ports import Clock
-from core.sql.engine import Database
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
 
 NOTED_EVERY: Final = 60.0
 """Seconds between two notes of one credential."""

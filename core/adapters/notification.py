@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Any
 
-from core.domain.states import NotificationStatus
+from breakwater.core.domain.states import NotificationStatus
 
 
 @unique

@@ -6,8 +6,8 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from core.domain.states import DeliveryState, NotificationStatus
-from core.engine.insights.models import AttemptView, DeliveryDetail, DeliveryRow
+from breakwater.core.domain.states import DeliveryState, NotificationStatus
+from breakwater.core.queries.models import AttemptView, DeliveryDetail, DeliveryRow
 
 _WORST_FIRST: Final = (
     NotificationStatus.FAILED,

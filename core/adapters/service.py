@@ -7,21 +7,21 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 import structlog
 
-from core.clock import SystemClock
-from core.domain.circuit import CircuitBreakerConfig
-from core.domain.errors import InvalidInput, TargetRefused
-from core.domain.outcome import Answered
-from core.domain.retry import RetryPolicy
-from core.domain.states import EndpointState, FailureClass, SignatureScheme
-from core.domain.target import AllowedNetworks, parse_target, safe_url
-from core.domain.verdict import classify, describe
-from core.engine.attempt import Ended, attempt
-from core.engine.directory import Destination
-from core.ids import Ids
-from core.outbound.guard import Guard
-from core.outbound.httpx_sender import HttpxSender
-from core.ports import Clock, Sender
-from core.settings import Settings
+from breakwater.core.clock import SystemClock
+from breakwater.core.delivery.attempt import Ended, attempt
+from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.errors import InvalidInput, TargetRefused
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.retry import RetryPolicy
+from breakwater.core.domain.states import EndpointState, FailureClass, SignatureScheme
+from breakwater.core.domain.target import AllowedNetworks, parse_target, safe_url
+from breakwater.core.domain.verdict import classify, describe
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock, Sender
+from breakwater.core.settings import Settings
 
 log = structlog.get_logger("breakwater.webhook_delivery_service")
 

@@ -9,15 +9,15 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from core.adapters.notification import NotificationAdapter, NotificationMessage, NotificationResult
-from core.adapters.records import WebhookDelivery, delivery_record, status_of, worst
-from core.domain.circuit import CircuitBreakerConfig
-from core.domain.errors import InvalidInput
-from core.domain.retry import RetryConfig
-from core.domain.states import NotificationStatus, SignatureScheme
-from core.engine.insights.models import DeliveryRow, MessageView
-from core.engine.intake import NewMessage
-from core.runtime import Runtime
+from breakwater.core.adapters.notification import NotificationAdapter, NotificationMessage, NotificationResult
+from breakwater.core.adapters.records import WebhookDelivery, delivery_record, status_of, worst
+from breakwater.core.delivery.intake import NewMessage
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.retry import RetryConfig
+from breakwater.core.domain.states import NotificationStatus, SignatureScheme
+from breakwater.core.queries.models import DeliveryRow, MessageView
+from breakwater.core.runtime import Runtime
 
 IN_MEMORY: Final = "sqlite+aiosqlite:///:memory:"
 _SETTLED: Final = frozenset(

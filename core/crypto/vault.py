@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from core.domain.errors import BreakwaterError, StartRefused
+from breakwater.core.domain.errors import BreakwaterError, StartRefused
 
 KEY_BYTES: Final = 32
 _FORMAT: Final = b"\x01"

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from core.domain.outcome import Headers, Outcome, Unanswered
-from core.domain.signing import sign
-from core.domain.states import FailureClass
-from core.engine.directory import Destination
-from core.engine.masking import shown_value
-from core.outbound.ed25519 import sign_ed25519
-from core.ports import Clock, OutboundRequest, Sender
+from breakwater.core.crypto.ed25519 import sign_ed25519
+from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.domain.outcome import Headers, Outcome, Unanswered
+from breakwater.core.domain.signing import sign
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.ports import Clock, OutboundRequest, Sender
+from breakwater.core.text.masking import shown_value
 
 
 @dataclass(frozen=True, slots=True)

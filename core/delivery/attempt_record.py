@@ -5,16 +5,25 @@ from typing import Any, Final, assert_never
 
 import structlog
 
-from core.domain.circuit import CircuitBreakerConfig
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.retry import RetryPolicy
-from core.domain.states import FailureClass
-from core.domain.verdict import Delivered, EndpointGone, Failed, RetryAt, Verdict, classify, describe, judge
-from core.engine.attempt import Ended
-from core.engine.directory import Destination
-from core.ports import Clock, Draw
-from core.sql.statements.record import RecordAttempt
-from core.sql.statements.work import Work
+from breakwater.core.delivery.attempt import Ended
+from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.retry import RetryPolicy
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.verdict import (
+    Delivered,
+    EndpointGone,
+    Failed,
+    RetryAt,
+    Verdict,
+    classify,
+    describe,
+    judge,
+)
+from breakwater.core.ports import Clock, Draw
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.record import RecordAttempt
 
 log = structlog.get_logger("breakwater.delivery")
 

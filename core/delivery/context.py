@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from core.engine.audit import Journal
-from core.engine.directory import Directory
-from core.engine.dispatcher import Dispatcher
-from core.engine.hints import Hints
-from core.ids import Ids
-from core.ports import Clock
-from core.sql.engine import Database
+from breakwater.core.audit_log import Journal
+from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.delivery.dispatcher import Dispatcher
+from breakwater.core.delivery.endpoint_cache import Directory
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True)

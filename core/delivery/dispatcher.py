@@ -7,26 +7,26 @@ from typing import Any, Final
 
 import structlog
 
-from core.domain.circuit import CircuitBreaker
-from core.domain.errors import StoreUnavailable
-from core.domain.verdict import Failed, RetryAt
-from core.engine.attempt import Ended, attempt
-from core.engine.directory import Destination, Directory
-from core.engine.hints import Hints
-from core.engine.lane import Lane
-from core.engine.lanes import Lanes
-from core.engine.leases import lease_seconds
-from core.engine.results import judged, log_attempt
-from core.engine.waiting import Waker
-from core.ids import Ids
-from core.ports import Clock, Draw, Sender
-from core.sql.circuits import load_breakers
-from core.sql.engine import Database
-from core.sql.statements.claim import ClaimDue
-from core.sql.statements.lanes import next_due_by_endpoint
-from core.sql.statements.record import RecordAttempt, Recorded, Superseded
-from core.sql.statements.rescue import ReleaseClaim, RescueLost
-from core.sql.statements.work import Work
+from breakwater.core.delivery.attempt import Ended, attempt
+from breakwater.core.delivery.attempt_record import judged, log_attempt
+from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.delivery.endpoint_cache import Destination, Directory
+from breakwater.core.delivery.lane import Lane
+from breakwater.core.delivery.scheduler import Lanes
+from breakwater.core.delivery.wake_event import Waker
+from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.lease import lease_seconds
+from breakwater.core.domain.verdict import Failed, RetryAt
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock, Draw, Sender
+from breakwater.core.store.circuit_rows import load_breakers
+from breakwater.core.store.commands.claim import ClaimDue
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.due import next_due_by_endpoint
+from breakwater.core.store.commands.record import RecordAttempt, Recorded, Superseded
+from breakwater.core.store.commands.recover import ReleaseClaim, RescueLost
+from breakwater.core.store.engine import Database
 
 log = structlog.get_logger("breakwater.dispatcher")
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
-from core.domain.circuit import CircuitBreakerConfig
-from core.domain.errors import TargetRefused
-from core.domain.outcome import Headers
-from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
-from core.domain.states import EndpointState, SignatureScheme
-from core.domain.target import AllowedNetworks, Target, parse_target
-from core.sql.circuits import circuit_config
-from core.sql.engine import Database
-from core.sql.statements.rows import ENDPOINTS
-from core.vault import Vault
+from breakwater.core.crypto.vault import Vault
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.errors import TargetRefused
+from breakwater.core.domain.outcome import Headers
+from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
+from breakwater.core.domain.states import EndpointState, SignatureScheme
+from breakwater.core.domain.target import AllowedNetworks, Target, parse_target
+from breakwater.core.store.circuit_rows import circuit_config
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True)

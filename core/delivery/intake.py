@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
-from core.domain.states import DeliveryState, Trigger
-from core.engine.directory import Destination
-from core.engine.parts import Parts
-from core.sql.statements.accept import AcceptMessage, Idempotency, Stored
-from core.sql.statements.work import Work
+from breakwater.core.delivery.context import Parts
+from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
+from breakwater.core.domain.states import DeliveryState, Trigger
+from breakwater.core.store.commands.accept import AcceptMessage, Idempotency, Stored
+from breakwater.core.store.commands.claimed_delivery import Work
 
 IDEMPOTENCY_SECONDS: Final = 24 * 3600.0
 """How long a key answers for its request."""

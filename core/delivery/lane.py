@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.states import EndpointState
-from core.engine.directory import Destination
+from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.states import EndpointState
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Final
 
 import structlog
 
-from core.engine.parts import Parts
-from core.sql.statements.rescue import FreePermits, Rescued, RescueLost
+from breakwater.core.delivery.context import Parts
+from breakwater.core.store.commands.recover import FreePermits, Rescued, RescueLost
 
 log = structlog.get_logger("breakwater.sweeper")
 

@@ -4,9 +4,9 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 
-from core.domain.circuit import CircuitBreaker
-from core.engine.directory import Destination, Directory
-from core.engine.lane import AwaitEvent, Claim, Lane, LookAgainAt
+from breakwater.core.delivery.endpoint_cache import Destination, Directory
+from breakwater.core.delivery.lane import AwaitEvent, Claim, Lane, LookAgainAt
+from breakwater.core.domain.circuit import CircuitBreaker
 
 
 class Lanes:

@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 
-from core.domain.errors import StoreUnavailable
-from core.engine.insights.models import LoopHealth
-from core.ports import Clock
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.ports import Clock
 
 log = structlog.get_logger("breakwater.loops")
 
@@ -59,10 +59,10 @@ class Looper:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def health(self) -> tuple[LoopHealth, ...]:
+    def health(self) -> tuple[TaskHealth, ...]:
         """Return how each loop is."""
         return tuple(
-            LoopHealth(loop.name, self._is_healthy(loop), loop.restarts, loop.last_error)
+            TaskHealth(loop.name, self._is_healthy(loop), loop.restarts, loop.last_error)
             for loop in self._loops
         )
 

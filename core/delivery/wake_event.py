@@ -2,7 +2,7 @@
 
 import asyncio
 
-from core.ports import Clock
+from breakwater.core.ports import Clock
 
 
 class Waker:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.domain.errors import FieldProblem
+from breakwater.core.domain.errors import FieldProblem
 
 _SHOWN_LENGTH: Final = 40
 _SHOWN_BITS: Final = 128

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from core.domain.errors import FieldProblem
+from breakwater.core.domain.errors import FieldProblem
 
 PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _EVENT_TYPE: Final = re.compile(PATTERN.removeprefix("^").removesuffix("$"))

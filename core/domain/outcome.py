@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.domain.states import FailureClass
+from breakwater.core.domain.states import FailureClass
 
 Headers = tuple[tuple[str, str], ...]
 """Header names and values in the order in which they were on the wire."""

@@ -7,8 +7,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, Self
 
-from core.domain.bounds import number, whole_number
-from core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 MAX_DELAY: Final = 7 * 86_400.0
 """Seconds. What is a week late is a matter for a person."""

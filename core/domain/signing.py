@@ -10,10 +10,15 @@ import hmac
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from core.domain.errors import InvalidInput
-from core.domain.outcome import Headers
-from core.domain.signing_secrets import PRIVATE_PREFIX, SECRET_PREFIX, parse_private_key, parse_secret
-from core.domain.states import SignatureScheme
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.outcome import Headers
+from breakwater.core.domain.signing_secrets import (
+    PRIVATE_PREFIX,
+    SECRET_PREFIX,
+    parse_private_key,
+    parse_secret,
+)
+from breakwater.core.domain.states import SignatureScheme
 
 SignEd25519 = Callable[[bytes, bytes], bytes]
 """`(private key of 32 bytes, message) -> signature of 64 bytes`."""

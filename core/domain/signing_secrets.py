@@ -5,8 +5,8 @@ import binascii
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from core.domain.errors import InvalidInput
-from core.domain.states import SignatureScheme
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.states import SignatureScheme
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- what secrets begin with is none
 PRIVATE_PREFIX: Final = "whsk_"

@@ -27,9 +27,9 @@ from enum import StrEnum, unique
 from http import HTTPStatus
 from typing import Final, assert_never
 
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.retry import RetryPolicy, parse_retry_after
-from core.domain.states import FailureClass
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.retry import RetryPolicy, parse_retry_after
+from breakwater.core.domain.states import FailureClass
 
 MAX_LOST_IN_A_ROW: Final = 3
 """Claims of one delivery whose worker died: more look as if the delivery kills its workers."""

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from core.domain.networks import Address
+from breakwater.core.domain.target.networks import Address
 
 Addresses = tuple[Address, ...]
 Resolver = Callable[[str], Sequence[Address]]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from core.outbound.failures import Unresolved, seconds
-from core.outbound.lookups import Addresses, Lookups, Resolver
+from breakwater.core.egress.dns import Addresses, Lookups, Resolver
+from breakwater.core.egress.failures import Unresolved, seconds
 
 KEPT_SECONDS: Final = 10.0
 """How long addresses are used. Short, because it delays a receiver's move, and a rebound name must be judged again."""

@@ -1,6 +1,6 @@
 """Why there was no response, in one exception and the same words for every wire.
 
-The classes are those of the table in `core.domain.verdict`. The words name the address that was dialled: a person at
+The classes are those of the table in `core/domain/verdict.py`. The words name the address that was dialled: a person at
 night asks that first.
 """
 # ruff: noqa: N818 -- they are values that end an attempt, not errors of the program, and read as "except Refused"
@@ -10,10 +10,10 @@ import os
 from ipaddress import IPv6Address
 from typing import Final
 
-from core.domain.errors import BreakwaterError
-from core.domain.networks import Address
-from core.domain.outcome import Unanswered
-from core.domain.states import FailureClass
+from breakwater.core.domain.errors import BreakwaterError
+from breakwater.core.domain.outcome import Unanswered
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.target.networks import Address
 
 _DETAIL_LIMIT: Final = 300
 """Characters. A parser's message can quote the receiver, who decides how long it is."""

@@ -11,11 +11,11 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from core.domain.networks import Address
-from core.domain.target import NONE, AllowedNetworks, Target, address_refusal
-from core.outbound.failures import Refused, Unresolved, place
-from core.outbound.lookups import Addresses, Resolver
-from core.outbound.names import Names, system_resolver
+from breakwater.core.domain.target import NONE, AllowedNetworks, Target, address_refusal
+from breakwater.core.domain.target.networks import Address
+from breakwater.core.egress.dns import Addresses, Resolver
+from breakwater.core.egress.dns_cache import Names, system_resolver
+from breakwater.core.egress.failures import Refused, Unresolved, place
 
 __all__ = ["Guard", "Refused", "Resolver", "Unresolved"]
 

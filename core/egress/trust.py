@@ -9,7 +9,7 @@ from pathlib import Path
 
 import certifi
 
-from core.domain.errors import StartRefused
+from breakwater.core.domain.errors import StartRefused
 
 
 @cache

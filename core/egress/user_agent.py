@@ -3,12 +3,12 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from core.domain.outcome import Headers
+from breakwater.core.domain.outcome import Headers
 
 
 def _version() -> str:
     try:
-        return version("breakwater")
+        return version("breakwater-webhooks")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unreleased"
 

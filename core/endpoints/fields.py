@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from core.domain.bounds import number, whole_number
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
-from core.domain.custom_headers import check_custom_headers
-from core.domain.errors import FieldProblem, InvalidInput, TargetRefused
-from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
-from core.domain.signing_secrets import check_secret
-from core.domain.states import SignatureScheme
-from core.domain.target import AllowedNetworks, parse_target
-from core.engine.event_types import event_type_problems
-from core.engine.masking import MASK
+from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from breakwater.core.domain.errors import FieldProblem, InvalidInput, TargetRefused
+from breakwater.core.domain.event_type import event_type_problems
+from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
+from breakwater.core.domain.signing_secrets import check_secret
+from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.domain.target.headers import check_custom_headers
+from breakwater.core.text.masking import MASK
 
 Columns = dict[str, Any]
 

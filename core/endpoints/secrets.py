@@ -2,9 +2,14 @@
 
 import os
 
-from core.domain.signing_secrets import PRIVATE_PREFIX, make_key_pair, make_secret, parse_private_key
-from core.domain.states import SignatureScheme
-from core.outbound.ed25519 import generate, public_key
+from breakwater.core.crypto.ed25519 import generate, public_key
+from breakwater.core.domain.signing_secrets import (
+    PRIVATE_PREFIX,
+    make_key_pair,
+    make_secret,
+    parse_private_key,
+)
+from breakwater.core.domain.states import SignatureScheme
 
 
 def new_secret(scheme: SignatureScheme) -> str:

@@ -9,26 +9,26 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import NotFound
-from core.domain.signing_secrets import check_secret
-from core.domain.states import SignatureScheme
-from core.domain.target import AllowedNetworks, parse_target
-from core.engine.audit import Entry, Journal
-from core.engine.endpoint_fields import Columns, Rules, columns_of
-from core.engine.endpoint_secrets import new_secret
-from core.engine.hints import Hints
-from core.engine.insights.cursors import Cursor, read_cursor
-from core.engine.insights.endpoint_views import endpoint_view
-from core.engine.insights.lane_pages import mentions
-from core.engine.insights.models import EndpointView, Page
-from core.engine.words import who
-from core.ids import Ids
-from core.ports import Clock
-from core.settings import Settings
-from core.sql.engine import Database
-from core.sql.statements.cancel import cancel_pending_of
-from core.sql.statements.rows import ENDPOINTS
-from core.vault import Vault
+from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.crypto.vault import Vault
+from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.domain.signing_secrets import check_secret
+from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.endpoints.fields import Columns, Rules, columns_of
+from breakwater.core.endpoints.secrets import new_secret
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.pages import mentions
+from breakwater.core.queries.endpoints.views import endpoint_view
+from breakwater.core.queries.models import EndpointView, Page
+from breakwater.core.queries.paging.cursors import Cursor, read_cursor
+from breakwater.core.settings import Settings
+from breakwater.core.store.commands.cancel import cancel_pending_of
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.text.format import who
 
 OVERLAP_SECONDS: Final = 24 * 3600.0
 """For how long the old secret signs beside the new one."""

@@ -6,13 +6,13 @@ import structlog
 from sqlalchemy import RowMapping, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitState
-from core.domain.states import EndpointState
-from core.engine.audit import Entry
-from core.engine.parts import Parts
-from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
-from core.sql.statements.cancel import cancel_pending_of, deleted_with_pending
-from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.commands.cancel import cancel_pending_of, deleted_with_pending
+from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 
 log = structlog.get_logger("breakwater.warden")
 

@@ -6,9 +6,9 @@ import structlog
 from sqlalchemy import ColumnElement, Select, Table, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import (
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import (
     ATTEMPTS,
     DELIVERIES,
     HALF_HOUR_STATS,

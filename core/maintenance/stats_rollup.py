@@ -6,10 +6,10 @@ from typing import Final
 from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.ports import Clock
-from core.sql.engine import Database, upsert
-from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
-from core.sql.tables import ALL_ENDPOINTS
+from breakwater.core.ports import Clock
+from breakwater.core.store.engine import Database, upsert
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import HALF_HOUR_STATS, MINUTE_STATS
 
 HALF_HOUR: Final = 30
 """Minutes."""

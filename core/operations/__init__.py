@@ -1,10 +1,10 @@
 """What a person may do to deliveries, circuits and lanes: each leaves an audit entry, and says what follows."""
 
-from core.engine.operations.circuits import CircuitOperations
-from core.engine.operations.deliveries import DeliveryOperations
-from core.engine.operations.done import Done
-from core.engine.operations.lanes import LaneOperations
-from core.engine.parts import Parts
+from breakwater.core.delivery.context import Parts
+from breakwater.core.operations.circuits import CircuitOperations
+from breakwater.core.operations.deliveries import DeliveryOperations
+from breakwater.core.operations.endpoints import LaneOperations
+from breakwater.core.operations.result import Done
 
 __all__ = ["Done", "Operations"]
 

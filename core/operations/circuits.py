@@ -6,15 +6,15 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker, CircuitState, Hold
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.domain.states import DeliveryState
-from core.engine.audit import Entry
-from core.engine.operations.done import Done, clock_time
-from core.engine.parts import Parts
-from core.engine.words import who
-from core.sql.circuits import breaker_for_update, save_breaker
-from core.sql.statements.rows import DELIVERIES
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.operations.result import Done, clock_time
+from breakwater.core.store.circuit_rows import breaker_for_update, save_breaker
+from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.text.format import who
 
 _COUNTED: Final = 10_000
 """Held deliveries are counted up to here."""

@@ -6,16 +6,16 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
-from core.engine.audit import Entry
-from core.engine.operations.done import Done, clock_time
-from core.engine.parts import Parts
-from core.engine.words import who
-from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
-from core.sql.statements.claim import next_due
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
+from breakwater.core.operations.result import Done, clock_time
+from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.commands.claim import next_due
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.text.format import who
 
 MOST_AT_ONCE: Final = 200
 """Deliveries that are resent by their ids in one transaction; more are resent by a filter, at a pace."""

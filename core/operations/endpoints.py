@@ -5,15 +5,15 @@ from typing import Any
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, NotFound
-from core.domain.states import EndpointState
-from core.engine.audit import Entry
-from core.engine.operations.circuits import pending_of
-from core.engine.operations.done import Done
-from core.engine.parts import Parts
-from core.engine.words import who
-from core.sql.circuits import breaker_for_update, circuit_config, save_breaker
-from core.sql.statements.rows import ENDPOINTS
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.errors import Conflict, NotFound
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.operations.circuits import pending_of
+from breakwater.core.operations.result import Done
+from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.text.format import who
 
 
 class LaneOperations:

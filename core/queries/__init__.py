@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.circuits import CircuitBoard
-from core.engine.insights.deleted import DeletedEndpoints
-from core.engine.insights.deliveries import DeliveryLists
-from core.engine.insights.detail import DeliveryDetails
-from core.engine.insights.endpoints import EndpointLists
-from core.engine.insights.event_types import EventTypes
-from core.engine.insights.groups import Groups
-from core.engine.insights.histogram import Histograms
-from core.engine.insights.history import History
-from core.engine.insights.list_over_time import ListsOverTime
-from core.engine.insights.messages import Messages
-from core.engine.insights.models import (
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.board import CircuitBoard
+from breakwater.core.queries.circuits.history import History
+from breakwater.core.queries.deliveries.causes import Groups
+from breakwater.core.queries.deliveries.detail import DeliveryDetails
+from breakwater.core.queries.deliveries.event_types import EventTypes
+from breakwater.core.queries.deliveries.histogram import Histograms
+from breakwater.core.queries.deliveries.list import DeliveryLists
+from breakwater.core.queries.deliveries.messages import Messages
+from breakwater.core.queries.deliveries.over_time import ListsOverTime
+from breakwater.core.queries.endpoints.deleted import DeletedEndpoints
+from breakwater.core.queries.endpoints.list import EndpointLists
+from breakwater.core.queries.models import (
     AuditView,
     BoundedCount,
     CircuitView,
@@ -27,17 +28,16 @@ from core.engine.insights.models import (
     Histogram,
     LanePage,
     ListOverTime,
-    LoopHealth,
     MessageView,
     Overview,
     Page,
     Traffic,
     TransitionView,
 )
-from core.engine.insights.overview import Overviews
-from core.engine.insights.traffic import TrafficCharts
-from core.ports import Clock
-from core.sql.engine import Database
+from breakwater.core.queries.overview.overview import Overviews
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.traffic.charts import TrafficCharts
+from breakwater.core.store.engine import Database
 
 __all__ = ["Insights"]
 
@@ -49,7 +49,7 @@ class Insights:
     order raise InvalidInput; StoreUnavailable says that nothing can be read just now.
     """
 
-    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[LoopHealth, ...]]) -> None:
+    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[TaskHealth, ...]]) -> None:
         self._overview = Overviews(database, clock, loops)
         self._deliveries = DeliveryLists(database, clock)
         self._histograms = Histograms(database, clock)

@@ -3,9 +3,9 @@
 from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 from sqlalchemy.sql.functions import coalesce
 
-from core.domain.circuit import CircuitState
-from core.domain.states import DeliveryState, EndpointState
-from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.states import DeliveryState, EndpointState
+from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 
 # Made once: a filter asks for halted lanes up to a dozen times, and naming all columns anew took longer than reading.
 _ENDPOINTS, _CIRCUITS = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")

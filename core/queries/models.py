@@ -3,20 +3,20 @@
 Times are seconds since the epoch, durations are seconds unless the name says milliseconds.
 """
 
-from core.engine.insights.models.audit import AuditView
-from core.engine.insights.models.circuits import CircuitView, TransitionView
-from core.engine.insights.models.deliveries import AttemptView, DeliveryDetail, DeliveryRow, MessageView
-from core.engine.insights.models.endpoints import (
+from breakwater.core.queries.audit import AuditView
+from breakwater.core.queries.circuits.model import CircuitView, TransitionView
+from breakwater.core.queries.deliveries.causes_model import FailureGroup, FailureGroups
+from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar, ListOverTime
+from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail, DeliveryRow, MessageView
+from breakwater.core.queries.endpoints.model import (
     DeletedEndpoint,
     EndpointOption,
     EndpointSummary,
     EndpointView,
 )
-from core.engine.insights.models.failures import FailureGroup, FailureGroups
-from core.engine.insights.models.histogram import Histogram, HistogramBar, ListOverTime
-from core.engine.insights.models.lists import BoundedCount, LanePage, Page, SearchBounds
-from core.engine.insights.models.overview import LoopHealth, Overview
-from core.engine.insights.models.traffic import Latency, Traffic, TrafficPoint
+from breakwater.core.queries.overview.model import Overview
+from breakwater.core.queries.paging.model import BoundedCount, LanePage, Page, SearchBounds
+from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
 
 __all__ = [
     "AttemptView",
@@ -36,7 +36,6 @@ __all__ = [
     "LanePage",
     "Latency",
     "ListOverTime",
-    "LoopHealth",
     "MessageView",
     "Overview",
     "Page",

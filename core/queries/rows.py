@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, Label, Select, Table, func, select
 
-from core.domain.circuit import CircuitBreaker
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.insights.lanes import held
-from core.engine.insights.models import BoundedCount, DeliveryRow
-from core.engine.insights.scan import constant
-from core.sql.circuits import breaker_from, circuit_config
-from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
+from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.held import held
+from breakwater.core.queries.models import BoundedCount, DeliveryRow
+from breakwater.core.queries.paging.scan import constant
+from breakwater.core.store.circuit_rows import breaker_from, circuit_config
+from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
 
 Row = Mapping[Any, Any]
 

@@ -6,18 +6,18 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.engine.audit import Entry
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights
-from core.engine.insights.models import DeliveryRow, Page
-from core.engine.operations.done import Done
-from core.engine.parts import Parts
-from core.engine.replays.dry_run import extent
-from core.engine.replays.outcomes import OutcomeCounts
-from core.engine.replays.reading import replay_row, replay_view
-from core.engine.replays.values import ACTIVE, Plan, ReplayState, ReplayView
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.operations.result import Done
+from breakwater.core.queries import Insights
+from breakwater.core.queries.models import DeliveryRow, Page
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.replays.dry_run import extent
+from breakwater.core.replays.model import ACTIVE, Plan, ReplayState, ReplayView
+from breakwater.core.replays.outcomes import OutcomeCounts
+from breakwater.core.replays.reading import replay_row, replay_view
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
 __all__ = ["DEFAULT_PACE", "FASTEST", "Plan", "ReplayState", "ReplayView", "Replays"]
 

@@ -13,11 +13,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, select, true, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.states import DeliveryState, states_that_may_become
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.deliveries import bounds_of
-from core.engine.insights.models import BoundedCount, SearchBounds
-from core.engine.insights.scan import (
+from breakwater.core.domain.states import DeliveryState, states_that_may_become
+from breakwater.core.queries.deliveries.list import bounds_of
+from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.models import BoundedCount, SearchBounds
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.scan import (
     Branch,
     Condition,
     Reach,
@@ -28,8 +29,7 @@ from core.engine.insights.scan import (
     unindexed,
     walk,
 )
-from core.engine.insights.selection import branches, span
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
 RESENDABLE: Final = tuple(
     sorted(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.models import BoundedCount, DeliveryRow, SearchBounds
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.models import BoundedCount, DeliveryRow, SearchBounds
+from breakwater.core.queries.paging.filters import DeliveryFilter
 
 
 @unique

@@ -5,14 +5,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import NotFound
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.models import BoundedCount
-from core.engine.insights.selection import clause
-from core.engine.replays.dry_run import RESENDABLE
-from core.engine.replays.outcomes import Outcomes
-from core.engine.replays.values import ReplayState, ReplayView
-from core.sql.statements.rows import DELIVERIES, REPLAYS
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.queries.deliveries.selection import clause
+from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.replays.dry_run import RESENDABLE
+from breakwater.core.replays.model import ReplayState, ReplayView
+from breakwater.core.replays.outcomes import Outcomes
+from breakwater.core.store.schema.rows import DELIVERIES, REPLAYS
 
 
 def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:

@@ -6,13 +6,13 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.states import DeliveryState, Trigger
-from core.engine.audit import Entry
-from core.engine.parts import Parts
-from core.engine.replays.dry_run import RESENDABLE
-from core.engine.replays.reading import covered, filter_of, next_ids, replay_row
-from core.engine.replays.values import ReplayState
-from core.sql.statements.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
+from breakwater.core.audit_log import Entry
+from breakwater.core.delivery.context import Parts
+from breakwater.core.domain.states import DeliveryState, Trigger
+from breakwater.core.replays.dry_run import RESENDABLE
+from breakwater.core.replays.model import ReplayState
+from breakwater.core.replays.reading import covered, filter_of, next_ids, replay_row
+from breakwater.core.store.schema.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0
 _Resent = Sequence[RowMapping]

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.domain.errors import InvalidInput
-from core.domain.outcome import RESPONSE_BODY_CAP
-from core.setting_problems import Contradiction, problem_of
-from core.setting_types import (
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP
+from breakwater.core.settings.problems import Contradiction, problem_of
+from breakwater.core.settings.types import (
     SQLITE,
     Address,
     BootstrapKey,
@@ -36,7 +36,7 @@ LAST_PORT: Final = 65_535
 
 def _user_agent() -> str:
     try:
-        return f"Breakwater/{version('breakwater')}"
+        return f"Breakwater/{version('breakwater-webhooks')}"
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "Breakwater"
 

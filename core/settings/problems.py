@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
-from core.domain.errors import FieldProblem
+from breakwater.core.domain.errors import FieldProblem
 
 
 class Contradiction(ValueError):  # noqa: N818 - named for what it is; pydantic wants a ValueError

@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from core.domain.errors import InvalidInput
-from core.domain.target import AllowedNetworks
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.target import AllowedNetworks
 
 SQLITE: Final = "sqlite+aiosqlite:///"
 POSTGRES: Final = "postgresql+asyncpg://"

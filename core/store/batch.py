@@ -7,8 +7,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import BreakwaterError
-from core.sql.failures import store_failure
+from breakwater.core.domain.errors import BreakwaterError
+from breakwater.core.store.failures import store_failure
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)

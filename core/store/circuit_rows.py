@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import (
+from breakwater.core.domain.circuit import (
     SERVICE_CIRCUIT,
     CircuitBreaker,
     CircuitBreakerConfig,
@@ -14,8 +14,8 @@ from core.domain.circuit import (
     Hold,
     Transition,
 )
-from core.sql.engine import upsert
-from core.sql.statements.rows import CIRCUITS, TRANSITIONS
+from breakwater.core.store.engine import upsert
+from breakwater.core.store.schema.rows import CIRCUITS, TRANSITIONS
 
 
 def circuit_config(fields: Mapping[str, Any]) -> CircuitBreakerConfig:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from core.sql.failures import store_failure, unavailable
+from breakwater.core.store.failures import store_failure, unavailable
 
 
 class WritingConnection:

@@ -15,12 +15,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from core.domain.errors import StartRefused
-from core.sql.failures import store_failure
-from core.sql.postgres import PostgresStore
-from core.sql.sqlite import SqliteFileStore, SqliteMemoryStore
-from core.sql.store import Store
-from core.sql.writer import GroupCommitWriter
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.store.failures import store_failure
+from breakwater.core.store.postgres.store import PostgresStore
+from breakwater.core.store.sqlite.store import SqliteFileStore, SqliteMemoryStore
+from breakwater.core.store.store import Store
+from breakwater.core.store.writer import GroupCommitWriter
 
 _FORMS = (
     "sqlite+aiosqlite:///path, sqlite+aiosqlite:///:memory: or postgresql+asyncpg://user:password@host/name"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.domain.errors import StoreUnavailable
+from breakwater.core.domain.errors import StoreUnavailable
 
 RETRY_AFTER: Final = 1.0
 """Seconds after which a caller may try again: the writer itself tries with every batch."""

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import StoreUnavailable
-from core.sql.batch import Command, Member, OffLoop, Work, write_one_by_one, write_together
-from core.sql.failures import is_conflict, store_failure
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.store.batch import Command, Member, OffLoop, Work, write_one_by_one, write_together
+from breakwater.core.store.failures import is_conflict, store_failure
 
 R = TypeVar("R")
 T = TypeVar("T")

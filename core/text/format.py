@@ -8,8 +8,8 @@ import unicodedata
 from datetime import UTC
 from typing import Final
 
-from core.domain.states import FailureClass
-from core.engine.zones import on_clock
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.text.zones import on_clock
 
 _LONGEST_QUOTE: Final = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

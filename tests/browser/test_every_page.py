@@ -6,13 +6,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.settings import Settings
+from breakwater.core.settings import Settings
+from breakwater.web.app import create_app
 from tests.browser.conftest import NewContext, Watch
 from tests.browser.everywhere import HOSTILE, PHONE, every_page, hostile_scene, what_forms_answer
 from tests.browser.scenes import Scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
-from web.app import create_app
 
 NO_PAGES = ("/api/", "/health/", "/metrics", "/schema", "/events", "/static/", "/audit.csv")
 AT_THE_DOOR = {"/sign-in", "/welcome"}

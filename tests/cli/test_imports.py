@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-import core
-from web.cli import main
+import breakwater
+from breakwater.web.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("litestar", "sqlalchemy", "sqlmodel", "uvicorn", "cryptography", "pyreqwest")
@@ -32,13 +32,17 @@ def imported_by(lines: str) -> set[str]:
 )
 def test_a_command_and_its_help_import_neither_framework_nor_database(command: str) -> None:
     assert (
-        imported_by(f"from web.cli import main; main(['{command}', '--help'], standalone_mode=False)")
+        imported_by(
+            f"from breakwater.web.cli import main; main(['{command}', '--help'], standalone_mode=False)"
+        )
         == set()
     )
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
-    assert imported_by("from web.cli import main; main(['--help'], standalone_mode=False)") == set()
+    assert (
+        imported_by("from breakwater.web.cli import main; main(['--help'], standalone_mode=False)") == set()
+    )
 
 
 def test_the_list_says_of_each_command_what_its_own_help_says_first() -> None:
@@ -53,18 +57,18 @@ def _first_sentence(command: click.Command | None) -> str:
 
 
 def test_the_circuit_breaker_alone_imports_nothing_of_the_service() -> None:
-    assert imported_by("from core import CircuitBreaker, CircuitBreakerConfig, RetryPolicy") == set()
+    assert imported_by("from breakwater import CircuitBreaker, CircuitBreakerConfig, RetryPolicy") == set()
 
 
 def test_every_public_name_is_there_and_one_imported_later_is_the_one_that_its_module_has() -> None:
-    for name in core.__all__:
-        assert getattr(core, name) is not None
-        assert name in dir(core)
-    for name, home in core._LATER.items():
-        assert name in core.__all__
-        assert getattr(core, name) is getattr(importlib.import_module(home), name)
+    for name in breakwater.__all__:
+        assert getattr(breakwater, name) is not None
+        assert name in dir(breakwater)
+    for name, home in breakwater._LATER.items():
+        assert name in breakwater.__all__
+        assert getattr(breakwater, name) is getattr(importlib.import_module(home), name)
 
 
 def test_a_name_that_is_not_public_is_refused_as_by_any_module() -> None:
-    with pytest.raises(AttributeError, match="module 'core' has no attribute 'Dispatcher'"):
-        _ = core.Dispatcher  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="module 'breakwater' has no attribute 'Dispatcher'"):
+        _ = breakwater.Dispatcher  # type: ignore[attr-defined]

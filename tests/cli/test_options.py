@@ -3,9 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
-from core.settings import Settings
-from web.cli import main
-from web.cli.options import flag_of, variable_of
+from breakwater.core.settings import Settings
+from breakwater.web.cli import main
+from breakwater.web.cli.options import flag_of, variable_of
 
 
 def run(*arguments: str, **variables: str) -> tuple[int, str]:

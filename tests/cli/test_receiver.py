@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from web.receiver import Receiver
-from web.receiver.script import BadScript, script_for
+from breakwater.web.receiver import Receiver
+from breakwater.web.receiver.script import BadScript, script_for
 
 
 @pytest.fixture

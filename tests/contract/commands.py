@@ -7,9 +7,9 @@ from typing import Any, Self
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import BreakwaterError, NotFound
-from core.sql.engine import Database
-from core.sql.statements.rows import MESSAGES
+from breakwater.core.domain.errors import BreakwaterError, NotFound
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import MESSAGES
 
 
 @dataclass

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from core.engine.insights import Insights
-from core.sql.engine import Database
+from breakwater.core.queries import Insights
+from breakwater.core.store.engine import Database
 from tests.contract.plans import Sample
 from tests.contract.stored import Stored
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.errors import StartRefused
-from core.sql.engine import Database
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.store.engine import Database
 from tests.contract.commands import count
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights
+from breakwater.core.queries import Insights
+from breakwater.core.queries.paging.filters import DeliveryFilter
 
 
 def wanted(**values: str) -> DeliveryFilter:

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine.filters import DeliveryFilter
-from core.ids import Ids
-from core.sql.engine import Database
-from core.sql.statements.rows import (
+from breakwater.core.ids import Ids
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import (
     ATTEMPTS,
     AUDIT,
     DELIVERIES,
@@ -22,7 +23,6 @@ from core.sql.statements.rows import (
     REPLAYS,
     TRANSITIONS,
 )
-from core.sql.tables import ALL_ENDPOINTS
 from tests.contract.asked import explained
 from tests.fakes import ManualClock
 

@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy import Table, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker
-from core.ids import Ids
-from core.sql.circuits import circuit_values
-from core.sql.engine import Database
-from core.sql.statements.rows import (
+from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.ids import Ids
+from breakwater.core.store.circuit_rows import circuit_values
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import (
     ATTEMPTS,
     AUDIT,
     CIRCUITS,
@@ -19,7 +20,6 @@ from core.sql.statements.rows import (
     MINUTE_STATS,
     TRANSITIONS,
 )
-from core.sql.tables import ALL_ENDPOINTS
 from tests.fakes import ManualClock
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core.sql.engine import Database
+from breakwater.core.store.engine import Database
 from tests.contract.commands import names
 
 WRITE_UNTIL_KILLED = """
 import asyncio, sys
-from core.sql.engine import Database
+from breakwater.core.store.engine import Database
 from tests.contract.commands import Add
 
 async def caller(database, prefix):

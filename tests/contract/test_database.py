@@ -8,9 +8,9 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import StartRefused, StoreUnavailable
-from core.sql.engine import Database, upsert
-from core.sql.statements.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES, MINUTE_STATS
+from breakwater.core.domain.errors import StartRefused, StoreUnavailable
+from breakwater.core.store.engine import Database, upsert
+from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES, MINUTE_STATS
 from tests.contract.asked import explained
 from tests.contract.commands import Add, count, message, names
 

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import select
 
-from core.domain.circuit import CircuitBreaker, Hold
-from core.domain.errors import InvalidInput
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights
-from core.engine.insights.models import BoundedCount, DeliveryRow
-from core.engine.insights.selection import clause
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitBreaker, Hold
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.queries import Insights
+from breakwater.core.queries.deliveries.selection import clause
+from breakwater.core.queries.models import BoundedCount, DeliveryRow
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 from tests.contract.asked import reads_asked
 from tests.contract.listed import every_page, found, wanted
 from tests.contract.stored import Stored, opened

@@ -2,13 +2,13 @@
 
 import pytest
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import NotFound
-from core.domain.retry import SERVICE_SCHEDULE
-from core.domain.states import EndpointState, FailureClass, Trigger
-from core.engine.insights import Insights
-from core.engine.insights.detail import SHOWN_ATTEMPTS
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
+from breakwater.core.domain.states import EndpointState, FailureClass, Trigger
+from breakwater.core.queries import Insights
+from breakwater.core.queries.deliveries.detail import SHOWN_ATTEMPTS
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 

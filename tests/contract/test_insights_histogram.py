@@ -2,11 +2,12 @@
 
 import pytest
 
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights, histogram, list_over_time
-from core.engine.insights.models import Histogram
-from core.engine.moments import iso
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries import Insights
+from breakwater.core.queries.deliveries import histogram, over_time
+from breakwater.core.queries.models import Histogram
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.text.timestamps import iso
 from tests.contract.stored import Stored, opened
 
 HOUR = 3_600.0
@@ -95,7 +96,7 @@ async def test_read_together_bars_that_are_cut_are_cut_where_they_are_apart(
     stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
 ) -> None:
     await fill(stored)
-    for module in (histogram, list_over_time):
+    for module in (histogram, over_time):
         monkeypatch.setattr(module, "LOOKED_AT", 2)
     together = (await insights.deliveries_over_time(wanted(values))).histogram
     assert together == await insights.histogram(wanted(values))

@@ -2,10 +2,12 @@
 
 import pytest
 
-from core.domain.errors import InvalidInput
-from core.domain.states import FailureClass
-from core.engine.filters import DeliveryFilter
-from core.engine.insights import Insights, groups, history
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.queries import Insights
+from breakwater.core.queries.circuits import history
+from breakwater.core.queries.deliveries import causes
+from breakwater.core.queries.paging.filters import DeliveryFilter
 from tests.contract.stored import Stored
 
 # --- audit
@@ -138,7 +140,7 @@ async def test_groups_keep_to_the_filter(stored: Stored, insights: Insights) -> 
 async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
     stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "PER_CLASS", 3)
+    monkeypatch.setattr(causes, "PER_CLASS", 3)
     endpoint_id = await stored.endpoint()
     await fail(stored, endpoint_id, "tls", "handshake failed")
     for _ in range(5):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.errors import InvalidInput
-from core.engine.insights import Insights
-from core.engine.insights.cursors import Cursor
-from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.queries import Insights
+from breakwater.core.queries.paging.cursors import Cursor
+from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 

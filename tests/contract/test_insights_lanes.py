@@ -1,13 +1,14 @@
 """The overview, the circuit board and the endpoints: worst first, counted, and in a constant number of queries."""
 
-from core.domain.circuit import CircuitBreaker, CircuitState, Hold
-from core.domain.latency import bucket_of, upper_ms
-from core.domain.states import EndpointState
-from core.engine.insights import Insights
-from core.engine.insights.models import BoundedCount, LoopHealth
-from core.engine.insights.traffic import CHARTS_KEPT
-from core.engine.summariser import Summariser
-from core.sql.statements.rows import ENDPOINTS
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.latency import bucket_of, upper_ms
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.maintenance.stats_rollup import Summariser
+from breakwater.core.queries import Insights
+from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.traffic.charts import CHARTS_KEPT
+from breakwater.core.store.schema.rows import ENDPOINTS
 from tests.contract.asked import reads_asked
 from tests.contract.stored import Stored, opened
 
@@ -260,7 +261,7 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, insig
 
 
 async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
-    loops = (LoopHealth("sweeper", False, 2, "OSError: disk"),)
+    loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
     overview = await Insights(stored.database, stored.clock, lambda: loops).overview()
     assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
     assert overview.loops == loops

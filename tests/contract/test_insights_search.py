@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.engine.insights import Insights, selection
+from breakwater.core.queries import Insights
+from breakwater.core.queries.deliveries import selection
 from tests.contract.listed import every_page, found, wanted
 from tests.contract.stored import Stored
 

@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, create_engine, inspect
 from sqlmodel import SQLModel
 
-from core.sql import tables
-from core.sql.engine import Database
-from core.sql.migrations import config_for, upgrade
+from breakwater.core.store import schema
+from breakwater.core.store.engine import Database
+from breakwater.core.store.migrations import config_for, upgrade
 
-HINT = 'draft the missing one: python -m core.sql.migrations "what changes"'
+HINT = 'draft the missing one: python -m breakwater.core.store.migrations "what changes"'
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -95,8 +95,8 @@ def tables_of(module: ModuleType) -> set[type[SQLModel]]:
 
 
 def test_the_package_gives_every_table_so_that_migrations_see_it() -> None:
-    given = tables_of(tables)
-    for module in iter_modules(tables.__path__, f"{tables.__name__}."):
+    given = tables_of(schema)
+    for module in iter_modules(schema.__path__, f"{schema.__name__}."):
         assert tables_of(import_module(module.name)) <= given
 
 

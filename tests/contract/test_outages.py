@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import URL, insert, make_url, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import StartRefused, StoreUnavailable
-from core.sql import sqlite
-from core.sql.engine import Database
-from core.sql.statements.rows import MESSAGES
+from breakwater.core.domain.errors import StartRefused, StoreUnavailable
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.sqlite import store
 from tests.contract.commands import Add, count, message, names
 from tests.contract.conftest import administer
 
@@ -25,7 +25,7 @@ from tests.contract.conftest import administer
 @pytest.fixture
 async def file_database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """Open a SQLite file whose locks are not waited for."""
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
     database = Database(sqlite_url)
     await database.open()
     yield database

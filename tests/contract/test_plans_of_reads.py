@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import cast
 
-from core.engine.insights import Insights
-from core.engine.parts import Parts
-from core.engine.replays import Replays
-from core.engine.saved_views import SavedViews
+from breakwater.core.accounts.saved_views import SavedViews
+from breakwater.core.delivery.context import Parts
+from breakwater.core.queries import Insights
+from breakwater.core.replays import Replays
 from tests.contract.asked import Statement, plan_lines, reads_asked
 from tests.contract.plans import WALKS, Plan, Sample
 

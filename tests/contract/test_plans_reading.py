@@ -5,29 +5,29 @@ A walk that sorts, or that reads a whole table, is quick in a test and takes sec
 
 from typing import Any
 
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.insights.circuits import lanes_statement
-from core.engine.insights.deliveries import page_statement
-from core.engine.insights.detail import delivery_statement
-from core.engine.insights.event_types import event_types_statement
-from core.engine.insights.groups import CLASSES_MET, groups_statement
-from core.engine.insights.groups import _walks as group_walks
-from core.engine.insights.histogram import bars_statement, stop_statement
-from core.engine.insights.history import audit_walk, transitions_statement
-from core.engine.insights.joined import LISTED
-from core.engine.insights.messages import deliveries_statement
-from core.engine.insights.overview import counts_statement, oldest_statement
-from core.engine.insights.scan import Span, reach_statement, walk
-from core.engine.insights.selection import branches, span
-from core.engine.insights.traffic import (
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.circuits.board import lanes_statement
+from breakwater.core.queries.circuits.history import audit_walk, transitions_statement
+from breakwater.core.queries.deliveries.causes import CLASSES_MET, groups_statement
+from breakwater.core.queries.deliveries.causes import _walks as group_walks
+from breakwater.core.queries.deliveries.detail import delivery_statement
+from breakwater.core.queries.deliveries.event_types import event_types_statement
+from breakwater.core.queries.deliveries.histogram import bars_statement, stop_statement
+from breakwater.core.queries.deliveries.list import page_statement
+from breakwater.core.queries.deliveries.messages import deliveries_statement
+from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.overview.overview import counts_statement, oldest_statement
+from breakwater.core.queries.paging.scan import Span, reach_statement, walk
+from breakwater.core.queries.rows import LISTED
+from breakwater.core.queries.traffic.charts import (
     cells_of,
     each_endpoint,
     each_minute,
     half_hours,
     half_hours_then_minutes,
 )
-from core.sql.statements.rows import AUDIT, ENDPOINTS
-from core.sql.tables import ALL_ENDPOINTS
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import AUDIT, ENDPOINTS
 from tests.contract.plans import WALKS, Sample, plan_of
 
 

@@ -9,20 +9,20 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import select
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.retry import RetryPolicy
-from core.domain.states import DeliveryState, FailureClass
-from core.domain.verdict import judge
-from core.engine.attempt import Ended
-from core.engine.results import recording
-from core.sql.circuits import load_breakers
-from core.sql.engine import Database
-from core.sql.statements.claim import ClaimDue, Claimed
-from core.sql.statements.record import RecordAttempt, Recorded, Superseded
-from core.sql.statements.rescue import FreePermits, RescueLost
-from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
-from core.sql.statements.work import Work
+from breakwater.core.delivery.attempt import Ended
+from breakwater.core.delivery.attempt_record import recording
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.retry import RetryPolicy
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.domain.verdict import judge
+from breakwater.core.store.circuit_rows import load_breakers
+from breakwater.core.store.commands.claim import ClaimDue, Claimed
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.record import RecordAttempt, Recorded, Superseded
+from breakwater.core.store.commands.recover import FreePermits, RescueLost
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
 from tests.contract.stored import Stored
 
 CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine import pruner
-from core.engine.pruner import Pruner
-from core.sql.engine import Database
-from core.sql.statements.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.maintenance import retention
+from breakwater.core.maintenance.retention import Pruner
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
 from tests.contract.asked import explained
 from tests.contract.commands import message
 from tests.fakes import ManualClock
@@ -73,7 +73,7 @@ async def test_only_what_ended_before_the_retention_goes(database: Database) -> 
 async def test_a_backlog_goes_in_several_transactions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruner, "CHUNK", 3)
+    monkeypatch.setattr(retention, "CHUNK", 3)
     clock = ManualClock()
     await seed(database, clock.now(), {f"old-{n}": 31 for n in range(10)} | {"young": 29})
     assert await Pruner(database=database, clock=clock, retention_days=30).prune() == 10
@@ -82,7 +82,7 @@ async def test_a_backlog_goes_in_several_transactions(
 
 async def test_what_ended_is_found_without_reading_what_did_not(database: Database) -> None:
     ended = DELIVERIES.c.finished_at
-    old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(pruner.CHUNK)
+    old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(retention.CHUNK)
     async with database.read() as connection:
         plan = " ".join(await explained(connection, old))
     assert "ix_deliveries_finished" in plan

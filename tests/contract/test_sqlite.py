@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import StoreUnavailable
+from breakwater.core.domain.errors import StoreUnavailable
 from tests.contract.commands import Add, count
 from tests.contract.files import count_again, opened
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from core.sql import sqlite_check
+from breakwater.core.store.sqlite import check
 from tests.contract.commands import Add
 from tests.contract.files import count_again, opened, refusal
 
 NOBODY = 65534
 HOLD_OPEN = """
 import asyncio, sys
-from core.sql.engine import Database
+from breakwater.core.store.sqlite import check
+from breakwater.core.store.engine import Database
 
 async def main():
     database = Database(sys.argv[1])
@@ -122,8 +123,8 @@ async def test_the_check_for_damage_is_bounded(
     database = await opened(sqlite_url)
     await asyncio.gather(*(database.writer.submit(Add(f"m{n:05}")) for n in range(5000)))
     await database.close()
-    monkeypatch.setattr(sqlite_check, "CHECK_SECONDS", -1.0)
-    monkeypatch.setattr(sqlite_check, "_STEPS", 100)
+    monkeypatch.setattr(check, "CHECK_SECONDS", -1.0)
+    monkeypatch.setattr(check, "_STEPS", 100)
     assert await count_again(sqlite_url) == 5000
 
 

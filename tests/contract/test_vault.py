@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from core.domain.errors import StartRefused
-from core.vault import SecretUnreadable, Vault
+from breakwater.core.crypto.vault import SecretUnreadable, Vault
+from breakwater.core.domain.errors import StartRefused
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 KEY = bytes(range(32))

@@ -9,10 +9,10 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import Conflict, NotFound, StoreUnavailable
-from core.sql.engine import Database
-from core.sql.statements.rows import MESSAGES
-from core.sql.writer import GroupCommitWriter
+from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.writer import GroupCommitWriter
 from tests.contract.commands import Add, AddLater, Missing, Seen, count, message, names
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from core.runtime import Runtime
-from tests.engine.harbour import Harbour, settings_for
+from breakwater.core.runtime import Runtime
+from tests.delivery.harbour import Harbour, settings_for
 from tests.fakes import ManualClock, ScriptedSender
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.domain.states import DeliveryState
-from core.engine.insights.models import DeliveryDetail
-from core.engine.intake import Accepted, NewMessage
-from core.runtime import Runtime
-from core.settings import Settings
-from core.sql.statements.rows import DELIVERIES
+from breakwater.core.delivery.intake import Accepted, NewMessage
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.models import DeliveryDetail
+from breakwater.core.runtime import Runtime
+from breakwater.core.settings import Settings
+from breakwater.core.store.schema.rows import DELIVERIES
 from tests.fakes import ManualClock, ScriptedSender, eventually, settle
 
 SECRET_KEY = "a-key-of-the-tests-and-of-nothing-else"

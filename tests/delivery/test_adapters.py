@@ -7,7 +7,7 @@ import httpx
 import pytest
 import respx
 
-from core import (
+from breakwater import (
     CircuitBreakerConfig,
     InvalidInput,
     NotificationMessage,

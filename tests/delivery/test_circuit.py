@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.lane import Claim
-from tests.engine.harbour import Harbour
+from breakwater.core.delivery.lane import Claim
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from tests.delivery.harbour import Harbour
 
 CIRCUIT = {"failure_threshold": 3, "success_threshold": 2, "timeout_seconds": 60, "half_open_max_calls": 2}
 DOWN = Unanswered(FailureClass.CONNECT, "connection refused")

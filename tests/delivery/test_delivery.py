@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from core.domain.errors import IdempotencyMismatch, InvalidInput, PayloadTooLarge, TargetRefused
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import DeliveryState, FailureClass
-from tests.engine.harbour import Harbour
+from breakwater.core.domain.errors import IdempotencyMismatch, InvalidInput, PayloadTooLarge, TargetRefused
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from tests.delivery.harbour import Harbour
 
 
 async def test_a_message_goes_to_every_subscriber_and_to_no_other(harbour: Harbour) -> None:

@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import select
 
-from core.domain.errors import Conflict
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.replays import Plan, dry_run
-from core.engine.replays.reading import covered
-from core.sql.statements.rows import DELIVERIES
-from tests.engine.harbour import Harbour
+from breakwater.core.domain.errors import Conflict
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.replays import Plan, dry_run
+from breakwater.core.replays.reading import covered
+from breakwater.core.store.schema.rows import DELIVERIES
+from tests.delivery.harbour import Harbour
 
 FILTERS = (
     "",

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.domain.errors import StoreUnavailable
-from core.engine.looper import Looper
+from breakwater.core.delivery.supervisor import Looper
+from breakwater.core.domain.errors import StoreUnavailable
 from tests.fakes import ManualClock, settle
 
 

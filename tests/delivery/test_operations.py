@@ -2,11 +2,11 @@
 
 import pytest
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import DeliveryState, FailureClass, Trigger
-from tests.engine.harbour import Harbour
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass, Trigger
+from tests.delivery.harbour import Harbour
 
 ADA = "person:ada"
 DOWN = Unanswered(FailureClass.CONNECT, "connection refused")

@@ -8,11 +8,11 @@ import time
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from core.clock import SystemClock
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.ports import OutboundRequest
-from tests.engine.harbour import Harbour
+from breakwater.core.clock import SystemClock
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.ports import OutboundRequest
+from tests.delivery.harbour import Harbour
 
 HOUR = 3600.0
 DAY = 24 * HOUR

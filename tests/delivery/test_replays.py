@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from core.domain.errors import Conflict, InvalidInput
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.replays import ReplayState, ReplayView
-from core.engine.replays.outcomes import OutcomeCounts, Outcomes
-from tests.engine.harbour import Harbour
+from breakwater.core.domain.errors import Conflict, InvalidInput
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.replays import ReplayState, ReplayView
+from breakwater.core.replays.outcomes import OutcomeCounts, Outcomes
+from tests.delivery.harbour import Harbour
 
 ADA = "person:ada"
 FAILED = DeliveryFilter.parse({"status": "failed"})

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.replays import replayer
-from tests.engine.harbour import Harbour
-from tests.engine.test_replays import ADA, FAILED, failed, seconds, started
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.replays import runner
+from tests.delivery.harbour import Harbour
+from tests.delivery.test_replays import ADA, FAILED, failed, seconds, started
 
 REFUSED = Answered(400)
 MEANT = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
@@ -101,7 +101,7 @@ async def test_what_changed_between_being_found_and_being_resent_is_left_alone(
     ) -> list[str]:
         return [one for one in (first, second) if one > after]
 
-    monkeypatch.setattr(replayer, "next_ids", finds_as_it_was_before)
+    monkeypatch.setattr(runner, "next_ids", finds_as_it_was_before)
     replay = await harbour.runtime.replays.start(plan, actor=ADA)
     await seconds(harbour, 3)
     assert await attempts(harbour, [first, second]) == [2, 2]

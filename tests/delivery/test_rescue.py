@@ -7,13 +7,13 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import StoreUnavailable
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.sweeper import ROUND_SECONDS
-from core.runtime import Runtime
-from core.sql.statements.rows import DELIVERIES
-from tests.engine.harbour import Harbour, settings_for
+from breakwater.core.delivery.recovery import ROUND_SECONDS
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.runtime import Runtime
+from breakwater.core.store.schema.rows import DELIVERIES
+from tests.delivery.harbour import Harbour, settings_for
 from tests.fakes import ManualClock, ScriptedSender
 
 

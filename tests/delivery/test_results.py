@@ -1,6 +1,6 @@
 """What a receiver says is kept as it can be kept."""
 
-from core.engine.results import LONGEST_ERROR, storable
+from breakwater.core.delivery.attempt_record import LONGEST_ERROR, storable
 
 
 def test_an_error_text_has_no_nul_and_an_end() -> None:

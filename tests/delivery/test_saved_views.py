@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.domain.errors import Conflict, InvalidInput, NotFound
-from core.engine.filters import DeliveryFilter
-from core.engine.saved_views import MOST
-from tests.engine.harbour import Harbour
+from breakwater.core.accounts.saved_views import MOST
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from tests.delivery.harbour import Harbour
 
 FAILED = DeliveryFilter.parse({"status": "failed", "since": "24h"})
 

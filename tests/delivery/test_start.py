@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from core.domain.outcome import Unanswered
-from core.domain.states import DeliveryState, FailureClass
-from core.runtime import Runtime
-from tests.engine.harbour import Harbour, settings_for
-from tests.engine.test_rescue import abandon
+from breakwater.core.domain.outcome import Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.runtime import Runtime
+from tests.delivery.harbour import Harbour, settings_for
+from tests.delivery.test_rescue import abandon
 from tests.fakes import ManualClock, ScriptedSender, settle
 
 

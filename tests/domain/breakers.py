@@ -1,6 +1,6 @@
 """Breakers in the states that tests begin with, and their transitions in words."""
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Hold
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Hold
 
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 MONTH = 30 * 86_400.0

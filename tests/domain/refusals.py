@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.errors import TargetRefused
-from core.domain.target import NONE, AllowedNetworks, parse_target
+from breakwater.core.domain.errors import TargetRefused
+from breakwater.core.domain.target import NONE, AllowedNetworks, parse_target
 
 LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, ::1")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.bounds import number, whole_number
-from core.domain.errors import FieldProblem
+from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.errors import FieldProblem
 
 HUGE = [pytest.param(10**5000, id="huge"), pytest.param(-(10**5000), id="hugely negative")]
 

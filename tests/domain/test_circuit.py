@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Transition
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Transition
 from tests.domain.breakers import CLOSED, HALF_OPEN, OPEN, causes, half_open, hold, opened
 
 

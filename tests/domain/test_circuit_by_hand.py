@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitState
-from core.domain.errors import InvalidInput
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitState
+from breakwater.core.domain.errors import InvalidInput
 from tests.domain.breakers import CLOSED, HALF_OPEN, MONTH, OPEN, causes, half_open, hold, opened
 
 

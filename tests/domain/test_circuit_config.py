@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
-from core.domain.errors import InvalidInput
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from breakwater.core.domain.errors import InvalidInput
 
 
 class TestTheConfiguration:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Hold
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Hold
 
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitBreakerConfig, Transition
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitBreakerConfig, Transition
 from tests.domain.breakers import CLOSED, HALF_OPEN, MONTH, OPEN, causes, half_open, hold, opened
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker
 from tests.domain.breakers import CLOSED, OPEN, causes, half_open, opened
 
 

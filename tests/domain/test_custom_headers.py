@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.custom_headers import check_custom_headers
-from core.domain.errors import InvalidInput
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.target.headers import check_custom_headers
 
 
 def problem(headers: dict[str, object]) -> str:

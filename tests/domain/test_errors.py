@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from core.domain.errors import (
+from breakwater.core.domain.errors import (
     BreakwaterError,
     Conflict,
     FieldProblem,

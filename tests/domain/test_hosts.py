@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.target import parse_target
+from breakwater.core.domain.target import parse_target
 from tests.domain.refusals import LOOPBACK, refusal
 
 

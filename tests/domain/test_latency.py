@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.latency import LAST_BUCKET, bucket_of, percentile, upper_ms
+from breakwater.core.domain.latency import LAST_BUCKET, bucket_of, percentile, upper_ms
 
 LATENCIES = st.floats(0.0, 900_000.0)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.errors import InvalidInput
-from core.domain.networks import NONE, AllowedNetworks, address_refusal, callable_port
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.target.networks import NONE, AllowedNetworks, address_refusal, callable_port
 
 FORBIDDEN_NETWORKS = [
     "0.0.0.0/8",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.domain.errors import InvalidInput
-from core.domain.retry import (
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.retry import (
     MAX_DELAY,
     MAX_RETRY_AFTER,
     SERVICE_SCHEDULE,

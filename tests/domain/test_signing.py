@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from core.domain.errors import InvalidInput
-from core.domain.signing import sign
-from core.domain.signing_secrets import (
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.signing import sign
+from breakwater.core.domain.signing_secrets import (
     check_secret,
     make_key_pair,
     make_secret,
     parse_private_key,
     parse_secret,
 )
-from core.domain.states import SignatureScheme
+from breakwater.core.domain.states import SignatureScheme
 
 STANDARD, ED25519 = SignatureScheme.STANDARD, SignatureScheme.ED25519
 GITHUB, LEGACY = SignatureScheme.GITHUB, SignatureScheme.LEGACY

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.domain.errors import TargetRefused
-from core.domain.target import Target, parse_target, safe_url
+from breakwater.core.domain.errors import TargetRefused
+from breakwater.core.domain.target import Target, parse_target, safe_url
 from tests.domain.refusals import LOOPBACK, refusal
 
 

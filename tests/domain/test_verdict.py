@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.outcome import Answered, Headers, Outcome, Unanswered
-from core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
-from core.domain.states import FailureClass
-from core.domain.verdict import (
+from breakwater.core.domain.outcome import Answered, Headers, Outcome, Unanswered
+from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.verdict import (
     BreakerSignal,
     Delivered,
     EndpointGone,

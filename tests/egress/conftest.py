@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from core.domain.networks import Address
-from core.domain.outcome import Headers, Outcome
-from core.domain.target import AllowedNetworks, parse_target
-from core.outbound.guard import Guard
-from core.outbound.httpx_sender import HttpxSender
-from core.outbound.reqwest_sender import ReqwestSender
-from core.ports import OutboundRequest, Sender
-from tests.outbound.certificates import Authority
+from breakwater.core.domain.outcome import Headers, Outcome
+from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.domain.target.networks import Address
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
+from breakwater.core.egress.reqwest.sender import ReqwestSender
+from breakwater.core.ports import OutboundRequest, Sender
+from tests.egress.certificates import Authority
 
 LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, ::1/128")
 SENDERS = {"reqwest": ReqwestSender, "httpx": HttpxSender}

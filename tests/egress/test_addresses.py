@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import FailureClass
-from core.domain.target import NONE, parse_target
-from core.outbound.guard import Guard
-from core.ports import OutboundRequest
-from tests.outbound.conftest import (
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.target import NONE, parse_target
+from breakwater.core.egress.guard import Guard
+from breakwater.core.ports import OutboundRequest
+from tests.egress.conftest import (
     DEADLINE,
     LINUX,
     LOOPBACK,
@@ -22,7 +22,7 @@ from tests.outbound.conftest import (
     no_such_name,
     servers_failed,
 )
-from tests.outbound.receivers import OK, Receiver, answer, closed_port, hang_up
+from tests.egress.receivers import OK, Receiver, answer, closed_port, hang_up
 
 
 async def test_a_name_that_does_not_resolve_says_so(wire: Wire) -> None:

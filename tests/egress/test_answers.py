@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import FailureClass
-from core.outbound.agent import USER_AGENT
-from tests.outbound.conftest import DEADLINE, PATIENT, Wire, make_wire
-from tests.outbound.receivers import (
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.egress.user_agent import USER_AGENT
+from tests.egress.conftest import DEADLINE, PATIENT, Wire, make_wire
+from tests.egress.receivers import (
     OK,
     Connection,
     Receiver,

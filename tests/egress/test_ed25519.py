@@ -6,7 +6,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from core.outbound.ed25519 import generate, public_key, sign_ed25519
+from breakwater.core.crypto.ed25519 import generate, public_key, sign_ed25519
 
 # RFC 8032, section 7.1, test 3.
 PRIVATE = bytes.fromhex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7")

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.states import FailureClass
-from tests.outbound.conftest import DEADLINE, LINUX, PATIENT, Wire
-from tests.outbound.receivers import (
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.states import FailureClass
+from tests.egress.conftest import DEADLINE, LINUX, PATIENT, Wire
+from tests.egress.receivers import (
     OK,
     Connection,
     Receiver,

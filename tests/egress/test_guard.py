@@ -9,11 +9,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from core.domain.target import NONE, AllowedNetworks, parse_target
-from core.outbound.guard import Guard, Refused, Unresolved
-from core.outbound.lookups import zone_of
-from core.outbound.names import system_resolver
-from tests.outbound.conftest import LOOPBACK, FakeResolver, eventually, no_such_name
+from breakwater.core.domain.target import NONE, AllowedNetworks, parse_target
+from breakwater.core.egress.dns import zone_of
+from breakwater.core.egress.dns_cache import system_resolver
+from breakwater.core.egress.guard import Guard, Refused, Unresolved
+from tests.egress.conftest import LOOPBACK, FakeResolver, eventually, no_such_name
 
 PUBLIC = "93.184.215.14"
 HOOKS = parse_target("https://hooks.example/")

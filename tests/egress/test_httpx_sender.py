@@ -8,14 +8,14 @@ import httpx
 import pytest
 import respx
 
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.states import FailureClass
-from core.domain.target import NONE, parse_target
-from core.outbound.guard import Guard
-from core.outbound.httpx_sender import HttpxSender
-from core.ports import OutboundRequest
-from tests.outbound.conftest import LOOPBACK, FakeResolver, make_wire, no_such_name
-from tests.outbound.receivers import OK, Receiver, answer
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.target import NONE, parse_target
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
+from breakwater.core.ports import OutboundRequest
+from tests.egress.conftest import LOOPBACK, FakeResolver, make_wire, no_such_name
+from tests.egress.receivers import OK, Receiver, answer
 
 HOOK = parse_target("https://example.com/hook")
 

@@ -4,9 +4,9 @@ import asyncio
 import gc
 from pathlib import Path
 
-from core.domain.outcome import Answered
-from tests.outbound.conftest import LINUX, Wire
-from tests.outbound.receivers import Receiver, answer, endless, gzip_bomb
+from breakwater.core.domain.outcome import Answered
+from tests.egress.conftest import LINUX, Wire
+from tests.egress.receivers import Receiver, answer, endless, gzip_bomb
 
 MEGABYTE = 1024 * 1024
 

@@ -2,9 +2,9 @@
 
 from pyreqwest.exceptions import ConnectTimeoutError
 
-from core.domain.states import FailureClass
-from core.outbound.failures import Undialled
-from core.outbound.reqwest_failures import Dialled, failure_of
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.egress.failures import Undialled
+from breakwater.core.egress.reqwest.failures import Dialled, failure_of
 
 OUTER_TIMER = ConnectTimeoutError(
     "connection timeout",

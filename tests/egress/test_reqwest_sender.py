@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from pyreqwest.exceptions import BuilderError
 
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import FailureClass
-from core.domain.target import Target, parse_target
-from core.outbound.failures import Refused
-from core.outbound.guard import Guard
-from core.outbound.reqwest_clients import Clients, wire_url
-from tests.outbound.certificates import Authority
-from tests.outbound.conftest import LINUX, LOOPBACK, FakeResolver, make_wire
-from tests.outbound.receivers import OK, Connection, Receiver, answer, closed_port, endless, once
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.target import Target, parse_target
+from breakwater.core.egress.failures import Refused
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.reqwest.clients import Clients, wire_url
+from tests.egress.certificates import Authority
+from tests.egress.conftest import LINUX, LOOPBACK, FakeResolver, make_wire
+from tests.egress.receivers import OK, Connection, Receiver, answer, closed_port, endless, once
 
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"

@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 
-from core.domain.outcome import Answered
-from core.domain.target import parse_target
-from core.outbound.reqwest_distrust import DISTRUST_SECONDS, Distrust
-from core.outbound.reqwest_sender import ReqwestSender
-from tests.outbound.conftest import Wire, make_wire
-from tests.outbound.receivers import Connection, Receiver, answer
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.target import parse_target
+from breakwater.core.egress.reqwest.keep_alive import DISTRUST_SECONDS, Distrust
+from breakwater.core.egress.reqwest.sender import ReqwestSender
+from tests.egress.conftest import Wire, make_wire
+from tests.egress.receivers import Connection, Receiver, answer
 
 FAILED = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 SUCCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import StartRefused
-from core.domain.outcome import Answered, Outcome, Unanswered
-from core.domain.states import FailureClass
-from tests.outbound.certificates import Authority
-from tests.outbound.conftest import DEADLINE, Wire, make_wire
-from tests.outbound.receivers import OK, Connection, Receiver, answer, once, silence
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.states import FailureClass
+from tests.egress.certificates import Authority
+from tests.egress.conftest import DEADLINE, Wire, make_wire
+from tests.egress.receivers import OK, Connection, Receiver, answer, once, silence
 
 
 def tls_failed(outcome: Outcome, detail: str) -> bool:

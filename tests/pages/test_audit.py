@@ -6,9 +6,9 @@ import io
 import httpx
 import pytest
 
+from breakwater.web.pages import audit
+from breakwater.web.pages.downloads import cell, csv_of
 from tests.web.quay import Quay
-from web.pages import audit
-from web.pages.downloads import cell, csv_of
 
 
 def entries(answer: httpx.Response) -> list[dict[str, str]]:

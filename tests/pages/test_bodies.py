@@ -1,4 +1,4 @@
-from web.pages import bodies
+from breakwater.web.pages import bodies
 
 
 def test_json_is_indented_in_the_order_in_which_it_came() -> None:

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
-from core.domain.states import FailureClass, Trigger
-from core.engine.insights.models import AttemptView
-from web.pages.changes import changes_between
+from breakwater.core.domain.states import FailureClass, Trigger
+from breakwater.core.queries.models import AttemptView
+from breakwater.web.pages.changes import changes_between
 
 FIRST = AttemptView(
     id="att_1",

@@ -3,14 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.states import FailureClass
-from core.engine.insights.models import TransitionView
-from core.engine.insights.traffic_fold import traffic_of
-from web import charts
-from web.pages import traffic_charts
-from web.pages.circuit_marks import marks_of, without_probes
-from web.pages.traffic import RANGES, asked_range
-from web.pages.words import OutcomeKind, outcome_kind
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.queries.models import TransitionView
+from breakwater.core.queries.traffic.fold import traffic_of
+from breakwater.web.pages.charts import svg, traffic
+from breakwater.web.pages.charts.circuit_marks import marks_of, without_probes
+from breakwater.web.pages.traffic import RANGES, asked_range
+from breakwater.web.pages.words import OutcomeKind, outcome_kind
 
 FIRST = 29_000_000
 SERIES = [(FIRST + minute, 100 if minute else 0, 1 if minute == 30 else 0) for minute in range(60)]
@@ -21,7 +20,7 @@ HOUR = traffic_of(
     step=1,
     last=FIRST + 59,
 )
-DRAWINGS = (traffic_charts.attempts_chart, traffic_charts.latency_chart, traffic_charts.mix_chart)
+DRAWINGS = (traffic.attempts_chart, traffic.latency_chart, traffic.mix_chart)
 
 
 def opened(at: float, to_state: str = "open") -> TransitionView:
@@ -39,7 +38,7 @@ def titles(drawing: ET.Element) -> list[str]:
 
 
 def test_every_minute_says_its_figures_and_the_whole_is_read_aloud() -> None:
-    drawing = parsed(traffic_charts.attempts_chart(HOUR))
+    drawing = parsed(traffic.attempts_chart(HOUR))
     assert drawing.attrib["role"] == "img"
     assert drawing.attrib["aria-labelledby"] == drawing[0].attrib["id"]
     whole, *minutes = titles(drawing)
@@ -50,23 +49,23 @@ def test_every_minute_says_its_figures_and_the_whole_is_read_aloud() -> None:
 
 
 def test_latencies_and_shares_are_read_aloud_too() -> None:
-    assert titles(parsed(traffic_charts.latency_chart(HOUR)))[0] == (
+    assert titles(parsed(traffic.latency_chart(HOUR)))[0] == (
         "Response times from 21:20 to 22:19 UTC: p50 32 ms, p95 32 ms, p99 32 ms over all of it"
     )
-    assert titles(parsed(traffic_charts.mix_chart(HOUR)))[0] == (
+    assert titles(parsed(traffic.mix_chart(HOUR)))[0] == (
         "What came of the attempts from 21:20 to 22:19 UTC: 99.9 % delivered, 0 % server error"
     )
 
 
 def test_a_single_failure_among_many_is_still_seen() -> None:
-    bad = parsed(traffic_charts.attempts_chart(HOUR)).find("path[@class='k-broken']")
+    bad = parsed(traffic.attempts_chart(HOUR)).find("path[@class='k-broken']")
     assert bad is not None
     height = float(bad.attrib["d"].split("v")[1].split("h")[0])
     assert height == 1  # to scale it would be 0.6
 
 
 def test_a_minute_without_attempts_is_a_gap_in_the_line_of_latencies() -> None:
-    median = parsed(traffic_charts.latency_chart(HOUR)).find("path[@class='p50']")
+    median = parsed(traffic.latency_chart(HOUR)).find("path[@class='p50']")
     assert median is not None
     assert median.attrib["d"].count("M") == 2
 
@@ -76,9 +75,7 @@ def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
         (mark,) = parsed(drawn(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
         assert mark.attrib["d"].startswith("M480.0 ")
         assert mark.findtext("title", "").endswith('the circuit of <b>"x" became open: 5 failures in a row')
-    (point,) = [
-        each for each in HOUR.points if traffic_charts.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])
-    ]
+    (point,) = [each for each in HOUR.points if traffic.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])]
     assert point.minute == FIRST + 30
 
 
@@ -102,8 +99,8 @@ def test_many_marks_leave_the_chart_to_be_seen() -> None:
     few, many = (
         [mark.attrib["d"] for mark in parsed(drawn).findall("path[@class='mark to-open']")]
         for drawn in (
-            traffic_charts.attempts_chart(HOUR, flapping[::18]),
-            traffic_charts.attempts_chart(HOUR, flapping),
+            traffic.attempts_chart(HOUR, flapping[::18]),
+            traffic.attempts_chart(HOUR, flapping),
         )
     )
     assert {line.partition("V")[2] for line in few} == {"120.0"}
@@ -117,45 +114,45 @@ def test_that_a_circuit_is_being_probed_is_no_news_unless_somebody_asked_for_it(
 
 
 def test_bars_stay_within_the_scale_that_stands_beside_them() -> None:
-    assert traffic_charts.attempts_scale(HOUR) == ["200", "100", "0"]
-    assert traffic_charts.latency_scale(HOUR) == ["100 ms", "10 ms"]
+    assert traffic.attempts_scale(HOUR) == ["200", "100", "0"]
+    assert traffic.latency_scale(HOUR) == ["100 ms", "10 ms"]
 
 
 def test_a_long_chart_counts_by_the_minute_and_its_last_step_by_the_minutes_that_it_has_seen() -> None:
     day = traffic_of(
         [(FIRST, "success", 300), (FIRST + 30, "success", 50)], [], first=FIRST, step=30, last=FIRST + 34
     )
-    rates = [sum(traffic_charts._rates(day, point).values()) for point in day.points]
+    rates = [sum(traffic._rates(day, point).values()) for point in day.points]
     assert rates == [10.0, 10.0]
 
 
 def test_drawings_carry_no_inline_style() -> None:
-    small = (charts.sparkline(SERIES), charts.meter(0.7, 0.5), charts.mix_bar(1, 3, good=True))
-    for svg in (*small, *(drawn(HOUR) for drawn in DRAWINGS)):
-        assert "style" not in svg
+    small = (svg.sparkline(SERIES), svg.meter(0.7, 0.5), svg.mix_bar(1, 3, good=True))
+    for drawing in (*small, *(drawn(HOUR) for drawn in DRAWINGS)):
+        assert "style" not in drawing
 
 
 def test_nothing_to_draw_draws_nothing() -> None:
-    assert charts.sparkline([]) == ""
+    assert svg.sparkline([]) == ""
 
 
 def test_lights_show_how_many_of_how_many_and_a_long_row_becomes_a_meter() -> None:
-    lights = charts.pips(2, 5, kind="bad", label="Failures in a row")
+    lights = svg.pips(2, 5, kind="bad", label="Failures in a row")
     assert lights.count('class="bad"') == 2
     assert lights.count('class="off"') == 3
     assert 'aria-label="Failures in a row: 2 of 5"' in lights
-    assert "<svg" in charts.pips(2, 50, kind="bad", label="Failures in a row")
+    assert "<svg" in svg.pips(2, 50, kind="bad", label="Failures in a row")
 
 
 def test_the_axis_runs_from_the_first_minute_to_the_last() -> None:
-    marks = traffic_charts.axis(HOUR)
+    marks = traffic.axis(HOUR)
     assert len(marks) == 5
     assert (marks[0], marks[-1]) == ("21:20", "22:19")
 
 
 def test_a_week_says_its_dates() -> None:
     week = traffic_of([], [], first=FIRST, step=60, last=FIRST + 7 * 1440 - 1)
-    assert traffic_charts.axis(week)[0] == "19 Feb 21:20"
+    assert traffic.axis(week)[0] == "19 Feb 21:20"
 
 
 @pytest.mark.parametrize("outcome", ["success", *FailureClass])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.errors import NotFound
-from core.domain.outcome import Answered
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.domain.outcome import Answered
 from tests.web.quay import Quay
 
 

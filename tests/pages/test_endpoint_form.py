@@ -2,12 +2,12 @@
 
 import pytest
 
-from core.domain.circuit import SERVICE_CIRCUIT
-from core.domain.errors import FieldProblem, InvalidInput
-from core.domain.states import EndpointState, SignatureScheme
-from core.engine.insights.models import EndpointView
-from web.pages import endpoint_form
-from web.pages.forms import Form
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.states import EndpointState, SignatureScheme
+from breakwater.core.queries.models import EndpointView
+from breakwater.web.pages import endpoint_form
+from breakwater.web.pages.forms import Form
 
 VIEW = EndpointView(
     id="ep_1",

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from core.domain.errors import StoreUnavailable
-from core.engine.endpoints import Endpoints
-from core.engine.masking import MASK
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.endpoints.service import Endpoints
+from breakwater.core.text.masking import MASK
 from tests.web.quay import Quay
 
 FIELD = re.compile(r'<input id="([^"]+)" name="\1" value="([^"]*)"')

@@ -5,12 +5,12 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.insights.models import Histogram, HistogramBar, SearchBounds
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.models import Histogram, HistogramBar, SearchBounds
+from breakwater.web.pages.charts import histogram
+from breakwater.web.pages.charts.histogram import HEIGHT, StateKind, kind_of
 from tests.web.quay import Quay
-from web.pages import histogram
-from web.pages.histogram import HEIGHT, StateKind, kind_of
 
 AT = 1_795_305_600.0
 HTMX = {"HX-Request": "true"}

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from breakwater.web.pages import lane_list
 from tests.web.quay import Quay, problems
-from web.pages import lane_list
 
 PATHS = ("/endpoints", "/circuits")
 NAMES = [f"shop-{number}" for number in range(5)]

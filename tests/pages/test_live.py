@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from litestar.response import ServerSentEventMessage
 
-from core.engine.hints import Hint, Hints
-from web import live
-from web.live import Interests, Streams, events
+from breakwater.core.delivery.change_feed import Hint, Hints
+from breakwater.web import live
+from breakwater.web.live import Interests, Streams, events
 
 EVERYTHING = Interests.of(["deliveries", "circuits"])
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.insights import Insights
-from core.engine.saved_views import SavedViews
+from breakwater.core.accounts.saved_views import SavedViews
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries import Insights
 from tests.web.quay import Quay
 
 LIVE = {"HX-Request": "true"}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Answered
 from tests.web.quay import Quay
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from web.assets import STATIC, TEMPLATES
-from web.pages.fingerprint import asset
+from breakwater.web.assets import STATIC, TEMPLATES
+from breakwater.web.pages.fingerprint import asset
 
 OURS = {"app.css", "app.js", "favicon.svg", "VENDORED.md", "fonts/OFL.txt"}
 ROW = re.compile(

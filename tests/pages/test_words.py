@@ -1,6 +1,6 @@
 import pytest
 
-from web.pages import words
+from breakwater.web.pages import words
 
 NOW = 1_800_000_000.0
 

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from core.domain.outcome import Unanswered
-from core.domain.states import DeliveryState, FailureClass
+from breakwater.core.domain.outcome import Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.web.pages import zones
 from tests.web.quay import Quay
 from tests.web.test_every_route import form_token
-from web.pages import zones
 
 NOON = "2027-01-15 08:00:00"
 """When the manual clock begins, in UTC."""

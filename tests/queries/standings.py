@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, Hold
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.insights.standing import LaneFacts, Standing
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, Hold
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.explain.snapshot import LaneFacts, Standing
 
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 

@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitBreakerConfig, Hold
-from core.domain.states import EndpointState
-from core.engine.insights.circuit_words import CircuitFacts, circuit_sentence, live_permits, reset_consequence
-from core.engine.insights.models import BoundedCount
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitBreakerConfig, Hold
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.circuits.sentence import (
+    CircuitFacts,
+    circuit_sentence,
+    live_permits,
+    reset_consequence,
+)
+from breakwater.core.queries.models import BoundedCount
 
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 CLASSIC = CircuitBreakerConfig()

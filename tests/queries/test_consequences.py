@@ -1,10 +1,10 @@
 """What a resend would do is said before it is done."""
 
-from core.domain.states import DeliveryState, EndpointState
-from core.engine.insights.consequences import resend_consequence
-from core.engine.insights.models import BoundedCount
-from core.engine.insights.standing import Standing
-from tests.insights.standings import NOW, ended, half_opened, held, lane, opened
+from breakwater.core.domain.states import DeliveryState, EndpointState
+from breakwater.core.queries.explain.resend import resend_consequence
+from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.models import BoundedCount
+from tests.queries.standings import NOW, ended, half_opened, held, lane, opened
 
 
 def failed(**changes: object) -> Standing:

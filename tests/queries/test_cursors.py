@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.errors import InvalidInput
-from core.engine.insights.cursors import Cursor, read_cursor
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 
 NOW = 1_800_000_000.0
 ID = "dlv_01jd3k5v9x0000000000000000"

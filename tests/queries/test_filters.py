@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.errors import InvalidInput
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.filters import DeliveryFilter
-from core.engine.moments import Ago, MomentError, moment_text, parse_moment, resolve
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.text.timestamps import Ago, MomentError, moment_text, parse_moment, resolve
 
 ENDPOINT = "ep_01jd3k5v9x0000000000000000"
 

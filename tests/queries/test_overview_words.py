@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.circuit import CircuitBreakerConfig, CircuitState
-from core.domain.states import EndpointState
-from core.engine.insights.models import BoundedCount, CircuitView, Latency, LoopHealth, Traffic
-from core.engine.insights.overview_words import Situation, is_calm, overview_sentence
+from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.models import BoundedCount, CircuitView, Latency, Traffic
+from breakwater.core.queries.overview.headline import Situation, is_calm, overview_sentence
 
 
 def traffic(successes: int, **failures: int) -> Traffic:
@@ -102,7 +103,7 @@ def test_a_database_that_cannot_be_written_comes_first() -> None:
 
 
 def test_a_loop_that_does_not_run_is_ours() -> None:
-    loops = (LoopHealth("sweeper", False, 3, "OSError: nope"), LoopHealth("pruner", True, 0, None))
+    loops = (TaskHealth("sweeper", False, 3, "OSError: nope"), TaskHealth("pruner", True, 0, None))
     situation = replace(FINE, loops=loops)
     assert overview_sentence(situation) == (
         "Breakwater itself is not well: the sweeper does not run (OSError: nope)."

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from core.domain.latency import bucket_of, upper_ms
-from core.engine.insights.traffic import first_minute, step_for
-from core.engine.insights.traffic_fold import brief_traffic, traffic_of
+from breakwater.core.domain.latency import bucket_of, upper_ms
+from breakwater.core.queries.traffic.charts import first_minute, step_for
+from breakwater.core.queries.traffic.fold import brief_traffic, traffic_of
 
 
 def test_a_chart_has_no_gaps() -> None:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.circuit import CircuitBreaker
-from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from core.engine.insights.consequences import can_cancel, can_resend, resend_consequence
-from core.engine.insights.models import BoundedCount
-from core.engine.insights.standing import Deed, Standing
-from core.engine.insights.why import why
-from tests.insights.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
+from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.queries.explain.outcome import why
+from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
+from breakwater.core.queries.explain.snapshot import Deed, Standing
+from breakwater.core.queries.models import BoundedCount
+from tests.queries.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
 
 # --- pending
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.states import FailureClass
-from core.engine.words import FAILURES, counted, listed, ordinal, quote, span_words, utc, who
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.text.format import FAILURES, counted, listed, ordinal, quote, span_words, utc, who
 
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 

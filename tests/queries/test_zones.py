@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.engine.filters import DeliveryFilter
-from core.engine.words import utc
-from core.engine.zones import on_clock, reading_in, zone_at, zone_key
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.text.format import utc
+from breakwater.core.text.zones import on_clock, reading_in, zone_at, zone_key
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WINTER = 1_795_317_127.0

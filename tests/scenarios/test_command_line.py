@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from breakwater.web.cli import main
 from tests.processes import ReceiverProcess, Service, eventually
-from web.cli import main
 
 
 class Terminal:

@@ -43,8 +43,12 @@ def files_below(folder: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found}
 
 
-@pytest.mark.parametrize(("folder", "installed"), [("templates", "web/templates"), ("static", "web/static")])
-def test_every_template_and_static_file_travels_inside_web(wheel: Path, folder: str, installed: str) -> None:
+@pytest.mark.parametrize(
+    ("folder", "installed"), [("templates", "breakwater/templates"), ("static", "breakwater/static")]
+)
+def test_every_template_and_static_file_travels_inside_the_package(
+    wheel: Path, folder: str, installed: str
+) -> None:
     expected = {name.replace(folder, installed, 1) for name in files_below(folder)}
     assert expected
     assert expected <= names_in(wheel)
@@ -52,8 +56,8 @@ def test_every_template_and_static_file_travels_inside_web(wheel: Path, folder: 
 
 def test_every_module_and_migration_travels(wheel: Path) -> None:
     modules = {
-        name
-        for name in files_below("core") | files_below("web")
+        name if name.startswith("breakwater/") else f"breakwater/{name}"
+        for name in files_below("core") | files_below("web") | files_below("breakwater")
         if name.endswith((".py", ".mako", "py.typed"))
     }
     assert modules <= names_in(wheel)
@@ -61,7 +65,7 @@ def test_every_module_and_migration_travels(wheel: Path) -> None:
 
 def test_nothing_else_lands_in_site_packages(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names_in(wheel)}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"core", "web"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"breakwater"}
 
 
 def test_an_installed_breakwater_serves_its_pages(wheel: Path, tmp_path: Path) -> None:

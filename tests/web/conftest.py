@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from core.runtime import Runtime
-from tests.engine.harbour import settings_for
+from breakwater.core.runtime import Runtime
+from breakwater.web.app import create_app
+from tests.delivery.harbour import settings_for
 from tests.fakes import ManualClock, ScriptedSender
 from tests.web.quay import BOOTSTRAP_KEY, Quay
-from web.app import create_app
 
 
 @pytest.fixture

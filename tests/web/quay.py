@@ -5,8 +5,8 @@ from typing import Any, Self
 import httpx
 from litestar import Litestar
 
-from core.runtime import Runtime
-from tests.engine.harbour import Harbour
+from breakwater.core.runtime import Runtime
+from tests.delivery.harbour import Harbour
 from tests.fakes import ManualClock, ScriptedSender
 
 BOOTSTRAP_KEY = "bw_" + "k" * 40

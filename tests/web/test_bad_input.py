@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
 from tests.web.quay import Quay
 from tests.web.test_every_route import form_token
 

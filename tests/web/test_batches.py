@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.domain.errors import StoreUnavailable
-from core.sql.statements.rows import MESSAGES
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.store.schema.rows import MESSAGES
 from tests.web.quay import Quay, problems
 
 GOOD: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}

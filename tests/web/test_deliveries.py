@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import DeliveryState, FailureClass
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
 from tests.web.quay import Quay, problems
 
 MESSAGE: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}

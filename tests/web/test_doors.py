@@ -5,8 +5,8 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 
-from core.domain.errors import Conflict
-from core.sql.statements.rows import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.domain.errors import Conflict
+from breakwater.core.store.schema.rows import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
 from tests.web.quay import OURS, PASSWORD, Quay
 
 

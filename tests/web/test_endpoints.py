@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
-from core.domain.states import DeliveryState, EndpointState
-from core.sql.statements.rows import ENDPOINTS
+from breakwater.core.domain.states import DeliveryState, EndpointState
+from breakwater.core.store.schema.rows import ENDPOINTS
 from tests.web.quay import Quay, problems
 
 NEW: dict[str, Any] = {"url": "https://hooks.example/in?tenant=7", "name": "Billing"}

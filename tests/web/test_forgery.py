@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from core.settings import Settings
+from breakwater.core.settings import Settings
+from breakwater.web.security.hosts import Hosts
 from tests.web.quay import BOOTSTRAP_KEY, ORIGIN, PASSWORD, PROBLEM, Quay
 from tests.web.test_every_route import form_token
-from web.security_hosts import Hosts
 
 
 async def acts(quay: Quay, browser: httpx.AsyncClient, **headers: str) -> httpx.Response:
@@ -139,7 +139,7 @@ async def test_every_answer_carries_the_security_headers(quay: Quay) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../core/settings.py", "/static/%2e%2e/pyproject.toml", "/static//etc/passwd"]
+    "path", ["/static/../core/settings/model.py", "/static/%2e%2e/pyproject.toml", "/static//etc/passwd"]
 )
 async def test_static_files_are_those_of_the_static_folder(quay: Quay, path: str) -> None:
     assert (await quay.stranger.get(path)).status_code == 404

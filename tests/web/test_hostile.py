@@ -3,9 +3,9 @@
 import json
 from urllib.parse import quote
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.filters import PARAMETERS
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.paging.filters import PARAMETERS
 from tests.web.quay import OURS, PASSWORD, Quay
 
 MARK = "<script>alert(7)</script>"

@@ -11,17 +11,17 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from core.domain.outcome import Answered, Unanswered
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.filters import PARAMETERS
-from core.runtime import Runtime
-from tests.engine.harbour import settings_for
+from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.paging.filters import PARAMETERS
+from breakwater.core.runtime import Runtime
+from breakwater.web.app import create_app
+from tests.delivery.harbour import settings_for
 from tests.fakes import ManualClock, ScriptedSender
 from tests.web.harmless import harmful
 from tests.web.quay import BOOTSTRAP_KEY, Quay
 from tests.web.test_every_route import form_token, routes
 from tests.web.test_hostile import CORPUS
-from web.app import create_app
 
 LINE = "x" * 1_000_000
 HOSTILE = [*CORPUS, LINE]

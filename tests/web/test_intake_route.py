@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
-from core.domain.errors import StoreUnavailable
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.web.api.fast_intake import PATH
 from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
-from web.intake_route import PATH
 
 GOOD = b'{"event_type": "invoice.paid", "payload": {"n": 1}}'
 KEY = {"Authorization": f"Bearer {BOOTSTRAP_KEY}"}

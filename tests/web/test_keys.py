@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.engine.access.keys import BELIEVED_SECONDS
+from breakwater.core.accounts.keys import BELIEVED_SECONDS
 from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
 
 

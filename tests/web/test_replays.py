@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.moments import iso
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.text.timestamps import iso
 from tests.web.quay import Quay, problems
 
 FAILED = {"status": "failed"}

@@ -6,15 +6,15 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from core.domain.outcome import Answered
-from core.domain.states import DeliveryState
-from core.engine.replays.outcomes import ALWAYS_COUNTED
-from core.engine.words import utc
-from core.sql.statements.rows import REPLAYS
+from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.replays.outcomes import ALWAYS_COUNTED
+from breakwater.core.store.schema.rows import REPLAYS
+from breakwater.core.text.format import utc
+from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
 from tests.web.quay import Quay
 from tests.web.test_every_route import form_token
 from tests.web.test_replays import failed, seconds
-from web.pages.confirmation import Confirmation, confirmation_for, is_number
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.domain.errors import StoreUnavailable
-from core.engine.insights.models import LoopHealth
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.health import TaskHealth
 from tests.web.quay import PROBLEM, Quay, problems
 
 
@@ -50,7 +50,7 @@ async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(
 
 
 async def test_readiness_names_the_loop_that_does_not_run(quay: Quay) -> None:
-    quay.runtime.health = lambda: (LoopHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
+    quay.runtime.health = lambda: (TaskHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
     answer = await quay.stranger.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["loops"][0] == {

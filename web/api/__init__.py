@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from web.api.circuits import CIRCUITS
-from web.api.deliveries import DELIVERIES
-from web.api.endpoints import ENDPOINTS
-from web.api.keys import KEYS
-from web.api.messages import MESSAGES
-from web.api.replays import REPLAYS
-from web.api.reports import REPORTS
+from breakwater.web.api.circuits import CIRCUITS
+from breakwater.web.api.deliveries import DELIVERIES
+from breakwater.web.api.endpoints import ENDPOINTS
+from breakwater.web.api.keys import KEYS
+from breakwater.web.api.messages import MESSAGES
+from breakwater.web.api.replays import REPLAYS
+from breakwater.web.api.reports import REPORTS
 
 API: Final = [*MESSAGES, *DELIVERIES, *ENDPOINTS, *CIRCUITS, *REPLAYS, *REPORTS, *KEYS]
 """Every route handler of the API."""

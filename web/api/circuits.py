@@ -6,10 +6,8 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from web.api import bodies, shapes, views
-from web.api.deeds import BECAUSE, do_because
-from web.api.openapi import documented
-from web.api.queries import (
+from breakwater.web.api.operations import BECAUSE, do_because
+from breakwater.web.api.queries import (
     CURSOR,
     LIMIT,
     OF_ENDPOINTS,
@@ -21,7 +19,9 @@ from web.api.queries import (
     parameters,
     runtime_of,
 )
-from web.security import requires
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema.openapi import documented
+from breakwater.web.security.guards import requires
 
 _UNTIL: Final = "write it as 2026-11-22T03:12:00Z"
 
@@ -29,7 +29,7 @@ _UNTIL: Final = "write it as 2026-11-22T03:12:00Z"
 @get(
     "/circuits",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Circuit]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
+    opt=documented({200: responses.ListOf[responses.Circuit]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
 )
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
     """List the circuits of all endpoints, worst first: those that are open, then half open, then closed."""
@@ -37,19 +37,19 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
     limit = limit_of(values)
     with of_the_address():
         page = await runtime_of(request).insights.circuits(values.get("cursor"), limit, values.get("q", ""))
-    return views.list_of([views.circuit(each) for each in page.items], page.next_cursor)
+    return render.list_of([render.circuit(each) for each in page.items], page.next_cursor)
 
 
 @get(
     "/circuits/{endpoint_id:str}",
     guards=[requires("read")],
-    opt=documented({200: shapes.CircuitDetail}, problems=(404,)),
+    opt=documented({200: responses.CircuitDetail}, problems=(404,)),
 )
 async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at the circuit of an endpoint, with its latest transitions."""
     insights = runtime_of(request).insights
     view = await insights.circuit(identified("endpoint", endpoint_id))
-    return views.answer(views.circuit_detail(view, await insights.transitions(endpoint_id)))
+    return render.answer(render.circuit_detail(view, await insights.transitions(endpoint_id)))
 
 
 @post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=BECAUSE)
@@ -68,7 +68,7 @@ async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     "/circuits/{endpoint_id:str}/hold",
     guards=[requires("operate")],
     status_code=200,
-    opt=documented({200: shapes.Done}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
+    opt=documented({200: responses.Done}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
 )
 async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold a circuit open until a time, or until somebody releases it."""
@@ -76,7 +76,7 @@ async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
     until = None if body.until is None else bodies.time_of("until", body.until, _UNTIL)
     hold = runtime_of(request).operations.hold
     endpoint_id = identified("endpoint", endpoint_id)
-    return views.done(
+    return render.done(
         await hold(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body) or "", until=until)
     )
 

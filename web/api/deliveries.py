@@ -6,12 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.domain.states import FailureClass
-from core.engine.filters import PARAMETERS, STATUSES, DeliveryFilter
-from web.api import bodies, shapes, views
-from web.api.deeds import BECAUSE, do_because
-from web.api.openapi import Parameter, documented
-from web.api.queries import (
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.queries.paging.filters import PARAMETERS, STATUSES, DeliveryFilter
+from breakwater.web.api.operations import BECAUSE, do_because
+from breakwater.web.api.queries import (
     CURSOR,
     LIMIT,
     ApiRequest,
@@ -22,7 +20,9 @@ from web.api.queries import (
     parameters,
     runtime_of,
 )
-from web.security import requires
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema.openapi import Parameter, documented
+from breakwater.web.security.guards import requires
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _FILTER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -48,7 +48,7 @@ _PARAMETERS: Final = (
 @get(
     "/deliveries",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Delivery]}, parameters=_PARAMETERS),
+    opt=documented({200: responses.ListOf[responses.Delivery]}, parameters=_PARAMETERS),
 )
 async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     """List deliveries, newest first.
@@ -61,18 +61,18 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     with of_the_address():
         wanted = DeliveryFilter.parse(values)
         page = await runtime_of(request).insights.deliveries(wanted, values.get("cursor"), limit)
-    return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
+    return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
 @get(
     "/deliveries/{delivery_id:str}",
     guards=[requires("read")],
-    opt=documented({200: shapes.Delivery}, problems=(404,)),
+    opt=documented({200: responses.Delivery}, problems=(404,)),
 )
 async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """Look at a delivery with its payload and its attempts."""
     detail = await runtime_of(request).insights.delivery(identified("delivery", delivery_id))
-    return views.answer(views.delivery(detail))
+    return render.answer(render.delivery(detail))
 
 
 @post(
@@ -80,7 +80,7 @@ async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Respo
     guards=[requires("operate")],
     status_code=200,
     opt=documented(
-        {200: shapes.Done}, body=bodies.Resend, body_required=False, problems=(404, 409, 413, 422, 503)
+        {200: responses.Done}, body=bodies.Resend, body_required=False, problems=(404, 409, 413, 422, 503)
     ),
 )
 async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
@@ -88,7 +88,7 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     body = await bodies.read_optional_body(request, bodies.Resend)
     delivery_id = identified("delivery", delivery_id)
     resend = runtime_of(request).operations.resend
-    return views.done(
+    return render.done(
         await resend(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body), now=body.now)
     )
 
@@ -97,7 +97,7 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     "/deliveries/resend",
     guards=[requires("operate")],
     status_code=200,
-    opt=documented({200: shapes.Done}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)),
+    opt=documented({200: responses.Done}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)),
 )
 async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     """Send several deliveries again at once, with one audit entry that names them.
@@ -107,7 +107,7 @@ async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     """
     body = await bodies.read_body(request, bodies.ResendSeveral)
     resend_many = runtime_of(request).operations.resend_many
-    return views.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return render.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=BECAUSE)

@@ -7,15 +7,12 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.engine.endpoint_secrets import public_key_of
-from core.engine.insights.models import EndpointView
-from core.engine.intake import NewMessage
-from core.engine.moments import iso
-from web.api import bodies, shapes, views
-from web.api.deeds import BECAUSE, do_because
-from web.api.endpoint_bodies import EndpointChanges, EndpointFields
-from web.api.openapi import documented
-from web.api.queries import (
+from breakwater.core.delivery.intake import NewMessage
+from breakwater.core.endpoints.secrets import public_key_of
+from breakwater.core.queries.models import EndpointView
+from breakwater.core.text.timestamps import iso
+from breakwater.web.api.operations import BECAUSE, do_because
+from breakwater.web.api.queries import (
     CURSOR,
     LIMIT,
     OF_ENDPOINTS,
@@ -27,7 +24,10 @@ from web.api.queries import (
     parameters,
     runtime_of,
 )
-from web.security import requires
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema.endpoint_bodies import EndpointChanges, EndpointFields
+from breakwater.web.api.schema.openapi import documented
+from breakwater.web.security.guards import requires
 
 TEST_EVENT: Final = "breakwater.test"
 _PROBLEMS: Final = (404, 413, 422, 503)
@@ -36,7 +36,7 @@ _PROBLEMS: Final = (404, 413, 422, 503)
 @get(
     "/endpoints",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Endpoint]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
+    opt=documented({200: responses.ListOf[responses.Endpoint]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
 )
 async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     """List endpoints, newest first; with `q` those that the page of endpoints finds."""
@@ -44,65 +44,67 @@ async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     limit = limit_of(values)
     with of_the_address():
         page = await runtime_of(request).endpoints.page(values.get("cursor"), limit, values.get("q", ""))
-    return views.list_of([views.endpoint(each) for each in page.items], page.next_cursor)
+    return render.list_of([render.endpoint(each) for each in page.items], page.next_cursor)
 
 
 @post(
     "/endpoints",
     guards=[requires("admin")],
     status_code=201,
-    opt=documented({201: shapes.NewEndpoint}, body=EndpointFields, problems=(413, 422, 503)),
+    opt=documented({201: responses.NewEndpoint}, body=EndpointFields, problems=(413, 422, 503)),
 )
 async def create_endpoint(request: ApiRequest) -> Response[bytes]:
     """Make an endpoint. Its secret is in this answer, and nowhere after it."""
     fields = await _fields(request)
     view, secret = await runtime_of(request).endpoints.create(fields, actor=actor_of(request))
-    made = shapes.NewEndpoint(**views.endpoint_fields(view), secret=secret, public_key=public_key_of(secret))
-    return views.answer(made, 201, {"Location": f"/api/v1/endpoints/{view.id}"})
+    made = responses.NewEndpoint(
+        **render.endpoint_fields(view), secret=secret, public_key=public_key_of(secret)
+    )
+    return render.answer(made, 201, {"Location": f"/api/v1/endpoints/{view.id}"})
 
 
 @get(
     "/endpoints/{endpoint_id:str}",
     guards=[requires("read")],
-    opt=documented({200: shapes.Endpoint}, problems=(404,)),
+    opt=documented({200: responses.Endpoint}, problems=(404,)),
 )
 async def one_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at an endpoint."""
-    return views.answer(views.endpoint(await _endpoint(request, endpoint_id)))
+    return render.answer(render.endpoint(await _endpoint(request, endpoint_id)))
 
 
 @patch(
     "/endpoints/{endpoint_id:str}",
     guards=[requires("admin")],
-    opt=documented({200: shapes.Endpoint}, body=EndpointChanges, problems=_PROBLEMS),
+    opt=documented({200: responses.Endpoint}, body=EndpointChanges, problems=_PROBLEMS),
 )
 async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Change what is given; null takes a field back to its default."""
     fields = await _fields(request)
     endpoint_id = identified("endpoint", endpoint_id)
     view = await runtime_of(request).endpoints.update(endpoint_id, fields, actor=actor_of(request))
-    return views.answer(views.endpoint(view))
+    return render.answer(render.endpoint(view))
 
 
 @delete(
     "/endpoints/{endpoint_id:str}",
     guards=[requires("admin")],
     status_code=200,
-    opt=documented({200: shapes.Done}, problems=(404, 503)),
+    opt=documented({200: responses.Done}, problems=(404, 503)),
 )
 async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Delete an endpoint. What it still has pending is cancelled; its history stays."""
     endpoint_id = identified("endpoint", endpoint_id)
     cancelled = await runtime_of(request).endpoints.delete(endpoint_id, actor=actor_of(request))
     sentence = f"Deleted; {cancelled:,} pending deliveries are cancelled."
-    return views.answer(shapes.Done(sentence, cancelled))
+    return render.answer(responses.Done(sentence, cancelled))
 
 
 @post(
     "/endpoints/{endpoint_id:str}/rotate-secret",
     guards=[requires("admin")],
     status_code=200,
-    opt=documented({200: shapes.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
+    opt=documented({200: responses.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
 )
 async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Give a new secret. For 24 hours the old one signs too, so that the receiver can change over."""
@@ -110,14 +112,14 @@ async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     endpoint_id = identified("endpoint", endpoint_id)
     rotate = runtime_of(request).endpoints.rotate_secret
     secret = await rotate(endpoint_id, actor=actor_of(request), secret=body.secret)
-    return views.answer(shapes.NewSecret(secret, public_key_of(secret)))
+    return render.answer(responses.NewSecret(secret, public_key_of(secret)))
 
 
 @post(
     "/endpoints/{endpoint_id:str}/test",
     guards=[requires("operate")],
     status_code=202,
-    opt=documented({202: shapes.Accepted}, problems=(404, 422, 503)),
+    opt=documented({202: responses.Accepted}, problems=(404, 422, 503)),
 )
 async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Send a message of type `breakwater.test` to this endpoint alone."""
@@ -130,7 +132,7 @@ async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
         "at": iso(runtime.clock.wall()),
     }
     message = NewMessage(TEST_EVENT, msgspec.json.encode(payload), endpoint_ids=(view.id,))
-    return views.answer(views.accepted(await runtime.intake.accept(message)), 202)
+    return render.answer(render.accepted(await runtime.intake.accept(message)), 202)
 
 
 @post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=BECAUSE)

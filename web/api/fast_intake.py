@@ -7,12 +7,12 @@ description too. Both end in `hand_in`, so they cannot decide differently.
 
 from typing import Final
 
-from core.engine.access import Scope as Right
-from core.runtime import Runtime
-from web.api.messages import hand_in
-from web.problems import MEDIA_TYPE, encoded, problem_of
-from web.security import principal_of_key, require
-from web.security_perimeter import App, Receive, Scope, Send
+from breakwater.core.accounts import Scope as Right
+from breakwater.core.runtime import Runtime
+from breakwater.web.api.messages import hand_in
+from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
+from breakwater.web.security.guards import principal_of_key, require
+from breakwater.web.security.middleware import App, Receive, Scope, Send
 
 PATH: Final = "/api/v1/messages"
 _JSON: Final = b"application/json"

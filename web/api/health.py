@@ -6,30 +6,30 @@ from litestar import get
 from litestar.enums import MediaType
 from litestar.response import Response
 
-from core.domain.errors import StoreUnavailable
-from core.engine.insights.models import LoopHealth
-from web.api import shapes, views
-from web.api.metrics import Metrics
-from web.api.openapi import documented
-from web.api.queries import ApiRequest, runtime_of
-from web.security import PUBLIC, requires
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.health import TaskHealth
+from breakwater.web.api.metrics import Metrics
+from breakwater.web.api.queries import ApiRequest, runtime_of
+from breakwater.web.api.schema import render, responses
+from breakwater.web.api.schema.openapi import documented
+from breakwater.web.security.guards import PUBLIC, requires
 
 _EXPOSITION: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
 
-@get("/health/live", opt={**PUBLIC, **documented({200: shapes.Health})})
+@get("/health/live", opt={**PUBLIC, **documented({200: responses.Health})})
 async def live() -> Response[bytes]:
     """Say that the process answers. Restart it when it does not."""
-    return views.answer(shapes.Health("alive"))
+    return render.answer(responses.Health("alive"))
 
 
-@get("/health/ready", opt={**PUBLIC, **documented({200: shapes.Health, 503: shapes.Health})})
+@get("/health/ready", opt={**PUBLIC, **documented({200: responses.Health, 503: responses.Health})})
 async def ready(request: ApiRequest) -> Response[bytes]:
     """Say whether every background loop runs and the database can be read; 503 says which does not."""
     loops = [_loop(each) for each in runtime_of(request).health()]
     loops.append(await _reading(request))
     well = all(loop.healthy for loop in loops)
-    return views.answer(shapes.Health("ready" if well else "unhealthy", loops), 200 if well else 503)
+    return render.answer(responses.Health("ready" if well else "unhealthy", loops), 200 if well else 503)
 
 
 @get("/metrics", guards=[requires("read")], opt=documented({200: str}, media_type="text/plain"))
@@ -48,13 +48,13 @@ async def schema(request: ApiRequest) -> Response[Any]:
 HEALTH: Final = [live, ready, metrics, schema]
 
 
-def _loop(health: LoopHealth) -> shapes.Loop:
-    return shapes.Loop(health.name, health.healthy, health.restarts, health.last_error)
+def _loop(health: TaskHealth) -> responses.Loop:
+    return responses.Loop(health.name, health.healthy, health.restarts, health.last_error)
 
 
-async def _reading(request: ApiRequest) -> shapes.Loop:
+async def _reading(request: ApiRequest) -> responses.Loop:
     try:
         await runtime_of(request).insights.transitions(limit=1)
     except StoreUnavailable as unavailable:
-        return shapes.Loop("reading", False, 0, str(unavailable))
-    return shapes.Loop("reading", True, 0, None)
+        return responses.Loop("reading", False, 0, str(unavailable))
+    return responses.Loop("reading", True, 0, None)

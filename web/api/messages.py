@@ -14,18 +14,18 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Raw
 
-from core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, StoreUnavailable
-from core.domain.retry import RetryPolicy
-from core.engine.access import Principal
-from core.engine.event_types import event_type_problems
-from core.engine.intake import Accepted
-from core.engine.intake import NewMessage as Submission
-from core.runtime import Runtime
-from web.api import bodies, shapes, views
-from web.api.openapi import IDEMPOTENCY_KEY, documented
-from web.api.queries import ApiRequest, identified, runtime_of
-from web.problems import BadRequest
-from web.security import principal_of, requires
+from breakwater.core.accounts import Principal
+from breakwater.core.delivery.intake import Accepted
+from breakwater.core.delivery.intake import NewMessage as Submission
+from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, StoreUnavailable
+from breakwater.core.domain.event_type import event_type_problems
+from breakwater.core.domain.retry import RetryPolicy
+from breakwater.core.runtime import Runtime
+from breakwater.web.api.queries import ApiRequest, identified, runtime_of
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
+from breakwater.web.problems import BadRequest
+from breakwater.web.security.guards import principal_of, requires
 
 BODY_MAX: Final = 16 * 1024 * 1024
 """Bytes of a whole batch."""
@@ -39,7 +39,7 @@ _REPLAYED: Final = {"Idempotent-Replayed": "true"}
     status_code=202,
     opt=documented(
         body=bodies.NewMessage,
-        answers={202: shapes.Accepted},
+        answers={202: responses.Accepted},
         problems=(400, 409, 413, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
@@ -62,7 +62,7 @@ async def hand_in(
     _check_key(key)
     submission = _submission(bodies.decode(body, bodies.NewMessage), caller.id, key)
     result = await runtime.intake.accept(submission)
-    return views.encoded(views.accepted(result)), _REPLAYED if result.replayed else {}
+    return render.encoded(render.accepted(result)), _REPLAYED if result.replayed else {}
 
 
 @post(
@@ -72,7 +72,7 @@ async def hand_in(
     request_max_body_size=BODY_MAX,
     opt=documented(
         body=bodies.Batch,
-        answers={202: shapes.ListOf[shapes.BatchItem]},
+        answers={202: responses.ListOf[responses.BatchItem]},
         problems=(400, 413, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
@@ -97,18 +97,18 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     failed = [result for result in results if isinstance(result, StoreUnavailable)]
     if len(failed) == len(results):
         raise failed[0]
-    return views.list_of([views.batch_item(result) for result in results], status_code=202)
+    return render.list_of([render.batch_item(result) for result in results], status_code=202)
 
 
 @get(
     "/messages/{message_id:str}",
     guards=[requires("read")],
-    opt=documented(answers={200: shapes.Message}, problems=(404,)),
+    opt=documented(answers={200: responses.Message}, problems=(404,)),
 )
 async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Response[bytes]:
     """Look at a message and its deliveries."""
     view = await runtime_of(request).insights.message(identified("message", message_id))
-    return views.answer(views.message(view))
+    return render.answer(render.message(view))
 
 
 MESSAGES: Final = [accept_message, accept_batch, one_message]

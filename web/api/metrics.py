@@ -14,9 +14,10 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from core.domain.circuit import CircuitState
-from core.engine.insights.models import LoopHealth, Overview, Traffic
-from core.runtime import Runtime
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.queries.models import Overview, Traffic
+from breakwater.core.runtime import Runtime
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -110,7 +111,7 @@ def _circuits(states: Mapping[CircuitState, int]) -> Metric:
     return family
 
 
-def _loops(loops: Iterable[LoopHealth]) -> Iterator[Metric]:
+def _loops(loops: Iterable[TaskHealth]) -> Iterator[Metric]:
     healthy = GaugeMetricFamily(
         "breakwater_loop_healthy", "1 while the background loop runs.", labels=["loop"]
     )

@@ -4,13 +4,13 @@ from typing import Any, Final, Protocol
 
 from litestar.response import Response
 
-from core.engine.operations import Done
-from web.api import bodies, shapes, views
-from web.api.openapi import documented
-from web.api.queries import ApiRequest, actor_of, identified
+from breakwater.core.operations import Done
+from breakwater.web.api.queries import ApiRequest, actor_of, identified
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema.openapi import documented
 
 BECAUSE: Final[dict[str, Any]] = documented(
-    {200: shapes.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
+    {200: responses.Done}, body=bodies.Because, body_required=False, problems=(404, 409, 413, 422, 503)
 )
 """How such a route is documented."""
 
@@ -25,4 +25,4 @@ async def do_because(request: ApiRequest, deed: Deed, kind: str, given: str) -> 
     """Do it to the `kind` of thing whose id is `given`, and answer what came of it."""
     body = await bodies.read_optional_body(request, bodies.Because)
     subject = identified(kind, given)
-    return views.done(await deed(subject, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return render.done(await deed(subject, actor=actor_of(request), reason=bodies.reason_of(body)))

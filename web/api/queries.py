@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from litestar import Request
 
-from core.domain.errors import InvalidInput, NotFound
-from core.runtime import Runtime
-from web.api.openapi import Parameter
-from web.problems import BadRequest
-from web.security import principal_of
+from breakwater.core.domain.errors import InvalidInput, NotFound
+from breakwater.core.runtime import Runtime
+from breakwater.web.api.schema.openapi import Parameter
+from breakwater.web.problems import BadRequest
+from breakwater.web.security.guards import principal_of
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 200

@@ -7,19 +7,28 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.domain.errors import FieldProblem, InvalidInput
-from core.engine.filters import DeliveryFilter
-from web.api import bodies, replay_shapes, shapes, views
-from web.api.openapi import Parameter, documented
-from web.api.queries import LIMIT, ApiRequest, actor_of, identified, limit_of, parameters, runtime_of
-from web.problems import BadRequest
-from web.security import requires
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.web.api.queries import (
+    LIMIT,
+    ApiRequest,
+    actor_of,
+    identified,
+    limit_of,
+    parameters,
+    runtime_of,
+)
+from breakwater.web.api.schema import bodies, render, responses
+from breakwater.web.api.schema import replays as schema
+from breakwater.web.api.schema.openapi import Parameter, documented
+from breakwater.web.problems import BadRequest
+from breakwater.web.security.guards import requires
 
 _DELIVERY: Final = re.compile(bodies.DELIVERY_ID.strip("^$"))
 _CURSOR: Final = Parameter(
     "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": bodies.DELIVERY_ID}
 )
-_TURNED: Final[dict[str, Any]] = documented({200: shapes.Done}, problems=(404, 409, 503))
+_TURNED: Final[dict[str, Any]] = documented({200: responses.Done}, problems=(404, 409, 503))
 
 
 @post(
@@ -27,8 +36,8 @@ _TURNED: Final[dict[str, Any]] = documented({200: shapes.Done}, problems=(404, 4
     guards=[requires("operate")],
     status_code=201,
     opt=documented(
-        {200: replay_shapes.Plan, 201: replay_shapes.Replay},
-        body=replay_shapes.NewReplay,
+        {200: schema.Plan, 201: schema.Replay},
+        body=schema.NewReplay,
         problems=(404, 409, 413, 422, 503),
     ),
 )
@@ -38,39 +47,39 @@ async def create_replay(request: ApiRequest) -> Response[bytes]:
     With `dry_run` nothing is resent: the answer (200) says what would be. Give its `up_to` and `frozen_at` to the real
     one, and it covers just what the dry run did, less what has changed since. One filter has one replay at a time.
     """
-    body = await bodies.read_body(request, replay_shapes.NewReplay)
-    replays = runtime_of(request).replays
-    plan = await replays.plan(_filter_of(body), _up_to(body.up_to), _frozen_at(body.frozen_at))
+    body = await bodies.read_body(request, schema.NewReplay)
+    service = runtime_of(request).replays
+    plan = await service.plan(_filter_of(body), _up_to(body.up_to), _frozen_at(body.frozen_at))
     if body.dry_run:
-        return views.answer(replay_shapes.plan(plan))
-    started = await replays.start(
+        return render.answer(schema.plan(plan))
+    started = await service.start(
         plan, actor=actor_of(request), reason=bodies.reason_of(body), pace=body.pace
     )
-    return views.answer(replay_shapes.replay(started), 201)
+    return render.answer(schema.replay(started), 201)
 
 
-@get("/replays", guards=[requires("read")], opt=documented({200: shapes.ListOf[replay_shapes.Replay]}))
+@get("/replays", guards=[requires("read")], opt=documented({200: responses.ListOf[schema.Replay]}))
 async def list_replays(request: ApiRequest) -> Response[bytes]:
     """List the latest replays (100 at most), newest first."""
     parameters(request, ())
-    return views.list_of([replay_shapes.replay(each) for each in await runtime_of(request).replays.all()])
+    return render.list_of([schema.replay(each) for each in await runtime_of(request).replays.all()])
 
 
 @get(
     "/replays/{replay_id:str}",
     guards=[requires("read")],
-    opt=documented({200: replay_shapes.Replay}, problems=(404,)),
+    opt=documented({200: schema.Replay}, problems=(404,)),
 )
 async def one_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
     """Look at a replay and its progress."""
     view = await runtime_of(request).replays.get(identified("replay", replay_id))
-    return views.answer(replay_shapes.replay(view))
+    return render.answer(schema.replay(view))
 
 
 @get(
     "/replays/{replay_id:str}/results",
     guards=[requires("read")],
-    opt=documented({200: shapes.ListOf[shapes.Delivery]}, problems=(404,), parameters=(_CURSOR, LIMIT)),
+    opt=documented({200: responses.ListOf[responses.Delivery]}, problems=(404,), parameters=(_CURSOR, LIMIT)),
 )
 async def replay_results(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
     """List what a replay has resent, as each delivery stands now, in the order of resending.
@@ -84,28 +93,28 @@ async def replay_results(request: ApiRequest, replay_id: FromPath[str]) -> Respo
     page = await runtime_of(request).replays.results(
         identified("replay", replay_id), after or "", limit_of(values)
     )
-    return views.list_of([views.delivery_row(row) for row in page.items], page.next_cursor)
+    return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
 @post("/replays/{replay_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_TURNED)
 async def pause_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
     """Stop a replay for a while."""
     pause = runtime_of(request).replays.pause
-    return views.done(await pause(identified("replay", replay_id), actor=actor_of(request)))
+    return render.done(await pause(identified("replay", replay_id), actor=actor_of(request)))
 
 
 @post("/replays/{replay_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_TURNED)
 async def resume_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
     """Go on where a replay was paused."""
     resume = runtime_of(request).replays.resume
-    return views.done(await resume(identified("replay", replay_id), actor=actor_of(request)))
+    return render.done(await resume(identified("replay", replay_id), actor=actor_of(request)))
 
 
 @post("/replays/{replay_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=_TURNED)
 async def cancel_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
     """End a replay: what it resent stays resent, the rest is not touched."""
     cancel = runtime_of(request).replays.cancel
-    return views.done(await cancel(identified("replay", replay_id), actor=actor_of(request)))
+    return render.done(await cancel(identified("replay", replay_id), actor=actor_of(request)))
 
 
 REPLAYS: Final = [
@@ -119,7 +128,7 @@ REPLAYS: Final = [
 ]
 
 
-def _filter_of(body: replay_shapes.NewReplay) -> DeliveryFilter:
+def _filter_of(body: schema.NewReplay) -> DeliveryFilter:
     try:
         return DeliveryFilter.parse(body.filter.values())
     except InvalidInput as invalid:

@@ -5,9 +5,7 @@ from typing import Final
 from litestar import get
 from litestar.response import Response
 
-from web.api import report_shapes, shapes, views
-from web.api.openapi import Parameter, documented
-from web.api.queries import (
+from breakwater.web.api.queries import (
     CURSOR,
     LIMIT,
     ApiRequest,
@@ -18,7 +16,9 @@ from web.api.queries import (
     runtime_of,
     whole,
 )
-from web.security import requires
+from breakwater.web.api.schema import render, reports, responses
+from breakwater.web.api.schema.openapi import Parameter, documented
+from breakwater.web.security.guards import requires
 
 MINUTES_MAX: Final = 31 * 24 * 60
 _TEXT: Final = {"type": "string"}
@@ -29,7 +29,7 @@ _MINUTES: Final = {"type": "integer", "minimum": 1, "maximum": MINUTES_MAX, "def
     "/stats",
     guards=[requires("read")],
     opt=documented(
-        {200: report_shapes.Stats},
+        {200: reports.Stats},
         problems=(404,),
         parameters=(
             Parameter("endpoint", "Of this endpoint alone.", _TEXT),
@@ -45,14 +45,14 @@ async def stats(request: ApiRequest) -> Response[bytes]:
     endpoint_id = values.get("endpoint")
     if endpoint_id is not None:
         endpoint_id = (await runtime.endpoints.get(identified("endpoint", endpoint_id))).id
-    return views.answer(report_shapes.stats(await runtime.insights.traffic(endpoint_id, minutes)))
+    return render.answer(reports.stats(await runtime.insights.traffic(endpoint_id, minutes)))
 
 
 @get(
     "/audit",
     guards=[requires("read")],
     opt=documented(
-        {200: shapes.ListOf[report_shapes.AuditEntry]},
+        {200: responses.ListOf[reports.AuditEntry]},
         parameters=(
             Parameter("actor", "Who: `person:ada` or `key:ci`.", _TEXT),
             Parameter("action", "What: `circuit.reset`.", _TEXT),
@@ -69,7 +69,7 @@ async def audit(request: ApiRequest) -> Response[bytes]:
     by = {name: values.get(name) for name in ("actor", "action", "subject")}
     with of_the_address():
         page = await runtime_of(request).insights.audit(values.get("cursor"), limit, **by)
-    return views.list_of([report_shapes.audit_entry(entry) for entry in page.items], page.next_cursor)
+    return render.list_of([reports.audit_entry(entry) for entry in page.items], page.next_cursor)
 
 
 REPORTS: Final = [stats, audit]

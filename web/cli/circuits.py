@@ -2,9 +2,9 @@
 
 import click
 
-from web.cli import show
-from web.cli.client import Client, Json, asks
-from web.cli.group import run_by_default
+from breakwater.web.cli import show
+from breakwater.web.cli.client import Client, Json, asks
+from breakwater.web.cli.group import run_by_default
 
 
 @click.group("circuits", invoke_without_command=True)

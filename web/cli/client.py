@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 import httpx
 
-from core.logs import clean_text
+from breakwater.core.logs import clean_text
 
 DEFAULT_SERVICE: Final = "http://127.0.0.1:8420"
 _TIMEOUT_SECONDS: Final = 30.0

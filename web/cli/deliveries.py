@@ -2,8 +2,8 @@
 
 import click
 
-from web.cli import show
-from web.cli.client import Client, Json, asks
+from breakwater.web.cli import show
+from breakwater.web.cli.client import Client, Json, asks
 
 
 @click.command("deliveries")

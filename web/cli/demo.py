@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 import uvloop
 
-from core.logs import configure_logging
-from core.setting_types import SQLITE
-from core.settings import Settings
-from web.banner import banner
-from web.cli.ending import ends_quietly
-from web.cli.options import settings_from
-from web.demo import Traffic
-from web.example import allowing
-from web.first_start import Welcome
-from web.receiver import Receiver
-from web.serving import serve
+from breakwater.core.logs import configure_logging
+from breakwater.core.settings import Settings
+from breakwater.core.settings.types import SQLITE
+from breakwater.web.cli.ending import ends_quietly
+from breakwater.web.cli.options import settings_from
+from breakwater.web.receiver import Receiver
+from breakwater.web.serve.banner import banner
+from breakwater.web.serve.demo import Traffic
+from breakwater.web.serve.example import allowing
+from breakwater.web.serve.first_start import Welcome
+from breakwater.web.serve.process import serve
 
 
 @click.command("demo")

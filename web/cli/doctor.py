@@ -6,11 +6,11 @@ from typing import Final
 import click
 from rich.text import Text
 
-from core.logs import clean_text
-from web.cli import show
-from web.cli.client import DEFAULT_SERVICE
-from web.cli.options import settings_from
-from web.doctor import Grade, examine
+from breakwater.core.logs import clean_text
+from breakwater.web.cli import show
+from breakwater.web.cli.client import DEFAULT_SERVICE
+from breakwater.web.cli.options import settings_from
+from breakwater.web.serve.doctor import Grade, examine
 
 _MARKS: Final = {Grade.GOOD: ("ok", "green"), Grade.NOTE: ("--", "yellow"), Grade.BAD: ("!!", "red")}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from core.domain.errors import BreakwaterError
+from breakwater.core.domain.errors import BreakwaterError
 
 MISUSED = 2
 """Exit code of a start that is refused, and of input that cannot be accepted."""
@@ -94,6 +94,6 @@ def _version_option() -> click.Option:
 
 def _version() -> str:
     try:
-        return version("breakwater")
+        return version("breakwater-webhooks")
     except PackageNotFoundError:
         return "(not installed)"

@@ -2,9 +2,9 @@
 
 import click
 
-from web.cli import show
-from web.cli.client import Client, asks
-from web.cli.group import run_by_default
+from breakwater.web.cli import show
+from breakwater.web.cli.client import Client, asks
+from breakwater.web.cli.group import run_by_default
 
 
 @click.group("keys", invoke_without_command=True)

@@ -8,8 +8,8 @@ import click
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from core.domain.errors import InvalidInput
-from core.settings import ENV_PREFIX, Settings, load_settings
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.settings import ENV_PREFIX, Settings, load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

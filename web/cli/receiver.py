@@ -6,8 +6,8 @@ import signal
 import click
 import uvloop
 
-from core.domain.errors import StartRefused
-from web.receiver import Receiver, desk, script
+from breakwater.core.domain.errors import StartRefused
+from breakwater.web.receiver import Receiver, desk, script
 
 _GUIDE = "\n\n".join(f"\b\n{part}" for part in f"{script.GUIDE}\n{desk.GUIDE}".split("\n\n"))
 

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from web.cli import show
-from web.cli.client import Client, Failed, Json, asks
-from web.cli.group import run_by_default
+from breakwater.web.cli import show
+from breakwater.web.cli.client import Client, Failed, Json, asks
+from breakwater.web.cli.group import run_by_default
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

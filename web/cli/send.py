@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from web.cli import show
-from web.cli.client import Client, Failed, Json, asks
+from breakwater.web.cli import show
+from breakwater.web.cli.client import Client, Failed, Json, asks
 
 _FINAL: Final = frozenset({"delivered", "failed", "cancelled"})
 _LOOK_EVERY_SECONDS: Final = 0.5

@@ -7,13 +7,13 @@ import click
 import structlog
 import uvloop
 
-from core.logs import configure_logging
-from core.settings import unknown_variables
-from web.cli.ending import ends_quietly
-from web.cli.options import setting_flags, settings_from
+from breakwater.core.logs import configure_logging
+from breakwater.core.settings import unknown_variables
+from breakwater.web.cli.ending import ends_quietly
+from breakwater.web.cli.options import setting_flags, settings_from
 
 if TYPE_CHECKING:
-    from web.first_start import Welcome
+    from breakwater.web.serve.first_start import Welcome
 
 
 @click.command("serve", context_settings={"max_content_width": 110})
@@ -25,7 +25,7 @@ def command(**flags: object) -> None:
     variables, which other users of the machine cannot list.
     """
     settings = settings_from(flags)
-    from web.serving import serve  # noqa: PLC0415 - help, and what is wrong with a flag, wait for no framework
+    from breakwater.web.serve.process import serve  # noqa: PLC0415 - help, and what is wrong with a flag, wait for no framework
 
     configure_logging(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
@@ -35,6 +35,6 @@ def command(**flags: object) -> None:
 
 
 def _announce(welcome: "Welcome") -> None:
-    from web.banner import banner  # noqa: PLC0415 - the same
+    from breakwater.web.serve.banner import banner  # noqa: PLC0415 - the same
 
     click.echo(banner(welcome))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.logs import clean_text
+from breakwater.core.logs import clean_text
 
 _COLOURS: Final = {
     "delivered": "green",

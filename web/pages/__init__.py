@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from web.pages import (
+from breakwater.web.pages import (
     audit,
     causes,
     circuits,

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.response import Stream, Template
 
-from core.domain.errors import FieldProblem, InvalidInput
-from core.engine.insights.models import AuditView, Page
-from core.engine.moments import iso
-from web.pages.downloads import csv_of, download
-from web.pages.reply import PageRequest, page, runtime_of
-from web.pages.words import ACTIONS
-from web.security import requires
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.queries.models import AuditView, Page
+from breakwater.core.text.timestamps import iso
+from breakwater.web.pages.downloads import csv_of, download
+from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.words import ACTIONS
+from breakwater.web.security.guards import requires
 
 FILTERS: Final = ("actor", "action", "subject")
 MOST_EXPORTED: Final = 10_000

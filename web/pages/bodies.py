@@ -4,7 +4,7 @@ import json
 import shlex
 from typing import Final
 
-from core.domain.outcome import Headers
+from breakwater.core.domain.outcome import Headers
 
 MOST_SHOWN: Final = 64 * 1024
 """Characters of one body on a page; more makes browsers crawl and helps nobody at night."""

@@ -5,10 +5,10 @@ from typing import Any, Final
 from litestar import get
 from litestar.response import Response
 
-from core.engine.insights.models import FailureGroups
-from web.pages.delivery_list import Asked, choices
-from web.pages.reply import PageRequest, page, runtime_of
-from web.security import requires
+from breakwater.core.queries.models import FailureGroups
+from breakwater.web.pages.delivery_list import Asked, choices
+from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.security.guards import requires
 
 
 @get("/deliveries/causes", guards=[requires("read")], include_in_schema=False)

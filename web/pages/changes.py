@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from core.domain.outcome import Headers
-from core.engine.insights.models import AttemptView
-from web.pages import words
+from breakwater.core.domain.outcome import Headers
+from breakwater.core.queries.models import AttemptView
+from breakwater.web.pages import words
 
 _ALWAYS_NEW: Final = frozenset({"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"})
 """Differ between any two attempts, and mean nothing."""

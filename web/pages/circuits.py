@@ -7,14 +7,14 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import InvalidInput
-from core.engine.insights.models import CircuitView
-from web.pages.circuit_marks import without_probes
-from web.pages.forms import Form, read_form
-from web.pages.lane_list import asked_lanes
-from web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
-from web.security import requires
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.queries.models import CircuitView
+from breakwater.web.pages.charts.circuit_marks import without_probes
+from breakwater.web.pages.forms import Form, read_form
+from breakwater.web.pages.lane_list import asked_lanes
+from breakwater.web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
+from breakwater.web.security.guards import requires
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _SPAN: Final = re.compile(r"(\d{1,4})\s*([mhd])")

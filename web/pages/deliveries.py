@@ -6,12 +6,12 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.engine.insights.models import DeliveryDetail
-from web.pages.bodies import as_curl
-from web.pages.changes import changes_between
-from web.pages.forms import read_form
-from web.pages.reply import PageRequest, act, actor_of, page, runtime_of
-from web.security import requires
+from breakwater.core.queries.models import DeliveryDetail
+from breakwater.web.pages.bodies import as_curl
+from breakwater.web.pages.changes import changes_between
+from breakwater.web.pages.forms import read_form
+from breakwater.web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from breakwater.web.security.guards import requires
 
 
 @get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)

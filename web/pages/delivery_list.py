@@ -9,10 +9,9 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.response import Redirect, Response
 
-from core.domain.errors import FieldProblem, InvalidInput
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.filters import PARAMETERS, DeliveryFilter
-from core.engine.insights.models import (
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.models import (
     BoundedCount,
     DeliveryRow,
     EndpointOption,
@@ -21,10 +20,11 @@ from core.engine.insights.models import (
     ListOverTime,
     Page,
 )
-from web.pages.first_webhook import first_webhook
-from web.pages.reply import PageRequest, page, runtime_of, wants_fragment
-from web.pages.zones import in_reader_zone
-from web.security import principal_of, requires
+from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
+from breakwater.web.pages.first_webhook import first_webhook
+from breakwater.web.pages.reply import PageRequest, page, runtime_of, wants_fragment
+from breakwater.web.pages.zones import in_reader_zone
+from breakwater.web.security.guards import principal_of, requires
 
 PAGE_SIZE: Final = 50
 _MOMENTS: Final = ("since", "until")

@@ -7,7 +7,7 @@ from typing import Final
 
 from litestar.response import Stream
 
-from web.pages.words import visible
+from breakwater.web.pages.words import visible
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet would work out instead of showing."""

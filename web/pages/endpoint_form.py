@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Final
 
-from core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
-from core.domain.errors import FieldProblem, InvalidInput
-from core.domain.retry import SERVICE_SCHEDULE
-from core.domain.states import SignatureScheme
-from core.engine.insights.models import EndpointView
-from core.engine.masking import MASK
-from core.settings import Settings
-from web.pages.forms import Form
+from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
+from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.queries.models import EndpointView
+from breakwater.core.settings import Settings
+from breakwater.core.text.masking import MASK
+from breakwater.web.pages.forms import Form
 
 CIRCUIT_FIELDS: Final = tuple(f"circuit.{each.name}" for each in fields(CircuitBreakerConfig))
 _PLAIN: Final = ("url", "name", "description", "signature", "secret")

@@ -6,15 +6,15 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
-from core.domain.states import SignatureScheme
-from core.engine.insights.models import DeletedEndpoint, EndpointView
-from web.pages import endpoint_form
-from web.pages.endpoint_form import EndpointForm
-from web.pages.endpoints import ENDPOINTS
-from web.pages.forms import Form, read_form
-from web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
-from web.security import requires
+from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
+from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.queries.models import DeletedEndpoint, EndpointView
+from breakwater.web.pages import endpoint_form
+from breakwater.web.pages.endpoint_form import EndpointForm
+from breakwater.web.pages.endpoints import ENDPOINTS
+from breakwater.web.pages.forms import Form, read_form
+from breakwater.web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.security.guards import requires
 
 
 def _form_page(

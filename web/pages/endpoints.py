@@ -7,16 +7,26 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.domain.errors import Conflict, NotFound, StoreUnavailable
-from core.engine.filters import DeliveryFilter
-from core.engine.intake import NewMessage
-from web.pages.circuit_marks import without_probes
-from web.pages.first_webhook import first_webhook
-from web.pages.forms import read_form
-from web.pages.lane_list import asked_lanes
-from web.pages.reply import Done, PageRequest, Said, act, actor_of, moved, page, refused, runtime_of
-from web.pages.traffic import MOST_MARKS, charted
-from web.security import requires
+from breakwater.core.delivery.intake import NewMessage
+from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.web.pages.charts.circuit_marks import without_probes
+from breakwater.web.pages.first_webhook import first_webhook
+from breakwater.web.pages.forms import read_form
+from breakwater.web.pages.lane_list import asked_lanes
+from breakwater.web.pages.reply import (
+    Done,
+    PageRequest,
+    Said,
+    act,
+    actor_of,
+    moved,
+    page,
+    refused,
+    runtime_of,
+)
+from breakwater.web.pages.traffic import MOST_MARKS, charted
+from breakwater.web.security.guards import requires
 
 ENDPOINTS: Final = "/endpoints"
 TEST_EVENT: Final = "breakwater.test"

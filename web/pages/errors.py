@@ -6,14 +6,13 @@ from typing import Any, Final
 from litestar.exceptions import HTTPException
 from litestar.response import Response, Template
 
-from core.domain.errors import (
+from breakwater.core.domain.errors import (
     BreakwaterError,
     Forbidden,
     StoreUnavailable,
     Unauthorized,
 )
-from web.kept_form import kept, sent_from
-from web.pages.reply import (
+from breakwater.web.pages.reply import (
     PageRequest,
     Said,
     local_path,
@@ -22,8 +21,9 @@ from web.pages.reply import (
     status_of,
     wants_fragment,
 )
-from web.pages.sign_in import resume_page, sign_in_page
-from web.security_cookies import csrf_token, session_token
+from breakwater.web.pages.sign_in import resume_page, sign_in_page
+from breakwater.web.security.cookies import csrf_token, session_token
+from breakwater.web.security.preserved_form import kept, sent_from
 
 _TITLES: Final = {
     400: "This request cannot be read",

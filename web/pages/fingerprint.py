@@ -9,8 +9,8 @@ from litestar import Router
 from litestar.datastructures import CacheControlHeader
 from litestar.static_files import create_static_files_router
 
-from web.assets import STATIC
-from web.security import PUBLIC
+from breakwater.web.assets import STATIC
+from breakwater.web.security.guards import PUBLIC
 
 _A_YEAR: Final = 31_536_000
 

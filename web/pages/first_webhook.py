@@ -1,6 +1,6 @@
 """The line that makes the first delivery: what every empty page teaches."""
 
-from web.pages.reply import PageRequest, runtime_of
+from breakwater.web.pages.reply import PageRequest, runtime_of
 
 
 def first_webhook(request: PageRequest) -> str:

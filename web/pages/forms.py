@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from litestar import Request
 
-from core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 MOST_BYTES: Final = 64 * 1024
 MOST_FIELDS: Final = 200

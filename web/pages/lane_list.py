@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import FieldProblem, InvalidInput
-from core.engine.insights.models import LanePage
-from web.pages.reply import PageRequest
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.queries.models import LanePage
+from breakwater.web.pages.reply import PageRequest
 
 PAGE_SIZE: Final = 50
 T = TypeVar("T")

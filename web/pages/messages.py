@@ -6,8 +6,8 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Template
 
-from web.pages.reply import PageRequest, page, runtime_of
-from web.security import requires
+from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.security.guards import requires
 
 
 @get("/messages/{message_id:str}", guards=[requires("read")], include_in_schema=False)

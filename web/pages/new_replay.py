@@ -7,19 +7,19 @@ from typing import Any, Final
 from litestar import get, post
 from litestar.response import Response, Template
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import BreakwaterError, Conflict, FieldProblem, InvalidInput, NotFound
-from core.domain.states import EndpointState
-from core.engine.filters import PARAMETERS
-from core.engine.insights.models import CircuitView
-from core.engine.replays import DEFAULT_PACE, FASTEST, Plan, ReplayView
-from web.pages.confirmation import Confirmation, confirmation_for, is_number
-from web.pages.delivery_list import Asked, choices
-from web.pages.forms import Form, read_form
-from web.pages.replay_words import lasting
-from web.pages.replays import REPLAYS
-from web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
-from web.security import requires
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import BreakwaterError, Conflict, FieldProblem, InvalidInput, NotFound
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.models import CircuitView
+from breakwater.core.queries.paging.filters import PARAMETERS
+from breakwater.core.replays import DEFAULT_PACE, FASTEST, Plan, ReplayView
+from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
+from breakwater.web.pages.delivery_list import Asked, choices
+from breakwater.web.pages.forms import Form, read_form
+from breakwater.web.pages.replay_words import lasting
+from breakwater.web.pages.replays import REPLAYS
+from breakwater.web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.security.guards import requires
 
 NEW: Final = f"{REPLAYS}/new"
 _FIELDS: Final = (*PARAMETERS, "up_to", "frozen_at", "shown", "pace", "reason", "confirmed", "typed")

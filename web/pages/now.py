@@ -5,10 +5,10 @@ from typing import Final
 from litestar import get
 from litestar.response import Template
 
-from web.pages.first_webhook import first_webhook
-from web.pages.reply import PageRequest, page, runtime_of
-from web.pages.traffic import MOST_MARKS, charted
-from web.security import requires
+from breakwater.web.pages.first_webhook import first_webhook
+from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.traffic import MOST_MARKS, charted
+from breakwater.web.security.guards import requires
 
 
 @get("/", guards=[requires("read")], include_in_schema=False)

@@ -2,9 +2,9 @@
 
 from typing import assert_never
 
-from core.engine.replays import Plan, ReplayState, ReplayView
-from core.engine.words import span_words
-from core.engine.zones import on_clock
+from breakwater.core.replays import Plan, ReplayState, ReplayView
+from breakwater.core.text.format import span_words
+from breakwater.core.text.zones import on_clock
 
 
 def covered(replay: Plan | ReplayView) -> str:

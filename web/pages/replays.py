@@ -6,10 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from core.engine.replays.outcomes import ALWAYS_COUNTED
-from web.pages.forms import read_form
-from web.pages.reply import PageRequest, act, actor_of, page, runtime_of
-from web.security import requires
+from breakwater.core.replays.outcomes import ALWAYS_COUNTED
+from breakwater.web.pages.forms import read_form
+from breakwater.web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from breakwater.web.security.guards import requires
 
 REPLAYS: Final = "/replays"
 

@@ -12,11 +12,11 @@ from litestar import Request
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Response, Template
 
-from core.domain.errors import BreakwaterError, Conflict, InvalidInput, NotFound, StoreUnavailable
-from core.engine.access import Principal
-from core.engine.zones import zone_key
-from core.runtime import Runtime
-from web.security import principal_of, principal_or_none
+from breakwater.core.accounts import Principal
+from breakwater.core.domain.errors import BreakwaterError, Conflict, InvalidInput, NotFound, StoreUnavailable
+from breakwater.core.runtime import Runtime
+from breakwater.core.text.zones import zone_key
+from breakwater.web.security.guards import principal_of, principal_or_none
 
 PageRequest = Request[Any, Any, Any]
 _COOKIE: Final = "said"

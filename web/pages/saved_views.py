@@ -6,10 +6,10 @@ from litestar import post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from core.engine.filters import DeliveryFilter
-from web.pages.forms import read_form
-from web.pages.reply import Done, PageRequest, act, runtime_of
-from web.security import principal_of, requires
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.web.pages.forms import read_form
+from breakwater.web.pages.reply import Done, PageRequest, act, runtime_of
+from breakwater.web.security.guards import principal_of, requires
 
 DELIVERIES: Final = "/deliveries"
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 from litestar import post
 from litestar.response import Response
 
-from core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
-from core.engine.operations.deliveries import MOST_AT_ONCE
-from web.pages.confirmation import Confirmation, confirmation_for
-from web.pages.forms import Form, read_form
-from web.pages.reply import (
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from breakwater.core.operations.deliveries import MOST_AT_ONCE
+from breakwater.web.pages.confirmation import Confirmation, confirmation_for
+from breakwater.web.pages.forms import Form, read_form
+from breakwater.web.pages.reply import (
     PageRequest,
     Said,
     actor_of,
@@ -21,7 +21,7 @@ from web.pages.reply import (
     status_of,
     wants_fragment,
 )
-from web.security import requires
+from breakwater.web.security.guards import requires
 
 LIST: Final = "/deliveries"
 

@@ -7,12 +7,23 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
-from core.domain.errors import InvalidInput
-from core.engine.access.values import Role, Scope
-from web.pages.forms import Form, read_form
-from web.pages.reply import THEMES, Done, PageRequest, Said, act, actor_of, answer, moved, page, runtime_of
-from web.pages.zones import COOKIE, UTC_NAME, names, offered
-from web.security import requires
+from breakwater.core.accounts.model import Role, Scope
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.web.pages.forms import Form, read_form
+from breakwater.web.pages.reply import (
+    THEMES,
+    Done,
+    PageRequest,
+    Said,
+    act,
+    actor_of,
+    answer,
+    moved,
+    page,
+    runtime_of,
+)
+from breakwater.web.pages.zones import COOKIE, UTC_NAME, names, offered
+from breakwater.web.security.guards import requires
 
 SETTINGS: Final = "/settings"
 _TEN_YEARS: Final = 10 * 365 * 86_400

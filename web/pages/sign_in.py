@@ -5,9 +5,9 @@ from typing import Final
 from litestar import get
 from litestar.response import Template
 
-from web.kept_form import KeptForm
-from web.pages.reply import PageRequest, local_path, page
-from web.security import PUBLIC
+from breakwater.web.pages.reply import PageRequest, local_path, page
+from breakwater.web.security.guards import PUBLIC
+from breakwater.web.security.preserved_form import KeptForm
 
 
 def sign_in_page(

@@ -9,17 +9,17 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup, escape
 
-from core.engine.filters import DeliveryFilter
-from core.engine.moments import iso
-from core.engine.words import counted, span_words, utc, who
-from core.engine.zones import on_clock, reader_zone
-from web import charts
-from web.assets import TEMPLATES
-from web.pages import bodies, circuit_marks, glyphs, histogram, replay_words, traffic_charts, words
-from web.pages.fingerprint import asset
-from web.pages.traffic import RANGES
-from web.progress import progress_bar
-from web.security import csrf_field
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.text.format import counted, span_words, utc, who
+from breakwater.core.text.timestamps import iso
+from breakwater.core.text.zones import on_clock, reader_zone
+from breakwater.web.assets import TEMPLATES
+from breakwater.web.pages import bodies, replay_words, words
+from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
+from breakwater.web.pages.fingerprint import asset
+from breakwater.web.pages.traffic import RANGES
+from breakwater.web.security.guards import csrf_field
+from breakwater.web.serve.progress import progress_bar
 
 
 def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:
@@ -33,24 +33,24 @@ _FILTERS: Final = {
     "action_words": words.action,
     "actor": who,
     "as_typed": escape,  # the value of a field goes back as it came: written out, it would be sent on changed
-    "attempts_scale": traffic_charts.attempts_scale,
-    "axis": traffic_charts.axis,
+    "attempts_scale": traffic.attempts_scale,
+    "axis": traffic.axis,
     "bar_time": histogram.bar_time,
     "bar_url": histogram.bar_url,
     "capital": words.capital,
     "change_in_words": circuit_marks.change_in_words,
-    "changes_at": traffic_charts.changes_at,
+    "changes_at": traffic.changes_at,
     "circuit_standing": words.circuit_standing,
-    "clock": traffic_charts.clock,
+    "clock": traffic.clock,
     "covered": replay_words.covered,
     "duration": span_words,
     "endpoint_standing": words.endpoint_standing,
     "failure": words.failure,
     "histogram_axis": histogram.histogram_axis,
     "in_words": _in_words,
-    "kinds_of": traffic_charts.kinds_of,
-    "kinds_shown": traffic_charts.kinds_shown,
-    "latency_scale": traffic_charts.latency_scale,
+    "kinds_of": traffic.kinds_of,
+    "kinds_shown": traffic.kinds_shown,
+    "latency_scale": traffic.latency_scale,
     "marks_of": circuit_marks.marks_of,
     "ms": words.milliseconds,
     "page_of": words.page_of,
@@ -107,17 +107,17 @@ def environment() -> Environment:
     made.filters.update(_FILTERS)
     made.globals.update(
         asset=asset,
-        attempts_chart=traffic_charts.attempts_chart,
+        attempts_chart=traffic.attempts_chart,
         csrf_field=pass_context(csrf_field),
         histogram_chart=histogram.histogram_chart,
         icon=glyphs.icon,
-        latency_chart=traffic_charts.latency_chart,
-        meter=charts.meter,
-        mix_bar=charts.mix_bar,
-        mix_chart=traffic_charts.mix_chart,
+        latency_chart=traffic.latency_chart,
+        meter=svg.meter,
+        mix_bar=svg.mix_bar,
+        mix_chart=traffic.mix_chart,
         ranges=RANGES,
-        sparkline=charts.sparkline,
-        pips=charts.pips,
+        sparkline=svg.sparkline,
+        pips=svg.pips,
         progress_bar=progress_bar,
         state_glyph=glyphs.state_glyph,
         switch_glyph=glyphs.switch_glyph,

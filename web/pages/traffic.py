@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from core.engine.insights.models import Traffic, TransitionView
-from web.pages.circuit_marks import without_probes
-from web.pages.reply import PageRequest, runtime_of
+from breakwater.core.queries.models import Traffic, TransitionView
+from breakwater.web.pages.charts.circuit_marks import without_probes
+from breakwater.web.pages.reply import PageRequest, runtime_of
 
 MOST_MARKS: Final = 200
 """Changes of circuits that a chart marks: more could not be told apart."""

@@ -1,4 +1,4 @@
-"""How pages say relative times, figures and states; what sentences share with them is in `core.engine.words`.
+"""How pages say relative times, figures and states; what sentences share with them is in `breakwater.core.text.format`.
 
 Times are seconds since the epoch.
 """
@@ -7,10 +7,10 @@ import re
 from enum import StrEnum
 from typing import Final, assert_never
 
-from core.domain.circuit import CircuitState
-from core.domain.states import DeliveryState, EndpointState, FailureClass
-from core.engine.insights.models import CircuitView, DeliveryRow
-from core.engine.words import span_words
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
+from breakwater.core.queries.models import CircuitView, DeliveryRow
+from breakwater.core.text.format import span_words
 
 MINUTE: Final = 60
 HOUR: Final = 3_600

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from litestar.connection import ASGIConnection
 
-from core.engine.zones import reader_zone, reading_in
-from web.security_perimeter import App, Receive, Scope, Send
+from breakwater.core.text.zones import reader_zone, reading_in
+from breakwater.web.security.middleware import App, Receive, Scope, Send
 
 COOKIE: Final = "zone"
 UTC_NAME: Final = "UTC"

@@ -4,6 +4,6 @@
 `desk` tells what came and takes orders.
 """
 
-from web.receiver.server import Receiver
+from breakwater.web.receiver.server import Receiver
 
 __all__ = ["Receiver"]

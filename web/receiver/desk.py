@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from web.receiver import script as scripts
-from web.receiver.connection import Request, Response
-from web.receiver.log import Arrival, ReceiverLog
-from web.receiver.script import BadScript, Script, script_for
+from breakwater.web.receiver import script as scripts
+from breakwater.web.receiver.connection import Request, Response
+from breakwater.web.receiver.log import Arrival, ReceiverLog
+from breakwater.web.receiver.script import BadScript, Script, script_for
 
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _MOST_OVERRIDES: Final = 1_000

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from web.receiver.connection import Connection, Reply, Request, Response
-from web.receiver.desk import Desk, problem_response
-from web.receiver.log import Arrival, PathFigures, ReceiverLog
-from web.receiver.script import BadScript, Manner, Script, script_for
+from breakwater.web.receiver.connection import Connection, Reply, Request, Response
+from breakwater.web.receiver.desk import Desk, problem_response
+from breakwater.web.receiver.log import Arrival, PathFigures, ReceiverLog
+from breakwater.web.receiver.script import BadScript, Manner, Script, script_for
 
 _KNOWN_SCRIPTS: Final = 1_000
 _ANSWERS: Final[dict[int, bytes]] = {}

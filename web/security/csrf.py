@@ -6,15 +6,15 @@ from litestar import Request, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Response
 
-from core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
-from core.engine.access import Access, SignedIn, TooManyAttempts
-from web.kept_form import KeptForm
-from web.pages.forms import MOST_BYTES, Form, read_form
-from web.pages.reply import local_path
-from web.pages.sign_in import resume_page, sign_in_page, welcome_page
-from web.problems import problem_of
-from web.security import PUBLIC
-from web.security_cookies import csrf_token, session_cookie, session_token
+from breakwater.core.accounts import Access, SignedIn, TooManyAttempts
+from breakwater.core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
+from breakwater.web.pages.forms import MOST_BYTES, Form, read_form
+from breakwater.web.pages.reply import local_path
+from breakwater.web.pages.sign_in import resume_page, sign_in_page, welcome_page
+from breakwater.web.problems import problem_of
+from breakwater.web.security.cookies import csrf_token, session_cookie, session_token
+from breakwater.web.security.guards import PUBLIC
+from breakwater.web.security.preserved_form import KeptForm
 
 _HOME: Final = "/"
 _SIGN_IN: Final = "/sign-in"

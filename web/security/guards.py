@@ -14,11 +14,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard, HTTPScope
 from markupsafe import Markup
 
-from core.domain.errors import Forbidden, Unauthorized
-from core.engine.access import Access, Principal, Scope
-from web.kept_form import keep
-from web.security_cookies import Connection, csrf_token, session_token
-from web.security_origin import CSRF_FIELD, SAFE_METHODS, check_csrf_token, check_same_origin
+from breakwater.core.accounts import Access, Principal, Scope
+from breakwater.core.domain.errors import Forbidden, Unauthorized
+from breakwater.web.security.cookies import Connection, csrf_token, session_token
+from breakwater.web.security.origin import CSRF_FIELD, SAFE_METHODS, check_csrf_token, check_same_origin
+from breakwater.web.security.preserved_form import keep
 
 __all__ = [
     "PUBLIC",

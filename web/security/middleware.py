@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from web.problems import MEDIA_TYPE, encoded, host_problem
-from web.security_hosts import Hosts
+from breakwater.web.problems import MEDIA_TYPE, encoded, host_problem
+from breakwater.web.security.hosts import Hosts
 
 Scope = Any
 Message = Any

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 
 from litestar import Request
 
-from core.domain.errors import Forbidden
-from web.security_cookies import Connection, csrf_token
+from breakwater.core.domain.errors import Forbidden
+from breakwater.web.security.cookies import Connection, csrf_token
 
 CSRF_FIELD: Final = "_csrf"
 CSRF_HEADER: Final = "x-csrf-token"

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from litestar import Request
 
-from core.domain.errors import Forbidden
-from web.security_cookies import Connection
-from web.security_origin import CSRF_FIELD, check_same_origin
+from breakwater.core.domain.errors import Forbidden
+from breakwater.web.security.cookies import Connection
+from breakwater.web.security.origin import CSRF_FIELD, check_same_origin
 
 MOST_BYTES: Final = 64 * 1024
 """Of a form, as many as forms may have."""

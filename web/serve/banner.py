@@ -1,6 +1,6 @@
 """The first thing that a person reads: where to look, how to get in, and one line to paste."""
 
-from web.first_start import EXAMPLE_EVENT, Welcome
+from breakwater.web.serve.first_start import EXAMPLE_EVENT, Welcome
 
 
 def banner(welcome: Welcome) -> str:

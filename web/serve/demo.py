@@ -14,12 +14,12 @@ import msgspec
 import structlog
 from litestar import Litestar
 
-from core.domain.errors import StoreUnavailable
-from core.engine.insights.lane_pages import MOST_LANES
-from core.engine.insights.models import EndpointView
-from core.engine.intake import NewMessage
-from core.runtime import Runtime
-from core.settings import Settings
+from breakwater.core.delivery.intake import NewMessage
+from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.queries.circuits.pages import MOST_LANES
+from breakwater.core.queries.models import EndpointView
+from breakwater.core.runtime import Runtime
+from breakwater.core.settings import Settings
 
 log = structlog.get_logger("breakwater.demo")
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import httpx
 
-from core.setting_types import SQLITE
-from core.settings import Settings, unknown_variables
+from breakwater.core.settings import Settings, unknown_variables
+from breakwater.core.settings.types import SQLITE
 
 _LITTLE_SPACE: Final = 500 * 1024 * 1024
 """Bytes. A busy service writes that in hours."""

@@ -10,8 +10,8 @@ from typing import Final
 
 import structlog
 
-from core.settings import Settings
-from web.receiver import Receiver
+from breakwater.core.settings import Settings
+from breakwater.web.receiver import Receiver
 
 log = structlog.get_logger("breakwater.example")
 

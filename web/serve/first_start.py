@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from core.domain.errors import StartRefused
-from core.engine.access.values import Scope
-from core.engine.insights.lane_pages import MOST_LANES
-from core.runtime import Runtime
-from web.receiver import Receiver
+from breakwater.core.accounts.model import Scope
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.queries.circuits.pages import MOST_LANES
+from breakwater.core.runtime import Runtime
+from breakwater.web.receiver import Receiver
 
 EXAMPLE_EVENT: Final = "example.hello"
 _KEY_NAME: Final = "first start"

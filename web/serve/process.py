@@ -19,14 +19,14 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
-from core.domain.errors import StartRefused
-from core.runtime import Runtime
-from core.settings import Settings
-from web.app import create_app
-from web.example import allowing, example_receiver
-from web.first_start import Welcome, welcome
-from web.live import end_streams
-from web.receiver import Receiver
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.runtime import Runtime
+from breakwater.core.settings import Settings
+from breakwater.web.app import create_app
+from breakwater.web.live import end_streams
+from breakwater.web.receiver import Receiver
+from breakwater.web.serve.example import allowing, example_receiver
+from breakwater.web.serve.first_start import Welcome, welcome
 
 log = structlog.get_logger("breakwater.serving")
 

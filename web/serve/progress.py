@@ -5,8 +5,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from core.domain.states import DeliveryState
-from core.engine.replays import ReplayView
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.replays import ReplayView
 
 _KINDS: Final = {
     DeliveryState.DELIVERED: ("good", "delivered"),

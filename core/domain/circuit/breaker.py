@@ -20,11 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from core.domain.call_window import Part, calls_and_failures, with_call
-from core.domain.circuit_config import SERVICE_CIRCUIT, CircuitBreakerConfig
-from core.domain.circuit_state import CircuitState, Hold, Transition
-
-__all__ = ["SERVICE_CIRCUIT", "CircuitBreaker", "CircuitBreakerConfig", "CircuitState", "Hold", "Transition"]
+from breakwater.core.domain.circuit.config import CircuitBreakerConfig
+from breakwater.core.domain.circuit.state import CircuitState, Hold, Transition
+from breakwater.core.domain.circuit.window import Part, calls_and_failures, with_call
 
 PERMIT_SECONDS: Final = 60.0
 """How long a half-open permit lives when its taker does not say: longer than any attempt's deadline."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from core.domain.bounds import number, whole_number
-from core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 DAY: Final = 86_400.0
 _MAX_COUNT: Final = 10_000

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from core.domain.errors import InvalidInput
+from breakwater.core.domain.errors import InvalidInput
 
 
 @unique

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 MAX_HEADERS: Final = 50
 MAX_VALUE_LENGTH: Final = 4096

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from core.domain.errors import TargetRefused
-from core.domain.hostname import canonical_name
-from core.domain.networks import NONE, Address, AllowedNetworks, address_refusal, callable_port
-
-__all__ = ["NONE", "Address", "AllowedNetworks", "Target", "address_refusal", "parse_target", "safe_url"]
+from breakwater.core.domain.errors import TargetRefused
+from breakwater.core.domain.target.hostname import canonical_name
+from breakwater.core.domain.target.networks import (
+    NONE,
+    Address,
+    AllowedNetworks,
+    address_refusal,
+    callable_port,
+)
 
 MAX_URL_LENGTH: Final = 2048
 """Characters. Servers and proxies on the way cut or refuse longer ones."""

@@ -6,10 +6,10 @@ for other transports (`respx`, `httpx.MockTransport`).
 
 import httpx
 
-from core.domain.states import FailureClass
-from core.domain.target import Target
-from core.outbound import failures
-from core.outbound.failures import NoAnswer, Refused, Undialled
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.target import Target
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import NoAnswer, Refused, Undialled
 
 
 def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> NoAnswer:

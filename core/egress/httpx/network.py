@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import httpcore
 
-from core.domain.networks import Address
-from core.outbound import failures
-from core.outbound.failures import NoAnswer, Undialled, place
-from core.outbound.guard import Guard
-from core.outbound.limits import CONNECT_LIMIT, MAX_ADDRESSES
+from breakwater.core.domain.target.networks import Address
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import NoAnswer, Undialled, place
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.limits import CONNECT_LIMIT, MAX_ADDRESSES
 
 _STATUS_LINE: Final = b"HTTP/1."
 _HEAD_LIMIT: Final = 256 * 1024

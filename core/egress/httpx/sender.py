@@ -14,16 +14,16 @@ from typing import Final, cast
 import httpcore
 import httpx
 
-from core.domain.outcome import RESPONSE_BODY_CAP, Answered, Headers, Outcome
-from core.outbound import failures
-from core.outbound.agent import COMMON_HEADERS, USER_AGENT
-from core.outbound.failures import NoAnswer, Refused
-from core.outbound.guard import Guard
-from core.outbound.httpx_failures import failure_of
-from core.outbound.httpx_network import JudgedNetwork
-from core.outbound.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward, connecting_seconds
-from core.outbound.trust import checked_roots, tls_context
-from core.ports import OutboundRequest
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Answered, Headers, Outcome
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import NoAnswer, Refused
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.failures import failure_of
+from breakwater.core.egress.httpx.network import JudgedNetwork
+from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward, connecting_seconds
+from breakwater.core.egress.trust import checked_roots, tls_context
+from breakwater.core.egress.user_agent import COMMON_HEADERS, USER_AGENT
+from breakwater.core.ports import OutboundRequest
 
 _SWITCHING_PROTOCOLS: Final = 101
 
@@ -44,7 +44,7 @@ class PinnedTransport(httpx.AsyncHTTPTransport):
 
 
 class HttpxSender:
-    """A `core.ports.Sender` for few requests at a time."""
+    """A `breakwater.core.ports.Sender` for few requests at a time."""
 
     def __init__(
         self,

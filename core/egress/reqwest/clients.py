@@ -17,12 +17,12 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, PyreqwestError
 from pyreqwest.http import Url
 
-from core.domain.networks import Address
-from core.domain.target import Target
-from core.outbound import failures
-from core.outbound.agent import COMMON_HEADERS
-from core.outbound.failures import Refused
-from core.outbound.trust import mozilla_roots
+from breakwater.core.domain.target import Target
+from breakwater.core.domain.target.networks import Address
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import Refused
+from breakwater.core.egress.trust import mozilla_roots
+from breakwater.core.egress.user_agent import COMMON_HEADERS
 
 IDLE_SECONDS: Final = 4.0
 """How long an idle connection is kept: Node and uvicorn close it after 5 s, at worst under our next request."""

@@ -11,8 +11,8 @@ from typing import Final
 
 from pyreqwest import exceptions as pyreqwest
 
-from core.outbound import failures
-from core.outbound.failures import NoAnswer, Refused, Undialled
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import NoAnswer, Refused, Undialled
 
 _CONNECT: Final = "client error (Connect)"
 _DIALLING: Final = (

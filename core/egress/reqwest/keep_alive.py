@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from core.domain.target import Target
+from breakwater.core.domain.target import Target
 
 DISTRUST_SECONDS: Final = 60.0
 """How long after such an answer: far beyond any answer that is late, and short for whoever recovers."""

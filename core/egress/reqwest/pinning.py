@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.domain.target import Target
-from core.outbound.limits import MAX_ADDRESSES, connecting_seconds
-from core.outbound.lookups import Addresses
-from core.outbound.reqwest_clients import Clients, Dial
-from core.outbound.reqwest_distrust import Distrust
+from breakwater.core.domain.target import Target
+from breakwater.core.egress.dns import Addresses
+from breakwater.core.egress.limits import MAX_ADDRESSES, connecting_seconds
+from breakwater.core.egress.reqwest.clients import Clients, Dial
+from breakwater.core.egress.reqwest.keep_alive import Distrust
 
 
 @dataclass(frozen=True, slots=True)

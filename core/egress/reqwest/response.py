@@ -7,7 +7,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
-from core.domain.outcome import Answered, Headers
+from breakwater.core.domain.outcome import Answered, Headers
 
 
 class Answer:

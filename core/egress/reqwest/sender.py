@@ -12,18 +12,18 @@ from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 
-from core.domain.outcome import RESPONSE_BODY_CAP, Outcome
-from core.outbound import failures
-from core.outbound.agent import USER_AGENT
-from core.outbound.failures import NoAnswer, Refused, Undialled, place
-from core.outbound.guard import Guard
-from core.outbound.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward
-from core.outbound.reqwest_answer import Answer
-from core.outbound.reqwest_clients import IDLE_PER_HOST, Clients, Dial, wire_url
-from core.outbound.reqwest_dials import Dials
-from core.outbound.reqwest_failures import Dialled, failure_of
-from core.outbound.trust import checked_roots
-from core.ports import OutboundRequest
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Outcome
+from breakwater.core.egress import failures
+from breakwater.core.egress.failures import NoAnswer, Refused, Undialled, place
+from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward
+from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST, Clients, Dial, wire_url
+from breakwater.core.egress.reqwest.failures import Dialled, failure_of
+from breakwater.core.egress.reqwest.pinning import Dials
+from breakwater.core.egress.reqwest.response import Answer
+from breakwater.core.egress.trust import checked_roots
+from breakwater.core.egress.user_agent import USER_AGENT
+from breakwater.core.ports import OutboundRequest
 
 MAX_CLIENTS: Final = 1024
 _SWITCHING_PROTOCOLS: Final = 101
@@ -36,7 +36,7 @@ _SHORTEST: Final = 0.001
 
 
 class ReqwestSender:
-    """A `core.ports.Sender` for many requests at once, with kept connections. Belongs to one event loop.
+    """A `breakwater.core.ports.Sender` for many requests at once, with kept connections. Belongs to one event loop.
 
     A cancelled request is abandoned, not aborted: reqwest goes on with it until its deadline, so the receiver may
     still get it. Bytes that follow a response end its connection, as long as they are noticed before the next request

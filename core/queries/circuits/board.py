@@ -7,21 +7,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.errors import InvalidInput, NotFound
-from core.domain.states import EndpointState
-from core.engine.insights.circuit_words import CircuitFacts, circuit_sentence, live_permits, reset_consequence
-from core.engine.insights.joined import (
-    Row,
-    backlog_of_lane,
-    bounded,
-    breaker_of,
-    columns_of,
-    last_cause,
-    last_error,
-    part_of,
-)
-from core.engine.insights.lane_pages import (
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.errors import InvalidInput, NotFound
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.pages import (
     MOST_LANES,
     Place,
     cursor_behind,
@@ -32,10 +22,25 @@ from core.engine.insights.lane_pages import (
     states_statement,
     worst_first,
 )
-from core.engine.insights.models import CircuitView, LanePage
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.queries.circuits.sentence import (
+    CircuitFacts,
+    circuit_sentence,
+    live_permits,
+    reset_consequence,
+)
+from breakwater.core.queries.models import CircuitView, LanePage
+from breakwater.core.queries.rows import (
+    Row,
+    backlog_of_lane,
+    bounded,
+    breaker_of,
+    columns_of,
+    last_cause,
+    last_error,
+    part_of,
+)
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 
 BACKLOG_BOUND: Final = 10_000
 

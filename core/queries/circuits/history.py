@@ -6,15 +6,15 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import InvalidInput
-from core.engine.filter_fields import Reader
-from core.engine.insights.cursors import Cursor, read_cursor
-from core.engine.insights.deliveries import bounds_of, check_limit
-from core.engine.insights.models import AuditView, Page, TransitionView
-from core.engine.insights.scan import Branch, Span, find_reach, unindexed, walk
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import AUDIT, ENDPOINTS, TRANSITIONS
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.list import bounds_of, check_limit
+from breakwater.core.queries.models import AuditView, Page, TransitionView
+from breakwater.core.queries.paging.cursors import Cursor, read_cursor
+from breakwater.core.queries.paging.filter_fields import Reader
+from breakwater.core.queries.paging.scan import Branch, Span, find_reach, unindexed, walk
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import AUDIT, ENDPOINTS, TRANSITIONS
 
 _LOOKED_AT: Final = 20_000
 _LEADING: Final = ("subject", "actor", "action")

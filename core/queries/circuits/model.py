@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.domain.circuit import CircuitBreakerConfig, CircuitState
-from core.domain.states import EndpointState
-from core.engine.insights.models.lists import BoundedCount
+from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.paging.model import BoundedCount
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import InvalidInput
-from core.domain.states import EndpointState
-from core.engine.filter_fields import Reader
-from core.engine.insights.cursors import Cursor, read_place, refuse_cursor
-from core.engine.insights.joined import Row
-from core.sql.statements.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.paging.cursors import Cursor, read_place, refuse_cursor
+from breakwater.core.queries.paging.filter_fields import Reader
+from breakwater.core.queries.rows import Row
+from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 
 MOST_LANES: Final = 500
 """Lanes of one page."""

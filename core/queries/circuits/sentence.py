@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from core.domain.circuit import CircuitBreaker, CircuitState
-from core.domain.states import EndpointState
-from core.engine.insights.models import BoundedCount
-from core.engine.words import counted, reason_in_brackets, who
-from core.engine.zones import on_clock
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries.models import BoundedCount
+from breakwater.core.text.format import counted, reason_in_brackets, who
+from breakwater.core.text.zones import on_clock
 
 
 @dataclass(frozen=True, slots=True)

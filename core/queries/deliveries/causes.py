@@ -9,17 +9,17 @@ from typing import Final
 from sqlalchemy import Select, func, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.states import FailureClass
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.deliveries import bounds_of
-from core.engine.insights.failure_words import common_error
-from core.engine.insights.joined import Row
-from core.engine.insights.models import BoundedCount, FailureGroup, FailureGroups
-from core.engine.insights.scan import Branch, Reach, Span, constant, find_reaches
-from core.engine.insights.selection import branches, span
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.failure_words import common_error
+from breakwater.core.queries.deliveries.list import bounds_of
+from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.models import BoundedCount, FailureGroup, FailureGroups
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.scan import Branch, Reach, Span, constant, find_reaches
+from breakwater.core.queries.rows import Row
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
 PER_CLASS: Final = 1_500
 """Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 40 ms."""

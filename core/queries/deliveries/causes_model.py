@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.domain.states import FailureClass
-from core.engine.insights.models.lists import BoundedCount, SearchBounds
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 
 
 @dataclass(frozen=True, slots=True)

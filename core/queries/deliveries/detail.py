@@ -5,11 +5,15 @@ from typing import Final
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import NotFound
-from core.domain.states import FailureClass, Trigger
-from core.engine.insights.consequences import can_cancel, can_resend, resend_consequence
-from core.engine.insights.facts import delays_of, read_standing
-from core.engine.insights.joined import (
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.domain.states import FailureClass, Trigger
+from breakwater.core.ports import Clock
+from breakwater.core.queries.explain.facts import delays_of, read_standing
+from breakwater.core.queries.explain.outcome import why
+from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
+from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.models import AttemptView, DeliveryDetail
+from breakwater.core.queries.rows import (
     LISTED,
     Row,
     columns_of,
@@ -18,12 +22,8 @@ from core.engine.insights.joined import (
     lane_columns,
     last_cause,
 )
-from core.engine.insights.models import AttemptView, DeliveryDetail
-from core.engine.insights.standing import Standing
-from core.engine.insights.why import why
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 SHOWN_ATTEMPTS: Final = 100
 """A schedule allows 51 at most; whoever resends again and again sees the newest."""

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from core.engine.filters import WILDCARD
-from core.engine.words import quote
+from breakwater.core.queries.paging.filters import WILDCARD
+from breakwater.core.text.format import quote
 
 _VARYING: Final = re.compile(
     r"""

@@ -14,19 +14,19 @@ from typing import Any, Final
 from sqlalchemy import CTE, ColumnElement, Integer, Select, String, case, column, func, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.states import DeliveryState
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.deliveries import bounds_of
-from core.engine.insights.histogram_steps import Scale, scale
-from core.engine.insights.lanes import halted_endpoints
-from core.engine.insights.models import Histogram, HistogramBar
-from core.engine.insights.scan import Condition, Reach, Span, constant, find_reach, just_after, walk
-from core.engine.insights.selection import LOOKED_AT, branches, span
-from core.engine.moments import resolve
-from core.ids import floor_id, made_at
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.ids import floor_id, made_at
+from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
+from breakwater.core.queries.deliveries.list import bounds_of
+from breakwater.core.queries.deliveries.selection import LOOKED_AT, branches, span
+from breakwater.core.queries.held import halted_endpoints
+from breakwater.core.queries.models import Histogram, HistogramBar
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.scan import Condition, Reach, Span, constant, find_reach, just_after, walk
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.text.timestamps import resolve
 
 DAY_SECONDS: Final = 86_400.0
 COUNTED: Final = 50_000

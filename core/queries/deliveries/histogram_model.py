@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.domain.states import DeliveryState
-from core.engine.insights.models.deliveries import DeliveryRow
-from core.engine.insights.models.lists import BoundedCount, Page, SearchBounds
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.deliveries.model import DeliveryRow
+from breakwater.core.queries.paging.model import BoundedCount, Page, SearchBounds
 
 
 @dataclass(frozen=True, slots=True)

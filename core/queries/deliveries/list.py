@@ -6,18 +6,18 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import InvalidInput
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.cursors import Cursor, read_cursor
-from core.engine.insights.joined import LISTED, bounded, delivery_row, delivery_rows
-from core.engine.insights.models import BoundedCount, DeliveryRow, Page, SearchBounds
-from core.engine.insights.scan import Branch, Reach, Span, find_reach, just_after, walk
-from core.engine.insights.selection import branches, span
-from core.engine.zones import on_clock
-from core.ids import made_at
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.ids import made_at
+from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.models import BoundedCount, DeliveryRow, Page, SearchBounds
+from breakwater.core.queries.paging.cursors import Cursor, read_cursor
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.scan import Branch, Reach, Span, find_reach, just_after, walk
+from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.text.zones import on_clock
 
 LONGEST_PAGE: Final = 200
 _NEW_BOUND: Final = 1_000

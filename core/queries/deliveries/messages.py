@@ -4,12 +4,12 @@ from typing import Final
 
 from sqlalchemy import Select, select
 
-from core.domain.errors import NotFound
-from core.engine.insights.joined import LISTED, delivery_row, delivery_rows
-from core.engine.insights.models import MessageView
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES, MESSAGES
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.ports import Clock
+from breakwater.core.queries.models import MessageView
+from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
 
 SHOWN_DELIVERIES: Final = 500
 NO_ENDPOINT: Final = "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."

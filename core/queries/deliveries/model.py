@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.domain.circuit import CircuitState
-from core.domain.outcome import Headers
-from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.outcome import Headers
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 
 
 @dataclass(frozen=True, slots=True)

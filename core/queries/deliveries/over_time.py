@@ -5,9 +5,9 @@ import asyncio
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine.filters import DeliveryFilter
-from core.engine.insights.deliveries import DeliveryLists, check_limit, newest_delivery, page_of, rows_of
-from core.engine.insights.histogram import (
+from breakwater.core.ids import floor_id
+from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.histogram import (
     LOOKED_UP,
     Found,
     Histograms,
@@ -15,13 +15,19 @@ from core.engine.insights.histogram import (
     histogram_of,
     times_of,
 )
-from core.engine.insights.joined import bounded
-from core.engine.insights.models import ListOverTime
-from core.engine.insights.scan import Branch, Reach, Span, find_reach, walk
-from core.engine.insights.selection import LOOKED_AT, branches, span
-from core.ids import floor_id
-from core.ports import Clock
-from core.sql.engine import Database
+from breakwater.core.queries.deliveries.list import (
+    DeliveryLists,
+    check_limit,
+    newest_delivery,
+    page_of,
+    rows_of,
+)
+from breakwater.core.queries.deliveries.selection import LOOKED_AT, branches, span
+from breakwater.core.queries.models import ListOverTime
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.scan import Branch, Reach, Span, find_reach, walk
+from breakwater.core.queries.rows import bounded
+from breakwater.core.store.engine import Database
 
 
 class ListsOverTime:

@@ -10,14 +10,14 @@ from typing import Final
 from sqlalchemy import Select, and_, func, literal, or_, select, true
 from sqlalchemy.sql import ColumnElement
 
-from core.domain.states import DeliveryState
-from core.engine.filters import WILDCARD, DeliveryFilter
-from core.engine.insights.lanes import halted_endpoints
-from core.engine.insights.scan import Branch, Condition, Span, constant, just_after, unindexed
-from core.engine.moments import resolve
-from core.ids import floor_id, id_range
-from core.sql.engine import bytes_contain
-from core.sql.statements.rows import ATTEMPTS, DELIVERIES, MESSAGES
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.ids import floor_id, id_range
+from breakwater.core.queries.held import halted_endpoints
+from breakwater.core.queries.paging.filters import WILDCARD, DeliveryFilter
+from breakwater.core.queries.paging.scan import Branch, Condition, Span, constant, just_after, unindexed
+from breakwater.core.store.engine import bytes_contain
+from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, MESSAGES
+from breakwater.core.text.timestamps import resolve
 
 LOOKED_AT: Final = 10_000
 """Deliveries that one page checks against a condition without an index: about 20 ms."""

@@ -4,15 +4,15 @@ from typing import Final
 
 from sqlalchemy import select
 
-from core.domain.errors import NotFound
-from core.engine.insights.endpoint_views import endpoint_view
-from core.engine.insights.history import audit_walk, read_audit
-from core.engine.insights.models import DeletedEndpoint
-from core.engine.insights.scan import Span
-from core.engine.insights.traffic import read_traffic
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import ENDPOINTS
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.history import audit_walk, read_audit
+from breakwater.core.queries.endpoints.views import endpoint_view
+from breakwater.core.queries.models import DeletedEndpoint
+from breakwater.core.queries.paging.scan import Span
+from breakwater.core.queries.traffic.charts import read_traffic
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ENDPOINTS
 
 HOUR: Final = 60
 _ENTRIES: Final = 20

@@ -7,16 +7,16 @@ from typing import Final
 from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.errors import NotFound
-from core.engine.insights.circuits import circuit_view, circuits_of, read_lanes, read_page_of_lanes
-from core.engine.insights.endpoint_views import endpoint_view
-from core.engine.insights.joined import Row, part_of
-from core.engine.insights.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
-from core.engine.insights.traffic import SPARK_STEP, each_endpoint, first_minute, read_traffic
-from core.engine.insights.traffic_fold import OutcomeCell, brief_traffic
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import ENDPOINTS
+from breakwater.core.domain.errors import NotFound
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.board import circuit_view, circuits_of, read_lanes, read_page_of_lanes
+from breakwater.core.queries.endpoints.views import endpoint_view
+from breakwater.core.queries.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
+from breakwater.core.queries.rows import Row, part_of
+from breakwater.core.queries.traffic.charts import SPARK_STEP, each_endpoint, first_minute, read_traffic
+from breakwater.core.queries.traffic.fold import OutcomeCell, brief_traffic
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import ENDPOINTS
 
 HOUR: Final = 60
 """Minutes of traffic beside an endpoint."""

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from core.domain.circuit import CircuitBreakerConfig
-from core.domain.states import EndpointState, SignatureScheme
-from core.engine.insights.models.audit import AuditView
-from core.engine.insights.models.circuits import CircuitView
-from core.engine.insights.models.traffic import Traffic
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.states import EndpointState, SignatureScheme
+from breakwater.core.queries.audit import AuditView
+from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.traffic.model import Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.domain.retry import SERVICE_SCHEDULE
-from core.domain.states import EndpointState, SignatureScheme
-from core.engine.insights.models import EndpointView
-from core.engine.masking import shown_value
-from core.sql.circuits import circuit_config
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
+from breakwater.core.domain.states import EndpointState, SignatureScheme
+from breakwater.core.queries.models import EndpointView
+from breakwater.core.store.circuit_rows import circuit_config
+from breakwater.core.text.masking import shown_value
 
 
 def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:

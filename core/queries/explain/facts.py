@@ -5,14 +5,14 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.retry import SERVICE_SCHEDULE
-from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from core.engine.insights.joined import Row, bounded, breaker_of, delivery_row, part_of
-from core.engine.insights.models import AttemptView, BoundedCount
-from core.engine.insights.scan import constant
-from core.engine.insights.standing import Deed, LaneFacts, Standing
-from core.engine.leases import lease_seconds
-from core.sql.statements.rows import AUDIT, DELIVERIES
+from breakwater.core.domain.lease import lease_seconds
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.queries.explain.snapshot import Deed, LaneFacts, Standing
+from breakwater.core.queries.models import AttemptView, BoundedCount
+from breakwater.core.queries.paging.scan import constant
+from breakwater.core.queries.rows import Row, bounded, breaker_of, delivery_row, part_of
+from breakwater.core.store.schema.rows import AUDIT, DELIVERIES
 
 _AHEAD_BOUND: Final = 1_000
 _D = DELIVERIES.c

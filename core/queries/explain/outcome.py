@@ -3,11 +3,11 @@
 from http import HTTPStatus
 from typing import Final, assert_never
 
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.insights.standing import Standing
-from core.engine.insights.why_waiting import why_waiting
-from core.engine.words import counted, ordinal, quote, reason_in_brackets, span_words, who
-from core.engine.zones import on_clock
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.explain.waiting import why_waiting
+from breakwater.core.text.format import counted, ordinal, quote, reason_in_brackets, span_words, who
+from breakwater.core.text.zones import on_clock
 
 _NO_RETRY: Final = {
     FailureClass.REDIRECT: "Redirects are never followed; correct the endpoint's URL and resend it.",

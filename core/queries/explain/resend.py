@@ -2,11 +2,11 @@
 
 from typing import assert_never
 
-from core.domain.circuit import CircuitState
-from core.domain.states import DeliveryState, EndpointState
-from core.engine.insights.standing import LaneFacts, Standing
-from core.engine.words import quote, who
-from core.engine.zones import on_clock
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.states import DeliveryState, EndpointState
+from breakwater.core.queries.explain.snapshot import LaneFacts, Standing
+from breakwater.core.text.format import quote, who
+from breakwater.core.text.zones import on_clock
 
 
 def can_resend(standing: Standing) -> bool:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from core.domain.circuit import CircuitBreaker
-from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from core.engine.insights.models import BoundedCount
-from core.engine.words import FAILURES, quote
+from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.queries.models import BoundedCount
+from breakwater.core.text.format import FAILURES, quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from core.domain.circuit import CircuitState
-from core.domain.states import EndpointState, FailureClass
-from core.engine.insights.models import CircuitView, LoopHealth, Traffic
-from core.engine.insights.traffic_fold import SUCCESS
-from core.engine.words import FAILURES, counted, listed, quote, who
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.states import EndpointState, FailureClass
+from breakwater.core.queries.models import CircuitView, Traffic
+from breakwater.core.queries.traffic.fold import SUCCESS
+from breakwater.core.text.format import FAILURES, counted, listed, quote, who
 
 _TOGETHER: Final = 3
 """From so many endpoints on, most of all failing together points at this machine rather than at them."""
@@ -27,7 +28,7 @@ class Situation:
     """Those that are not closed or not enabled, worst first."""
     traffic: Traffic
     """Of the last hour."""
-    loops: tuple[LoopHealth, ...] = ()
+    loops: tuple[TaskHealth, ...] = ()
     write_error: str | None = None
     """Why the latest transaction could not be written."""
 
@@ -55,7 +56,7 @@ class Situation:
         )
 
     @property
-    def ailing(self) -> tuple[LoopHealth, ...]:
+    def ailing(self) -> tuple[TaskHealth, ...]:
         """Return the background loops that do not run."""
         return tuple(loop for loop in self.loops if not loop.healthy)
 

@@ -2,21 +2,12 @@
 
 from dataclasses import dataclass
 
-from core.engine.insights.models.audit import AuditView
-from core.engine.insights.models.circuits import CircuitView
-from core.engine.insights.models.deliveries import DeliveryRow
-from core.engine.insights.models.lists import BoundedCount
-from core.engine.insights.models.traffic import Traffic
-
-
-@dataclass(frozen=True, slots=True)
-class LoopHealth:
-    """One background loop, as its supervisor sees it."""
-
-    name: str
-    healthy: bool
-    restarts: int
-    last_error: str | None
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.queries.audit import AuditView
+from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.deliveries.model import DeliveryRow
+from breakwater.core.queries.paging.model import BoundedCount
+from breakwater.core.queries.traffic.model import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +27,4 @@ class Overview:
     in_flight: BoundedCount
     failed_last_day: BoundedCount
     recent_actions: tuple[AuditView, ...]
-    loops: tuple[LoopHealth, ...]
+    loops: tuple[TaskHealth, ...]

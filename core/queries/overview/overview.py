@@ -6,19 +6,20 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitState
-from core.domain.states import DeliveryState, EndpointState
-from core.engine.insights.circuits import circuits_of, is_not_closed, read_lanes
-from core.engine.insights.history import audit_walk, read_audit
-from core.engine.insights.joined import LISTED, bounded, delivery_row, delivery_rows
-from core.engine.insights.models import BoundedCount, DeliveryRow, LoopHealth, Overview
-from core.engine.insights.overview_words import Situation, is_calm, overview_sentence
-from core.engine.insights.scan import Span, constant
-from core.engine.insights.traffic import read_traffic
-from core.ids import floor_id
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.states import DeliveryState, EndpointState
+from breakwater.core.ids import floor_id
+from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.board import circuits_of, is_not_closed, read_lanes
+from breakwater.core.queries.circuits.history import audit_walk, read_audit
+from breakwater.core.queries.models import BoundedCount, DeliveryRow, Overview
+from breakwater.core.queries.overview.headline import Situation, is_calm, overview_sentence
+from breakwater.core.queries.paging.scan import Span, constant
+from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
+from breakwater.core.queries.traffic.charts import read_traffic
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
 HOUR: Final = 60
 DAY_SECONDS: Final = 86_400.0
@@ -31,7 +32,7 @@ _UNDELIVERED: Final = (DeliveryState.PENDING, DeliveryState.IN_FLIGHT)
 class Overviews:
     """Reads the overview."""
 
-    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[LoopHealth, ...]]) -> None:
+    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[TaskHealth, ...]]) -> None:
         self._database = database
         self._clock = clock
         self._loops = loops

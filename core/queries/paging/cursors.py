@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from core.domain.errors import InvalidInput
+from breakwater.core.domain.errors import InvalidInput
 
 CURSOR_SECONDS: Final = 24 * 3600.0
 """How long a cursor is good: what it points at may be pruned, and a list read over days is no list of anything."""

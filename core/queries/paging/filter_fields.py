@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from core.domain.errors import FieldProblem
-from core.engine.moments import Ago, Moment, MomentError, parse_moment
+from breakwater.core.domain.errors import FieldProblem
+from breakwater.core.text.timestamps import Ago, Moment, MomentError, parse_moment
 
 _LONGEST_TEXT: Final = 200
 _UNSEARCHABLE: Final = frozenset({"Cc", "Cs"})

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import parse_qsl, urlencode
 
-from core.domain.errors import InvalidInput
-from core.domain.states import DeliveryState, FailureClass
-from core.engine.filter_fields import Reader
-from core.engine.moments import Ago, Moment, moment_text
-from core.engine.words import FAILURES, quote, span_words, utc
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.paging.filter_fields import Reader
+from breakwater.core.text.format import FAILURES, quote, span_words, utc
+from breakwater.core.text.timestamps import Ago, Moment, moment_text
 
 HELD: Final = "held"
 RETRYING: Final = "retrying"

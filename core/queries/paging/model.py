@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from core.domain.circuit import CircuitState
+from breakwater.core.domain.circuit import CircuitState
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from typing import Final
 from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.engine.insights.models import Traffic
-from core.engine.insights.traffic_fold import Steps, chart_of, steps_of
-from core.ports import Clock
-from core.sql.engine import Database
-from core.sql.statements.rows import HALF_HOUR_STATS, MINUTE_STATS
-from core.sql.tables import ALL_ENDPOINTS
+from breakwater.core.ports import Clock
+from breakwater.core.queries.models import Traffic
+from breakwater.core.queries.traffic.fold import Steps, chart_of, steps_of
+from breakwater.core.store.engine import Database
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import HALF_HOUR_STATS, MINUTE_STATS
 
 HALF_HOUR: Final = 30
 LONGEST: Final = 31 * 1440

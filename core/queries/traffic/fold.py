@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from core.domain.latency import percentile
-from core.engine.insights.models import Latency, Traffic, TrafficPoint
+from breakwater.core.domain.latency import percentile
+from breakwater.core.queries.models import Latency, Traffic, TrafficPoint
 
 SUCCESS: Final = "success"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Select, Update, select, update
 
-from core.domain.states import DeliveryState
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
 
 def cancel_pending_of(endpoint_id: str, why: str, now: float) -> Update:

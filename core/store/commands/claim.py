@@ -7,11 +7,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
-from core.domain.states import DeliveryState, Trigger
-from core.sql.circuits import load_breakers, save_breakers, save_transitions, transition_rows
-from core.sql.statements.rows import DELIVERIES, MESSAGES
-from core.sql.statements.work import Work
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.states import DeliveryState, Trigger
+from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.domain.states import Trigger
+from breakwater.core.domain.states import Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.states import DeliveryState
-from core.sql.statements.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
 
 async def next_due_by_endpoint(connection: AsyncConnection) -> dict[str, float]:

@@ -12,10 +12,10 @@ from typing import Any, assert_never
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
-from core.domain.latency import bucket_of
-from core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from core.domain.verdict import (
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
+from breakwater.core.domain.latency import bucket_of
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.domain.verdict import (
     BreakerSignal,
     Delivered,
     EndpointGone,
@@ -24,11 +24,11 @@ from core.domain.verdict import (
     Verdict,
     breaker_signal,
 )
-from core.sql.circuits import load_breakers, save_breakers, save_transitions, transition_rows
-from core.sql.engine import upsert
-from core.sql.statements.rows import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
-from core.sql.statements.work import Work
-from core.sql.tables import ALL_ENDPOINTS
+from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.engine import upsert
+from breakwater.core.store.schema import ALL_ENDPOINTS
+from breakwater.core.store.schema.rows import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any, assert_never
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.domain.circuit import CircuitState
-from core.domain.states import DeliveryState, FailureClass
-from core.domain.verdict import Failed, RetryAt, judge_lost
-from core.sql.statements.rows import ATTEMPTS, CIRCUITS, DELIVERIES
-from core.sql.statements.work import Work
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.domain.verdict import Failed, RetryAt, judge_lost
+from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES
 
 _BATCH = 500
 LOST = "the worker died holding the claim; the webhook may have been delivered"

@@ -1,6 +1,7 @@
 """The schema's history, and the one way to bring a database to the newest.
 
-A migration is a file in `versions/`; `python -m core.sql.migrations "what changes"` drafts the next from the tables.
+A migration is a file in `versions/`. Draft the next one from the tables with
+`python -m breakwater.core.store.migrations "what changes"`.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from core.domain.errors import StartRefused
+from breakwater.core.domain.errors import StartRefused
 
 
 def config_for(connection: Connection) -> Config:

@@ -1,4 +1,4 @@
-"""`python -m core.sql.migrations "what changes"` drafts the migration from the newest schema to the tables."""
+"""Draft a migration from the tables: `python -m breakwater.core.store.migrations "what changes"`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from core.sql.migrations import config_for, upgrade
+from breakwater.core.store.migrations import config_for, upgrade
 
 
 def draft(message: str) -> None:

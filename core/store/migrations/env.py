@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from core.sql import tables as tables  # noqa: PLC0414  # registers the tables with SQLModel's metadata
+from breakwater.core.store import schema as schema  # noqa: PLC0414  # registers the tables with SQLModel's metadata
 
 
 def render(kind: str, thing: Any, _context: AutogenContext) -> str | Literal[False]:

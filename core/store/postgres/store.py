@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from core.domain.errors import StartRefused
-from core.sql.connections import WritingConnection, reading
-from core.sql.json import ENGINE_JSON
-from core.sql.migrations import upgrade
+from breakwater.core.domain.errors import StartRefused
+from breakwater.core.store.connections import WritingConnection, reading
+from breakwater.core.store.json import ENGINE_JSON
+from breakwater.core.store.migrations import upgrade
 
 READERS: Final = 8
 CONNECT_SECONDS: Final = 5.0

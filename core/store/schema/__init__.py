@@ -3,14 +3,14 @@
 Statements use the Core tables (`Delivery.__table__`), for one style on both databases; the classes name the columns.
 """
 
-from core.sql.tables.access import ApiKey, Person, Session, SignInCode
-from core.sql.tables.audit import AuditEntry
-from core.sql.tables.circuits import Circuit, CircuitTransition
-from core.sql.tables.deliveries import Attempt, Delivery, IdempotencyKey, Message
-from core.sql.tables.endpoints import Endpoint
-from core.sql.tables.replays import Replay, ReplayItem
-from core.sql.tables.saved_views import SavedView
-from core.sql.tables.statistics import ALL_ENDPOINTS, HalfHourStat, MinuteStat
+from breakwater.core.store.schema.accounts import ApiKey, Person, Session, SignInCode
+from breakwater.core.store.schema.audit import AuditEntry
+from breakwater.core.store.schema.circuits import Circuit, CircuitTransition
+from breakwater.core.store.schema.deliveries import Attempt, Delivery, IdempotencyKey, Message
+from breakwater.core.store.schema.endpoints import Endpoint
+from breakwater.core.store.schema.replays import Replay, ReplayItem
+from breakwater.core.store.schema.saved_views import SavedView
+from breakwater.core.store.schema.statistics import ALL_ENDPOINTS, HalfHourStat, MinuteStat
 
 __all__ = [
     "ALL_ENDPOINTS",

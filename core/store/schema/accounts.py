@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import json_column, long_text, moment, owned_by
+from breakwater.core.store.schema.columns import json_column, long_text, moment, owned_by
 
 
 class ApiKey(SQLModel, table=True):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import json_column, long_text, moment
+from breakwater.core.store.schema.columns import json_column, long_text, moment
 
 
 class AuditEntry(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import json_column, long_text, moment, of_endpoint, owned_by
+from breakwater.core.store.schema.columns import json_column, long_text, moment, of_endpoint, owned_by
 
 
 class Circuit(SQLModel, table=True):

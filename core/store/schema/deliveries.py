@@ -3,7 +3,14 @@
 from sqlalchemy import JSON, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import json_column, long_text, moment, of_endpoint, owned_by, partial_index
+from breakwater.core.store.schema.columns import (
+    json_column,
+    long_text,
+    moment,
+    of_endpoint,
+    owned_by,
+    partial_index,
+)
 
 
 class Message(SQLModel, table=True):

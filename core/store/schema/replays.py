@@ -3,7 +3,7 @@
 from sqlalchemy import Double, Index, Text
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import long_text, moment
+from breakwater.core.store.schema.columns import long_text, moment
 
 
 class Replay(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from sqlalchemy import Table
 from sqlmodel import SQLModel
 
-from core.sql import tables
+from breakwater.core.store import schema
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -11,20 +11,20 @@ def _table(model: type[SQLModel]) -> Table:
     return table
 
 
-API_KEYS = _table(tables.ApiKey)
-ATTEMPTS = _table(tables.Attempt)
-AUDIT = _table(tables.AuditEntry)
-CIRCUITS = _table(tables.Circuit)
-DELIVERIES = _table(tables.Delivery)
-ENDPOINTS = _table(tables.Endpoint)
-HALF_HOUR_STATS = _table(tables.HalfHourStat)
-IDEMPOTENCY_KEYS = _table(tables.IdempotencyKey)
-MESSAGES = _table(tables.Message)
-MINUTE_STATS = _table(tables.MinuteStat)
-PEOPLE = _table(tables.Person)
-SESSIONS = _table(tables.Session)
-SIGN_IN_CODES = _table(tables.SignInCode)
-REPLAYS = _table(tables.Replay)
-REPLAY_ITEMS = _table(tables.ReplayItem)
-SAVED_VIEWS = _table(tables.SavedView)
-TRANSITIONS = _table(tables.CircuitTransition)
+API_KEYS = _table(schema.ApiKey)
+ATTEMPTS = _table(schema.Attempt)
+AUDIT = _table(schema.AuditEntry)
+CIRCUITS = _table(schema.Circuit)
+DELIVERIES = _table(schema.Delivery)
+ENDPOINTS = _table(schema.Endpoint)
+HALF_HOUR_STATS = _table(schema.HalfHourStat)
+IDEMPOTENCY_KEYS = _table(schema.IdempotencyKey)
+MESSAGES = _table(schema.Message)
+MINUTE_STATS = _table(schema.MinuteStat)
+PEOPLE = _table(schema.Person)
+SESSIONS = _table(schema.Session)
+SIGN_IN_CODES = _table(schema.SignInCode)
+REPLAYS = _table(schema.Replay)
+REPLAY_ITEMS = _table(schema.ReplayItem)
+SAVED_VIEWS = _table(schema.SavedView)
+TRANSITIONS = _table(schema.CircuitTransition)

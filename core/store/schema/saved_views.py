@@ -3,7 +3,7 @@
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from core.sql.tables.columns import moment
+from breakwater.core.store.schema.columns import moment
 
 
 class SavedView(SQLModel, table=True):

@@ -20,7 +20,7 @@ class MinuteStat(SQLModel, table=True):
     outcome: str = Field(primary_key=True)
     """`success` or the failure class."""
     latency_bucket: int = Field(primary_key=True)
-    """See `core.domain.latency`."""
+    """See `breakwater.core.domain.latency`."""
     attempts: int
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from core.domain.errors import StartRefused
+from breakwater.core.domain.errors import StartRefused
 
 CHECK_SECONDS: Final = 2.0
 """How long the check for damage may read. A larger file is checked as far as that gets: a start takes no minutes."""

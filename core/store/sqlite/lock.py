@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from core.domain.errors import StartRefused
+from breakwater.core.domain.errors import StartRefused
 
 
 class FileLock:

@@ -13,13 +13,13 @@ from sqlalchemy import URL, Connection, Pool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, StaticPool
 
-from core.sql.connections import WritingConnection, reading
-from core.sql.driver import SqliteConnection, Visits
-from core.sql.failures import unavailable
-from core.sql.json import ENGINE_JSON
-from core.sql.lock import FileLock
-from core.sql.migrations import upgrade
-from core.sql.sqlite_check import prepare_file, refuse_damaged, refuse_unusable
+from breakwater.core.store.connections import WritingConnection, reading
+from breakwater.core.store.failures import unavailable
+from breakwater.core.store.json import ENGINE_JSON
+from breakwater.core.store.migrations import upgrade
+from breakwater.core.store.sqlite.check import prepare_file, refuse_damaged, refuse_unusable
+from breakwater.core.store.sqlite.driver import SqliteConnection, Visits
+from breakwater.core.store.sqlite.lock import FileLock
 
 READERS: Final = 4
 """Connections that read at the same time, each with a thread."""

@@ -9,13 +9,13 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, Raw
 
-from core.domain.errors import InvalidInput
-from core.engine.access.keys import KEY_NAME
-from core.engine.access.values import Scope
-from core.engine.moments import MomentError, parse_moment
-from core.engine.operations.deliveries import MOST_AT_ONCE
-from web.api.endpoint_bodies import Delays, EventType
-from web.problems import BadRequest
+from breakwater.core.accounts.keys import KEY_NAME
+from breakwater.core.accounts.model import Scope
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.operations.deliveries import MOST_AT_ONCE
+from breakwater.core.text.timestamps import MomentError, parse_moment
+from breakwater.web.api.schema.endpoint_bodies import Delays, EventType
+from breakwater.web.problems import BadRequest
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from core.domain.retry import MAX_DELAY, MAX_DELAYS, MAX_JITTER
-from core.domain.states import SignatureScheme
-from core.engine import endpoint_fields as bounds
-from core.engine.event_types import PATTERN
+from breakwater.core.domain.event_type import PATTERN
+from breakwater.core.domain.retry import MAX_DELAY, MAX_DELAYS, MAX_JITTER
+from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.endpoints import fields as bounds
 
 _WEEK = 7 * 86_400
 

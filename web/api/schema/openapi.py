@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from web.problems import MEDIA_TYPE, Problem
+from breakwater.web.problems import MEDIA_TYPE, Problem
 
 _REF: Final = "#/components/schemas/{name}"
 _DOC: Final = "doc"

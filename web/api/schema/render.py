@@ -7,16 +7,16 @@ from litestar.enums import MediaType
 from litestar.response import Response
 from msgspec import UNSET, Raw
 
-from core.domain.circuit import CircuitState
-from core.domain.errors import BreakwaterError
-from core.domain.states import DeliveryState, NotificationStatus
-from core.engine.access.values import KeyView
-from core.engine.insights import models
-from core.engine.intake import Accepted
-from core.engine.moments import iso
-from core.engine.operations import Done
-from web.api import shapes
-from web.problems import problem_of
+from breakwater.core.accounts.model import KeyView
+from breakwater.core.delivery.intake import Accepted
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.errors import BreakwaterError
+from breakwater.core.domain.states import DeliveryState, NotificationStatus
+from breakwater.core.operations import Done
+from breakwater.core.queries import models
+from breakwater.core.text.timestamps import iso
+from breakwater.web.api.schema import responses
+from breakwater.web.problems import problem_of
 
 T = TypeVar("T")
 _EMPTY: Final = Raw(b"null")
@@ -30,20 +30,20 @@ def answer(content: Any, status_code: int = 200, headers: dict[str, str] | None 
 
 def list_of(items: list[T], next_cursor: str | None = None, *, status_code: int = 200) -> Response[bytes]:
     """Return a list, or one page of it."""
-    return answer(shapes.ListOf(items=items, next_cursor=next_cursor), status_code)
+    return answer(responses.ListOf(items=items, next_cursor=next_cursor), status_code)
 
 
-def accepted(result: Accepted) -> shapes.Accepted:
+def accepted(result: Accepted) -> responses.Accepted:
     """Return a committed message."""
-    return shapes.Accepted(result.id, _accepted_deliveries(result), result.note or UNSET)
+    return responses.Accepted(result.id, _accepted_deliveries(result), result.note or UNSET)
 
 
-def batch_item(result: Accepted | BreakwaterError) -> shapes.BatchItem:
+def batch_item(result: Accepted | BreakwaterError) -> responses.BatchItem:
     """Return one message of a batch, or its error."""
     if isinstance(result, BreakwaterError):
         problem, _headers = problem_of(result)
-        return shapes.BatchItem(error=problem)
-    return shapes.BatchItem(
+        return responses.BatchItem(error=problem)
+    return responses.BatchItem(
         id=result.id,
         deliveries=_accepted_deliveries(result),
         note=result.note or UNSET,
@@ -51,15 +51,15 @@ def batch_item(result: Accepted | BreakwaterError) -> shapes.BatchItem:
     )
 
 
-def _accepted_deliveries(result: Accepted) -> list[shapes.AcceptedDelivery]:
+def _accepted_deliveries(result: Accepted) -> list[responses.AcceptedDelivery]:
     return [
-        shapes.AcceptedDelivery(delivery_id, endpoint_id) for delivery_id, endpoint_id in result.deliveries
+        responses.AcceptedDelivery(delivery_id, endpoint_id) for delivery_id, endpoint_id in result.deliveries
     ]
 
 
-def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None = None) -> shapes.Delivery:
+def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None = None) -> responses.Delivery:
     """Return a delivery; without its `detail` as lists have it."""
-    return shapes.Delivery(
+    return responses.Delivery(
         id=row.id,
         message_id=row.message_id,
         endpoint_id=row.endpoint_id,
@@ -80,7 +80,7 @@ def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None =
     )
 
 
-def delivery(detail: models.DeliveryDetail) -> shapes.Delivery:
+def delivery(detail: models.DeliveryDetail) -> responses.Delivery:
     """Return a delivery, whole."""
     return delivery_row(detail.row, detail)
 
@@ -96,9 +96,9 @@ def final_status(row: models.DeliveryRow) -> NotificationStatus:
             return NotificationStatus(row.state.value)
 
 
-def _attempt(attempt: models.AttemptView) -> shapes.Attempt:
+def _attempt(attempt: models.AttemptView) -> responses.Attempt:
     body = attempt.response_body
-    return shapes.Attempt(
+    return responses.Attempt(
         attempt_number=attempt.number,
         timestamp=iso(attempt.started_at),
         status_code=attempt.status_code,
@@ -114,9 +114,9 @@ def _attempt(attempt: models.AttemptView) -> shapes.Attempt:
     )
 
 
-def message(view: models.MessageView) -> shapes.Message:
+def message(view: models.MessageView) -> responses.Message:
     """Return a message and where it went."""
-    return shapes.Message(
+    return responses.Message(
         id=view.id,
         event_type=view.event_type,
         payload=Raw(view.payload or b"null"),
@@ -136,7 +136,7 @@ def endpoint_fields(view: models.EndpointView) -> dict[str, Any]:
         "description": view.description,
         "event_types": list(view.event_types),
         "timeout_seconds": view.timeout_seconds,
-        "retry": shapes.Retry(list(view.retry_delays), view.retry_jitter),
+        "retry": responses.Retry(list(view.retry_delays), view.retry_jitter),
         "circuit": view.circuit,
         "max_in_flight": view.max_in_flight,
         "rate_limit_per_second": view.rate_limit_per_second,
@@ -152,13 +152,13 @@ def endpoint_fields(view: models.EndpointView) -> dict[str, Any]:
     }
 
 
-def endpoint(view: models.EndpointView) -> shapes.Endpoint:
+def endpoint(view: models.EndpointView) -> responses.Endpoint:
     """Return an endpoint."""
-    return shapes.Endpoint(**endpoint_fields(view))
+    return responses.Endpoint(**endpoint_fields(view))
 
 
 def _circuit_fields(view: models.CircuitView) -> dict[str, Any]:
-    hold = shapes.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.held_open else None
+    hold = responses.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.held_open else None
     admits = view.state is CircuitState.CLOSED and not view.held_open
     held = models.BoundedCount(0) if admits else view.backlog
     return {
@@ -184,22 +184,22 @@ def _circuit_fields(view: models.CircuitView) -> dict[str, Any]:
     }
 
 
-def circuit(view: models.CircuitView) -> shapes.Circuit:
+def circuit(view: models.CircuitView) -> responses.Circuit:
     """Return a circuit."""
-    return shapes.Circuit(**_circuit_fields(view))
+    return responses.Circuit(**_circuit_fields(view))
 
 
 def circuit_detail(
     view: models.CircuitView, transitions: tuple[models.TransitionView, ...]
-) -> shapes.CircuitDetail:
+) -> responses.CircuitDetail:
     """Return a circuit and what it went through."""
-    return shapes.CircuitDetail(
+    return responses.CircuitDetail(
         **_circuit_fields(view), transitions=[_transition(each) for each in transitions]
     )
 
 
-def _transition(view: models.TransitionView) -> shapes.Transition:
-    return shapes.Transition(
+def _transition(view: models.TransitionView) -> responses.Transition:
+    return responses.Transition(
         id=view.id,
         at=iso(view.at),
         from_state=view.from_state,
@@ -215,7 +215,7 @@ def _transition(view: models.TransitionView) -> shapes.Transition:
 
 def done(result: Done) -> Response[bytes]:
     """Return what an operation came to."""
-    return answer(shapes.Done(result.sentence, result.affected))
+    return answer(responses.Done(result.sentence, result.affected))
 
 
 def key_fields(view: KeyView) -> dict[str, Any]:

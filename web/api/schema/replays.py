@@ -5,13 +5,13 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from core.domain.states import DeliveryState, FailureClass
-from core.engine import replays
-from core.engine.filters import STATUSES
-from core.engine.moments import iso
-from core.engine.replays import ReplayState
-from web.api import shapes, views
-from web.api.bodies import DELIVERY_ID, Reason
+from breakwater.core import replays
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.paging.filters import STATUSES
+from breakwater.core.replays import ReplayState
+from breakwater.core.text.timestamps import iso
+from breakwater.web.api.schema import render, responses
+from breakwater.web.api.schema.bodies import DELIVERY_ID, Reason
 
 _STATUS: Final = f"({'|'.join(STATUSES)})"
 STATUS_LIST: Final = f"^{_STATUS}(,{_STATUS})*$"
@@ -47,7 +47,7 @@ class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     reason: Reason | None = None
     up_to: Annotated[str, Meta(extra_json_schema={"pattern": DELIVERY_ID})] | None = None
     """The newest delivery that belongs to it; null: the newest there is."""
-    frozen_at: shapes.Time | None = None
+    frozen_at: responses.Time | None = None
     """What ended later is not touched; null: now."""
     dry_run: bool = False
     """Only tell what it would do."""
@@ -68,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     words: str
     """The filter in words."""
     up_to: str
-    frozen_at: shapes.Time
+    frozen_at: responses.Time
     total: int
     total_more: bool
     """There are more than `total`, or may be: counting stopped there."""
@@ -78,7 +78,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them ended how."""
     endpoints: list[EndpointShare]
     """Most first."""
-    sample: list[shapes.Delivery]
+    sample: list[responses.Delivery]
     """The first that would go out, of those that were looked at."""
 
 
@@ -92,13 +92,13 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """The filter in words."""
     up_to: str
     """The newest delivery that belongs to it."""
-    frozen_at: shapes.Time
+    frozen_at: responses.Time
     pace: float
     """Deliveries a second."""
     reason: str | None
     created_by: str
-    created_at: shapes.Time
-    finished_at: shapes.Time | None
+    created_at: responses.Time
+    finished_at: responses.Time | None
     total: int
     total_more: bool
     """There were more than `total`."""
@@ -109,7 +109,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """0 to 1."""
     outcomes: dict[str, int]
     """How many of what it resent stood how at `outcomes_at`; empty in lists."""
-    outcomes_at: shapes.Time | None
+    outcomes_at: responses.Time | None
     """When that was counted: of more than 10,000 every few seconds; null in lists."""
 
 
@@ -125,7 +125,7 @@ def plan(value: replays.Plan) -> Plan:
         looked=value.bounds.sentence if value.bounds else None,
         states=_by_state(value.states),
         endpoints=[EndpointShare(*each) for each in value.endpoints],
-        sample=[views.delivery_row(row) for row in value.sample],
+        sample=[render.delivery_row(row) for row in value.sample],
     )
 
 

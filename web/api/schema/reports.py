@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from core.engine.insights.models import AuditView, Traffic
-from core.engine.moments import iso
-from web.api.shapes import Time
+from breakwater.core.queries.models import AuditView, Traffic
+from breakwater.core.text.timestamps import iso
+from breakwater.web.api.schema.responses import Time
 
 
 class Latency(msgspec.Struct, frozen=True):

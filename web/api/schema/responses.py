@@ -8,8 +8,9 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from core.domain.circuit import CircuitBreakerConfig, CircuitState
-from core.domain.states import (
+from breakwater.core.accounts import Scope
+from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.states import (
     DeliveryState,
     EndpointState,
     FailureClass,
@@ -17,8 +18,7 @@ from core.domain.states import (
     SignatureScheme,
     Trigger,
 )
-from core.engine.access import Scope
-from web.problems import Problem
+from breakwater.web.problems import Problem
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from markupsafe import Markup
 
-from core.domain.circuit import CircuitState
-from core.engine.insights.models import Traffic, TransitionView
-from core.engine.zones import reader_time, zone_at
-from web.pages.words import visible
+from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.queries.models import Traffic, TransitionView
+from breakwater.core.text.zones import reader_time, zone_at
+from breakwater.web.pages.words import visible
 
 _PLACES: Final = 80
 """Marks that fit side by side: four pixels each on a phone."""

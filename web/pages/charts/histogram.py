@@ -11,11 +11,11 @@ from typing import Final, assert_never
 
 from markupsafe import Markup
 
-from core.domain.states import DeliveryState
-from core.engine.insights.models import Histogram, HistogramBar
-from core.engine.words import counted, span_words
-from core.engine.zones import reader_time, zone_at, zone_key
-from web.pages.zones import exactly
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.queries.models import Histogram, HistogramBar
+from breakwater.core.text.format import counted, span_words
+from breakwater.core.text.zones import reader_time, zone_at, zone_key
+from breakwater.web.pages.zones import exactly
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 40.0

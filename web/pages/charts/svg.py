@@ -5,7 +5,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from core.engine.zones import reader_time, zone_at
+from breakwater.core.text.zones import reader_time, zone_at
 
 _SPARK_BARS: Final = 30
 _SPARK_STEP: Final = 4

@@ -14,10 +14,10 @@ from typing import Final
 
 from markupsafe import Markup
 
-from core.engine.insights.models import Latency, Traffic, TrafficPoint, TransitionView
-from core.engine.zones import reader_zone, zone_at
-from web.pages.circuit_marks import drawn_marks, marks_of
-from web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
+from breakwater.core.queries.models import Latency, Traffic, TrafficPoint, TransitionView
+from breakwater.core.text.zones import reader_zone, zone_at
+from breakwater.web.pages.charts.circuit_marks import drawn_marks, marks_of
+from breakwater.web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 120.0

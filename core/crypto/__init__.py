@@ -1,0 +1,1 @@
+"""Ed25519 signatures, and the vault that encrypts endpoint secrets at rest."""

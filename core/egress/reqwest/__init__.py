@@ -1,0 +1,1 @@
+"""The sender on pyreqwest, which the service uses."""

@@ -1,0 +1,1 @@
+"""Create, update, rotate and delete endpoints."""

@@ -1,0 +1,1 @@
+"""Background jobs: retention, the statistics rollup, expiry of holds and of failing endpoints."""

@@ -1,0 +1,1 @@
+"""Read models of deliveries, their attempts and their messages."""

@@ -1,0 +1,1 @@
+"""The numbers and the headline of the page Now."""

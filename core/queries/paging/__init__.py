@@ -1,0 +1,1 @@
+"""Filters, cursors and bounded index scans that every list shares."""

@@ -1,0 +1,1 @@
+"""Charts of attempts and latency from the per-minute statistics."""

@@ -1,0 +1,1 @@
+"""Request bodies and responses of the API, and its OpenAPI description."""

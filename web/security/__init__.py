@@ -1,0 +1,1 @@
+"""Authentication, sessions, cookies, CSRF, and which hosts and origins are accepted."""

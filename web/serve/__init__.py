@@ -1,0 +1,1 @@
+"""Start the service as a process: settings, banner, example, demo, doctor, drain."""
