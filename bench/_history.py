@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.latency import bucket_of
 from breakwater.core.ids import Ids
-from breakwater.core.maintenance.stats_rollup import Summariser
+from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ALL_ENDPOINTS
 from breakwater.core.store.schema.rows import (
@@ -104,7 +104,7 @@ class Filler:
         self._make_audit()
         await self._flush(database)
         await database.writer.run(self._write_stats)
-        await Summariser(database, self._clock).summarise()
+        await StatsRollup(database, self._clock).roll_up()
         return self.history
 
     async def _flush(self, database: Database) -> None:

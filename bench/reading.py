@@ -21,7 +21,7 @@ from pathlib import Path
 from _history import Filler, History, Moving
 from sqlalchemy import func, select
 
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
@@ -32,12 +32,12 @@ LIMIT_MS = 100.0
 Read = Callable[[], Awaitable[object]]
 
 
-def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
+def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
     """Yield every read, with its name."""
     dead, alive = min(history.dead), next(e for e in history.endpoints if e not in history.dead)
     middle, late = history.deliveries[len(history.deliveries) // 2], history.deliveries[-1]
     message = history.messages[len(history.messages) // 2]
-    yield "overview", insights.overview
+    yield "overview", queries.overview
     queries = (
         "",
         "status=failed",
@@ -67,11 +67,11 @@ def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
     )
     for query in queries:
         wanted = parse(query)
-        yield f"deliveries {query[:60]}", lambda w=wanted: insights.deliveries(w)
-        yield f"count      {query[:60]}", lambda w=wanted: insights.count(w)
+        yield f"deliveries {query[:60]}", lambda w=wanted: queries.deliveries(w)
+        yield f"count      {query[:60]}", lambda w=wanted: queries.count(w)
     for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
         wanted = parse(query)
-        yield f"groups     {query[:60]}", lambda w=wanted: insights.groups(w)
+        yield f"groups     {query[:60]}", lambda w=wanted: queries.groups(w)
     for query in (
         "",
         "status=failed",
@@ -83,25 +83,25 @@ def reads(insights: Insights, history: History) -> Iterator[tuple[str, Read]]:
         "q=no such text anywhere",
     ):
         wanted = parse(query)
-        yield f"histogram  {query[:60]}", lambda w=wanted: insights.histogram(w)
-    yield "rows_since", lambda: insights.rows_since(DeliveryFilter(), history.deliveries[-500])
-    yield "delivery, delivered", lambda: insights.delivery(middle)
-    yield "delivery, held", lambda: insights.delivery(late)
-    yield "message", lambda: insights.message(message)
-    yield "endpoints", insights.endpoints
-    yield "endpoint", lambda: insights.endpoint(alive)
-    yield "endpoint_options", lambda: insights.endpoint_options("shop-1")
-    yield "event_types", lambda: insights.event_types("order")
-    yield "circuits", insights.circuits
-    yield "circuit, open", lambda: insights.circuit(dead)
-    yield "transitions", insights.transitions
-    yield "transitions of one", lambda: insights.transitions(dead)
-    yield "audit", insights.audit
-    yield "audit by actor", lambda: insights.audit(actor="person:p3")
-    yield "audit by actor and action", lambda: insights.audit(actor="person:p3", action="circuit.reset")
+        yield f"histogram  {query[:60]}", lambda w=wanted: queries.histogram(w)
+    yield "rows_since", lambda: queries.rows_since(DeliveryFilter(), history.deliveries[-500])
+    yield "delivery, delivered", lambda: queries.delivery(middle)
+    yield "delivery, held", lambda: queries.delivery(late)
+    yield "message", lambda: queries.message(message)
+    yield "endpoints", queries.endpoints
+    yield "endpoint", lambda: queries.endpoint(alive)
+    yield "endpoint_options", lambda: queries.endpoint_options("shop-1")
+    yield "event_types", lambda: queries.event_types("order")
+    yield "circuits", queries.circuits
+    yield "circuit, open", lambda: queries.circuit(dead)
+    yield "transitions", queries.transitions
+    yield "transitions of one", lambda: queries.transitions(dead)
+    yield "audit", queries.audit
+    yield "audit by actor", lambda: queries.audit(actor="person:p3")
+    yield "audit by actor and action", lambda: queries.audit(actor="person:p3", action="circuit.reset")
     for minutes in (60, 1440, 7 * 1440):
-        yield f"traffic {minutes} min", lambda m=minutes: insights.traffic(minutes=m)
-        yield f"traffic {minutes} min of one", lambda m=minutes: insights.traffic(alive, m)
+        yield f"traffic {minutes} min", lambda m=minutes: queries.traffic(minutes=m)
+        yield f"traffic {minutes} min of one", lambda m=minutes: queries.traffic(alive, m)
 
 
 def parse(query: str) -> DeliveryFilter:
@@ -157,10 +157,10 @@ async def run(url: str, attempts: int, rounds: int, only: str) -> int:
             f"{len(history.endpoints)} endpoints; ready after {time.perf_counter() - began:.0f} s"
         )
         gc.freeze()  # the ids of a million rows, which no service would hold
-        insights = Insights(database, Moving(history.now), tuple)
+        queries = Queries(database, Moving(history.now), tuple)
         slow = 0
         print("     p50      p95      cpu  ms")
-        for name, read in reads(insights, history):
+        for name, read in reads(queries, history):
             if only in name:
                 median, p95, spent = await measure(read, rounds)
                 slow += p95 > LIMIT_MS

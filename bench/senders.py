@@ -21,7 +21,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.target import AllowedNetworks, parse_target
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
@@ -78,7 +78,7 @@ async def measure(kind: str, port: int, requests: int, at_once: int) -> None:
     async def one_after_another(times: int) -> None:
         for _ in range(times):
             outcome = await sender.send(request)
-            assert isinstance(outcome, Answered), outcome
+            assert isinstance(outcome, Response), outcome
 
     await one_after_another(50)
     began, loop, process = time.perf_counter(), time.thread_time(), time.process_time()

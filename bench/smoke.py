@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench._load import Sent, cpu_seconds, messages, quantiles, send_all, send_paced, until
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.target import AllowedNetworks, parse_target
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.reqwest.sender import ReqwestSender
@@ -124,7 +124,7 @@ async def _bare(receiver: ReceiverProcess, count: int) -> float:
     async def one() -> None:
         for _ in numbers:
             outcome = await sender.send(request)
-            if not (isinstance(outcome, Answered) and outcome.status == 200):
+            if not (isinstance(outcome, Response) and outcome.status == 200):
                 raise SystemExit(f"the bare sender met {outcome}")
 
     began = time.monotonic()

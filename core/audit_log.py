@@ -12,7 +12,7 @@ from breakwater.core.store.schema.rows import AUDIT
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """What somebody did."""
 
     actor: str
@@ -29,14 +29,14 @@ class Entry:
     """JSON values; never a secret."""
 
 
-class Journal:
+class AuditLog:
     """Writes entries."""
 
     def __init__(self, ids: Ids, clock: Clock) -> None:
         self._ids = ids
         self._clock = clock
 
-    async def write(self, connection: AsyncConnection, entry: Entry) -> None:
+    async def write(self, connection: AsyncConnection, entry: AuditEntry) -> None:
         """Insert `entry` in the transaction of `connection`."""
         row = {
             "id": self._ids.make("aud"),

@@ -11,16 +11,16 @@ from pydantic import SecretStr
 
 from breakwater.core.accounts import Access
 from breakwater.core.accounts.saved_views import SavedViews
-from breakwater.core.audit_log import Journal
+from breakwater.core.audit_log import AuditLog
 from breakwater.core.clock import SystemClock
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
-from breakwater.core.delivery.change_feed import Hints
-from breakwater.core.delivery.context import Parts
+from breakwater.core.delivery.change_feed import ChangeFeed
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.delivery.dispatcher import Dispatcher
-from breakwater.core.delivery.endpoint_cache import Directory
+from breakwater.core.delivery.endpoint_cache import EndpointCache
 from breakwater.core.delivery.intake import Intake
-from breakwater.core.delivery.recovery import Sweeper
-from breakwater.core.delivery.supervisor import Looper
+from breakwater.core.delivery.recovery import LeaseReaper
+from breakwater.core.delivery.supervisor import Supervisor
 from breakwater.core.domain.errors import StartRefused
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.target import AllowedNetworks
@@ -30,14 +30,14 @@ from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.service import Endpoints
 from breakwater.core.ids import Ids
-from breakwater.core.maintenance.expiry import Warden
-from breakwater.core.maintenance.retention import Pruner
-from breakwater.core.maintenance.stats_rollup import Summariser
+from breakwater.core.maintenance.expiry import ExpiryJob
+from breakwater.core.maintenance.retention import RetentionJob
+from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.operations import Operations
 from breakwater.core.ports import Clock, Draw, Sender
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.replays import Replays
-from breakwater.core.replays.runner import Replayer
+from breakwater.core.replays.runner import ReplayRunner
 from breakwater.core.settings import Settings
 from breakwater.core.store.engine import Database
 
@@ -66,43 +66,43 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
         self.database = Database(settings.database_url)
-        self.hints = Hints()
+        self.change_feed = ChangeFeed()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
         self._sender: Sender = sender or _server_wire(settings, self.guard)
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
-        self.directory = Directory(self.database, vault, allowed)
+        self.endpoint_cache = EndpointCache(self.database, vault, allowed)
         self.access = Access(self.database, self.ids, self.clock, settings)
         self.endpoints = Endpoints(
-            self.database, vault, self.ids, self.clock, settings, self.hints, self._endpoint_changed
+            self.database, vault, self.ids, self.clock, settings, self.change_feed, self._endpoint_changed
         )
         self._dispatcher = Dispatcher(
-            directory=self.directory,
+            endpoint_cache=self.endpoint_cache,
             database=self.database,
             sender=self._sender,
             clock=self.clock,
             ids=self.ids,
             draw=draw,
-            hints=self.hints,
+            change_feed=self.change_feed,
             worker=worker,
             max_in_flight=settings.max_in_flight,
         )
-        parts = Parts(
+        context = EngineContext(
             database=self.database,
-            directory=self.directory,
+            endpoint_cache=self.endpoint_cache,
             dispatcher=self._dispatcher,
             clock=self.clock,
             ids=self.ids,
-            hints=self.hints,
-            journal=Journal(self.ids, self.clock),
+            change_feed=self.change_feed,
+            audit_log=AuditLog(self.ids, self.clock),
         )
-        self.intake = Intake(parts, adhoc=self.endpoints, worker=worker, payload_cap=settings.payload_cap)
-        self.operations = Operations(parts)
-        self.insights = Insights(self.database, self.clock, self.health)
-        self.replays = Replays(parts, self.insights)
+        self.intake = Intake(context, adhoc=self.endpoints, worker=worker, payload_cap=settings.payload_cap)
+        self.operations = Operations(context)
+        self.queries = Queries(self.database, self.clock, self.health)
+        self.replays = Replays(context, self.queries)
         self.saved_views = SavedViews(self.database, self.ids, self.clock)
-        self._sweeper = Sweeper(parts, worker)
-        self._looper = Looper(self.clock)
-        self._add_loops(parts)
+        self._lease_reaper = LeaseReaper(context, worker)
+        self._supervisor = Supervisor(self.clock)
+        self._add_loops(context)
 
     @classmethod
     def library(cls, database_url: str) -> Self:
@@ -127,7 +127,7 @@ class Runtime:
         """Open the database. Raises StartRefused, with everything closed again."""
         try:
             await self.database.open()
-            await self.directory.load()
+            await self.endpoint_cache.load()
             await self._dispatcher.load()
         except BaseException as error:
             await self._close()
@@ -140,19 +140,19 @@ class Runtime:
 
         Raises StoreUnavailable when that cannot be written.
         """
-        await self._sweeper.take_over()
-        self._looper.start()
+        await self._lease_reaper.recover_on_start()
+        self._supervisor.start()
 
     async def stop(self) -> None:
         """Claim nothing more, let attempts end within `drain_seconds`, and close everything."""
         await self._dispatcher.drain(self.settings.drain_seconds)
-        await self._looper.stop()
+        await self._supervisor.stop()
         await self._close()
 
     def health(self) -> tuple[TaskHealth, ...]:
         """Return how each background loop and the writer are."""
         writer = self.database.writer
-        return (*self._looper.health(), TaskHealth("writer", writer.healthy, 0, writer.last_error))
+        return (*self._supervisor.health(), TaskHealth("writer", writer.healthy, 0, writer.last_error))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -163,18 +163,20 @@ class Runtime:
     ) -> None:
         await self.stop()
 
-    def _add_loops(self, parts: Parts) -> None:
-        pruner = Pruner(database=self.database, clock=self.clock, retention_days=self.settings.retention_days)
-        self._looper.add("dispatcher", self._dispatcher.run)
-        self._looper.add("sweeper", self._sweeper.run)
-        self._looper.add("warden", Warden(parts).run)
-        self._looper.add("replayer", Replayer(parts).run)
-        self._looper.add("pruner", pruner.run)
-        self._looper.add("summariser", Summariser(self.database, self.clock).run)
+    def _add_loops(self, context: EngineContext) -> None:
+        pruner = RetentionJob(
+            database=self.database, clock=self.clock, retention_days=self.settings.retention_days
+        )
+        self._supervisor.add("dispatcher", self._dispatcher.run)
+        self._supervisor.add("sweeper", self._lease_reaper.run)
+        self._supervisor.add("warden", ExpiryJob(context).run)
+        self._supervisor.add("replayer", ReplayRunner(context).run)
+        self._supervisor.add("pruner", pruner.run)
+        self._supervisor.add("summariser", StatsRollup(self.database, self.clock).run)
 
     async def _endpoint_changed(self, endpoint_id: str) -> None:
-        await self.directory.reload([endpoint_id])
-        self.hints.publish("endpoints", endpoint_id)
+        await self.endpoint_cache.reload([endpoint_id])
+        self.change_feed.publish("endpoints", endpoint_id)
 
     async def _close(self) -> None:
         await self._sender.close()

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import count
 
-from breakwater.core.domain.outcome import Answered, Outcome
+from breakwater.core.domain.outcome import Outcome, Response
 from breakwater.core.ports import OutboundRequest
 
 
@@ -72,7 +72,7 @@ class ScriptedSender:
     """A wire that answers each host by its script, then with its default, and remembers what it was given."""
 
     def __init__(self, default: Answer | None = None) -> None:
-        self.default: Answer = default or Answered(200)
+        self.default: Answer = default or Response(200)
         self.requests: list[OutboundRequest] = []
         self.under_way = 0
         self.most_under_way = 0

@@ -28,10 +28,10 @@ from breakwater.web.pages.fingerprint import static_router
 from breakwater.web.pages.reply import here, wants_fragment
 from breakwater.web.pages.templating import template_config
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
-from breakwater.web.security.csrf import DOORS
-from breakwater.web.security.guards import let_in
+from breakwater.web.security.csrf import AUTH_ROUTES
+from breakwater.web.security.guards import authenticate
 from breakwater.web.security.hosts import Hosts
-from breakwater.web.security.middleware import Perimeter
+from breakwater.web.security.middleware import SecurityMiddleware
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request's body beside the payload that it carries."""
@@ -55,10 +55,10 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
             *HEALTH,
             *PAGES,
             *LIVE,
-            *DOORS,
+            *AUTH_ROUTES,
             static_router(),
         ],
-        guards=[let_in],
+        guards=[authenticate],
         exception_handlers={Exception: _answer_to},
         lifespan=[_lifespan(service, owned=runtime is None)],
         request_max_body_size=body_max,
@@ -69,7 +69,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
     intake = IntakeRoute(zones.InReaderZone(app.asgi_handler, _FOR_MACHINES), service, body_max)
-    app.asgi_handler = Perimeter(intake, Hosts(settings), _methods(app), metrics.observe)
+    app.asgi_handler = SecurityMiddleware(intake, Hosts(settings), _methods(app), metrics.observe)
     return app
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from litestar import Litestar, Request, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from breakwater.core.delivery.change_feed import Hint, Hints
+from breakwater.core.delivery.change_feed import ChangeFeed, ChangeSet
 from breakwater.web.security.guards import requires, still_valid
 
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
@@ -48,7 +48,7 @@ class Interests:
                 subjects.add(subject)
         return cls({topic: frozenset(subjects or ()) for topic, subjects in found.items()})
 
-    def met_by(self, hint: Hint) -> tuple[str, ...]:
+    def met_by(self, hint: ChangeSet) -> tuple[str, ...]:
         """Return the topics of `hint` that this page wants to hear of."""
         return tuple(topic for topic, subjects in hint.topics.items() if self._wants(topic, subjects))
 
@@ -92,12 +92,12 @@ def end_streams(app: Litestar) -> None:
 
 
 async def events(
-    hints: Hints, interests: Interests, valid: Callable[[], Awaitable[bool]], ended: asyncio.Event
+    change_feed: ChangeFeed, interests: Interests, valid: Callable[[], Awaitable[bool]], ended: asyncio.Event
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Yield the events of one stream until `ended` is set or `valid` says that nobody is signed in any more."""
     yield ServerSentEventMessage(comment="breakwater", retry=RETRY_MS, data=None)
     over = asyncio.ensure_future(ended.wait())
-    async with hints.subscribe() as incoming:
+    async with change_feed.subscribe() as incoming:
         # One wait for the next hint outlives many keep-alives: cancelling it would end the subscription.
         upcoming = asyncio.ensure_future(anext(incoming))
         try:
@@ -133,7 +133,7 @@ async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
         try:
             interests = Interests.of(request.query_params.getall("on", []))
             async for event in events(
-                request.app.state.runtime.hints, interests, lambda: still_valid(request), ended
+                request.app.state.runtime.change_feed, interests, lambda: still_valid(request), ended
             ):
                 yield event
         finally:

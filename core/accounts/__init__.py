@@ -8,7 +8,7 @@ from breakwater.core.accounts.model import Principal, Role, Scope, SignedIn, Too
 from breakwater.core.accounts.people import People
 from breakwater.core.accounts.secrets import Passwords
 from breakwater.core.accounts.sessions import Sessions
-from breakwater.core.audit_log import Journal
+from breakwater.core.audit_log import AuditLog
 from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
@@ -35,10 +35,10 @@ class Access:
         *,
         passwords: Passwords | None = None,
     ) -> None:
-        journal = Journal(ids, clock)
-        self.keys = Keys(database, ids, clock, journal, settings.bootstrap_key)
-        self.sessions = Sessions(database, clock, journal, settings.session_hours)
-        self.people = People(database, ids, clock, journal, passwords or Passwords(), self.sessions.forget)
+        audit_log = AuditLog(ids, clock)
+        self.keys = Keys(database, ids, clock, audit_log, settings.bootstrap_key)
+        self.sessions = Sessions(database, clock, audit_log, settings.session_hours)
+        self.people = People(database, ids, clock, audit_log, passwords or Passwords(), self.sessions.forget)
         self._by_source = Limit(clock, _TRIES_PER_SOURCE, _WITHIN_SECONDS)
         self._by_name = Limit(clock, _TRIES_PER_NAME, _WITHIN_SECONDS)
 

@@ -13,14 +13,14 @@ from breakwater.core.accounts.cache import Cache
 from breakwater.core.accounts.model import KeyView, Principal, Scope, with_included
 from breakwater.core.accounts.secrets import KEY_PREFIX, digest_of, new_token
 from breakwater.core.accounts.uses import Uses
-from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import API_KEYS
 
-BELIEVED_SECONDS: Final = 5.0
+CREDENTIAL_CACHE_SECONDS: Final = 5.0
 """For how long a credential is believed without asking again: one ended on another node works as long."""
 _PREVIEW_LENGTH: Final = 10
 KEY_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]{0,99}$"
@@ -34,14 +34,14 @@ class Keys:
     """The API keys of the service, and the one that its settings may name."""
 
     def __init__(
-        self, database: Database, ids: Ids, clock: Clock, journal: Journal, bootstrap: SecretStr | None
+        self, database: Database, ids: Ids, clock: Clock, audit_log: AuditLog, bootstrap: SecretStr | None
     ) -> None:
         self._database = database
         self._ids = ids
         self._clock = clock
-        self._journal = journal
+        self._journal = audit_log
         self._bootstrap = digest_of(bootstrap.get_secret_value()) if bootstrap else None
-        self._cache: Cache[Principal] = Cache(clock, BELIEVED_SECONDS)
+        self._cache: Cache[Principal] = Cache(clock, CREDENTIAL_CACHE_SECONDS)
         self._uses = Uses(database, clock)
 
     async def find(self, token: str) -> Principal | None:
@@ -69,7 +69,7 @@ class Keys:
 
         async def write(connection: AsyncConnection) -> None:
             await connection.execute(insert(API_KEYS), row)
-            await self._journal.write(connection, Entry(actor, "key.create", str(row["id"]), outcome))
+            await self._journal.write(connection, AuditEntry(actor, "key.create", str(row["id"]), outcome))
 
         await self._database.writer.run(write)
         return _view(row), token
@@ -92,7 +92,7 @@ class Keys:
                 raise Conflict(f"The key {row['name']} is revoked already.")
             ended = update(API_KEYS).where(API_KEYS.c.id == key_id).values(revoked_at=self._clock.now())
             await connection.execute(ended)
-            entry = Entry(actor, "key.revoke", key_id, f"Revoked the key {row['name']}", reason)
+            entry = AuditEntry(actor, "key.revoke", key_id, f"Revoked the key {row['name']}", reason)
             await self._journal.write(connection, entry)
             return str(row["digest"])
 

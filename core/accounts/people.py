@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.model import PersonView, Role
 from breakwater.core.accounts.secrets import Passwords, digest_of, new_token
-from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
@@ -33,7 +33,7 @@ class People:
         database: Database,
         ids: Ids,
         clock: Clock,
-        journal: Journal,
+        audit_log: AuditLog,
         passwords: Passwords,
         forget_sessions: Callable[[], None],
     ) -> None:
@@ -41,7 +41,7 @@ class People:
         self._database = database
         self._ids = ids
         self._clock = clock
-        self._journal = journal
+        self._journal = audit_log
         self._passwords = passwords
         self._forget_sessions = forget_sessions
 
@@ -65,7 +65,7 @@ class People:
 
         async def write(connection: AsyncConnection) -> str:
             person_id = await self._ensure(connection, name, checked_role)
-            entry = Entry(actor, "person.invite", person_id, f"Invited {name} as {checked_role}")
+            entry = AuditEntry(actor, "person.invite", person_id, f"Invited {name} as {checked_role}")
             await self._journal.write(connection, entry)
             return await self._new_code(connection, person_id)
 
@@ -134,7 +134,9 @@ class People:
             ended = update(PEOPLE).where(PEOPLE.c.id == person_id).values(disabled_at=self._clock.now())
             await connection.execute(ended)
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
-            entry = Entry(actor, "person.disable", person_id, f"{row['name']} can no longer sign in", reason)
+            entry = AuditEntry(
+                actor, "person.disable", person_id, f"{row['name']} can no longer sign in", reason
+            )
             await self._journal.write(connection, entry)
 
         await self._database.writer.run(write)
@@ -190,7 +192,7 @@ class People:
         await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
         found = await connection.execute(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id))
         name = found.scalar_one()
-        entry = Entry(f"person:{name}", "person.welcome", person_id, f"{name} set a password")
+        entry = AuditEntry(f"person:{name}", "person.welcome", person_id, f"{name} set a password")
         await self._journal.write(connection, entry)
 
 

@@ -6,11 +6,11 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.cache import Cache
-from breakwater.core.accounts.keys import BELIEVED_SECONDS
+from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
 from breakwater.core.accounts.model import Principal, Role, SignedIn, scopes_of
 from breakwater.core.accounts.secrets import digest_of, new_token
 from breakwater.core.accounts.uses import Uses
-from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import PEOPLE, SESSIONS
@@ -21,12 +21,12 @@ _USER_AGENT_LENGTH: Final = 200
 class Sessions:
     """The sessions of people."""
 
-    def __init__(self, database: Database, clock: Clock, journal: Journal, hours: float) -> None:
+    def __init__(self, database: Database, clock: Clock, audit_log: AuditLog, hours: float) -> None:
         self._database = database
         self._clock = clock
-        self._journal = journal
+        self._journal = audit_log
         self._seconds = hours * 3600
-        self._cache: Cache[tuple[Principal, float]] = Cache(clock, BELIEVED_SECONDS)
+        self._cache: Cache[tuple[Principal, float]] = Cache(clock, CREDENTIAL_CACHE_SECONDS)
         self._uses = Uses(database, clock)
 
     async def begin(self, person_id: str, user_agent: str = "") -> SignedIn:
@@ -47,7 +47,7 @@ class Sessions:
             await connection.execute(insert(SESSIONS), row)
             found = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
             principal = _principal(found.mappings().one())
-            entry = Entry(principal.actor, "person.sign_in", person_id, f"{principal.name} signed in")
+            entry = AuditEntry(principal.actor, "person.sign_in", person_id, f"{principal.name} signed in")
             await self._journal.write(connection, entry)
 
         await self._database.writer.run(write)

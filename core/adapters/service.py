@@ -8,11 +8,11 @@ import msgspec
 import structlog
 
 from breakwater.core.clock import SystemClock
-from breakwater.core.delivery.attempt import Ended, attempt
-from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.delivery.attempt import AttemptResult, attempt
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.circuit import CircuitBreakerConfig
 from breakwater.core.domain.errors import InvalidInput, TargetRefused
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.domain.states import EndpointState, FailureClass, SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, parse_target, safe_url
@@ -115,12 +115,12 @@ class WebhookDeliveryService:
     ) -> None:
         await self.close()
 
-    def _destination(self, url: str) -> Destination:
+    def _destination(self, url: str) -> DeliveryTarget:
         try:
             target, refusal = parse_target(url, self._allowed), None
         except TargetRefused as refused:
             target, refusal = None, refused.reason
-        return Destination(
+        return DeliveryTarget(
             id="",
             target=target,
             refusal=refusal,
@@ -148,17 +148,17 @@ def _delays(attempts: int, given: Sequence[float]) -> tuple[float, ...]:
     return RetryPolicy(delays, jitter=0.0).delays
 
 
-def _is_final(ended: Ended, failure: FailureClass) -> bool:
+def _is_final(ended: AttemptResult, failure: FailureClass) -> bool:
     """No 4xx is retried here, also those that ask for it: the specification says so."""
-    refused = isinstance(ended.outcome, Answered) and 400 <= ended.outcome.status < 500  # noqa: PLR2004 - the 4xx
+    refused = isinstance(ended.outcome, Response) and 400 <= ended.outcome.status < 500  # noqa: PLR2004 - the 4xx
     return refused or failure in _NOT_RETRIED
 
 
-def _log(ended: Ended, failure: FailureClass | None, pause: float | None, **identity: object) -> None:
+def _log(ended: AttemptResult, failure: FailureClass | None, pause: float | None, **identity: object) -> None:
     log.info(
         "webhook.attempted",
         **identity,
-        status_code=ended.outcome.status if isinstance(ended.outcome, Answered) else None,
+        status_code=ended.outcome.status if isinstance(ended.outcome, Response) else None,
         failure_class=failure.value if failure else None,
         error=describe(ended.outcome) if failure else None,
         duration_ms=ended.duration_ms,

@@ -112,13 +112,13 @@ class WebhookAdapter(NotificationAdapter):
         if not message.recipients:
             raise InvalidInput.of("recipients", "is empty; name at least one URL")
         endpoint_ids = [await self._endpoint(runtime, one.address) for one in message.recipients]
-        async with runtime.hints.subscribe(pause_seconds=0.0) as hints:
+        async with runtime.change_feed.subscribe(pause_seconds=0.0) as change_feed:
             accepted = await runtime.intake.accept(self._new_message(message, tuple(endpoint_ids)))
-            view = await runtime.insights.message(accepted.id)
+            view = await runtime.queries.message(accepted.id)
             while not _is_settled(view.deliveries):
-                await anext(hints)
-                view = await runtime.insights.message(accepted.id)
-        await self._bury(runtime, view)
+                await anext(change_feed)
+                view = await runtime.queries.message(accepted.id)
+        await self._notify_dead_letter(runtime, view)
         return _result(view)
 
     async def send_batch(self, messages: Sequence[NotificationMessage]) -> list[NotificationResult]:
@@ -128,19 +128,19 @@ class WebhookAdapter(NotificationAdapter):
     async def get_status(self, message_id: str) -> NotificationStatus:
         """Return how a message stands now: the worst of its recipients. Raises NotFound."""
         runtime = await self._connected()
-        return _result(await runtime.insights.message(message_id)).status
+        return _result(await runtime.queries.message(message_id)).status
 
     async def get_delivery_details(self, message_id: str) -> list[WebhookDelivery]:
         """Return the record of each recipient's delivery, in the recipients' order. Raises NotFound."""
         runtime = await self._connected()
-        view = await runtime.insights.message(message_id)
-        details = [await runtime.insights.delivery(row.id) for row in view.deliveries]
+        view = await runtime.queries.message(message_id)
+        details = [await runtime.queries.delivery(row.id) for row in view.deliveries]
         return [delivery_record(detail) for detail in details]
 
     async def get_circuit_breaker_status(self, webhook_url: str) -> dict[str, Any]:
         """Return state, counts and thresholds of the circuit of `webhook_url`. Raises InvalidInput for a bad URL."""
         runtime = await self._connected()
-        circuit = await runtime.insights.circuit(await self._endpoint(runtime, webhook_url))
+        circuit = await runtime.queries.circuit(await self._endpoint(runtime, webhook_url))
         return {
             "webhook_url": circuit.webhook_url,
             "state": circuit.state.value,
@@ -185,12 +185,12 @@ class WebhookAdapter(NotificationAdapter):
         delays = self._retry.policy().delays
         return NewMessage(message.event_type, payload, endpoint_ids=endpoint_ids, retry_delays=delays)
 
-    async def _bury(self, runtime: Runtime, view: MessageView) -> None:
+    async def _notify_dead_letter(self, runtime: Runtime, view: MessageView) -> None:
         if self._dead_letter is None:
             return
         for row in view.deliveries:
             if status_of(row) is NotificationStatus.FAILED:
-                told = self._dead_letter(delivery_record(await runtime.insights.delivery(row.id)))
+                told = self._dead_letter(delivery_record(await runtime.queries.delivery(row.id)))
                 if inspect.isawaitable(told):
                     await told
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from breakwater.core.crypto.ed25519 import sign_ed25519
-from breakwater.core.delivery.endpoint_cache import Destination
-from breakwater.core.domain.outcome import Headers, Outcome, Unanswered
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
+from breakwater.core.domain.outcome import Headers, Outcome, TransportFailure
 from breakwater.core.domain.signing import sign
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.ports import Clock, OutboundRequest, Sender
@@ -12,7 +12,7 @@ from breakwater.core.text.masking import shown_value
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptResult:
     """An attempt that was made."""
 
     outcome: Outcome
@@ -23,33 +23,33 @@ class Ended:
 
 
 async def attempt(
-    destination: Destination, *, webhook_id: str, body: bytes, sender: Sender, clock: Clock
-) -> Ended:
+    endpoint: DeliveryTarget, *, webhook_id: str, body: bytes, sender: Sender, clock: Clock
+) -> AttemptResult:
     """Send `body` to `destination` once. Never raises for what a receiver does; cancellation passes through."""
     started_at = clock.now()
-    headers = _headers(destination, webhook_id, body, clock)
-    if destination.target is None:
-        refused = destination.refusal or "the address is refused"
-        outcome: Outcome = Unanswered(FailureClass.BLOCKED, refused)
+    headers = _headers(endpoint, webhook_id, body, clock)
+    if endpoint.target is None:
+        refused = endpoint.refusal or "the address is refused"
+        outcome: Outcome = TransportFailure(FailureClass.BLOCKED, refused)
     else:
-        request = OutboundRequest(destination.target, headers, body, destination.timeout)
+        request = OutboundRequest(endpoint.target, headers, body, endpoint.timeout)
         outcome = await sender.send(request)
     duration_ms = max(0, round((clock.now() - started_at) * 1000))
-    return Ended(outcome, started_at, duration_ms, tuple(map(_shown, headers)))
+    return AttemptResult(outcome, started_at, duration_ms, tuple(map(_shown, headers)))
 
 
-def _headers(destination: Destination, webhook_id: str, body: bytes, clock: Clock) -> Headers:
+def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Clock) -> Headers:
     signed = sign(
-        destination.signature,
-        destination.secrets_at(clock.now()),
+        endpoint.signature,
+        endpoint.secrets_at(clock.now()),
         webhook_id=webhook_id,
         timestamp=int(clock.wall()),
         body=body,
         ed25519=sign_ed25519,
     )
-    own = tuple((name, value) for name, value in destination.headers if name.lower() != "content-type")
+    own = tuple((name, value) for name, value in endpoint.headers if name.lower() != "content-type")
     content_type = next(
-        (value for name, value in destination.headers if name.lower() == "content-type"), "application/json"
+        (value for name, value in endpoint.headers if name.lower() == "content-type"), "application/json"
     )
     return (("content-type", content_type), *signed, *own)
 

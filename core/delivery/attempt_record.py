@@ -5,10 +5,10 @@ from typing import Any, Final, assert_never
 
 import structlog
 
-from breakwater.core.delivery.attempt import Ended
-from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.delivery.attempt import AttemptResult
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.circuit import CircuitBreakerConfig
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.verdict import (
@@ -22,8 +22,8 @@ from breakwater.core.domain.verdict import (
     judge,
 )
 from breakwater.core.ports import Clock, Draw
-from breakwater.core.store.commands.claimed_delivery import Work
-from breakwater.core.store.commands.record import RecordAttempt
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.commands.record import SaveAttempt
 
 log = structlog.get_logger("breakwater.delivery")
 
@@ -31,41 +31,41 @@ LONGEST_ERROR: Final = 500
 """Characters of an error text that are kept."""
 
 
-def judged(
-    destination: Destination,
-    work: Work,
-    ended: Ended,
+def evaluate(
+    endpoint: DeliveryTarget,
+    work: ClaimedDelivery,
+    ended: AttemptResult,
     *,
     clock: Clock,
     draw: Draw,
     make_id: Callable[[str], str],
-) -> RecordAttempt:
+) -> SaveAttempt:
     """Return the write that tells of this attempt and of what becomes of its delivery."""
     own = work.retry_delays
-    policy = destination.policy if own is None else RetryPolicy(own, destination.policy.jitter)
+    policy = endpoint.policy if own is None else RetryPolicy(own, endpoint.policy.jitter)
     now = clock.now()
     verdict = judge(
         ended.outcome, policy=policy, spent=work.spent + 1, now=now, wall=clock.wall(), draw=draw()
     )
-    return recording(work, ended, verdict, config=destination.circuit, now=now, draw=draw(), make_id=make_id)
+    return to_record(work, ended, verdict, config=endpoint.circuit, now=now, draw=draw(), make_id=make_id)
 
 
-def recording(
-    work: Work,
-    ended: Ended,
+def to_record(
+    work: ClaimedDelivery,
+    ended: AttemptResult,
     verdict: Verdict,
     *,
     config: CircuitBreakerConfig,
     now: float,
     draw: float,
     make_id: Callable[[str], str],
-) -> RecordAttempt:
+) -> SaveAttempt:
     """Return the write that tells of this attempt."""
     failure = classify(ended.outcome)
     error = None if failure is None else storable(describe(ended.outcome))
-    status = ended.outcome.status if isinstance(ended.outcome, Answered) else None
+    status = ended.outcome.status if isinstance(ended.outcome, Response) else None
     row = _row(work, ended, failure, status, error)
-    return RecordAttempt(
+    return SaveAttempt(
         work=work,
         attempt=row | {"id": make_id("att")},
         failure=failure,
@@ -85,7 +85,11 @@ def storable(text: str) -> str:
 
 
 def _row(
-    work: Work, ended: Ended, failure: FailureClass | None, status: int | None, error: str | None
+    work: ClaimedDelivery,
+    ended: AttemptResult,
+    failure: FailureClass | None,
+    status: int | None,
+    error: str | None,
 ) -> dict[str, Any]:
     return {
         "delivery_id": work.delivery_id,
@@ -104,19 +108,19 @@ def _row(
 
 def _response(outcome: Outcome) -> dict[str, Any]:
     match outcome:
-        case Answered():
+        case Response():
             return {
                 "response_headers": outcome.headers,
                 "response_body": outcome.body,
                 "response_truncated": outcome.body_truncated,
             }
-        case Unanswered():
+        case TransportFailure():
             return {"response_headers": [], "response_body": None, "response_truncated": False}
         case _:
             assert_never(outcome)
 
 
-def log_attempt(command: RecordAttempt) -> None:
+def log_attempt(command: SaveAttempt) -> None:
     """Write the one line that an attempt leaves in the log, after its commit."""
     work = command.work
     log.info(

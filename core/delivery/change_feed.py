@@ -12,7 +12,7 @@ MOST_SUBJECTS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class ChangeSet:
     """Topics (`deliveries`, `circuits`, `endpoints`, `replays`, `audit`, `health`) and the ids that changed in each."""
 
     topics: dict[str, frozenset[str]]
@@ -29,13 +29,13 @@ class _Listener:
             subjects.add(subject)
         self.changed.set()
 
-    def take(self) -> Hint:
+    def take(self) -> ChangeSet:
         topics, self.topics = self.topics, {}
         self.changed.clear()
-        return Hint({topic: frozenset(subjects) for topic, subjects in topics.items()})
+        return ChangeSet({topic: frozenset(subjects) for topic, subjects in topics.items()})
 
 
-class Hints:
+class ChangeFeed:
     """Passes hints from the engine to whoever listens in this process. Publishing never blocks."""
 
     def __init__(self, pause_seconds: float = PAUSE_SECONDS) -> None:
@@ -50,16 +50,16 @@ class Hints:
     @asynccontextmanager
     async def subscribe(
         self, pause_seconds: float | None = None
-    ) -> AsyncGenerator[AsyncIterator[Hint], None]:
+    ) -> AsyncGenerator[AsyncIterator[ChangeSet], None]:
         """Listen while the context lasts. The iterator never ends; it pauses after each hint, 250 ms unless told."""
         listener = _Listener()
         self._listeners.add(listener)
         try:
-            yield self._hints(listener, self._pause if pause_seconds is None else pause_seconds)
+            yield self._change_feed(listener, self._pause if pause_seconds is None else pause_seconds)
         finally:
             self._listeners.discard(listener)
 
-    async def _hints(self, listener: _Listener, pause: float) -> AsyncIterator[Hint]:
+    async def _change_feed(self, listener: _Listener, pause: float) -> AsyncIterator[ChangeSet]:
         while True:
             await listener.changed.wait()
             yield listener.take()

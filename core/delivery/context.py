@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 
-from breakwater.core.audit_log import Journal
-from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.audit_log import AuditLog
+from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.dispatcher import Dispatcher
-from breakwater.core.delivery.endpoint_cache import Directory
+from breakwater.core.delivery.endpoint_cache import EndpointCache
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class EngineContext:
     """The parts of a runtime that most of the engine needs."""
 
     database: Database
-    directory: Directory
+    endpoint_cache: EndpointCache
     dispatcher: Dispatcher
     clock: Clock
     ids: Ids
-    hints: Hints
-    journal: Journal
+    change_feed: ChangeFeed
+    audit_log: AuditLog

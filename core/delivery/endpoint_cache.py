@@ -19,7 +19,7 @@ from breakwater.core.store.schema.rows import ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class DeliveryTarget:
     """An endpoint as delivery needs it: parsed, decrypted, ready."""
 
     id: str
@@ -54,17 +54,17 @@ class Destination:
         return self.subscribes_to is None or event_type in self.subscribes_to
 
 
-class Directory:
+class EndpointCache:
     """Every endpoint that is not deleted, by id. Reload what changed after each commit that changed it."""
 
     def __init__(self, database: Database, vault: Vault, allowed: AllowedNetworks) -> None:
         self._database = database
         self._vault = vault
         self._allowed = allowed
-        self._known: dict[str, Destination] = {}
-        self._listeners: list[Callable[[str, Destination | None], None]] = []
+        self._known: dict[str, DeliveryTarget] = {}
+        self._listeners: list[Callable[[str, DeliveryTarget | None], None]] = []
 
-    def on_change(self, listener: Callable[[str, Destination | None], None]) -> None:
+    def on_change(self, listener: Callable[[str, DeliveryTarget | None], None]) -> None:
         """Call `listener` with every endpoint that is loaded again, and None when it is gone."""
         self._listeners.append(listener)
 
@@ -76,17 +76,17 @@ class Directory:
         """Read these endpoints again; those that were deleted are forgotten."""
         await self._read(frozenset(endpoint_ids))
 
-    def get(self, endpoint_id: str) -> Destination | None:
+    def get(self, endpoint_id: str) -> DeliveryTarget | None:
         """Return the endpoint, or None when there is none of that id."""
         return self._known.get(endpoint_id)
 
-    def all(self) -> list[Destination]:
+    def all(self) -> list[DeliveryTarget]:
         """Return every endpoint."""
         return list(self._known.values())
 
-    def subscribers(self, event_type: str) -> list[Destination]:
+    def subscribers(self, event_type: str) -> list[DeliveryTarget]:
         """Return every endpoint that subscribes to `event_type`, whatever its state: nothing vanishes."""
-        return [destination for destination in self._known.values() if destination.wants(event_type)]
+        return [endpoint for endpoint in self._known.values() if endpoint.wants(event_type)]
 
     def __len__(self) -> int:
         return len(self._known)
@@ -97,7 +97,7 @@ class Directory:
             statement = statement.where(ENDPOINTS.c.id.in_(sorted(only)))
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).mappings().all()
-        found = {row["id"]: self._destination(row) for row in rows}
+        found = {row["id"]: self._delivery_target(row) for row in rows}
         gone = (self._known.keys() if only is None else only) - found.keys()
         self._known.update(found)
         for endpoint_id in gone:
@@ -109,10 +109,10 @@ class Directory:
         for listener in self._listeners:
             listener(endpoint_id, self._known.get(endpoint_id))
 
-    def _destination(self, row: RowMapping) -> Destination:
+    def _delivery_target(self, row: RowMapping) -> DeliveryTarget:
         target, refusal = self._judge(row["url"])
         delays = tuple(row["retry_delays"]) or SERVICE_SCHEDULE.delays
-        return Destination(
+        return DeliveryTarget(
             id=row["id"],
             target=target,
             refusal=refusal,

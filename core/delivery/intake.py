@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from breakwater.core.delivery.context import Parts
-from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.delivery.context import EngineContext
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.store.commands.accept import AcceptMessage, Idempotency, Stored
-from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
 
 IDEMPOTENCY_SECONDS: Final = 24 * 3600.0
 """How long a key answers for its request."""
@@ -58,13 +58,15 @@ class AdhocEndpoints(Protocol):
 class Intake:
     """Accepts messages. What it has answered survives any crash."""
 
-    def __init__(self, parts: Parts, *, adhoc: AdhocEndpoints, worker: str, payload_cap: int) -> None:
-        self._database = parts.database
-        self._directory = parts.directory
-        self._dispatcher = parts.dispatcher
-        self._clock = parts.clock
-        self._ids = parts.ids
-        self._hints = parts.hints
+    def __init__(
+        self, context: EngineContext, *, adhoc: AdhocEndpoints, worker: str, payload_cap: int
+    ) -> None:
+        self._database = context.database
+        self._directory = context.endpoint_cache
+        self._dispatcher = context.dispatcher
+        self._clock = context.clock
+        self._ids = context.ids
+        self._change_feed = context.change_feed
         self._adhoc = adhoc
         self._worker = worker
         self._payload_cap = payload_cap
@@ -80,41 +82,41 @@ class Intake:
         """
         if len(message.payload) > self._payload_cap:
             raise _too_large(len(message.payload), self._payload_cap)
-        return await self._store(message, await self._destinations(message))
+        return await self._store(message, await self._resolve_endpoints(message))
 
     async def accept_many(self, messages: Sequence[NewMessage]) -> list[Accepted | BreakwaterError]:
         """Accept each message on its own, in shared transactions; return results and errors in their order."""
         results = await asyncio.gather(*map(self.accept, messages), return_exceptions=True)
         return [_told(result) for result in results]
 
-    async def _destinations(self, message: NewMessage) -> list[Destination]:
+    async def _resolve_endpoints(self, message: NewMessage) -> list[DeliveryTarget]:
         if message.endpoint_ids is not None:
             return self._named(message.endpoint_ids)
         if message.url is not None:
             return self._named((await self._adhoc.adhoc(message.url),))
         return self._directory.subscribers(message.event_type)
 
-    def _named(self, endpoint_ids: Sequence[str]) -> list[Destination]:
+    def _named(self, endpoint_ids: Sequence[str]) -> list[DeliveryTarget]:
         found = [self._directory.get(endpoint_id) for endpoint_id in endpoint_ids]
         if problems := [
             FieldProblem(
                 f"endpoint_ids.{position}",
                 f"there is no endpoint {endpoint_ids[position]}; GET /api/v1/endpoints lists them",
             )
-            for position, destination in enumerate(found)
-            if destination is None
+            for position, endpoint in enumerate(found)
+            if endpoint is None
         ]:
             raise InvalidInput(problems)
-        return [destination for destination in found if destination is not None]
+        return [endpoint for endpoint in found if endpoint is not None]
 
-    async def _store(self, message: NewMessage, destinations: Sequence[Destination]) -> Accepted:
+    async def _store(self, message: NewMessage, endpoints: Sequence[DeliveryTarget]) -> Accepted:
         now = self._clock.now()
         message_id = self._ids.make("msg")
-        generations = [self._dispatcher.reserve(d.id) for d in destinations]
+        generations = [self._dispatcher.reserve(d.id) for d in endpoints]
         token = self._ids.make("clm")
         rows = [
             self._delivery(message, message_id, d, now, None if generation is None else token)
-            for d, generation in zip(destinations, generations, strict=True)
+            for d, generation in zip(endpoints, generations, strict=True)
         ]
         try:
             stored = await self._database.writer.submit(
@@ -128,38 +130,38 @@ class Intake:
         except BaseException:
             # Cancelled callers too: whether their message was stored is not known here, and then its claims are
             # found by the sweeper when the lease ends.
-            self._cancel(destinations, generations)
+            self._cancel(endpoints, generations)
             raise
         if stored.replayed:
-            self._cancel(destinations, generations)
+            self._cancel(endpoints, generations)
         else:
             self._hand_over(message, rows, generations)
         return _accepted(stored)
 
-    def _cancel(self, destinations: Sequence[Destination], generations: Sequence[int | None]) -> None:
-        for destination, generation in zip(destinations, generations, strict=True):
+    def _cancel(self, endpoints: Sequence[DeliveryTarget], generations: Sequence[int | None]) -> None:
+        for endpoint, generation in zip(endpoints, generations, strict=True):
             if generation is not None:
-                self._dispatcher.cancel_reservation(destination.id)
+                self._dispatcher.cancel_reservation(endpoint.id)
 
     def _hand_over(
         self, message: NewMessage, rows: Sequence[dict[str, Any]], generations: Sequence[int | None]
     ) -> None:
         for row, generation in zip(rows, generations, strict=True):
             if generation is None:
-                self._dispatcher.expect(row["endpoint_id"])
+                self._dispatcher.note_due(row["endpoint_id"])
             else:
                 self._dispatcher.start(_work(message, row, generation))
-            self._hints.publish("deliveries", row["id"])
+            self._change_feed.publish("deliveries", row["id"])
 
     def _delivery(
-        self, message: NewMessage, message_id: str, destination: Destination, now: float, token: str | None
+        self, message: NewMessage, message_id: str, endpoint: DeliveryTarget, now: float, token: str | None
     ) -> dict[str, Any]:
         claimed = token is not None
-        lease_until = now + self._dispatcher.lease_for(destination) if claimed else None
+        lease_until = now + self._dispatcher.lease_for(endpoint) if claimed else None
         return {
             "id": self._ids.make("dlv"),
             "message_id": message_id,
-            "endpoint_id": destination.id,
+            "endpoint_id": endpoint.id,
             "event_type": message.event_type,
             "state": (DeliveryState.IN_FLIGHT if claimed else DeliveryState.PENDING).value,
             "next_attempt_at": now,
@@ -193,8 +195,8 @@ def _idempotency(message: NewMessage, now: float) -> Idempotency | None:
     return Idempotency(message.scope, message.idempotency_key, message.fingerprint, expires_at)
 
 
-def _work(message: NewMessage, row: dict[str, Any], generation: int) -> Work:
-    return Work(
+def _work(message: NewMessage, row: dict[str, Any], generation: int) -> ClaimedDelivery:
+    return ClaimedDelivery(
         delivery_id=row["id"],
         message_id=row["message_id"],
         endpoint_id=row["endpoint_id"],

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from breakwater.core.delivery.endpoint_cache import Destination
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.states import EndpointState
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Fetch:
     """Ask the store for up to `limit` deliveries now."""
 
     limit: int
@@ -27,7 +27,7 @@ class AwaitEvent:
     """Only a new delivery, a result, or a person changes anything here."""
 
 
-Step = Claim | LookAgainAt | AwaitEvent
+Step = Fetch | LookAgainAt | AwaitEvent
 
 
 _ROUNDING: Final = 1e-6
@@ -65,8 +65,8 @@ class Rate:
 class Lane:
     """The state of one endpoint's deliveries in this process; the store has the truth, this knows when to ask it."""
 
-    def __init__(self, destination: Destination, breaker: CircuitBreaker) -> None:
-        self.destination = destination
+    def __init__(self, endpoint: DeliveryTarget, breaker: CircuitBreaker) -> None:
+        self.endpoint = endpoint
         self.breaker = breaker
         self.next_due: float | None = None
         """When the oldest pending delivery is due, as far as is known; None: none is pending."""
@@ -74,25 +74,25 @@ class Lane:
         self.claiming = False
         self.timer_at: float | None = None
         """When the dispatcher will look here again by itself."""
-        self._throttled_until = destination.throttled_until or 0.0
+        self._throttled_until = endpoint.throttled_until or 0.0
         self._ramp: int | None = None
         """Slow start: the limit while a recovered receiver is brought back; None when that is over."""
-        self._rate = Rate(destination.rate_limit)
+        self._rate = Rate(endpoint.rate_limit)
 
     @property
     def limit(self) -> int:
         """How many attempts may be under way at once."""
-        full = self.destination.max_in_flight
+        full = self.endpoint.max_in_flight
         return full if self._ramp is None else min(self._ramp, full)
 
-    def redirect(self, destination: Destination) -> None:
+    def reconfigure(self, endpoint: DeliveryTarget) -> None:
         """Take changed settings."""
-        if destination.rate_limit != self.destination.rate_limit:
-            self._rate = Rate(destination.rate_limit)
-        self.destination = destination
-        self._throttled_until = destination.throttled_until or 0.0
+        if endpoint.rate_limit != self.endpoint.rate_limit:
+            self._rate = Rate(endpoint.rate_limit)
+        self.endpoint = endpoint
+        self._throttled_until = endpoint.throttled_until or 0.0
 
-    def expect(self, due: float) -> None:
+    def note_due(self, due: float) -> None:
         """Note that a delivery is pending and due then."""
         self.next_due = due if self.next_due is None else min(self.next_due, due)
 
@@ -105,7 +105,7 @@ class Lane:
         """Take the store's answer: when the oldest delivery that is still pending is due."""
         self.claiming = False
         if next_due is not None:
-            self.expect(next_due)
+            self.note_due(next_due)
 
     def throttle(self, until: float) -> None:
         """Wait: the receiver asked for it."""
@@ -113,7 +113,7 @@ class Lane:
 
     def step(self, now: float, share: int) -> Step:
         """Say what the lane needs next; `share` bounds the attempts that the whole process grants it now."""
-        if self.next_due is None or self.claiming or self.destination.state is not EndpointState.ENABLED:
+        if self.next_due is None or self.claiming or self.endpoint.state is not EndpointState.ENABLED:
             return AwaitEvent()
         if self._blocked_until(now) > now:
             return LookAgainAt(self._blocked_until(now))
@@ -136,7 +136,7 @@ class Lane:
         if self.breaker.state is not CircuitState.CLOSED:
             # It may be closed before the store carries the claim out: no more than probes may slip past the slow start.
             room = min(room, self.breaker.config.half_open_max_calls)
-        return Claim(room if tokens is None else min(room, tokens))
+        return Fetch(room if tokens is None else min(room, tokens))
 
     def reserve(self, now: float) -> bool:
         """Take a slot for a delivery that is just being accepted, if it could go out this moment; else False.
@@ -144,7 +144,7 @@ class Lane:
         Not past older deliveries that wait: they would starve behind a steady stream.
         """
         waiting = self.next_due is not None and self.next_due <= now
-        if waiting or self.claiming or self.destination.state is not EndpointState.ENABLED:
+        if waiting or self.claiming or self.endpoint.state is not EndpointState.ENABLED:
             return False
         if self.in_flight >= self.limit or self._throttled_until > now:
             return False
@@ -158,14 +158,14 @@ class Lane:
     def begin(self, count: int) -> None:
         """Count attempts that begin."""
         self.in_flight += count
-        if self.destination.rate_limit is not None:
+        if self.endpoint.rate_limit is not None:
             self._rate.take(count)
 
     def end(self) -> None:
         """Count one attempt that has ended, or a reservation that came to nothing."""
         self.in_flight -= 1
 
-    def observe(self, breaker: CircuitBreaker, *, success: bool = False) -> None:
+    def on_circuit_change(self, breaker: CircuitBreaker, *, success: bool = False) -> None:
         """Take the circuit as it was committed, and begin or continue the slow start after a recovery.
 
         `success` is of an attempt that this very circuit admitted. Each one makes room for one more, so the limit
@@ -177,5 +177,5 @@ class Lane:
             self._ramp = 1
         elif self._ramp is not None and success:
             self._ramp += 1
-            if self._ramp >= self.destination.max_in_flight:
+            if self._ramp >= self.endpoint.max_in_flight:
                 self._ramp = None

@@ -4,16 +4,18 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 
-from breakwater.core.delivery.endpoint_cache import Destination, Directory
-from breakwater.core.delivery.lane import AwaitEvent, Claim, Lane, LookAgainAt
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget, EndpointCache
+from breakwater.core.delivery.lane import AwaitEvent, Fetch, Lane, LookAgainAt
 from breakwater.core.domain.circuit import CircuitBreaker
 
 
 class Lanes:
     """Decides in turn what each lane does next. Work is O(1) an event, however many endpoints there are."""
 
-    def __init__(self, directory: Directory, cap: int, begin_claim: Callable[[Lane, int], None]) -> None:
-        self._directory = directory
+    def __init__(
+        self, endpoint_cache: EndpointCache, cap: int, begin_claim: Callable[[Lane, int], None]
+    ) -> None:
+        self._directory = endpoint_cache
         self._cap = cap
         self._begin_claim = begin_claim
         self._lanes: dict[str, Lane] = {}
@@ -24,25 +26,25 @@ class Lanes:
         self.closed = False
         """No lane begins anything any more: the process drains."""
 
-    def open(self, destination: Destination, breaker: CircuitBreaker) -> Lane:
+    def open(self, endpoint: DeliveryTarget, breaker: CircuitBreaker) -> Lane:
         """Return a lane for an endpoint that has none yet."""
-        lane = self._lanes[destination.id] = Lane(destination, breaker)
+        lane = self._lanes[endpoint.id] = Lane(endpoint, breaker)
         return lane
 
     def get(self, endpoint_id: str) -> Lane | None:
         """Return the lane of this endpoint; a new endpoint gets one whose circuit has counted nothing."""
         lane = self._lanes.get(endpoint_id)
-        if lane is None and (destination := self._directory.get(endpoint_id)) is not None:
-            return self.open(destination, CircuitBreaker(destination.circuit))
+        if lane is None and (endpoint := self._directory.get(endpoint_id)) is not None:
+            return self.open(endpoint, CircuitBreaker(endpoint.circuit))
         return lane
 
-    def redirect(self, endpoint_id: str, destination: Destination | None, now: float) -> None:
+    def reconfigure(self, endpoint_id: str, endpoint: DeliveryTarget | None, now: float) -> None:
         """Take an endpoint's changed settings; None forgets the lane of one that was deleted."""
-        if destination is None:
+        if endpoint is None:
             self._lanes.pop(endpoint_id, None)
         elif (lane := self._lanes.get(endpoint_id)) is not None:
-            lane.redirect(destination)
-            self.consider(lane, now)
+            lane.reconfigure(endpoint)
+            self.schedule(lane, now)
 
     def reserve(self, endpoint_id: str, now: float) -> int | None:
         """Take a slot for a delivery that is just being accepted; return its circuit's generation, or None."""
@@ -61,47 +63,47 @@ class Lanes:
         """Count an attempt that ended; give its room to its own lane, or to one that waits for it."""
         lane.end()
         self._count(lane, -1)
-        self.consider(lane, now)
+        self.schedule(lane, now)
         if self._starved and (waiting := self._lanes.get(self._starved.popleft())) is not None:
-            self.consider(waiting, now)
+            self.schedule(waiting, now)
 
-    def expect(self, endpoint_id: str, due: float, now: float) -> None:
+    def note_due(self, endpoint_id: str, due: float, now: float) -> None:
         """Note that the endpoint has a pending delivery due at `due`."""
         if (lane := self.get(endpoint_id)) is not None:
-            lane.expect(due)
-            self.consider(lane, now)
+            lane.note_due(due)
+            self.schedule(lane, now)
 
-    def consider(self, lane: Lane, now: float) -> None:
+    def schedule(self, lane: Lane, now: float) -> None:
         """Let the lane take its next step."""
         if self.closed:
             return
         share = self._share(lane)
         match lane.step(now, share):
-            case Claim(limit=limit):
+            case Fetch(limit=limit):
                 self._begin_claim(lane, limit)
             case LookAgainAt(at=at):
                 self._look_again(lane, at)
             case AwaitEvent():
                 if share <= 0 and not lane.in_flight and lane.next_due is not None:
-                    self._starved.append(lane.destination.id)
+                    self._starved.append(lane.endpoint.id)
 
     def next_timer(self) -> float | None:
         """Return when a lane wants to be looked at again; None when none does."""
         return self._timers[0][0] if self._timers else None
 
-    def consider_due(self, now: float) -> None:
+    def schedule_due(self, now: float) -> None:
         """Look at every lane whose time has come."""
         while self._timers and self._timers[0][0] <= now:
             at, endpoint_id = heapq.heappop(self._timers)
             lane = self._lanes.get(endpoint_id)
             if lane is not None and lane.timer_at == at:
                 lane.timer_at = None
-                self.consider(lane, now)
+                self.schedule(lane, now)
 
     def _look_again(self, lane: Lane, at: float) -> None:
         if lane.timer_at is None or at < lane.timer_at:
             lane.timer_at = at
-            heapq.heappush(self._timers, (at, lane.destination.id))
+            heapq.heappush(self._timers, (at, lane.endpoint.id))
 
     def _share(self, lane: Lane) -> int:
         """Return how many more attempts the lane may begin.
@@ -118,6 +120,6 @@ class Lanes:
     def _count(self, lane: Lane, count: int) -> None:
         self.in_flight += count
         if lane.in_flight:
-            self._busy.add(lane.destination.id)
+            self._busy.add(lane.endpoint.id)
         else:
-            self._busy.discard(lane.destination.id)
+            self._busy.discard(lane.endpoint.id)

@@ -36,7 +36,7 @@ class _Loop:
     task: asyncio.Task[Any] | None = field(default=None)
 
 
-class Looper:
+class Supervisor:
     """Keeps the loops alive. One that raises is logged, restarted after a pause and shown as unhealthy meanwhile."""
 
     def __init__(self, clock: Clock) -> None:

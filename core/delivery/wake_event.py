@@ -5,7 +5,7 @@ import asyncio
 from breakwater.core.ports import Clock
 
 
-class Waker:
+class WakeEvent:
     """Ends a wait early. A wake-up before the wait is not lost."""
 
     def __init__(self, clock: Clock) -> None:

@@ -13,7 +13,7 @@ of what fills a peer's attempt table."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Response:
     """The receiver answered: `status` is what its status line said, even when it is no valid code."""
 
     status: int
@@ -32,7 +32,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class TransportFailure:
     """There was no response: `failure` says of which kind, `detail` in words that a person can act on."""
 
     failure: FailureClass
@@ -41,4 +41,4 @@ class Unanswered:
     """Seconds from the start of the attempt to its failure."""
 
 
-Outcome = Answered | Unanswered
+Outcome = Response | TransportFailure

@@ -27,7 +27,7 @@ from enum import StrEnum, unique
 from http import HTTPStatus
 from typing import Final, assert_never
 
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy, parse_retry_after
 from breakwater.core.domain.states import FailureClass
 
@@ -112,9 +112,9 @@ Verdict = Delivered | RetryAt | Failed | EndpointGone
 def classify(outcome: Outcome) -> FailureClass | None:
     """Return the class of a failure, or None for a success."""
     match outcome:
-        case Unanswered():
+        case TransportFailure():
             return outcome.failure
-        case Answered():
+        case Response():
             return _class_of_answer(outcome)
         case _:
             assert_never(outcome)
@@ -187,16 +187,16 @@ def judge_lost(*, lost_in_a_row: int, now: float) -> RetryAt | Failed:
 def describe(outcome: Outcome) -> str:
     """Return what an attempt met, short: `503 Service Unavailable`, `connection refused`."""
     match outcome:
-        case Answered():
+        case Response():
             return _status_line(outcome.status)
-        case Unanswered():
+        case TransportFailure():
             words = outcome.detail or _WORDS.get(outcome.failure, outcome.failure.value)
             return words[:_DESCRIPTION_LENGTH]
         case _:
             assert_never(outcome)
 
 
-def _class_of_answer(answer: Answered) -> FailureClass | None:
+def _class_of_answer(answer: Response) -> FailureClass | None:
     status = answer.status
     if (
         status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -218,7 +218,7 @@ def _throttled(
 
 
 def _retry_after(outcome: Outcome, wall: float) -> float:
-    header = outcome.header("retry-after") if isinstance(outcome, Answered) else None
+    header = outcome.header("retry-after") if isinstance(outcome, Response) else None
     return parse_retry_after(header, wall) or 0.0
 
 

@@ -41,7 +41,7 @@ class _Zone:
     """Whether it stands in the line of zones that may start a lookup."""
 
 
-class Lookups:
+class DnsResolver:
     """Runs lookups; callers that ask for a host that is being looked up share the one that runs."""
 
     def __init__(self, resolve: Resolver, *, max_lookups: int, per_zone: int) -> None:

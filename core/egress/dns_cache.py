@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from breakwater.core.egress.dns import Addresses, Lookups, Resolver
+from breakwater.core.egress.dns import Addresses, DnsResolver, Resolver
 from breakwater.core.egress.failures import Unresolved, seconds
 
 KEPT_SECONDS: Final = 10.0
@@ -45,7 +45,7 @@ class _Known:
     until: float
 
 
-class Names:
+class DnsCache:
     """Addresses by name, with a short memory in front of the bounded lookups."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Names:
         per_zone: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lookups = Lookups(resolve, max_lookups=max_lookups, per_zone=per_zone)
+        self._lookups = DnsResolver(resolve, max_lookups=max_lookups, per_zone=per_zone)
         self._now = now
         self._known: OrderedDict[str, _Known] = OrderedDict()
 

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import Final
 
 from breakwater.core.domain.errors import BreakwaterError
-from breakwater.core.domain.outcome import Unanswered
+from breakwater.core.domain.outcome import TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target.networks import Address
 
@@ -23,7 +23,7 @@ _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETD
 _NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-class NoAnswer(BreakwaterError):
+class TransportError(BreakwaterError):
     """An attempt ended without a response: of which class, and in words that a person can act on."""
 
     def __init__(self, failure: FailureClass, detail: str) -> None:
@@ -31,26 +31,26 @@ class NoAnswer(BreakwaterError):
         self.detail = detail if len(detail) <= _DETAIL_LIMIT else f"{detail[: _DETAIL_LIMIT - 1]}…"
         super().__init__(self.detail)
 
-    def after(self, elapsed: float) -> Unanswered:
+    def after(self, elapsed: float) -> TransportFailure:
         """Return the outcome of an attempt that ended so after `elapsed` seconds."""
-        return Unanswered(self.failure, self.detail, elapsed)
+        return TransportFailure(self.failure, self.detail, elapsed)
 
 
-class Refused(NoAnswer):
+class Refused(TransportError):
     """The guard forbids the address: no packet is sent."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(FailureClass.BLOCKED, detail)
 
 
-class Unresolved(NoAnswer):
+class Unresolved(TransportError):
     """The name has no address, or none in time."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(FailureClass.DNS, detail)
 
 
-class Undialled(NoAnswer):
+class ConnectFailed(TransportError):
     """No connection came about, so nothing was sent: another address of the name may still be tried."""
 
 
@@ -64,7 +64,9 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s"
 
 
-def connection_failed(number: int | None, where: str, kind: type[NoAnswer] = NoAnswer) -> NoAnswer:
+def connection_failed(
+    number: int | None, where: str, kind: type[TransportError] = TransportError
+) -> TransportError:
     """Return the failure that the operating system's error `number` means for the connection to `where`."""
     if number == errno.ECONNREFUSED:
         return kind(FailureClass.CONNECT, f"connection refused by {where}")
@@ -80,66 +82,70 @@ def connection_failed(number: int | None, where: str, kind: type[NoAnswer] = NoA
     return kind(FailureClass.CONNECT, f"connection to {where} failed: {reason}")
 
 
-def dialling_too_slow(where: str, limit: float) -> NoAnswer:
+def dialling_too_slow(where: str, limit: float) -> TransportError:
     """Return the failure of a connection that was not there after `limit` seconds."""
-    return Undialled(FailureClass.TIMEOUT, f"connecting to {where} took longer than {seconds(limit)}")
+    return ConnectFailed(FailureClass.TIMEOUT, f"connecting to {where} took longer than {seconds(limit)}")
 
 
-def handshake_too_slow(where: str, limit: float) -> NoAnswer:
+def handshake_too_slow(where: str, limit: float) -> TransportError:
     """Return the failure of a TLS handshake that was not done `limit` seconds after dialling."""
-    return NoAnswer(FailureClass.TLS, f"the TLS handshake with {where} took longer than {seconds(limit)}")
+    return TransportError(
+        FailureClass.TLS, f"the TLS handshake with {where} took longer than {seconds(limit)}"
+    )
 
 
-def handshake_cut(where: str) -> NoAnswer:
+def handshake_cut(where: str) -> TransportError:
     """Return the failure of a TLS handshake in which the peer hung up."""
-    return NoAnswer(FailureClass.TLS, f"{where} closed the connection during the TLS handshake")
+    return TransportError(FailureClass.TLS, f"{where} closed the connection during the TLS handshake")
 
 
-def tls_failed(reason: str) -> NoAnswer:
+def tls_failed(reason: str) -> TransportError:
     """Return the failure of TLS for a reason in the words of its library."""
-    return NoAnswer(FailureClass.TLS, f"TLS failed: {reason}")
+    return TransportError(FailureClass.TLS, f"TLS failed: {reason}")
 
 
-def certificate_expired(host: str) -> NoAnswer:
+def certificate_expired(host: str) -> TransportError:
     """Return the failure of a certificate whose time is over."""
-    return NoAnswer(FailureClass.TLS, f"the certificate of {host} has expired")
+    return TransportError(FailureClass.TLS, f"the certificate of {host} has expired")
 
 
-def certificate_not_valid_yet(host: str) -> NoAnswer:
+def certificate_not_valid_yet(host: str) -> TransportError:
     """Return the failure of a certificate whose time has not come, here or there by a wrong clock."""
-    return NoAnswer(FailureClass.TLS, f"the certificate of {host} is not valid yet; check the clocks")
+    return TransportError(FailureClass.TLS, f"the certificate of {host} is not valid yet; check the clocks")
 
 
-def certificate_of_another(host: str) -> NoAnswer:
+def certificate_of_another(host: str) -> TransportError:
     """Return the failure of a certificate for another name."""
-    return NoAnswer(FailureClass.TLS, f"the certificate is not valid for {host}")
+    return TransportError(FailureClass.TLS, f"the certificate is not valid for {host}")
 
 
-def certificate_not_trusted(host: str) -> NoAnswer:
+def certificate_not_trusted(host: str) -> TransportError:
     """Return the failure of a certificate that no known authority signed."""
-    return NoAnswer(FailureClass.TLS, f"the certificate of {host} is not signed by a trusted authority")
+    return TransportError(FailureClass.TLS, f"the certificate of {host} is not signed by a trusted authority")
 
 
-def certificate_not_accepted(host: str, reason: str) -> NoAnswer:
+def certificate_not_accepted(host: str, reason: str) -> TransportError:
     """Return the failure of a certificate for any other reason, in the words of the library."""
-    return NoAnswer(FailureClass.TLS, f"the certificate of {host} is not accepted: {reason}")
+    return TransportError(FailureClass.TLS, f"the certificate of {host} is not accepted: {reason}")
 
 
-def deadline_passed(timeout: float) -> NoAnswer:
+def deadline_passed(timeout: float) -> TransportError:
     """Return the failure of an attempt whose response head was not complete within `timeout` seconds."""
-    return NoAnswer(FailureClass.TIMEOUT, f"no answer within {seconds(timeout)}")
+    return TransportError(FailureClass.TIMEOUT, f"no answer within {seconds(timeout)}")
 
 
-def hung_up(where: str) -> NoAnswer:
+def hung_up(where: str) -> TransportError:
     """Return the failure of a connection that the receiver closed instead of answering."""
-    return NoAnswer(FailureClass.CONNECT, f"{where} closed the connection without an answer")
+    return TransportError(FailureClass.CONNECT, f"{where} closed the connection without an answer")
 
 
-def not_http(reason: str) -> NoAnswer:
+def not_http(reason: str) -> TransportError:
     """Return the failure of an answer that is not HTTP/1."""
-    return NoAnswer(FailureClass.PROTOCOL, f"the answer is not valid HTTP: {reason}")
+    return TransportError(FailureClass.PROTOCOL, f"the answer is not valid HTTP: {reason}")
 
 
-def switched_protocols() -> NoAnswer:
+def switched_protocols() -> TransportError:
     """Return the failure of an answer that ends HTTP: 101 to a request that asked for no upgrade."""
-    return NoAnswer(FailureClass.PROTOCOL, "the answer is 101 Switching Protocols, which nobody asked for")
+    return TransportError(
+        FailureClass.PROTOCOL, "the answer is 101 Switching Protocols, which nobody asked for"
+    )

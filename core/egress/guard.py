@@ -14,7 +14,7 @@ from typing import Final
 from breakwater.core.domain.target import NONE, AllowedNetworks, Target, address_refusal
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress.dns import Addresses, Resolver
-from breakwater.core.egress.dns_cache import Names, system_resolver
+from breakwater.core.egress.dns_cache import DnsCache, system_resolver
 from breakwater.core.egress.failures import Refused, Unresolved, place
 
 __all__ = ["Guard", "Refused", "Resolver", "Unresolved"]
@@ -55,7 +55,7 @@ class Guard:
         self._allowed = allowed
         self._own = frozenset((_listening_address(host), port) for host, port in own_addresses)
         self._own_ports = frozenset(port for _, port in self._own)
-        self._names = Names(resolve, max_lookups=max_lookups, per_zone=lookups_per_zone, now=now)
+        self._names = DnsCache(resolve, max_lookups=max_lookups, per_zone=lookups_per_zone, now=now)
         self._passed: dict[tuple[str, int], Addresses] = {}
 
     async def addresses(self, target: Target, deadline_seconds: float) -> Addresses:

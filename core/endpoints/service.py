@@ -9,9 +9,9 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry, Journal
+from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.crypto.vault import Vault
-from breakwater.core.delivery.change_feed import Hints
+from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
@@ -28,7 +28,7 @@ from breakwater.core.settings import Settings
 from breakwater.core.store.commands.cancel import cancel_pending_of
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import ENDPOINTS
-from breakwater.core.text.format import who
+from breakwater.core.text.format import format_actor
 
 OVERLAP_SECONDS: Final = 24 * 3600.0
 """For how long the old secret signs beside the new one."""
@@ -47,16 +47,16 @@ class Endpoints:
         ids: Ids,
         clock: Clock,
         settings: Settings,
-        hints: Hints,
+        change_feed: ChangeFeed,
         on_change: OnChange,
     ) -> None:
         self._database = database
         self._vault = vault
         self._ids = ids
         self._clock = clock
-        self._hints = hints
+        self._change_feed = change_feed
         self._on_change = on_change
-        self._journal = Journal(ids, clock)
+        self._journal = AuditLog(ids, clock)
         self._rules = Rules(
             AllowedNetworks.parse(settings.allowed_networks),
             settings.attempt_timeout_seconds,
@@ -114,7 +114,9 @@ class Endpoints:
             if changes:
                 await _update(connection, endpoint_id, changes)
                 outcome = f"Changed {', '.join(sorted(fields))} of {row['name']}"
-                await self._journal.write(connection, Entry(actor, "endpoint.update", endpoint_id, outcome))
+                await self._journal.write(
+                    connection, AuditEntry(actor, "endpoint.update", endpoint_id, outcome)
+                )
             return endpoint_view({**row, **changes})
 
         view = await self._database.writer.run(write)
@@ -136,7 +138,7 @@ class Endpoints:
             await _update(connection, endpoint_id, self._rotation(row, fresh))
             outcome = f"New secret for {row['name']}; the old one signs too for 24 hours"
             await self._journal.write(
-                connection, Entry(actor, "endpoint.rotate_secret", endpoint_id, outcome)
+                connection, AuditEntry(actor, "endpoint.rotate_secret", endpoint_id, outcome)
             )
             return fresh
 
@@ -154,16 +156,18 @@ class Endpoints:
             row = await _row(connection, endpoint_id)
             now = self._clock.now()
             await _update(connection, endpoint_id, {"deleted_at": now, "updated_at": now, "adhoc_key": None})
-            waiting = cancel_pending_of(endpoint_id, f"The endpoint was deleted by {who(actor)}", now)
+            waiting = cancel_pending_of(
+                endpoint_id, f"The endpoint was deleted by {format_actor(actor)}", now
+            )
             cancelled = int((await connection.execute(waiting)).rowcount)
             outcome = f"Deleted the endpoint {row['name']}; {cancelled:,} pending deliveries are cancelled"
-            entry = Entry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)
+            entry = AuditEntry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)
             await self._journal.write(connection, entry)
             return cancelled
 
         cancelled = await self._database.writer.run(write)
         self._adhoc = {key: known for key, known in self._adhoc.items() if known != endpoint_id}
-        self._hints.publish("deliveries", endpoint_id)
+        self._change_feed.publish("deliveries", endpoint_id)
         await self._tell(endpoint_id)
         return cancelled
 
@@ -205,7 +209,7 @@ class Endpoints:
 
     async def _insert(self, connection: AsyncConnection, row: Columns, actor: str, outcome: str) -> None:
         await connection.execute(insert(ENDPOINTS), row)
-        await self._journal.write(connection, Entry(actor, "endpoint.create", row["id"], outcome))
+        await self._journal.write(connection, AuditEntry(actor, "endpoint.create", row["id"], outcome))
 
     def _new_row(self, columns: Columns, secret: str | None) -> Columns:
         endpoint_id = self._ids.make("ep")
@@ -252,8 +256,8 @@ class Endpoints:
         reloading = self._on_change(endpoint_id)
         if reloading is not None:
             await reloading
-        self._hints.publish("endpoints", endpoint_id)
-        self._hints.publish("audit", endpoint_id)
+        self._change_feed.publish("endpoints", endpoint_id)
+        self._change_feed.publish("audit", endpoint_id)
 
 
 async def _row(connection: AsyncConnection, endpoint_id: str) -> RowMapping:
@@ -268,5 +272,5 @@ async def _update(connection: AsyncConnection, endpoint_id: str, values: Columns
     await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
 
 
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+def _digest(*context: object) -> str:
+    return hashlib.sha256(json.dumps(context, sort_keys=True, default=str).encode()).hexdigest()

@@ -6,8 +6,8 @@ import structlog
 from sqlalchemy import RowMapping, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry
-from breakwater.core.delivery.context import Parts
+from breakwater.core.audit_log import AuditEntry
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
@@ -17,27 +17,27 @@ from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 log = structlog.get_logger("breakwater.warden")
 
 ROUND_SECONDS: Final = 5.0
-GIVEN_UP_AFTER: Final = 120 * 3600.0
+AUTO_DISABLE_AFTER: Final = 120 * 3600.0
 """Seconds of failing without one success after which an endpoint is disabled."""
 _ACTOR: Final = "breakwater"
 _WHY: Final = "its circuit has been open for 120 hours without one success"
 
 
-class Warden:
+class ExpiryJob:
     """Ends holds that are over, disables endpoints that failed for five days, ends what waits for a deleted one."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
 
     async def run(self) -> None:
         """Look every five seconds, for ever."""
         while True:
             await self.look()
-            await self._parts.clock.sleep(ROUND_SECONDS)
+            await self._context.clock.sleep(ROUND_SECONDS)
 
     async def look(self) -> None:
         """End what is over now. Writes only where there is something to end."""
-        now = self._parts.clock.now()
+        now = self._context.clock.now()
         for endpoint_id in await self._found(_over(now)):
             await self._end_hold(endpoint_id, now)
         for endpoint_id in await self._found(_hopeless(now)):
@@ -46,7 +46,7 @@ class Warden:
             await self._end_waiting(endpoint_id, now)
 
     async def _found(self, statement: Select[Any]) -> list[str]:
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             return list((await connection.execute(statement)).scalars())
 
     async def _end_hold(self, endpoint_id: str, now: float) -> None:
@@ -55,9 +55,9 @@ class Warden:
             breaker = await breaker_for_update(connection, endpoint_id, circuit_config(row["circuit"]))
             if breaker.hold is not None and breaker.hold.is_over(now):
                 breaker.lift_hold(now=now, cause="the hold ended")
-                await save_breaker(connection, endpoint_id, breaker, now, self._parts.ids.make, actor=None)
+                await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=None)
 
-        await self._parts.database.writer.run(end)
+        await self._context.database.writer.run(end)
         await self._tell(endpoint_id)
 
     async def _give_up(self, endpoint_id: str, now: float) -> None:
@@ -65,10 +65,10 @@ class Warden:
             values = {"state": EndpointState.DISABLED.value, "state_reason": _WHY, "updated_at": now}
             await connection.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id).values(values))
             outcome = "The endpoint is disabled; what waits for it is kept and goes out when it is resumed."
-            entry = Entry(_ACTOR, "endpoint.disable", endpoint_id, outcome, _WHY)
-            await self._parts.journal.write(connection, entry)
+            entry = AuditEntry(_ACTOR, "endpoint.disable", endpoint_id, outcome, _WHY)
+            await self._context.audit_log.write(connection, entry)
 
-        await self._parts.database.writer.run(disable)
+        await self._context.database.writer.run(disable)
         log.warning("endpoint.disabled", endpoint_id=endpoint_id, reason=_WHY)
         await self._tell(endpoint_id)
 
@@ -77,14 +77,14 @@ class Warden:
             why = "The endpoint was deleted while an attempt was under way"
             await connection.execute(cancel_pending_of(endpoint_id, why, now))
 
-        await self._parts.database.writer.run(end)
-        self._parts.hints.publish("deliveries", endpoint_id)
+        await self._context.database.writer.run(end)
+        self._context.change_feed.publish("deliveries", endpoint_id)
 
     async def _tell(self, endpoint_id: str) -> None:
-        await self._parts.directory.reload([endpoint_id])
-        await self._parts.dispatcher.refresh(endpoint_id)
+        await self._context.endpoint_cache.reload([endpoint_id])
+        await self._context.dispatcher.refresh(endpoint_id)
         for topic in ("endpoints", "circuits", "audit"):
-            self._parts.hints.publish(topic, endpoint_id)
+            self._context.change_feed.publish(topic, endpoint_id)
 
 
 def _over(now: float) -> Select[Any]:
@@ -98,7 +98,7 @@ def _hopeless(now: float) -> Select[Any]:
         .where(
             CIRCUITS.c.state != CircuitState.CLOSED.value,
             CIRCUITS.c.held_at.is_(None),
-            CIRCUITS.c.opened_at <= now - GIVEN_UP_AFTER,
+            CIRCUITS.c.opened_at <= now - AUTO_DISABLE_AFTER,
             ENDPOINTS.c.state == EndpointState.ENABLED.value,
             ENDPOINTS.c.deleted_at.is_(None),
         )

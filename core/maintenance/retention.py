@@ -24,7 +24,7 @@ CHUNK: Final = 500
 """Rows of one transaction: deliveries that are being sent wait for it."""
 
 
-class Pruner:
+class RetentionJob:
     """Deletes final deliveries, their attempts, messages without deliveries, old statistics and expired keys."""
 
     def __init__(self, *, database: Database, clock: Clock, retention_days: float) -> None:

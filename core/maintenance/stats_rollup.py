@@ -19,7 +19,7 @@ _GRACE_SECONDS: Final = 120.0
 _KEYS: Final = ("endpoint_id", "minute", "outcome", "latency_bucket")
 
 
-class Summariser:
+class StatsRollup:
     """Adds up one half hour after the other. Attempts cost nothing more for it: nobody waits for these sums."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -29,10 +29,10 @@ class Summariser:
     async def run(self) -> None:
         """Sum up what is over now, and then each half hour when it ends, for ever."""
         while True:
-            await self.summarise()
+            await self.roll_up()
             await self._clock.sleep(_SECONDS - (self._clock.now() - _GRACE_SECONDS) % _SECONDS)
 
-    async def summarise(self) -> int:
+    async def roll_up(self) -> int:
         """Sum up every half hour that is over; return how many those were."""
         done = 0
         while (first := await self._next()) is not None:

@@ -1,12 +1,12 @@
 """What a person may do to deliveries, circuits and lanes: each leaves an audit entry, and says what follows."""
 
-from breakwater.core.delivery.context import Parts
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.operations.circuits import CircuitOperations
 from breakwater.core.operations.deliveries import DeliveryOperations
 from breakwater.core.operations.endpoints import LaneOperations
-from breakwater.core.operations.result import Done
+from breakwater.core.operations.result import OperationResult
 
-__all__ = ["Done", "Operations"]
+__all__ = ["OperationResult", "Operations"]
 
 
 class Operations:
@@ -15,10 +15,10 @@ class Operations:
     Each raises NotFound for an id that is not there, Conflict where the state does not allow it, and StoreUnavailable.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        deliveries = DeliveryOperations(parts)
-        circuits = CircuitOperations(parts)
-        lanes = LaneOperations(parts)
+    def __init__(self, context: EngineContext) -> None:
+        deliveries = DeliveryOperations(context)
+        circuits = CircuitOperations(context)
+        lanes = LaneOperations(context)
         self.resend = deliveries.resend
         self.resend_many = deliveries.resend_many
         self.cancel = deliveries.cancel

@@ -6,15 +6,15 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry
-from breakwater.core.delivery.context import Parts
+from breakwater.core.audit_log import AuditEntry
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.operations.result import Done, clock_time
+from breakwater.core.operations.result import OperationResult, clock_time
 from breakwater.core.store.circuit_rows import breaker_for_update, save_breaker
 from breakwater.core.store.schema.rows import DELIVERIES
-from breakwater.core.text.format import who
+from breakwater.core.text.format import format_actor
 
 _COUNTED: Final = 10_000
 """Held deliveries are counted up to here."""
@@ -26,10 +26,10 @@ _Step = Callable[[CircuitBreaker, float, str], str]
 class CircuitOperations:
     """What a person may do to the circuit of an endpoint."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
 
-    async def reset(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> Done:
+    async def reset(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
         """Close the circuit now and clear every counter and any hold. What it held goes out, slowly at first."""
 
         def step(breaker: CircuitBreaker, now: float, held: str) -> str:
@@ -41,7 +41,7 @@ class CircuitOperations:
 
         return await self._change("reset", endpoint_id, step, actor, reason)
 
-    async def probe(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> Done:
+    async def probe(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
         """Half open an open circuit now. Raises Conflict when it is closed, half open already, or held by hand."""
 
         def step(breaker: CircuitBreaker, now: float, held: str) -> str:
@@ -52,14 +52,16 @@ class CircuitOperations:
 
         return await self._change("probe", endpoint_id, step, actor, reason)
 
-    async def hold(self, endpoint_id: str, *, actor: str, reason: str, until: float | None = None) -> Done:
+    async def hold(
+        self, endpoint_id: str, *, actor: str, reason: str, until: float | None = None
+    ) -> OperationResult:
         """Hold the circuit open until `until` (seconds since the epoch), or until somebody releases it.
 
         Raises InvalidInput without a reason, or when `until` has passed.
         """
         if not reason.strip():
             raise InvalidInput.of("reason", "is empty; say why, for whoever finds the circuit held")
-        if until is not None and until <= self._parts.clock.now():
+        if until is not None and until <= self._context.clock.now():
             raise InvalidInput.of("until", "has passed; give a time to come, or none to hold until released")
 
         def step(breaker: CircuitBreaker, now: float, _held: str) -> str:
@@ -70,7 +72,7 @@ class CircuitOperations:
 
         return await self._change("hold", endpoint_id, step, actor, reason)
 
-    async def release(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> Done:
+    async def release(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
         """End a hold: the circuit goes to half open and probes first. Raises Conflict when it is not held."""
 
         def step(breaker: CircuitBreaker, now: float, held: str) -> str:
@@ -83,30 +85,30 @@ class CircuitOperations:
 
     async def _change(
         self, action: str, endpoint_id: str, step: _Step, actor: str, reason: str | None
-    ) -> Done:
-        done = await self._parts.database.writer.run(self._work(action, endpoint_id, step, actor, reason))
-        await self._parts.dispatcher.refresh(endpoint_id)
-        self._parts.hints.publish("circuits", endpoint_id)
-        self._parts.hints.publish("audit", endpoint_id)
+    ) -> OperationResult:
+        done = await self._context.database.writer.run(self._work(action, endpoint_id, step, actor, reason))
+        await self._context.dispatcher.refresh(endpoint_id)
+        self._context.change_feed.publish("circuits", endpoint_id)
+        self._context.change_feed.publish("audit", endpoint_id)
         return done
 
     def _work(
         self, action: str, endpoint_id: str, step: _Step, actor: str, reason: str | None
-    ) -> Callable[[AsyncConnection], Awaitable[Done]]:
-        destination = self._parts.directory.get(endpoint_id)
+    ) -> Callable[[AsyncConnection], Awaitable[OperationResult]]:
+        destination = self._context.endpoint_cache.get(endpoint_id)
         if destination is None:
             raise NotFound("endpoint", endpoint_id)
         config = destination.circuit
 
-        async def change(connection: AsyncConnection) -> Done:
+        async def change(connection: AsyncConnection) -> OperationResult:
             breaker = await breaker_for_update(connection, endpoint_id, config)
             backlog = await pending_of(connection, endpoint_id)
-            now = self._parts.clock.now()
+            now = self._context.clock.now()
             sentence = step(breaker, now, _held(backlog))
-            await save_breaker(connection, endpoint_id, breaker, now, self._parts.ids.make, actor=actor)
-            entry = Entry(actor, f"circuit.{action}", endpoint_id, sentence, reason, affected=backlog)
-            await self._parts.journal.write(connection, entry)
-            return Done(sentence, backlog)
+            await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=actor)
+            entry = AuditEntry(actor, f"circuit.{action}", endpoint_id, sentence, reason, affected=backlog)
+            await self._context.audit_log.write(connection, entry)
+            return OperationResult(sentence, backlog)
 
         return change
 
@@ -132,7 +134,9 @@ def _held(backlog: int) -> str:
 
 def _refuse_unless_open(breaker: CircuitBreaker) -> None:
     if breaker.hold is not None:
-        raise Conflict(f"{who(breaker.hold.by)} holds it open: {breaker.hold.reason}. Release it instead.")
+        raise Conflict(
+            f"{format_actor(breaker.hold.by)} holds it open: {breaker.hold.reason}. Release it instead."
+        )
     if breaker.state is CircuitState.CLOSED:
         raise Conflict("It is closed: deliveries go out, there is nothing to probe.")
     if breaker.state is CircuitState.HALF_OPEN:
@@ -140,4 +144,4 @@ def _refuse_unless_open(breaker: CircuitBreaker) -> None:
 
 
 def _cause(verb: str, actor: str, reason: str | None) -> str:
-    return f"{verb} by {who(actor)}: {reason}" if reason else f"{verb} by {who(actor)}"
+    return f"{verb} by {format_actor(actor)}: {reason}" if reason else f"{verb} by {format_actor(actor)}"

@@ -6,18 +6,18 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry
-from breakwater.core.delivery.context import Parts
+from breakwater.core.audit_log import AuditEntry
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
-from breakwater.core.operations.result import Done, clock_time
+from breakwater.core.operations.result import OperationResult, clock_time
 from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
 from breakwater.core.store.commands.claim import next_due
 from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
-from breakwater.core.text.format import who
+from breakwater.core.text.format import format_actor
 
-MOST_AT_ONCE: Final = 200
+MAX_BULK_RESEND: Final = 200
 """Deliveries that are resent by their ids in one transaction; more are resent by a filter, at a pace."""
 _JUST_BEFORE: Final = 0.001
 """Seconds by which a delivery that is sent now goes before the oldest one of its lane."""
@@ -29,19 +29,19 @@ _REOPENED: Final = states_that_may_become(DeliveryState.PENDING) - {DeliveryStat
 class DeliveryOperations:
     """What a person may do to deliveries by their ids."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
 
     async def resend(
         self, delivery_id: str, *, actor: str, reason: str | None = None, now: bool = False
-    ) -> Done:
+    ) -> OperationResult:
         """Send a delivery again, with its numbering continued and its retry budget anew.
 
         With `now` an open circuit is half opened for it, and it goes first: one probe. A delivery that waits for its
         retry goes at once. Raises Conflict while an attempt is under way, or with `now` against a hold.
         """
 
-        async def resend(connection: AsyncConnection) -> tuple[str, Done]:
+        async def resend(connection: AsyncConnection) -> tuple[str, OperationResult]:
             row = await _delivery(connection, delivery_id)
             if row["state"] not in _REOPENED:
                 raise Conflict(
@@ -49,39 +49,39 @@ class DeliveryOperations:
                 )
             breaker = await breaker_for_update(connection, row["endpoint_id"], circuit_config(row["circuit"]))
             probing = now and breaker.state is not CircuitState.CLOSED
-            at = self._parts.clock.now()
-            due = await self._go_first(connection, row, breaker, actor) if probing else at
+            at = self._context.clock.now()
+            due = await self._queue_first(connection, row, breaker, actor) if probing else at
             await connection.execute(_reopening([delivery_id], due, probing=probing))
-            done = Done(_consequence(row, breaker, at, probing=probing))
+            done = OperationResult(_consequence(row, breaker, at, probing=probing))
             detail = {"state_before": row["state"], "attempts_before": row["attempt_count"], "now": now}
-            await self._parts.journal.write(
+            await self._context.audit_log.write(
                 connection,
-                Entry(actor, "delivery.resend", delivery_id, done.sentence, reason, detail=detail),
+                AuditEntry(actor, "delivery.resend", delivery_id, done.sentence, reason, detail=detail),
             )
             return row["endpoint_id"], done
 
-        endpoint_id, done = await self._parts.database.writer.run(resend)
-        await self._parts.dispatcher.refresh(endpoint_id)
-        self._parts.dispatcher.expect(endpoint_id, 0.0)
+        endpoint_id, done = await self._context.database.writer.run(resend)
+        await self._context.dispatcher.refresh(endpoint_id)
+        self._context.dispatcher.note_due(endpoint_id, 0.0)
         self._tell(delivery_id)
         return done
 
-    async def _go_first(
+    async def _queue_first(
         self, connection: AsyncConnection, row: RowMapping, breaker: CircuitBreaker, actor: str
     ) -> float:
         """Half open the circuit for this delivery and return a time before every other one of its lane."""
         if breaker.hold is not None:
             raise Conflict(
-                f"{who(breaker.hold.by)} holds the circuit open: {breaker.hold.reason}. Release it first."
+                f"{format_actor(breaker.hold.by)} holds the circuit open: {breaker.hold.reason}. Release it first."
             )
-        at = self._parts.clock.now()
-        breaker.probe(now=at, cause=f"probe by {who(actor)}")
+        at = self._context.clock.now()
+        breaker.probe(now=at, cause=f"probe by {format_actor(actor)}")
         await save_breaker(
             connection,
             row["endpoint_id"],
             breaker,
             at,
-            self._parts.ids.make,
+            self._context.ids.make,
             actor=actor,
             delivery_id=row["id"],
         )
@@ -90,44 +90,44 @@ class DeliveryOperations:
 
     async def resend_many(
         self, delivery_ids: Collection[str], *, actor: str, reason: str | None = None
-    ) -> Done:
+    ) -> OperationResult:
         """Resend several deliveries (200 at most) in one transaction, with one audit entry that names them.
 
         Those that cannot be resent are left alone and counted: an attempt is under way, the endpoint was deleted, or
         they are not there any more. Raises InvalidInput for no id or too many, and Conflict when none can be resent.
         """
         ids = sorted(set(delivery_ids))
-        if not 1 <= len(ids) <= MOST_AT_ONCE:
+        if not 1 <= len(ids) <= MAX_BULK_RESEND:
             raise InvalidInput.of(
-                "ids", f"name 1 to {MOST_AT_ONCE} deliveries; resend more of them by a filter"
+                "ids", f"name 1 to {MAX_BULK_RESEND} deliveries; resend more of them by a filter"
             )
 
-        async def resend(connection: AsyncConnection) -> tuple[Sequence[RowMapping], Done]:
+        async def resend(connection: AsyncConnection) -> tuple[Sequence[RowMapping], OperationResult]:
             return await self._resend_those(connection, ids, actor, reason)
 
-        rows, done = await self._parts.database.writer.run(resend)
+        rows, done = await self._context.database.writer.run(resend)
         for endpoint_id in {row["endpoint_id"] for row in rows}:
-            await self._parts.dispatcher.refresh(endpoint_id)
-            self._parts.dispatcher.expect(endpoint_id, 0.0)
+            await self._context.dispatcher.refresh(endpoint_id)
+            self._context.dispatcher.note_due(endpoint_id, 0.0)
         for row in rows:
             self._tell(row["id"])
         return done
 
     async def _resend_those(
         self, connection: AsyncConnection, ids: Sequence[str], actor: str, reason: str | None
-    ) -> tuple[Sequence[RowMapping], Done]:
+    ) -> tuple[Sequence[RowMapping], OperationResult]:
         rows = await _resendable(connection, ids)
         if not rows:
             raise Conflict(
                 "None of them can be resent: an attempt is under way, or they are not there any more."
             )
-        at = self._parts.clock.now()
+        at = self._context.clock.now()
         waiting = await _lanes_that_wait(connection, rows, at)
         resent = [row["id"] for row in rows]
         await connection.execute(_reopening(resent, at, probing=False))
         wait = sum(row["endpoint_id"] in waiting for row in rows)
-        done = Done(_consequence_of_many(len(resent), wait, len(ids) - len(resent)), len(resent))
-        entry = Entry(
+        done = OperationResult(_consequence_of_many(len(resent), wait, len(ids) - len(resent)), len(resent))
+        entry = AuditEntry(
             actor,
             "delivery.resend_many",
             "deliveries",
@@ -136,13 +136,13 @@ class DeliveryOperations:
             affected=done.affected,
             detail={"ids": resent},
         )
-        await self._parts.journal.write(connection, entry)
+        await self._context.audit_log.write(connection, entry)
         return rows, done
 
-    async def cancel(self, delivery_id: str, *, actor: str, reason: str | None = None) -> Done:
+    async def cancel(self, delivery_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
         """End a delivery that waits. It can be resent. Raises Conflict when it is under way or final."""
 
-        async def cancel(connection: AsyncConnection) -> Done:
+        async def cancel(connection: AsyncConnection) -> OperationResult:
             row = await _delivery(connection, delivery_id)
             if row["state"] not in states_that_may_become(DeliveryState.CANCELLED):
                 raise Conflict(_not_cancellable(row))
@@ -150,21 +150,21 @@ class DeliveryOperations:
             await connection.execute(
                 update(DELIVERIES)
                 .where(DELIVERIES.c.id == delivery_id)
-                .values(**values, finished_at=self._parts.clock.now())
+                .values(**values, finished_at=self._context.clock.now())
             )
-            done = Done("Cancelled: no further attempt is made unless it is resent.")
-            await self._parts.journal.write(
-                connection, Entry(actor, "delivery.cancel", delivery_id, done.sentence, reason)
+            done = OperationResult("Cancelled: no further attempt is made unless it is resent.")
+            await self._context.audit_log.write(
+                connection, AuditEntry(actor, "delivery.cancel", delivery_id, done.sentence, reason)
             )
             return done
 
-        done = await self._parts.database.writer.run(cancel)
+        done = await self._context.database.writer.run(cancel)
         self._tell(delivery_id)
         return done
 
     def _tell(self, delivery_id: str) -> None:
-        self._parts.hints.publish("deliveries", delivery_id)
-        self._parts.hints.publish("audit", delivery_id)
+        self._context.change_feed.publish("deliveries", delivery_id)
+        self._context.change_feed.publish("audit", delivery_id)
 
 
 _WITH_ENDPOINT: Final = (
@@ -231,14 +231,14 @@ def _consequence(row: RowMapping, breaker: CircuitBreaker, now: float, *, probin
 
 def _consequence_of_many(resent: int, waiting: int, left: int) -> str:
     those = "1 delivery" if resent == 1 else f"{resent:,} deliveries"
-    parts = [f"Resent {those}"]
+    clauses = [f"Resent {those}"]
     if waiting:
-        parts.append(
+        clauses.append(
             f"{waiting:,} of them wait, because their circuit is open or their endpoint is not enabled"
         )
     if left:
-        parts.append(f"{left:,} could not be resent and {'was' if left == 1 else 'were'} left alone")
-    return f"{'; '.join(parts)}."
+        clauses.append(f"{left:,} could not be resent and {'was' if left == 1 else 'were'} left alone")
+    return f"{'; '.join(clauses)}."
 
 
 def _not_cancellable(row: RowMapping) -> str:

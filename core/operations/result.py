@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class OperationResult:
     """One sentence for the person who asked, and how many things it touched."""
 
     sentence: str

@@ -42,7 +42,7 @@ from breakwater.core.store.engine import Database
 __all__ = ["Insights"]
 
 
-class Insights:
+class Queries:
     """Everything that can be asked about what is stored.
 
     Each answer sees one state of the database. Unknown ids raise NotFound; cursors, limits and filters that are not in

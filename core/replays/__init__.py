@@ -6,11 +6,11 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry
-from breakwater.core.delivery.context import Parts
+from breakwater.core.audit_log import AuditEntry
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
-from breakwater.core.operations.result import Done
-from breakwater.core.queries import Insights
+from breakwater.core.operations.result import OperationResult
+from breakwater.core.queries import Queries
 from breakwater.core.queries.models import DeliveryRow, Page
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays.dry_run import extent
@@ -46,10 +46,10 @@ _CANCEL: Final = _Turn("cancel", "Cancelled", ACTIVE, ReplayState.CANCELLED)
 class Replays:
     """Everything about bulk resends but the loop that carries them out."""
 
-    def __init__(self, parts: Parts, insights: Insights) -> None:
-        self._parts = parts
-        self._insights = insights
-        self._outcomes = OutcomeCounts(parts.clock)
+    def __init__(self, context: EngineContext, queries: Queries) -> None:
+        self._context = context
+        self._queries = queries
+        self._outcomes = OutcomeCounts(context.clock)
 
     async def plan(
         self, wanted: DeliveryFilter, up_to: str | None = None, frozen_at: float | None = None
@@ -59,13 +59,13 @@ class Replays:
         `up_to` is the newest delivery that a person saw when choosing; without it, the newest there is. With the
         `frozen_at` of an earlier dry run it is the same snapshot again, less what has changed since.
         """
-        now = self._parts.clock.now()
+        now = self._context.clock.now()
         frozen_at = now if frozen_at is None else min(frozen_at, now)
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             newest = up_to or await _newest(connection)
             name = await _endpoint_name(connection, wanted)
             found = await extent(connection, wanted, newest, frozen_at, _SAMPLE)
-        rows = await self._insights.rows(found.first) if found.first else ()
+        rows = await self._queries.rows(found.first) if found.first else ()
         return Plan(
             filter=wanted,
             words=wanted.in_words(name),
@@ -105,16 +105,16 @@ class Replays:
                 raise Conflict(f"{other} resends the same deliveries already; wait for it, or cancel it.")
             await connection.execute(insert(REPLAYS), row)
             outcome = f"Resending {plan.total}: {plan.words}, {pace:g} a second."
-            entry = Entry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
-            await self._parts.journal.write(connection, entry)
+            entry = AuditEntry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
+            await self._context.audit_log.write(connection, entry)
 
-        await self._parts.database.writer.run(write)
+        await self._context.database.writer.run(write)
         self._tell(row["id"])
         return await self.get(row["id"])
 
     def _row(self, plan: Plan, actor: str, reason: str | None, pace: float) -> dict[str, Any]:
         return {
-            "id": self._parts.ids.make("rpl"),
+            "id": self._context.ids.make("rpl"),
             "filter": plan.filter.to_query(),
             "words": plan.words,
             "up_to": plan.up_to,
@@ -123,7 +123,7 @@ class Replays:
             "reason": reason,
             "state": ReplayState.RUNNING.value,
             "created_by": actor,
-            "created_at": self._parts.clock.now(),
+            "created_at": self._context.clock.now(),
             "total": plan.total.value,
             "total_is_bound": plan.total.more,
             "cursor": "",
@@ -131,28 +131,28 @@ class Replays:
             "skipped": 0,
         }
 
-    async def pause(self, replay_id: str, *, actor: str) -> Done:
+    async def pause(self, replay_id: str, *, actor: str) -> OperationResult:
         """Stop for a while. Raises Conflict unless it runs."""
         return await self._turn(replay_id, _PAUSE, actor)
 
-    async def resume(self, replay_id: str, *, actor: str) -> Done:
+    async def resume(self, replay_id: str, *, actor: str) -> OperationResult:
         """Go on where it was paused. Raises Conflict unless it is paused."""
         return await self._turn(replay_id, _RESUME, actor)
 
-    async def cancel(self, replay_id: str, *, actor: str) -> Done:
+    async def cancel(self, replay_id: str, *, actor: str) -> OperationResult:
         """End it: what was resent stays resent, the rest is not touched. Raises Conflict when it has ended."""
         return await self._turn(replay_id, _CANCEL, actor)
 
     async def get(self, replay_id: str) -> ReplayView:
         """Return one replay. Raises NotFound."""
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             row = await replay_row(connection, replay_id)
             return replay_view(row, await self._outcomes.of(connection, replay_id, row["resent"]))
 
     async def all(self) -> tuple[ReplayView, ...]:
         """Return the latest hundred, newest first, without their outcomes: those would be counted for each."""
         statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LISTED)
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             return tuple(replay_view(row) for row in (await connection.execute(statement)).mappings())
 
     async def results(self, replay_id: str, after: str = "", limit: int = 50) -> Page[DeliveryRow]:
@@ -166,32 +166,36 @@ class Replays:
             .order_by(REPLAY_ITEMS.c.delivery_id)
             .limit(limit + 1)
         )
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             await replay_row(connection, replay_id)
             ids = list((await connection.execute(items)).scalars())
-        rows = await self._insights.rows(ids[:limit]) if ids else ()
+        rows = await self._queries.rows(ids[:limit]) if ids else ()
         return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
 
-    async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> Done:
-        async def turn(connection: AsyncConnection) -> Done:
+    async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> OperationResult:
+        async def turn(connection: AsyncConnection) -> OperationResult:
             row = await replay_row(connection, replay_id)
             if ReplayState(row["state"]) not in asked.leaving:
                 raise Conflict(f"The replay is {row['state']}.")
-            ended = self._parts.clock.now() if asked is _CANCEL else None
+            ended = self._context.clock.now() if asked is _CANCEL else None
             values = {"state": asked.to.value, "finished_at": ended}
             await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
-            done = Done(f"{asked.verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"])
-            entry = Entry(actor, f"replay.{asked.action}", replay_id, done.sentence, affected=row["resent"])
-            await self._parts.journal.write(connection, entry)
+            done = OperationResult(
+                f"{asked.verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"]
+            )
+            entry = AuditEntry(
+                actor, f"replay.{asked.action}", replay_id, done.sentence, affected=row["resent"]
+            )
+            await self._context.audit_log.write(connection, entry)
             return done
 
-        done = await self._parts.database.writer.run(turn)
+        done = await self._context.database.writer.run(turn)
         self._tell(replay_id)
         return done
 
     def _tell(self, replay_id: str) -> None:
-        self._parts.hints.publish("replays", replay_id)
-        self._parts.hints.publish("audit", replay_id)
+        self._context.change_feed.publish("replays", replay_id)
+        self._context.change_feed.publish("audit", replay_id)
 
 
 async def _newest(connection: AsyncConnection) -> str:

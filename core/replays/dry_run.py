@@ -19,15 +19,15 @@ from breakwater.core.queries.deliveries.selection import branches, span
 from breakwater.core.queries.models import BoundedCount, SearchBounds
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import (
-    Branch,
     Condition,
-    Reach,
-    Span,
+    IdRange,
+    IndexScan,
+    ScanLimit,
     constant,
-    find_reach,
+    find_scan_limit,
     just_after,
-    unindexed,
-    walk,
+    no_index,
+    scan,
 )
 from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
 
@@ -38,9 +38,9 @@ RESENDABLE: Final = tuple(
         if state is not DeliveryState.IN_FLIGHT
     )
 )
-COUNTED: Final = 100_000
+COUNT_LIMIT: Final = 100_000
 """A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
-LOOKED_AT: Final = 30_000
+SCAN_LIMIT: Final = 30_000
 """Deliveries that are looked at one by one: about 50 ms."""
 SEARCHED: Final = 6_000
 """Deliveries whose payloads are searched: about 40 ms at 1 KB each."""
@@ -69,19 +69,21 @@ async def extent(
     connection: AsyncConnection, wanted: DeliveryFilter, up_to: str, frozen_at: float, sample: int
 ) -> Extent:
     """Return how much of `wanted` had arrived and ended when it was frozen, and its first `sample` ids."""
-    walks, covered, reach = walks_of(wanted, frozen_at), span(wanted, frozen_at, up_to), Reach()
+    walks, covered, scan_limit = walks_of(wanted, frozen_at), span(wanted, frozen_at, up_to), ScanLimit()
     tally = await _within_index(connection, wanted, covered, frozen_at) if is_plain(wanted) else None
     if tally is None:
-        reach = await find_reach(connection, _D.id, walks, covered)
-        covered = covered.within(floor=reach.down_to)
+        scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
+        covered = covered.within(floor=scan_limit.down_to)
         tally = await _read(connection, tally_statement(walks, covered))
     first = (await connection.execute(first_statement(walks, covered, sample))).scalars() if tally else ()
-    bounds = bounds_of(reach, frozen_at, "deliveries")
+    bounds = bounds_of(scan_limit, frozen_at, "deliveries")
     states = Counter[DeliveryState]()
     for (_endpoint_id, state), number in tally.items():
         states[DeliveryState(state)] += number
     return Extent(
-        total=BoundedCount(min(tally.total(), COUNTED), bounds is not None or tally.total() > COUNTED),
+        total=BoundedCount(
+            min(tally.total(), COUNT_LIMIT), bounds is not None or tally.total() > COUNT_LIMIT
+        ),
         endpoints=await _by_endpoint(connection, tally),
         states=dict(states),
         first=tuple(first),
@@ -94,24 +96,28 @@ def is_plain(wanted: DeliveryFilter) -> bool:
     return not (wanted.event_type or wanted.failure_class or wanted.error or wanted.q)
 
 
-def walks_of(wanted: DeliveryFilter, frozen_at: float) -> tuple[Branch, ...]:
+def walks_of(wanted: DeliveryFilter, frozen_at: float) -> tuple[IndexScan, ...]:
     """Return the walks to what can be resent; those of a filter that is not plain look at so many and no more."""
     ended = _D.finished_at <= frozen_at
     if is_plain(wanted):
         return tuple(
-            Branch(_of(wanted.endpoint_id, state), (ended,), LOOKED_AT, apart=True)
+            IndexScan(_of(wanted.endpoint_id, state), (ended,), SCAN_LIMIT, disjoint=True)
             for state in _states(wanted)
         )
-    resendable = unindexed(_D.state).in_(RESENDABLE)
+    resendable = no_index(_D.state).in_(RESENDABLE)
     return tuple(
-        replace(found, residual=(*found.residual, resendable, ended), window=_window(wanted, found))
+        replace(
+            found,
+            filter_conditions=(*found.filter_conditions, resendable, ended),
+            window=_window(wanted, found),
+        )
         for found in branches(wanted, frozen_at)
     )
 
 
-def _window(wanted: DeliveryFilter, found: Branch) -> int | None:
+def _window(wanted: DeliveryFilter, found: IndexScan) -> int | None:
     if wanted.q is None:
-        return LOOKED_AT
+        return SCAN_LIMIT
     return None if found.window is None else SEARCHED
 
 
@@ -128,7 +134,7 @@ def _states(wanted: DeliveryFilter) -> tuple[str, ...]:
 
 
 async def _within_index(
-    connection: AsyncConnection, wanted: DeliveryFilter, covered: Span, frozen_at: float
+    connection: AsyncConnection, wanted: DeliveryFilter, covered: IdRange, frozen_at: float
 ) -> Tally | None:
     """Return how many there are without looking at one; None where too many have ended since the snapshot."""
     states = _states(wanted)
@@ -163,13 +169,13 @@ async def _by_endpoint(connection: AsyncConnection, tally: Tally) -> tuple[tuple
     return tuple((id_, names[id_], number) for id_, number in numbers.most_common())
 
 
-def edges_statement(wanted: DeliveryFilter, covered: Span) -> CompoundSelect[str, str]:
+def edges_statement(wanted: DeliveryFilter, covered: IdRange) -> CompoundSelect[str, str]:
     """Return the statement that says of each state where counting ends, oldest first: at the bound, or at the end."""
     found = [
         select(_D.id)
         .where(*_of(wanted.endpoint_id, state), *covered.conditions(_D.id))
         .order_by(_D.id)
-        .limit(COUNTED + 1)
+        .limit(COUNT_LIMIT + 1)
         .subquery()
         for state in _states(wanted)
     ]
@@ -178,7 +184,7 @@ def edges_statement(wanted: DeliveryFilter, covered: Span) -> CompoundSelect[str
 
 
 def counts_statement(
-    wanted: DeliveryFilter, covered: Span, edges: Mapping[str, str]
+    wanted: DeliveryFilter, covered: IdRange, edges: Mapping[str, str]
 ) -> CompoundSelect[str, str, int]:
     """Return the statement that counts each endpoint's deliveries of each state up to its edge."""
     chosen = true() if wanted.endpoint_id is None else ENDPOINTS.c.id == wanted.endpoint_id
@@ -192,28 +198,28 @@ def counts_statement(
     )
 
 
-def _count(state: str, covered: Span) -> ColumnElement[int]:
+def _count(state: str, covered: IdRange) -> ColumnElement[int]:
     counted = select(func.count()).where(*_of(ENDPOINTS.c.id, state), *covered.conditions(_D.id))
     return counted.correlate(ENDPOINTS).scalar_subquery()
 
 
-def late_statement(wanted: DeliveryFilter, covered: Span, frozen_at: float) -> Select[str, str, str]:
+def late_statement(wanted: DeliveryFilter, covered: IdRange, frozen_at: float) -> Select[str, str, str]:
     """Return the statement that finds what the counts have too much: what ended after the snapshot."""
-    endpoint = () if wanted.endpoint_id is None else (unindexed(_D.endpoint_id) == wanted.endpoint_id,)
+    endpoint = () if wanted.endpoint_id is None else (no_index(_D.endpoint_id) == wanted.endpoint_id,)
     return (
         select(_D.id, _D.endpoint_id, _D.state)
-        .where(_D.finished_at > frozen_at, *endpoint, *covered.conditions(unindexed(_D.id)))
+        .where(_D.finished_at > frozen_at, *endpoint, *covered.conditions(no_index(_D.id)))
         .limit(LATE + 1)
     )
 
 
-def tally_statement(walks: Sequence[Branch], covered: Span) -> Select[str, str, int]:
+def tally_statement(walks: Sequence[IndexScan], covered: IdRange) -> Select[str, str, int]:
     """Return the statement that counts, by endpoint and state, what these walks look at."""
-    found = walk((_D.id, _D.endpoint_id, _D.state), walks, covered, COUNTED + 1).subquery().c
+    found = scan((_D.id, _D.endpoint_id, _D.state), walks, covered, COUNT_LIMIT + 1).subquery().c
     return select(found.endpoint_id, found.state, func.count()).group_by(found.endpoint_id, found.state)
 
 
-def first_statement(walks: Sequence[Branch], covered: Span, limit: int) -> Select[str]:
+def first_statement(walks: Sequence[IndexScan], covered: IdRange, limit: int) -> Select[str]:
     """Return the statement that finds the oldest of what these walks find: it goes out first."""
     oldest = union(
         *(

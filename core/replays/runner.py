@@ -6,8 +6,8 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.audit_log import Entry
-from breakwater.core.delivery.context import Parts
+from breakwater.core.audit_log import AuditEntry
+from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.replays.dry_run import RESENDABLE
 from breakwater.core.replays.model import ReplayState
@@ -18,11 +18,11 @@ STEP_SECONDS: Final = 1.0
 _Resent = Sequence[RowMapping]
 
 
-class Replayer:
+class ReplayRunner:
     """Resends what running replays cover. How far each has come is committed with what it resent: a restart goes on."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
         self._credit: dict[str, float] = {}
         """Of a pace below one a second: the part of a delivery that is saved up."""
 
@@ -30,12 +30,12 @@ class Replayer:
         """Take a step of every running replay each second, for ever."""
         while True:
             await self.step()
-            await self._parts.clock.sleep(STEP_SECONDS)
+            await self._context.clock.sleep(STEP_SECONDS)
 
     async def step(self) -> None:
         """Take one step of every running replay."""
         running = select(REPLAYS).where(REPLAYS.c.state == ReplayState.RUNNING.value).order_by(REPLAYS.c.id)
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             rows = (await connection.execute(running)).mappings().all()
         self._credit = {row["id"]: self._credit.get(row["id"], 0.0) for row in rows}
         for row in rows:
@@ -48,14 +48,14 @@ class Replayer:
             return
         # Found by a reader, because a filter may search payloads, and nothing is delivered while somebody writes.
         condition = covered(filter_of(row), row["up_to"], row["frozen_at"])
-        async with self._parts.database.read() as connection:
+        async with self._context.database.read() as connection:
             ids = await next_ids(connection, condition, row["cursor"], int(credit))
-        resent = await self._parts.database.writer.run(lambda c: self._resend(c, row["id"], ids))
+        resent = await self._context.database.writer.run(lambda c: self._resend(c, row["id"], ids))
         for endpoint_id in {one["endpoint_id"] for one in resent}:
-            self._parts.dispatcher.expect(endpoint_id)
+            self._context.dispatcher.note_due(endpoint_id)
         for one in resent:
-            self._parts.hints.publish("deliveries", one["id"])
-        self._parts.hints.publish("replays", row["id"])
+            self._context.change_feed.publish("deliveries", one["id"])
+        self._context.change_feed.publish("replays", row["id"])
 
     async def _resend(self, connection: AsyncConnection, replay_id: str, ids: Sequence[str]) -> _Resent:
         row = await replay_row(connection, replay_id)
@@ -91,7 +91,7 @@ class Replayer:
         return (await connection.execute(found)).mappings().all()
 
     async def _reopen(self, connection: AsyncConnection, replay_id: str, resent: _Resent) -> None:
-        now = self._parts.clock.now()
+        now = self._context.clock.now()
         await connection.execute(
             update(DELIVERIES)
             .where(DELIVERIES.c.id.in_([one["id"] for one in resent]))
@@ -116,8 +116,8 @@ class Replayer:
         await connection.execute(insert(REPLAY_ITEMS), items)
 
     async def _finish(self, connection: AsyncConnection, row: RowMapping) -> None:
-        values = {"state": ReplayState.FINISHED.value, "finished_at": self._parts.clock.now()}
+        values = {"state": ReplayState.FINISHED.value, "finished_at": self._context.clock.now()}
         await connection.execute(update(REPLAYS).where(REPLAYS.c.id == row["id"]).values(values))
         outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} had changed and were left alone."
-        entry = Entry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
-        await self._parts.journal.write(connection, entry)
+        entry = AuditEntry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
+        await self._context.audit_log.write(connection, entry)

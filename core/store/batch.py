@@ -32,7 +32,7 @@ class Command(Protocol[R_co]):
         ...
 
 
-class Work:
+class WriteFunction:
     """A function as a command of its own kind. Its statements may be long."""
 
     __slots__ = ("run",)
@@ -67,10 +67,10 @@ async def write_together(
     """Apply all `members`, class by class in order of their first arrival. Raises what any command raises."""
     groups: dict[object, list[Member[Any]]] = {}
     for member in members:
-        kind = member if isinstance(member.command, Work) else type(member.command)
+        kind = member if isinstance(member.command, WriteFunction) else type(member.command)
         groups.setdefault(kind, []).append(member)
     for group in groups.values():
-        if isinstance(group[0].command, Work) and len(members) > 1:
+        if isinstance(group[0].command, WriteFunction) and len(members) > 1:
             await _write_guarded(connection, group, off_loop)
         else:
             await _write_group(connection, group, off_loop)
@@ -100,7 +100,7 @@ async def _write_guarded(
 
 async def _write_group(connection: AsyncConnection, group: Sequence[Member[Any]], off_loop: OffLoop) -> None:
     first = group[0].command
-    if isinstance(first, Work):
+    if isinstance(first, WriteFunction):
         async with off_loop(connection):
             group[0].outcome = await first.run(connection)
         return

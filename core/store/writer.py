@@ -13,7 +13,14 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StoreUnavailable
-from breakwater.core.store.batch import Command, Member, OffLoop, Work, write_one_by_one, write_together
+from breakwater.core.store.batch import (
+    Command,
+    Member,
+    OffLoop,
+    WriteFunction,
+    write_one_by_one,
+    write_together,
+)
 from breakwater.core.store.failures import is_conflict, store_failure
 
 R = TypeVar("R")
@@ -90,7 +97,7 @@ class GroupCommitWriter:
         For what is rare or long. What `work` raises undoes its own statements only, and is raised here. It may be
         called a second time when others of its batch fail.
         """
-        result: T = await self._enqueue(Work(work))
+        result: T = await self._enqueue(WriteFunction(work))
         return result
 
     async def _enqueue(self, command: Any) -> Any:

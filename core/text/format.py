@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Final
 
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.text.zones import on_clock
+from breakwater.core.text.zones import format_time
 
 _LONGEST_QUOTE: Final = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -32,12 +32,12 @@ FAILURES: Final[dict[FailureClass, str]] = {
 """What a delivery met, one phrase for each class."""
 
 
-def utc(at: float, now: float | None = None) -> str:
+def format_time_utc(at: float, now: float | None = None) -> str:
     """Return `03:12:07 UTC`, with the date in front unless it is that of `now`."""
-    return on_clock(at, now, UTC)
+    return format_time(at, now, UTC)
 
 
-def span_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a length of time with two units at most: `340 ms`, `4.2 s`, `3 min 20 s`, `28 h`, `2 d 4 h`."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))} ms"
@@ -60,13 +60,13 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def counted(number: int, noun: str, plural: str | None = None, *, more: bool = False) -> str:
+def pluralize(number: int, noun: str, plural: str | None = None, *, more: bool = False) -> str:
     """Return `1 delivery`, `312 deliveries`; `10,000+ deliveries` with `more`."""
     many = plural or (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
     return f"{number:,}{'+' if more else ''} {noun if number == 1 and not more else many}"
 
 
-def listed(names: list[str], most: int = 3) -> str:
+def join_names(names: list[str], most: int = 3) -> str:
     """Return `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`."""
     shown, rest = names[:most], len(names) - most
     if rest > 0:
@@ -74,19 +74,19 @@ def listed(names: list[str], most: int = 3) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def who(actor: str) -> str:
+def format_actor(actor: str) -> str:
     """Return a person's name, `the key ci`, or `Breakwater`."""
     kind, _, name = actor.partition(":")
     match kind:
         case "person":
-            return quote(name)
+            return sanitize(name)
         case "key":
-            return f"the key {quote(name)}"
+            return f"the key {sanitize(name)}"
         case _:
-            return "Breakwater" if actor == "breakwater" else quote(actor)
+            return "Breakwater" if actor == "breakwater" else sanitize(actor)
 
 
-def quote(text: str, longest: int = _LONGEST_QUOTE) -> str:
+def sanitize(text: str, longest: int = _LONGEST_QUOTE) -> str:
     """Return what somebody else wrote, fit for a sentence: on one line, without control characters, cut with `…`."""
     clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text[: longest * 4])
     short = " ".join(clean.split())
@@ -95,4 +95,4 @@ def quote(text: str, longest: int = _LONGEST_QUOTE) -> str:
 
 def reason_in_brackets(reason: str | None) -> str:
     """Return ` (reason)`, or nothing without one."""
-    return f" ({quote(reason)})" if reason else ""
+    return f" ({sanitize(reason)})" if reason else ""

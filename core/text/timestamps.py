@@ -25,7 +25,7 @@ class MomentError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ago:
+class RelativeTime:
     """So many seconds before whatever is now when it is asked."""
 
     seconds: int
@@ -35,11 +35,11 @@ class Ago:
         return f"{self.seconds // size}{name}"
 
 
-Moment = float | Ago
+Timestamp = float | RelativeTime
 """Seconds since the epoch, or a time that moves along with the present."""
 
 
-def parse_moment(text: str) -> Moment:
+def parse_moment(text: str) -> Timestamp:
     """Return what `text` names. A date without a zone is UTC. Raises MomentError."""
     if match := _RELATIVE.fullmatch(text):
         return _ago(match)
@@ -53,7 +53,7 @@ def parse_moment(text: str) -> Moment:
     return aware.timestamp()
 
 
-def _ago(match: re.Match[str]) -> Ago:
+def _ago(match: re.Match[str]) -> RelativeTime:
     size = _UNITS.get(match["unit"].lower())
     if size is None:
         raise MomentError(
@@ -62,7 +62,7 @@ def _ago(match: re.Match[str]) -> Ago:
     seconds = int(match["count"]) * size
     if not 0 < seconds <= _LONGEST:
         raise MomentError(1, "expected more than nothing and at most ten years")
-    return Ago(seconds)
+    return RelativeTime(seconds)
 
 
 def _broken_at(text: str) -> int:
@@ -73,14 +73,14 @@ def _broken_at(text: str) -> int:
     return len(text) + 1 if len(text) < _DATE_LENGTH else 1
 
 
-def moment_text(moment: Moment) -> str:
+def moment_text(moment: Timestamp) -> str:
     """Return the text that `parse_moment` reads back as `moment`, to the millisecond."""
-    return str(moment) if isinstance(moment, Ago) else iso(moment)
+    return str(moment) if isinstance(moment, RelativeTime) else iso(moment)
 
 
-def resolve(moment: Moment, now: float) -> float:
+def resolve(moment: Timestamp, now: float) -> float:
     """Return the seconds since the epoch that `moment` means at `now`."""
-    return now - moment.seconds if isinstance(moment, Ago) else moment
+    return now - moment.seconds if isinstance(moment, RelativeTime) else moment
 
 
 def iso(at: float) -> str:

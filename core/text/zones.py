@@ -51,7 +51,7 @@ def zone_at(at: float) -> str:
     return offset_name(reader_time(at))
 
 
-def on_clock(at: float, now: float | None = None, zone: tzinfo | None = None) -> str:
+def format_time(at: float, now: float | None = None, zone: tzinfo | None = None) -> str:
     """Return `03:12:07 UTC`, with the date in front unless it is that of `now`; both in seconds since the epoch.
 
     Without a `zone` it is what the reader's clock shows.

@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser.everywhere import PASSWORD
+from tests.browser.all_pages import PASSWORD
 from tests.conftest import IN_CI
 from tests.processes import ReceiverProcess, Service, running_receiver, running_service
 

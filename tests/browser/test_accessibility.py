@@ -10,9 +10,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.all_pages import PHONE, every_page, hostile_scene, what_forms_answer
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.everywhere import PHONE, every_page, hostile_scene, what_forms_answer
-from tests.browser.scenes import Scene
+from tests.browser.scenarios import Scene
 from tests.processes import ReceiverProcess, Service
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.hands import Hand, Keyboard, Mouse
-from tests.browser.scenes import Scene, audit_actions, circuit_of, row, scene
+from tests.browser.interactions import Hand, Keyboard, Mouse
+from tests.browser.scenarios import Scene, audit_actions, circuit_of, row, scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 

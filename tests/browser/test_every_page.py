@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
+from tests.browser.all_pages import HOSTILE, PHONE, every_page, hostile_scene, what_forms_answer
 from tests.browser.conftest import NewContext, Watch
-from tests.browser.everywhere import HOSTILE, PHONE, every_page, hostile_scene, what_forms_answer
-from tests.browser.scenes import Scene
+from tests.browser.scenarios import Scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 

@@ -6,7 +6,7 @@ import signal
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenes import scene
+from tests.browser.scenarios import scene
 from tests.processes import ReceiverProcess, Service, running_service
 
 GONE = ("net::ERR_", "htmx:", r"\[object Event\]")

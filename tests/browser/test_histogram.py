@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenes import scene
+from tests.browser.scenarios import scene
 from tests.processes import ReceiverProcess, Service
 
 NARROWED = re.compile(r"since=.+until=")

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.all_pages import end_session
 from tests.browser.conftest import PASSWORD, NewContext, Watch
-from tests.browser.everywhere import end_session
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess
 

@@ -4,7 +4,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, NewContext, Watch
-from tests.browser.scenes import scene
+from tests.browser.scenarios import scene
 from tests.processes import ReceiverProcess, Service
 
 

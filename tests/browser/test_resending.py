@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenes import audit_actions, row, scene
+from tests.browser.scenarios import audit_actions, row, scene
 from tests.processes import ReceiverProcess, Service
 
 

@@ -5,7 +5,7 @@ import signal
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenes import Scene, circuit_of, row, scene
+from tests.browser.scenarios import Scene, circuit_of, row, scene
 from tests.browser.test_freshness import GONE
 from tests.processes import ReceiverProcess, Service, running_service
 

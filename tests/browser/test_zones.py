@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenes import scene
+from tests.browser.scenarios import scene
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 

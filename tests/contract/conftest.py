@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.store.engine import Database
 from tests.contract.plans import Sample
 from tests.contract.stored import Stored
@@ -139,9 +139,9 @@ def stored(database: Database) -> Stored:
 
 
 @pytest.fixture
-def insights(stored: Stored) -> Insights:
+def queries(stored: Stored) -> Queries:
     """Give the read models of what is stored."""
-    return Insights(stored.database, stored.clock, tuple)
+    return Queries(stored.database, stored.clock, tuple)
 
 
 @pytest.fixture

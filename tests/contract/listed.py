@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.filters import DeliveryFilter
 
 
@@ -10,14 +10,14 @@ def wanted(**values: str) -> DeliveryFilter:
     return DeliveryFilter.parse({name.rstrip("_"): value for name, value in values.items()})
 
 
-async def found(insights: Insights, **values: str) -> list[str]:
-    return [row.id for row in (await insights.deliveries(wanted(**values), limit=200)).items]
+async def found(queries: Queries, **values: str) -> list[str]:
+    return [row.id for row in (await queries.deliveries(wanted(**values), limit=200)).items]
 
 
-async def every_page(insights: Insights, filter_: DeliveryFilter, limit: int) -> AsyncIterator[list[str]]:
+async def every_page(queries: Queries, filter_: DeliveryFilter, limit: int) -> AsyncIterator[list[str]]:
     cursor = None
     while True:
-        page = await insights.deliveries(filter_, cursor, limit)
+        page = await queries.deliveries(filter_, cursor, limit)
         yield [row.id for row in page.items]
         if (cursor := page.next_cursor) is None:
             return

@@ -23,7 +23,7 @@ from breakwater.core.store.schema.rows import (
     REPLAYS,
     TRANSITIONS,
 )
-from tests.contract.asked import explained
+from tests.contract.recorded_sql import explained
 from tests.fakes import ManualClock
 
 DELIVERED = 6_000

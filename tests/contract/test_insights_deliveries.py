@@ -5,19 +5,19 @@ from sqlalchemy import select
 
 from breakwater.core.domain.circuit import CircuitBreaker, Hold
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.models import BoundedCount, DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
-from tests.contract.asked import reads_asked
 from tests.contract.listed import every_page, found, wanted
+from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
 
 # --- lists and pages
 
 
-async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, insights: Insights) -> None:
+async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     older = await stored.delivery(endpoint_id, "delivered")
     newer = await stored.delivery(
@@ -28,7 +28,7 @@ async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, insi
         error="404 Not Found",
         attempt_count=1,
     )
-    page = await insights.deliveries(DeliveryFilter())
+    page = await queries.deliveries(DeliveryFilter())
     assert [row.id for row in page.items] == [newer, older]
     assert page.next_cursor is None
     assert page.up_to == newer
@@ -40,29 +40,29 @@ async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, insi
     )
 
 
-async def test_pages_neither_repeat_nor_leave_out(stored: Stored, insights: Insights) -> None:
+async def test_pages_neither_repeat_nor_leave_out(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3]
     for values in ({}, {"status": "failed,pending"}, {"status": "failed,delivered,pending"}):
         filter_ = wanted(**values)
-        pages = [page async for page in every_page(insights, filter_, 2)]
+        pages = [page async for page in every_page(queries, filter_, 2)]
         assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
         ids = [id_ for page in pages for id_ in page]
-        assert ids == await found(insights, **values)
+        assert ids == await found(queries, **values)
         assert len(set(ids)) == len(ids)
-    assert await found(insights) == made[::-1]
+    assert await found(queries) == made[::-1]
 
 
-async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, insights: Insights) -> None:
+async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id) for _ in range(4)]
-    first = await insights.deliveries(DeliveryFilter(), limit=2)
+    first = await queries.deliveries(DeliveryFilter(), limit=2)
     await stored.delivery(endpoint_id)
-    second = await insights.deliveries(DeliveryFilter(), first.next_cursor, limit=2)
+    second = await queries.deliveries(DeliveryFilter(), first.next_cursor, limit=2)
     assert [row.id for row in (*first.items, *second.items)] == made[::-1]
 
 
-async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, insights: Insights) -> None:
+async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, queries: Queries) -> None:
     endpoints = [await stored.endpoint(f"e{number}") for number in range(5)]
     for number in range(20):
         await stored.delivery(endpoints[number % 5], "failed", failure_class="dns", error="no such name")
@@ -75,25 +75,25 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
         counts = []
         for limit in (1, 20):
             with reads_asked() as asked:
-                await insights.deliveries(wanted(**values), limit=limit)
+                await queries.deliveries(wanted(**values), limit=limit)
             counts.append(len(asked))
         assert counts[0] == counts[1] <= 3
 
 
-async def test_a_page_has_a_size(insights: Insights) -> None:
+async def test_a_page_has_a_size(queries: Queries) -> None:
     for limit in (0, 201):
         with pytest.raises(InvalidInput, match="limit: expected a number from 1 to 200"):
-            await insights.deliveries(DeliveryFilter(), limit=limit)
+            await queries.deliveries(DeliveryFilter(), limit=limit)
 
 
-async def test_a_cursor_expires_after_a_day(stored: Stored, insights: Insights) -> None:
+async def test_a_cursor_expires_after_a_day(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for _ in range(2):
         await stored.delivery(endpoint_id)
-    cursor = (await insights.deliveries(DeliveryFilter(), limit=1)).next_cursor
+    cursor = (await queries.deliveries(DeliveryFilter(), limit=1)).next_cursor
     await stored.clock.advance(86_402)
     with pytest.raises(InvalidInput, match="start again without a cursor"):
-        await insights.deliveries(DeliveryFilter(), cursor)
+        await queries.deliveries(DeliveryFilter(), cursor)
 
 
 # --- filters
@@ -115,7 +115,7 @@ async def several(stored: Stored) -> dict[str, DeliveryRow]:
                         error=failure and f"{failure} of {event_type}",
                         attempt_count=0 if failure is None else 2,
                     )
-    page = await Insights(stored.database, stored.clock, tuple).deliveries(DeliveryFilter(), limit=200)
+    page = await Queries(stored.database, stored.clock, tuple).deliveries(DeliveryFilter(), limit=200)
     return {row.id: row for row in page.items}
 
 
@@ -149,7 +149,7 @@ STATUSES = (
 )
 
 
-async def test_every_filter_finds_what_it_says(stored: Stored, insights: Insights) -> None:
+async def test_every_filter_finds_what_it_says(stored: Stored, queries: Queries) -> None:
     rows = await several(stored)
     dark = next(row.endpoint_id for row in rows.values() if row.endpoint_name == "dark")
     for status in STATUSES:
@@ -158,48 +158,48 @@ async def test_every_filter_finds_what_it_says(stored: Stored, insights: Insight
                 for class_ in ("", "connect"):
                     filter_ = wanted(status=status, endpoint=endpoint, event_type=event_type, class_=class_)
                     expected = [row.id for row in rows.values() if matches(filter_, row)]
-                    page = await insights.deliveries(filter_, limit=200)
+                    page = await queries.deliveries(filter_, limit=200)
                     assert [row.id for row in page.items] == expected, filter_.in_words()
-                    assert (await insights.count(filter_)).value == len(expected), filter_.in_words()
-                    at_once = await insights.deliveries_over_time(filter_, limit=200)
+                    assert (await queries.count(filter_)).value == len(expected), filter_.in_words()
+                    at_once = await queries.deliveries_over_time(filter_, limit=200)
                     assert at_once.page == page, filter_.in_words()
                     assert at_once.matching == BoundedCount(len(expected), more=False), filter_.in_words()
 
 
-async def test_an_action_on_all_that_match_touches_just_the_list(stored: Stored, insights: Insights) -> None:
+async def test_an_action_on_all_that_match_touches_just_the_list(stored: Stored, queries: Queries) -> None:
     rows = await several(stored)
     some = sorted(rows)[len(rows) // 2]
     for status in STATUSES:
         for more in ({}, {"class_": "connect"}, {"event_type": "order.paid"}, {"q": "of order.paid"}):
             filter_ = wanted(status=status, **more)
-            listed = [id_ for id_ in await found(insights, status=status, **more) if id_ <= some]
+            listed = [id_ for id_ in await found(queries, status=status, **more) if id_ <= some]
             async with stored.database.read() as connection:
                 condition = clause(filter_, stored.now, up_to=some)
                 meant = (await connection.execute(select(DELIVERIES.c.id).where(condition))).scalars().all()
             assert sorted(meant) == sorted(listed), filter_.in_words()
 
 
-async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, insights: Insights) -> None:
+async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     shop = {"failure_class": "dns", "error": "shop-1.example does not resolve"}
     first = await stored.delivery(endpoint_id, "failed", **shop)
     other = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="100% of_lookups failed")
-    assert await found(insights, error="shop-1.example does not resolve") == [first]
-    assert await found(insights, error="… does not resolve") == [first]
-    assert await found(insights, error="100% of_…") == [other]
-    assert await found(insights, error="%…") == []
-    assert await found(insights, error="s_op…") == []
+    assert await found(queries, error="shop-1.example does not resolve") == [first]
+    assert await found(queries, error="… does not resolve") == [first]
+    assert await found(queries, error="100% of_…") == [other]
+    assert await found(queries, error="%…") == []
+    assert await found(queries, error="s_op…") == []
 
 
-async def test_times_are_of_acceptance(stored: Stored, insights: Insights) -> None:
+async def test_times_are_of_acceptance(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     old = await stored.delivery(endpoint_id)
     await stored.clock.advance(3600)
     new = await stored.delivery(endpoint_id)
-    assert await found(insights, since="30m") == [new]
-    assert await found(insights, until="30m") == [old]
-    assert await found(insights, since="2h", until="10s") == [old]
-    assert await found(insights, since="2h") == [new, old]
+    assert await found(queries, since="30m") == [new]
+    assert await found(queries, until="30m") == [old]
+    assert await found(queries, since="2h", until="10s") == [old]
+    assert await found(queries, since="2h") == [new, old]
 
 
 # --- held
@@ -207,7 +207,7 @@ async def test_times_are_of_acceptance(stored: Stored, insights: Insights) -> No
 
 @pytest.mark.parametrize("why", ["open", "half open", "held by hand", "paused", "disabled", "throttled"])
 async def test_pending_deliveries_of_a_halted_lane_are_held(
-    stored: Stored, insights: Insights, why: str
+    stored: Stored, queries: Queries, why: str
 ) -> None:
     halted, running = await stored.endpoint("halted"), await stored.endpoint("running")
     breaker = CircuitBreaker()
@@ -228,34 +228,34 @@ async def test_pending_deliveries_of_a_halted_lane_are_held(
     waiting = await stored.delivery(halted)
     await stored.delivery(halted, "delivered")
     await stored.delivery(running)
-    assert await found(insights, status="held") == [waiting]
-    page = await insights.deliveries(DeliveryFilter())
+    assert await found(queries, status="held") == [waiting]
+    page = await queries.deliveries(DeliveryFilter())
     assert [row.id for row in page.items if row.held] == [waiting]
 
 
-async def test_a_lane_whose_pause_is_over_holds_nothing(stored: Stored, insights: Insights) -> None:
+async def test_a_lane_whose_pause_is_over_holds_nothing(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint(throttled_until=stored.now + 5)
     await stored.delivery(endpoint_id)
     await stored.clock.advance(10)
-    assert await found(insights, status="held") == []
+    assert await found(queries, status="held") == []
 
 
 # --- counts
 
 
-async def test_a_count_stops_at_its_bound(stored: Stored, insights: Insights) -> None:
+async def test_a_count_stops_at_its_bound(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for _ in range(5):
         await stored.delivery(endpoint_id, "failed")
-    assert str(await insights.count(wanted(status="failed"), bound=3)) == "3+"
-    assert str(await insights.count(wanted(status="failed"), bound=5)) == "5"
+    assert str(await queries.count(wanted(status="failed"), bound=3)) == "3+"
+    assert str(await queries.count(wanted(status="failed"), bound=5)) == "5"
 
 
-async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, insights: Insights) -> None:
+async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     newest = await stored.delivery(endpoint_id, "failed")
-    assert (await insights.rows_since(DeliveryFilter(), newest)).value == 0
+    assert (await queries.rows_since(DeliveryFilter(), newest)).value == 0
     await stored.delivery(endpoint_id, "failed")
     await stored.delivery(endpoint_id, "delivered")
-    assert (await insights.rows_since(DeliveryFilter(), newest)).value == 2
-    assert (await insights.rows_since(wanted(status="failed"), newest)).value == 1
+    assert (await queries.rows_since(DeliveryFilter(), newest)).value == 2
+    assert (await queries.rows_since(wanted(status="failed"), newest)).value == 1

@@ -4,7 +4,7 @@ import pytest
 
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.circuits import history
 from breakwater.core.queries.deliveries import causes
 from breakwater.core.queries.paging.filters import DeliveryFilter
@@ -13,23 +13,23 @@ from tests.contract.stored import Stored
 # --- audit
 
 
-async def test_audit_entries_are_paged_newest_first(stored: Stored, insights: Insights) -> None:
+async def test_audit_entries_are_paged_newest_first(stored: Stored, queries: Queries) -> None:
     made = [await stored.deed("delivery.resend", "dlv_1", detail={"n": number}) for number in range(5)]
-    first = await insights.audit(limit=2)
-    second = await insights.audit(first.next_cursor, limit=2)
-    third = await insights.audit(second.next_cursor, limit=2)
+    first = await queries.audit(limit=2)
+    second = await queries.audit(first.next_cursor, limit=2)
+    third = await queries.audit(second.next_cursor, limit=2)
     assert [entry.id for page in (first, second, third) for entry in page.items] == made[::-1]
     assert third.next_cursor is None
     assert first.items[0].detail == {"n": 4}
 
 
-async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, insights: Insights) -> None:
+async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, queries: Queries) -> None:
     reset = await stored.deed("circuit.reset", "ep_1", "person:ada")
     resend = await stored.deed("delivery.resend", "dlv_1", "person:ada")
     other = await stored.deed("circuit.reset", "ep_2", "key:ci")
 
     async def found(**wanted: str) -> list[str]:
-        return [entry.id for entry in (await insights.audit(**wanted)).items]  # type: ignore[arg-type]
+        return [entry.id for entry in (await queries.audit(**wanted)).items]  # type: ignore[arg-type]
 
     assert await found(actor="person:ada") == [resend, reset]
     assert await found(action="circuit.reset") == [other, reset]
@@ -39,41 +39,41 @@ async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, insi
 
 
 async def test_a_rare_action_of_a_busy_person_is_found_in_steps(
-    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "_LOOKED_AT", 2)
     rare = await stored.deed("circuit.reset", "ep_1")
     for _ in range(3):
         await stored.deed("delivery.resend", "dlv_1")
-    page = await insights.audit(actor="person:ada", action="circuit.reset")
+    page = await queries.audit(actor="person:ada", action="circuit.reset")
     assert page.items == ()
     assert page.search_bounds is not None
-    page = await insights.audit(page.next_cursor, actor="person:ada", action="circuit.reset")
+    page = await queries.audit(page.next_cursor, actor="person:ada", action="circuit.reset")
     assert [entry.id for entry in page.items] == [rare]
 
 
-async def test_a_cursor_of_deliveries_does_not_page_the_audit(stored: Stored, insights: Insights) -> None:
+async def test_a_cursor_of_deliveries_does_not_page_the_audit(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for _ in range(2):
         await stored.delivery(endpoint_id)
-    cursor = (await insights.deliveries(DeliveryFilter(), limit=1)).next_cursor
+    cursor = (await queries.deliveries(DeliveryFilter(), limit=1)).next_cursor
     with pytest.raises(InvalidInput, match="belongs to another list"):
-        await insights.audit(cursor)
+        await queries.audit(cursor)
 
 
 # --- transitions
 
 
-async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, insights: Insights) -> None:
+async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await stored.transition(first, "5 failures in a row", attempt_id="att_1")
     await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")
-    both = await insights.transitions()
+    both = await queries.transitions()
     assert [(t.endpoint_name, t.to_state, t.actor) for t in both] == [
         ("b", "closed", "person:ada"),
         ("a", "open", None),
     ]
-    (one,) = await insights.transitions(first)
+    (one,) = await queries.transitions(first)
     assert (one.cause, one.attempt_id, one.failure_count) == ("5 failures in a row", "att_1", 5)
 
 
@@ -86,7 +86,7 @@ async def fail(stored: Stored, endpoint_id: str, failure: str, error: str, **val
     )
 
 
-async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, insights: Insights) -> None:
+async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     oldest = stored.now + 1
     for _ in range(3):
@@ -94,7 +94,7 @@ async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, in
     await fail(stored, second, "dns", "b.example does not resolve")
     await fail(stored, second, "server_error", "503 Service Unavailable")
     await stored.delivery(first, "delivered")
-    found = await insights.groups(DeliveryFilter())
+    found = await queries.groups(DeliveryFilter())
     assert [(group.failure_class, group.error, str(group.count)) for group in found.items] == [
         (FailureClass.DNS, "… does not resolve", "4"),
         (FailureClass.SERVER_ERROR, "503 Service Unavailable", "1"),
@@ -107,25 +107,25 @@ async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, in
     assert found.search_bounds is None
 
 
-async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, insights: Insights) -> None:
+async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for number in range(4):
         await fail(stored, endpoint_id, "connect", f"connection to 203.0.113.{number}:443 refused")
     await fail(stored, endpoint_id, "connect", "connection reset")
     await fail(stored, endpoint_id, "timeout", "no answer within 10 s, 100% lost")
-    for group in (await insights.groups(DeliveryFilter())).items:
+    for group in (await queries.groups(DeliveryFilter())).items:
         wanted = DeliveryFilter.from_query(group.query)
-        assert (await insights.count(wanted)).value == group.count.value
+        assert (await queries.count(wanted)).value == group.count.value
 
 
-async def test_groups_keep_to_the_filter(stored: Stored, insights: Insights) -> None:
+async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await fail(stored, first, "dns", "no such name", event_type="order.paid")
     await fail(stored, second, "dns", "no such name")
     await stored.delivery(second, "pending", failure_class="tls", error="handshake failed", attempt_count=1)
 
     async def counted(**values: str) -> list[tuple[str, int]]:
-        found = await insights.groups(DeliveryFilter.parse({k.rstrip("_"): v for k, v in values.items()}))
+        found = await queries.groups(DeliveryFilter.parse({k.rstrip("_"): v for k, v in values.items()}))
         return [(group.failure_class.value, group.count.value) for group in found.items]
 
     assert await counted(endpoint=first) == [("dns", 1)]
@@ -138,14 +138,14 @@ async def test_groups_keep_to_the_filter(stored: Stored, insights: Insights) -> 
 
 
 async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
-    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(causes, "PER_CLASS", 3)
     endpoint_id = await stored.endpoint()
     await fail(stored, endpoint_id, "tls", "handshake failed")
     for _ in range(5):
         await fail(stored, endpoint_id, "connect", "connection refused")
-    found = await insights.groups(DeliveryFilter())
+    found = await queries.groups(DeliveryFilter())
     assert [(group.failure_class.value, str(group.count)) for group in found.items] == [
         ("connect", "3+"),
         ("tls", "1"),

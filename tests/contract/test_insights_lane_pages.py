@@ -4,13 +4,13 @@ import pytest
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.cursors import Cursor
 from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 
-async def harbour(stored: Stored) -> None:
+async def engine(stored: Stored) -> None:
     """Store three endpoints that are open, one half open, one paused, an ad-hoc one, and six that work."""
     for failures in (5, 9, 7):
         endpoint_id = await stored.endpoint(f"open-{failures}")
@@ -30,37 +30,37 @@ async def harbour(stored: Stored) -> None:
 WORST_FIRST = ["open-9", "open-7", "open-5", "probing", "paused", "a", "b", "c", "d", "e", "f", "ad hoc"]
 
 
-async def names_by_page(insights: Insights, limit: int, text: str = "") -> list[list[str]]:
+async def names_by_page(queries: Queries, limit: int, text: str = "") -> list[list[str]]:
     pages, cursor = [], None
     while True:
-        page = await insights.circuits(cursor, limit, text)
+        page = await queries.circuits(cursor, limit, text)
         pages.append([circuit.endpoint_name for circuit in page.items])
         if (cursor := page.next_cursor) is None:
             return pages
 
 
 async def test_pages_go_from_the_worst_to_the_best_and_neither_repeat_nor_leave_out(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
-    await harbour(stored)
+    await engine(stored)
     for limit in (1, 2, 5, 12, 500):
-        pages = await names_by_page(insights, limit)
+        pages = await names_by_page(queries, limit)
         assert [name for page in pages for name in page] == WORST_FIRST, limit
         assert {len(page) for page in pages[:-1]} <= {limit}
 
 
-async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, insights: Insights) -> None:
-    await harbour(stored)
-    first = await insights.endpoints(limit=7)
-    second = await insights.endpoints(first.next_cursor, limit=7)
+async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, queries: Queries) -> None:
+    await engine(stored)
+    first = await queries.endpoints(limit=7)
+    second = await queries.endpoints(first.next_cursor, limit=7)
     assert [summary.endpoint.name for summary in (*first.items, *second.items)] == WORST_FIRST
     assert second.next_cursor is None
 
 
-async def test_every_page_says_how_many_there_are_in_all(stored: Stored, insights: Insights) -> None:
-    await harbour(stored)
-    first = await insights.circuits(limit=2)
-    second = await insights.endpoints(first.next_cursor, limit=2)
+async def test_every_page_says_how_many_there_are_in_all(stored: Stored, queries: Queries) -> None:
+    await engine(stored)
+    first = await queries.circuits(limit=2)
+    second = await queries.endpoints(first.next_cursor, limit=2)
     assert (
         first.states
         == second.states
@@ -69,41 +69,39 @@ async def test_every_page_says_how_many_there_are_in_all(stored: Stored, insight
     assert (first.total, first.not_closed) == (12, 4)
 
 
-async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(
-    stored: Stored, insights: Insights
-) -> None:
-    await harbour(stored)
-    assert await names_by_page(insights, 2, "OPEN") == [["open-9", "open-7"], ["open-5"]]
-    assert await names_by_page(insights, 9, "probing.example") == [["probing"]]
-    (only,) = (await insights.circuits(text="paused")).items
-    found = await insights.circuits(text=only.endpoint_id)
+async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Stored, queries: Queries) -> None:
+    await engine(stored)
+    assert await names_by_page(queries, 2, "OPEN") == [["open-9", "open-7"], ["open-5"]]
+    assert await names_by_page(queries, 9, "probing.example") == [["probing"]]
+    (only,) = (await queries.circuits(text="paused")).items
+    found = await queries.circuits(text=only.endpoint_id)
     assert [circuit.endpoint_name for circuit in found.items] == ["paused"]
     assert found.total == 1
-    assert (await insights.circuits(text="100 %_")).total == 0
+    assert (await queries.circuits(text="100 %_")).total == 0
 
 
-async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, insights: Insights) -> None:
-    await harbour(stored)
-    first = await insights.circuits(limit=6)
+async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, queries: Queries) -> None:
+    await engine(stored)
+    first = await queries.circuits(limit=6)
     last = first.items[-1]
     await stored.change(CIRCUITS, last.endpoint_id, state="open", failure_count=99)
-    second = await insights.circuits(first.next_cursor, limit=6)
+    second = await queries.circuits(first.next_cursor, limit=6)
     assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
 
 
 async def test_a_page_goes_on_behind_an_endpoint_that_was_deleted_meanwhile(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
-    await harbour(stored)
-    first = await insights.circuits(limit=6)
+    await engine(stored)
+    first = await queries.circuits(limit=6)
     await stored.change(ENDPOINTS, first.items[-1].endpoint_id, deleted_at=stored.now)
-    second = await insights.circuits(first.next_cursor, limit=6)
+    second = await queries.circuits(first.next_cursor, limit=6)
     assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
     assert second.total == 11
 
 
 async def test_cursors_limits_and_texts_that_are_not_in_order_are_refused(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
     endpoint_id = await stored.endpoint()
     unknown = Cursor(f"ep_{'0' * 26}", stored.now, (0, 0))
@@ -114,17 +112,17 @@ async def test_cursors_limits_and_texts_that_are_not_in_order_are_refused(
         str(Cursor("dlv_1", stored.now)),
     ):
         with pytest.raises(InvalidInput, match="cursor"):
-            await insights.circuits(cursor)
+            await queries.circuits(cursor)
     for limit in (0, 501):
         with pytest.raises(InvalidInput, match="limit"):
-            await insights.endpoints(limit=limit)
+            await queries.endpoints(limit=limit)
     with pytest.raises(InvalidInput, match="q"):
-        await insights.endpoints(text="nul\0")
+        await queries.endpoints(text="nul\0")
 
 
-async def test_the_circuits_of_some_endpoints_are_read_together(stored: Stored, insights: Insights) -> None:
-    await harbour(stored)
-    some = [circuit.endpoint_id for circuit in (await insights.circuits(limit=4)).items]
-    found = await insights.circuits_of([*some[::-1], "ep_unknown"])
+async def test_the_circuits_of_some_endpoints_are_read_together(stored: Stored, queries: Queries) -> None:
+    await engine(stored)
+    some = [circuit.endpoint_id for circuit in (await queries.circuits(limit=4)).items]
+    found = await queries.circuits_of([*some[::-1], "ep_unknown"])
     assert [circuit.endpoint_id for circuit in found] == some
-    assert await insights.circuits_of([]) == ()
+    assert await queries.circuits_of([]) == ()

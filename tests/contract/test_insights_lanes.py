@@ -4,18 +4,18 @@ from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.latency import bucket_of, upper_ms
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.maintenance.stats_rollup import Summariser
-from breakwater.core.queries import Insights
+from breakwater.core.maintenance.stats_rollup import StatsRollup
+from breakwater.core.queries import Queries
 from breakwater.core.queries.models import BoundedCount
 from breakwater.core.queries.traffic.charts import CHARTS_KEPT
 from breakwater.core.store.schema.rows import ENDPOINTS
-from tests.contract.asked import reads_asked
+from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
 
 # --- circuits
 
 
-async def test_the_board_is_sorted_worst_first(stored: Stored, insights: Insights) -> None:
+async def test_the_board_is_sorted_worst_first(stored: Stored, queries: Queries) -> None:
     for name, backlog, state in (
         ("calm", 0, "closed"),
         ("open-small", 1, "open"),
@@ -30,11 +30,11 @@ async def test_the_board_is_sorted_worst_first(stored: Stored, insights: Insight
         await stored.circuit(endpoint_id, breaker)
         for _ in range(backlog):
             await stored.delivery(endpoint_id)
-    names = [circuit.endpoint_name for circuit in (await insights.circuits()).items]
+    names = [circuit.endpoint_name for circuit in (await queries.circuits()).items]
     assert names == ["open-large", "open-small", "probing", "paused-waiting", "calm"]
 
 
-async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, insights: Insights) -> None:
+async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing", circuit={"timeout_seconds": 30.0})
     for _ in range(2):
         delivery_id = await stored.delivery(endpoint_id)
@@ -42,7 +42,7 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, in
     await stored.attempt(delivery_id, endpoint_id, 2)
     await stored.circuit(endpoint_id, opened(stored.now))
     await stored.transition(endpoint_id, "5 failures in a row")
-    circuit = await insights.circuit(endpoint_id)
+    circuit = await queries.circuit(endpoint_id)
     assert circuit.state is CircuitState.OPEN
     assert circuit.backlog == BoundedCount(2)
     assert circuit.last_error == "connection refused"
@@ -54,47 +54,45 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, in
     assert circuit.reset_consequence.startswith("Closes the circuit now. 2 held deliveries follow")
 
 
-async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, insights: Insights) -> None:
+async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
-    circuit = await insights.circuit(endpoint_id)
+    circuit = await queries.circuit(endpoint_id)
     assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
     assert circuit.sentence == "Closed: deliveries go out."
 
 
-async def test_a_hold_is_shown_with_its_owner(stored: Stored, insights: Insights) -> None:
+async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     breaker = CircuitBreaker()
     hold = Hold(reason="moves", since=stored.now, until=stored.now + 60, by="person:ada")
     breaker.hold_open(now=stored.now, hold=hold)
     await stored.circuit(endpoint_id, breaker)
-    circuit = await insights.circuit(endpoint_id)
+    circuit = await queries.circuit(endpoint_id)
     assert (circuit.held_open, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
     await stored.clock.advance(61)
-    assert not (await insights.circuit(endpoint_id)).held_open
+    assert not (await queries.circuit(endpoint_id)).held_open
 
 
 async def test_the_board_costs_two_queries_for_any_number_of_circuits(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
     for number in range(6):
         await stored.endpoint(f"e{number}")
     with reads_asked() as asked:
-        assert len((await insights.circuits()).items) == 6
+        assert len((await queries.circuits()).items) == 6
     assert len(asked) == 2
 
 
 # --- endpoints
 
 
-async def test_endpoints_come_with_their_circuit_and_their_traffic(
-    stored: Stored, insights: Insights
-) -> None:
+async def test_endpoints_come_with_their_circuit_and_their_traffic(stored: Stored, queries: Queries) -> None:
     good, bad = await stored.endpoint("good"), await stored.endpoint("bad")
     await stored.counted(good, stored.now, "success", bucket_of(20), 9)
     await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
     await stored.circuit(bad, opened(stored.now))
     with reads_asked() as asked:
-        worst, best = (await insights.endpoints()).items
+        worst, best = (await queries.endpoints()).items
     assert len(asked) == 4
     assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
         "bad",
@@ -106,60 +104,58 @@ async def test_endpoints_come_with_their_circuit_and_their_traffic(
     assert sum(successes for _, successes, _ in best.traffic.series) == 9
 
 
-async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, insights: Insights) -> None:
+async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint(
         "billing", event_types=["order.paid"], headers={"Authorization": "Bearer x"}
     )
     await stored.counted(endpoint_id, stored.now, "success", 3, 2)
-    summary = await insights.endpoint(endpoint_id)
+    summary = await queries.endpoint(endpoint_id)
     assert summary.endpoint.event_types == ("order.paid",)
     assert "Bearer" not in str(summary)
     assert summary.traffic.attempts == 2
 
 
-async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, insights: Insights) -> None:
+async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
-    assert (await insights.endpoints()).items == ()
-    assert (await insights.circuits()).items == ()
-    assert await insights.endpoint_options("bil") == ()
+    assert (await queries.endpoints()).items == ()
+    assert (await queries.circuits()).items == ()
+    assert await queries.endpoint_options("bil") == ()
 
 
-async def test_endpoints_and_event_types_are_offered_to_choose_from(
-    stored: Stored, insights: Insights
-) -> None:
+async def test_endpoints_and_event_types_are_offered_to_choose_from(stored: Stored, queries: Queries) -> None:
     billing = await stored.endpoint("Billing")
     await stored.endpoint("shop", url="https://bill.example/100%_off")
     await stored.endpoint("other", adhoc_key="k", url="https://adhoc.example/")
     for event_type in ("order.paid", "Invoice.sent", "order.created", "order.paid"):
         await stored.delivery(billing, event_type=event_type)
-    assert [option.name for option in await insights.endpoint_options("bill")] == ["Billing", "shop"]
-    assert [option.name for option in await insights.endpoint_options("%_")] == ["shop"]
-    assert [option.name for option in await insights.endpoint_options()][-1] == "other"
-    assert [option.name for option in await insights.endpoint_options(limit=2, chosen=billing)] == [
+    assert [option.name for option in await queries.endpoint_options("bill")] == ["Billing", "shop"]
+    assert [option.name for option in await queries.endpoint_options("%_")] == ["shop"]
+    assert [option.name for option in await queries.endpoint_options()][-1] == "other"
+    assert [option.name for option in await queries.endpoint_options(limit=2, chosen=billing)] == [
         "Billing",
         "shop",
     ]
     await stored.change(ENDPOINTS, billing, deleted_at=stored.now)
-    assert [option.name for option in await insights.endpoint_options(chosen=billing)] == [
+    assert [option.name for option in await queries.endpoint_options(chosen=billing)] == [
         "Billing",
         "shop",
         "other",
     ]
-    assert await insights.event_types() == ("Invoice.sent", "order.created", "order.paid")
-    assert await insights.event_types("ORDER.P") == ("order.paid",)
-    assert await insights.event_types("i") == ("Invoice.sent", "order.paid")
+    assert await queries.event_types() == ("Invoice.sent", "order.created", "order.paid")
+    assert await queries.event_types("ORDER.P") == ("order.paid",)
+    assert await queries.event_types("i") == ("Invoice.sent", "order.paid")
 
 
 # --- traffic
 
 
-async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, insights: Insights) -> None:
+async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await stored.counted(first, stored.now, "success", 3, 5)
     await stored.counted(second, stored.now - 61, "dns", 1, 2)
     await stored.counted(second, stored.now - 4000, "dns", 1, 7)
-    everything, one = await insights.traffic(), await insights.traffic(first)
+    everything, one = await queries.traffic(), await queries.traffic(first)
     assert (everything.attempts, everything.by_outcome) == (7, {"success": 5, "dns": 2})
     assert (one.attempts, one.successes) == (5, 5)
     assert len(everything.series) == 60
@@ -167,7 +163,7 @@ async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, insights: In
 
 
 async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
     endpoint_id = await stored.endpoint()
     for minutes_ago in (0, 20, 31, 59, 61, 600, 1200, 3000, 9000):
@@ -175,67 +171,65 @@ async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
             endpoint_id, stored.now - minutes_ago * 60, "success", minutes_ago % 7, 1 + minutes_ago
         )
     before = [
-        await insights.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+        await queries.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
     ]
-    summed = await Summariser(stored.database, stored.clock).summarise()
+    summed = await StatsRollup(stored.database, stored.clock).roll_up()
     assert summed >= 5
-    after = [
-        await insights.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
-    ]
+    after = [await queries.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)]
     assert after == before
-    assert await Summariser(stored.database, stored.clock).summarise() == 0
+    assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
 
 
 async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_opened_anew(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
     endpoint_id = await stored.endpoint()
-    summariser = Summariser(stored.database, stored.clock)
+    summariser = StatsRollup(stored.database, stored.clock)
     for turn in range(12):
         await stored.counted(endpoint_id, stored.now, "success" if turn % 3 else "dns", turn, 1 + turn)
-        await summariser.summarise()
-        opened_anew = Insights(stored.database, stored.clock, tuple)
+        await summariser.roll_up()
+        opened_anew = Queries(stored.database, stored.clock, tuple)
         for one in (None, endpoint_id):
             for minutes in (1440, 10_080):
-                assert await insights.traffic(one, minutes) == await opened_anew.traffic(one, minutes)
+                assert await queries.traffic(one, minutes) == await opened_anew.traffic(one, minutes)
         await stored.clock.advance(17 * 60)
-    assert (await insights.traffic(endpoint_id, 1440)).attempts == sum(range(1, 13))
+    assert (await queries.traffic(endpoint_id, 1440)).attempts == sum(range(1, 13))
 
 
-async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, insights: Insights) -> None:
+async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Queries) -> None:
     endpoint_ids = [await stored.endpoint(f"e{number}") for number in range(CHARTS_KEPT + 3)]
     for number, endpoint_id in enumerate(endpoint_ids):
         await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
-    await Summariser(stored.database, stored.clock).summarise()
+    await StatsRollup(stored.database, stored.clock).roll_up()
     for _ in range(2):  # the second time some are remembered, and some were forgotten
-        found = [(await insights.traffic(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
+        found = [(await queries.traffic(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
         assert found == list(range(1, CHARTS_KEPT + 4))
 
 
 async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
-    summariser = Summariser(stored.database, stored.clock)
+    summariser = StatsRollup(stored.database, stored.clock)
     await stored.counted(endpoint_id, stored.now, "success", 1, 1)
-    assert await summariser.summarise() == 0
+    assert await summariser.roll_up() == 0
     await stored.clock.advance(32 * 60)
-    assert await summariser.summarise() == 1
+    assert await summariser.roll_up() == 1
 
 
 # --- the overview
 
 
-async def test_the_overview_of_a_quiet_service(stored: Stored, insights: Insights) -> None:
+async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     await stored.delivery(endpoint_id, "delivered")
     await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
-    overview = await insights.overview()
+    overview = await queries.overview()
     assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
     assert overview.calm
     assert overview.oldest_undelivered is None
     assert overview.open_circuits == ()
 
 
-async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, insights: Insights) -> None:
+async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queries: Queries) -> None:
     dark, fine = await stored.endpoint("billing.example"), await stored.endpoint("fine")
     await stored.circuit(dark, opened(stored.now))
     oldest = await stored.delivery(dark)
@@ -243,7 +237,7 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, insig
     await stored.delivery(fine, "in_flight", lease_until=stored.now + 20)
     await stored.delivery(fine, "failed")
     await stored.deed("circuit.reset", dark)
-    overview = await insights.overview()
+    overview = await queries.overview()
     assert overview.sentence == (
         "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
         "Breakwater itself is healthy."
@@ -262,18 +256,18 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, insig
 
 async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
     loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
-    overview = await Insights(stored.database, stored.clock, lambda: loops).overview()
+    overview = await Queries(stored.database, stored.clock, lambda: loops).overview()
     assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
     assert overview.loops == loops
 
 
 async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
-    stored: Stored, insights: Insights
+    stored: Stored, queries: Queries
 ) -> None:
     counts = []
     for number in range(3):
         with reads_asked() as asked:
-            await insights.overview()
+            await queries.overview()
         counts.append(len(asked))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))

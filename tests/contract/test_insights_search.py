@@ -2,13 +2,13 @@
 
 import pytest
 
-from breakwater.core.queries import Insights
+from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries import selection
 from tests.contract.listed import every_page, found, wanted
 from tests.contract.stored import Stored
 
 
-async def test_a_search_finds_ids_of_every_kind(stored: Stored, insights: Insights) -> None:
+async def test_a_search_finds_ids_of_every_kind(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     message_id = await stored.message()
     delivery_id = await stored.delivery(endpoint_id, "failed", message_id=message_id)
@@ -16,76 +16,76 @@ async def test_a_search_finds_ids_of_every_kind(stored: Stored, insights: Insigh
     await stored.clock.advance(1000)
     await stored.delivery(endpoint_id)
     for q in (delivery_id, delivery_id[:14], message_id, attempt_id):
-        assert await found(insights, q=q) == [delivery_id], q
-        assert await found(insights, q=q, status="failed") == [delivery_id]
-        assert await found(insights, q=q, status="delivered") == []
-    assert len(await found(insights, q=endpoint_id)) == 2
+        assert await found(queries, q=q) == [delivery_id], q
+        assert await found(queries, q=q, status="failed") == [delivery_id]
+        assert await found(queries, q=q, status="delivered") == []
+    assert len(await found(queries, q=endpoint_id)) == 2
 
 
 async def test_a_search_finds_an_idempotency_key_however_old(
-    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SEARCHED", 2)
     endpoint_id = await stored.endpoint()
     keyed = await stored.delivery(endpoint_id, key="order-4711")
     for _ in range(4):
         await stored.delivery(endpoint_id)
-    ids = [id_ async for page in every_page(insights, wanted(q="order-4711"), 50) for id_ in page]
+    ids = [id_ async for page in every_page(queries, wanted(q="order-4711"), 50) for id_ in page]
     assert ids == [keyed]
 
 
-async def test_a_search_finds_text_in_type_error_and_payload(stored: Stored, insights: Insights) -> None:
+async def test_a_search_finds_text_in_type_error_and_payload(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     paid = await stored.delivery(endpoint_id, event_type="Invoice.Paid")
     refused = await stored.delivery(
         endpoint_id, "failed", failure_class="connect", error="Connection refused"
     )
     body = await stored.delivery(endpoint_id, payload=b'{"customer":"caf\xc3\xa9 100%","note":"na\\u00efve"}')
-    assert await found(insights, q="invoice.paid") == [paid]
-    assert await found(insights, q="CONNECTION REF") == [refused]
-    assert await found(insights, q='"customer":"café') == [body]
-    assert await found(insights, q="naïve") == [body]
-    assert await found(insights, q="100%") == [body]
-    assert await found(insights, q="1_0%") == []
-    assert await found(insights, q="' OR 1=1 --") == []
+    assert await found(queries, q="invoice.paid") == [paid]
+    assert await found(queries, q="CONNECTION REF") == [refused]
+    assert await found(queries, q='"customer":"café') == [body]
+    assert await found(queries, q="naïve") == [body]
+    assert await found(queries, q="100%") == [body]
+    assert await found(queries, q="1_0%") == []
+    assert await found(queries, q="' OR 1=1 --") == []
 
 
-async def test_a_payload_that_is_no_text_does_not_break_a_search(stored: Stored, insights: Insights) -> None:
+async def test_a_payload_that_is_no_text_does_not_break_a_search(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     odd = await stored.delivery(endpoint_id, payload=b"\x00\xff\xfe binary \x00 tail")
-    assert await found(insights, q="tail") == [odd]
+    assert await found(queries, q="tail") == [odd]
 
 
 async def test_a_search_says_how_far_it_looked_and_goes_on_there(
-    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SEARCHED", 3)
     endpoint_id = await stored.endpoint()
     needle = await stored.delivery(endpoint_id, payload=b'"needle"')
     for _ in range(7):
         await stored.delivery(endpoint_id)
-    first = await insights.deliveries(wanted(q="needle"))
+    first = await queries.deliveries(wanted(q="needle"))
     assert first.items == ()
     assert first.search_bounds is not None
     assert first.search_bounds.looked_at == 3
     assert first.search_bounds.sentence.startswith("Looked through 3 deliveries, back to ")
-    assert str(await insights.count(wanted(q="needle"))) == "0+"
-    at_once = await insights.deliveries_over_time(wanted(q="needle"))
+    assert str(await queries.count(wanted(q="needle"))) == "0+"
+    at_once = await queries.deliveries_over_time(wanted(q="needle"))
     assert (at_once.page, str(at_once.matching)) == (first, "0+")
-    pages = [page async for page in every_page(insights, wanted(q="needle"), 50)]
+    pages = [page async for page in every_page(queries, wanted(q="needle"), 50)]
     assert [id_ for page in pages for id_ in page] == [needle]
     assert len(pages) == 3
 
 
 async def test_a_rare_combination_is_found_however_far_down(
-    stored: Stored, insights: Insights, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "LOOKED_AT", 4)
+    monkeypatch.setattr(selection, "SCAN_LIMIT", 4)
     endpoint_id = await stored.endpoint()
     rare = await stored.delivery(endpoint_id, "failed", event_type="rare")
     for number in range(15):
         await stored.delivery(endpoint_id, "failed" if number % 2 else "pending")
     filter_ = wanted(status="failed,pending", event_type="rare")
-    pages = [page async for page in every_page(insights, filter_, 50)]
+    pages = [page async for page in every_page(queries, filter_, 50)]
     assert [id_ for page in pages for id_ in page] == [rare]
     assert len(pages) > 2

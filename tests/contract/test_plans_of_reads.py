@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import cast
 
 from breakwater.core.accounts.saved_views import SavedViews
-from breakwater.core.delivery.context import Parts
-from breakwater.core.queries import Insights
+from breakwater.core.delivery.context import EngineContext
+from breakwater.core.queries import Queries
 from breakwater.core.replays import Replays
-from tests.contract.asked import Statement, plan_lines, reads_asked
 from tests.contract.plans import WALKS, Plan, Sample
+from tests.contract.recorded_sql import Statement, plan_lines, reads_asked
 
 Call = Callable[[], Awaitable[object]]
 CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}
@@ -25,39 +25,39 @@ class Reads:
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
-        parts = cast("Parts", SimpleNamespace(clock=sample.clock, database=sample.database))
-        self.insights = Insights(sample.database, sample.clock, tuple)
-        self.replays = Replays(parts, self.insights)
+        parts = cast("EngineContext", SimpleNamespace(clock=sample.clock, database=sample.database))
+        self.queries = Queries(sample.database, sample.clock, tuple)
+        self.replays = Replays(parts, self.queries)
         self.views = SavedViews(sample.database, sample.ids, sample.clock)
 
     def calls(self) -> dict[str, list[Call]]:
         """Return the calls of each read, by its name."""
-        insights, sample = self.insights, self.sample
+        queries, sample = self.queries, self.sample
         endpoint, delivery, message = sample.endpoints[3], sample.deliveries[50], sample.messages[50]
         wanted = [sample.filter(query) for query in (*WALKS, "q=no such text", "event_type=order.created")]
         return {
-            "overview": [insights.overview],
-            "deliveries": [lambda w=w: insights.deliveries(w) for w in wanted],
-            "deliveries_over_time": [lambda w=w: insights.deliveries_over_time(w) for w in wanted],
-            "count": [lambda w=w: insights.count(w) for w in wanted],
-            "rows_since": [lambda w=w: insights.rows_since(w, delivery) for w in wanted],
-            "rows": [lambda: insights.rows(sample.deliveries[:50])],
-            "groups": [lambda w=w: insights.groups(w) for w in wanted],
-            "histogram": [lambda w=w: insights.histogram(w) for w in wanted],
-            "delivery": [lambda id_=id_: insights.delivery(id_) for id_ in sample.deliveries[50:60]],
-            "message": [lambda: insights.message(message)],
-            "endpoints": [insights.endpoints, lambda: insights.endpoints(text="ep"), self.second_endpoints],
-            "endpoint": [lambda: insights.endpoint(endpoint)],
-            "deleted_endpoint": [lambda: insights.deleted_endpoint(sample.deleted)],
-            "endpoint_options": [insights.endpoint_options, lambda: insights.endpoint_options("ep")],
-            "event_types": [insights.event_types],
-            "circuits": [insights.circuits, lambda: insights.circuits(text="ep"), self.second_circuits],
-            "circuits_of": [lambda: insights.circuits_of(sample.endpoints[:3])],
-            "circuit": [lambda: insights.circuit(endpoint)],
-            "transitions": [insights.transitions, lambda: insights.transitions(endpoint)],
-            "audit": [lambda given=given: insights.audit(**given) for given in audited()],
+            "overview": [queries.overview],
+            "deliveries": [lambda w=w: queries.deliveries(w) for w in wanted],
+            "deliveries_over_time": [lambda w=w: queries.deliveries_over_time(w) for w in wanted],
+            "count": [lambda w=w: queries.count(w) for w in wanted],
+            "rows_since": [lambda w=w: queries.rows_since(w, delivery) for w in wanted],
+            "rows": [lambda: queries.rows(sample.deliveries[:50])],
+            "groups": [lambda w=w: queries.groups(w) for w in wanted],
+            "histogram": [lambda w=w: queries.histogram(w) for w in wanted],
+            "delivery": [lambda id_=id_: queries.delivery(id_) for id_ in sample.deliveries[50:60]],
+            "message": [lambda: queries.message(message)],
+            "endpoints": [queries.endpoints, lambda: queries.endpoints(text="ep"), self.second_endpoints],
+            "endpoint": [lambda: queries.endpoint(endpoint)],
+            "deleted_endpoint": [lambda: queries.deleted_endpoint(sample.deleted)],
+            "endpoint_options": [queries.endpoint_options, lambda: queries.endpoint_options("ep")],
+            "event_types": [queries.event_types],
+            "circuits": [queries.circuits, lambda: queries.circuits(text="ep"), self.second_circuits],
+            "circuits_of": [lambda: queries.circuits_of(sample.endpoints[:3])],
+            "circuit": [lambda: queries.circuit(endpoint)],
+            "transitions": [queries.transitions, lambda: queries.transitions(endpoint)],
+            "audit": [lambda given=given: queries.audit(**given) for given in audited()],
             "traffic": [
-                lambda of=of, minutes=minutes: insights.traffic(of, minutes)
+                lambda of=of, minutes=minutes: queries.traffic(of, minutes)
                 for of in (None, endpoint)
                 for minutes in (60, 1440, 7 * 1440)
             ],
@@ -71,12 +71,12 @@ class Reads:
         }
 
     async def second_endpoints(self) -> None:
-        first = await self.insights.endpoints(limit=5)
-        await self.insights.endpoints(first.next_cursor, limit=5)
+        first = await self.queries.endpoints(limit=5)
+        await self.queries.endpoints(first.next_cursor, limit=5)
 
     async def second_circuits(self) -> None:
-        first = await self.insights.circuits(limit=5)
-        await self.insights.circuits(first.next_cursor, limit=5)
+        first = await self.queries.circuits(limit=5)
+        await self.queries.circuits(first.next_cursor, limit=5)
 
 
 def audited() -> Iterator[dict[str, str]]:
@@ -101,7 +101,7 @@ async def plan_of(sample: Sample, statement: Statement) -> Plan:
 
 
 async def test_no_read_is_forgotten(sample: Sample) -> None:
-    assert set(Reads(sample).calls()) == public_reads(Insights, Replays, SavedViews)
+    assert set(Reads(sample).calls()) == public_reads(Queries, Replays, SavedViews)
 
 
 async def test_every_read_is_by_index(sample: Sample) -> None:

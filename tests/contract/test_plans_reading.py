@@ -17,7 +17,7 @@ from breakwater.core.queries.deliveries.list import page_statement
 from breakwater.core.queries.deliveries.messages import deliveries_statement
 from breakwater.core.queries.deliveries.selection import branches, span
 from breakwater.core.queries.overview.overview import counts_statement, oldest_statement
-from breakwater.core.queries.paging.scan import Span, reach_statement, walk
+from breakwater.core.queries.paging.scan import IdRange, scan, scan_limit_statement
 from breakwater.core.queries.rows import LISTED
 from breakwater.core.queries.traffic.charts import (
     cells_of,
@@ -37,7 +37,7 @@ async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
         wanted = sample.filter(query)
         walks = branches(wanted, now)
         for branch, index in zip(walks, indexes, strict=True):
-            plan = await plan_of(sample, walk(LISTED, [branch], span(wanted, now), 51))
+            plan = await plan_of(sample, scan(LISTED, [branch], span(wanted, now), 51))
             assert plan.whole_tables == [], (query, plan.text)
             if sample.on_sqlite:
                 assert plan.indexes == [index], (query, plan.text)
@@ -50,7 +50,7 @@ async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sam
         wanted = sample.filter(query)
         walks, covered = branches(wanted, now), span(wanted, now)
         asked: list[Any] = [page_statement(walks, covered, 51, now)]
-        if (reach := reach_statement(LISTED[0], walks, covered)) is not None:
+        if (reach := scan_limit_statement(LISTED[0], walks, covered)) is not None:
             asked.append(reach)
         for statement in asked:
             plan = await plan_of(sample, statement)
@@ -68,14 +68,14 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
         "one lane": lanes_statement(ENDPOINTS.c.id == sample.endpoints[3]),
         "counts": counts_statement(now),
         "the oldest undelivered": oldest_statement(now),
-        "groups": groups_statement(group_walks(wanted, FailureClass, now), Span()),
+        "groups": groups_statement(group_walks(wanted, FailureClass, now), IdRange()),
         "classes met": CLASSES_MET,
         "event types": event_types_statement(),
         "transitions": transitions_statement(None, 50),
         "transitions of one": transitions_statement(sample.endpoints[3], 50),
-        "audit": walk(tuple(AUDIT.c), [audit_walk({})], Span(), 51),
-        "audit of one": walk(
-            tuple(AUDIT.c), [audit_walk({"actor": "person:1", "action": "a.1"})], Span(), 51
+        "audit": scan(tuple(AUDIT.c), [audit_walk({})], IdRange(), 51),
+        "audit of one": scan(
+            tuple(AUDIT.c), [audit_walk({"actor": "person:1", "action": "a.1"})], IdRange(), 51
         ),
     }
     charts = {

@@ -9,24 +9,24 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import select
 
-from breakwater.core.delivery.attempt import Ended
-from breakwater.core.delivery.attempt_record import recording
+from breakwater.core.delivery.attempt import AttemptResult
+from breakwater.core.delivery.attempt_record import to_record
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import judge
 from breakwater.core.store.circuit_rows import load_breakers
 from breakwater.core.store.commands.claim import ClaimDue, Claimed
-from breakwater.core.store.commands.claimed_delivery import Work
-from breakwater.core.store.commands.record import RecordAttempt, Recorded, Superseded
-from breakwater.core.store.commands.recover import FreePermits, RescueLost
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
+from breakwater.core.store.commands.recover import FreePermits, RequeueExpired
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
 from tests.contract.stored import Stored
 
 CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)
-DOWN = Unanswered(FailureClass.CONNECT, "connection refused")
+DOWN = TransportFailure(FailureClass.CONNECT, "connection refused")
 LEASE = 25.0
 FIFTY = 50
 
@@ -60,19 +60,21 @@ class Workers:
             )
         )
 
-    async def claim_together(self, workers: int, limit: int) -> list[Work]:
+    async def claim_together(self, workers: int, limit: int) -> list[ClaimedDelivery]:
         claimed = await asyncio.gather(*(self.claim(worker, limit) for worker in range(workers)))
         return [work for each in claimed for work in each.work]
 
-    async def record(self, worker: int, work: Work, outcome: Outcome) -> Recorded | Superseded:
+    async def record(
+        self, worker: int, work: ClaimedDelivery, outcome: Outcome
+    ) -> PersistedAttempt | Superseded:
         return await self.databases[worker % len(self.databases)].writer.submit(self.result(work, outcome))
 
-    def result(self, work: Work, outcome: Outcome) -> RecordAttempt:
+    def result(self, work: ClaimedDelivery, outcome: Outcome) -> SaveAttempt:
         now = self.stored.now
         policy = RetryPolicy((1.0,) * 10, 0.0)
         verdict = judge(outcome, policy=policy, spent=work.spent + 1, now=now, wall=now, draw=0.5)
-        ended = Ended(outcome, now, 3, ())
-        return recording(work, ended, verdict, config=CONFIG, now=now, draw=0.5, make_id=self.stored.ids.make)
+        ended = AttemptResult(outcome, now, 3, ())
+        return to_record(work, ended, verdict, config=CONFIG, now=now, draw=0.5, make_id=self.stored.ids.make)
 
     async def rows(self, table: object) -> list[dict[str, object]]:
         async with self.databases[0].read() as connection:
@@ -112,7 +114,7 @@ async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> No
     await workers.pending(FIFTY)
     claimed = await workers.claim_together(1, limit=FIFTY)
     results = await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(claimed)))
-    assert all(isinstance(result, Recorded) for result in results)
+    assert all(isinstance(result, PersistedAttempt) for result in results)
     told = await workers.rows(TRANSITIONS)
     assert [(row["from_state"], row["to_state"], row["cause"]) for row in told] == [
         ("closed", "open", "5 failures in a row")
@@ -156,7 +158,7 @@ async def test_fifty_results_of_which_three_are_probes_make_one_transition_more(
     before = await _opened(workers, late=FIFTY - CONFIG.half_open_max_calls)
     await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
     probes = await workers.claim_together(FIFTY, limit=64)
-    results = [*((work, Answered(200)) for work in probes), *((work, DOWN) for work in before)]
+    results = [*((work, Response(200)) for work in probes), *((work, DOWN) for work in before)]
     await asyncio.gather(*(workers.record(n, work, outcome) for n, (work, outcome) in enumerate(results)))
     told = await workers.rows(TRANSITIONS)
     assert sorted(str(row["to_state"]) for row in told) == ["closed", "half_open", "open"]
@@ -167,15 +169,15 @@ async def test_a_stopped_worker_that_resumes_writes_nothing(workers: Workers) ->
     await workers.pending(1)
     (stale,) = await workers.claim_together(1, limit=1)
     await workers.stored.clock.leap(LEASE + 1)
-    rescue = RescueLost(workers.stored.now, workers.stored.ids.make)
+    rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make)
     (rescued,) = await workers.databases[-1].writer.submit(rescue)
     assert rescued.retried
     (fresh,) = (await workers.claim(1, 1)).work
-    assert isinstance(await workers.record(0, stale, Answered(500)), Superseded)
+    assert isinstance(await workers.record(0, stale, Response(500)), Superseded)
     (row,) = await workers.rows(DELIVERIES)
     assert (row["state"], row["claim_token"]) == ("in_flight", fresh.token)
-    assert isinstance(await workers.record(1, fresh, Answered(200)), Recorded)
-    assert isinstance(await workers.record(0, stale, Answered(500)), Superseded)
+    assert isinstance(await workers.record(1, fresh, Response(200)), PersistedAttempt)
+    assert isinstance(await workers.record(0, stale, Response(500)), Superseded)
     (row,) = await workers.rows(DELIVERIES)
     assert (row["state"], row["status_code"]) == ("delivered", 200)
     attempts = await workers.rows(ATTEMPTS)
@@ -187,35 +189,35 @@ async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_i
     await workers.pending(1)
     (stale,) = await workers.claim_together(1, limit=1)
     await workers.stored.clock.leap(LEASE + 1)
-    await workers.databases[0].writer.submit(RescueLost(workers.stored.now, workers.stored.ids.make))
+    await workers.databases[0].writer.submit(RequeueExpired(workers.stored.now, workers.stored.ids.make))
     (fresh,) = (await workers.claim(0, 1)).work
     late, current = await asyncio.gather(
-        workers.record(0, stale, Answered(500)), workers.record(0, fresh, Answered(200))
+        workers.record(0, stale, Response(500)), workers.record(0, fresh, Response(200))
     )
     assert isinstance(late, Superseded)
-    assert isinstance(current, Recorded)
+    assert isinstance(current, PersistedAttempt)
 
 
 async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Workers) -> None:
     await workers.pending(2)
     in_hand, left = await workers.claim_together(1, limit=2)
     await workers.stored.clock.leap(LEASE + 1)
-    spared = {in_hand.delivery_id: in_hand.token, left.delivery_id: "clm_of_another_time"}
-    rescue = RescueLost(workers.stored.now, workers.stored.ids.make, spared=spared)
+    exclude = {in_hand.delivery_id: in_hand.token, left.delivery_id: "clm_of_another_time"}
+    rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make, exclude=exclude)
     (rescued,) = await workers.databases[0].writer.submit(rescue)
     assert rescued.delivery_id == left.delivery_id
-    assert isinstance(await workers.record(0, in_hand, Answered(200)), Recorded)
+    assert isinstance(await workers.record(0, in_hand, Response(200)), PersistedAttempt)
 
 
 async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(workers: Workers) -> None:
     await workers.pending(1)
     (work,) = await workers.claim_together(1, limit=1)
-    results = await asyncio.gather(*(workers.record(n, work, Answered(200)) for n in range(FIFTY)))
+    results = await asyncio.gather(*(workers.record(n, work, Response(200)) for n in range(FIFTY)))
     assert len(await workers.rows(ATTEMPTS)) == 1
-    assert sum(isinstance(result, Recorded) for result in results) == 1
+    assert sum(isinstance(result, PersistedAttempt) for result in results) == 1
 
 
-async def _opened(workers: Workers, late: int = 0) -> list[Work]:
+async def _opened(workers: Workers, late: int = 0) -> list[ClaimedDelivery]:
     """Open the circuit of a lane with a hundred deliveries; return `late` claims that are still under way."""
     await workers.pending(100)
     claimed = await workers.claim_together(1, limit=CONFIG.failure_threshold + late)

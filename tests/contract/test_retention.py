@@ -7,11 +7,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.maintenance import retention
-from breakwater.core.maintenance.retention import Pruner
+from breakwater.core.maintenance.retention import RetentionJob
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
-from tests.contract.asked import explained
 from tests.contract.commands import message
+from tests.contract.recorded_sql import explained
 from tests.fakes import ManualClock
 
 DAY = 86_400.0
@@ -66,7 +66,7 @@ async def left(database: Database) -> list[set[str]]:
 async def test_only_what_ended_before_the_retention_goes(database: Database) -> None:
     clock = ManualClock()
     await seed(database, clock.now(), {"old": 31, "young": 29, "held": None})
-    assert await Pruner(database=database, clock=clock, retention_days=30).prune() == 1
+    assert await RetentionJob(database=database, clock=clock, retention_days=30).prune() == 1
     assert await left(database) == [{"young", "held"}] * 3
 
 
@@ -76,7 +76,7 @@ async def test_a_backlog_goes_in_several_transactions(
     monkeypatch.setattr(retention, "CHUNK", 3)
     clock = ManualClock()
     await seed(database, clock.now(), {f"old-{n}": 31 for n in range(10)} | {"young": 29})
-    assert await Pruner(database=database, clock=clock, retention_days=30).prune() == 10
+    assert await RetentionJob(database=database, clock=clock, retention_days=30).prune() == 10
     assert await left(database) == [{"young"}] * 3
 
 

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import select
 
 from breakwater.core.domain.errors import Conflict
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import Plan, dry_run
 from breakwater.core.replays.reading import covered
 from breakwater.core.store.schema.rows import DELIVERIES
-from tests.delivery.harbour import Harbour
+from tests.delivery.running_engine import RunningEngine
 
 FILTERS = (
     "",
@@ -34,23 +34,23 @@ FILTERS = (
 )
 
 
-async def filled(harbour: Harbour) -> dict[str, str]:
+async def filled(engine: RunningEngine) -> dict[str, str]:
     """Deliver some, fail some, leave some waiting; return ids to ask for."""
-    one = await harbour.endpoint("one.example", event_types=["one"])
-    await harbour.endpoint("two.example", event_types=["two"])
-    for answer, count in ((Answered(400), 3), (Answered(200), 4)):
-        harbour.sender.default = answer
+    one = await engine.endpoint("one.example", event_types=["one"])
+    await engine.endpoint("two.example", event_types=["two"])
+    for answer, count in ((Response(400), 3), (Response(200), 4)):
+        engine.sender.default = answer
         ids = [
-            await harbour.send_one(event_type=kind, payload=b"marked %d" % number)
+            await engine.send_one(event_type=kind, payload=b"marked %d" % number)
             for kind in ("one", "two")
             for number in range(count)
         ]
         state = DeliveryState.FAILED if answer.status == 400 else DeliveryState.DELIVERED
         for delivery_id in ids:
-            await harbour.reaches(delivery_id, state)
-    await harbour.runtime.operations.hold(one, actor="person:ada", reason="away")
-    waiting = [await harbour.send_one(event_type="one") for _ in range(2)]
-    await harbour.runtime.operations.cancel(waiting[0], actor="person:ada")
+            await engine.reaches(delivery_id, state)
+    await engine.runtime.operations.hold(one, actor="person:ada", reason="away")
+    waiting = [await engine.send_one(event_type="one") for _ in range(2)]
+    await engine.runtime.operations.cancel(waiting[0], actor="person:ada")
     return {"endpoint": one, "delivery": ids[0]}
 
 
@@ -58,19 +58,19 @@ def parse(query: str, names: dict[str, str]) -> DeliveryFilter:
     return DeliveryFilter.parse(dict(part.split("=", 1) for part in query.format(**names).split("&") if part))
 
 
-async def touched(harbour: Harbour, plan: Plan) -> list[str]:
+async def touched(engine: RunningEngine, plan: Plan) -> list[str]:
     """Return what the replay of a plan goes through, oldest first."""
     condition = covered(plan.filter, plan.up_to, plan.frozen_at)
-    async with harbour.runtime.database.read() as connection:
+    async with engine.runtime.database.read() as connection:
         found = select(DELIVERIES.c.id).where(condition).order_by(DELIVERIES.c.id)
         return list((await connection.execute(found)).scalars())
 
 
-async def test_a_dry_run_of_any_filter_counts_what_its_replay_touches(harbour: Harbour) -> None:
-    names = await filled(harbour)
+async def test_a_dry_run_of_any_filter_counts_what_its_replay_touches(engine: RunningEngine) -> None:
+    names = await filled(engine)
     for query in FILTERS:
-        plan = await harbour.runtime.replays.plan(parse(query, names))
-        expected = await touched(harbour, plan)
+        plan = await engine.runtime.replays.plan(parse(query, names))
+        expected = await touched(engine, plan)
         assert (plan.total.value, plan.total.more) == (len(expected), False), query
         assert [row.id for row in plan.sample] == expected[:5], query
         assert sum(number for _id, _name, number in plan.endpoints) == len(expected), query
@@ -79,51 +79,51 @@ async def test_a_dry_run_of_any_filter_counts_what_its_replay_touches(harbour: H
 
 
 async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_counted(
-    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await filled(harbour)
-    seen = await harbour.runtime.replays.plan(DeliveryFilter())
+    await filled(engine)
+    seen = await engine.runtime.replays.plan(DeliveryFilter())
     ended = next(row for row in seen.sample if row.endpoint_name == "two.example")
-    await harbour.clock.advance(5.0)
-    harbour.sender.default = Answered(400)
-    await harbour.runtime.operations.resend(ended.id, actor="person:ada")
-    await harbour.quiet()
-    assert await harbour.state(ended.id) is DeliveryState.FAILED
+    await engine.clock.advance(5.0)
+    engine.sender.default = Response(400)
+    await engine.runtime.operations.resend(ended.id, actor="person:ada")
+    await engine.quiet()
+    assert await engine.state(ended.id) is DeliveryState.FAILED
     for most in (10_000, 0):
         monkeypatch.setattr(dry_run, "LATE", most)
-        plan = await harbour.runtime.replays.plan(DeliveryFilter(), seen.up_to, seen.frozen_at)
+        plan = await engine.runtime.replays.plan(DeliveryFilter(), seen.up_to, seen.frozen_at)
         assert plan.total.value == seen.total.value - 1
-        assert plan.total.value == len(await touched(harbour, plan))
+        assert plan.total.value == len(await touched(engine, plan))
 
 
 async def test_beyond_the_bound_a_count_says_that_there_are_more(
-    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await filled(harbour)
-    monkeypatch.setattr(dry_run, "COUNTED", 5)
-    plan = await harbour.runtime.replays.plan(DeliveryFilter())
+    await filled(engine)
+    monkeypatch.setattr(dry_run, "COUNT_LIMIT", 5)
+    plan = await engine.runtime.replays.plan(DeliveryFilter())
     assert str(plan.total) == "5+"
-    assert [row.id for row in plan.sample] == (await touched(harbour, plan))[:5]
+    assert [row.id for row in plan.sample] == (await touched(engine, plan))[:5]
 
 
 async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
-    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await filled(harbour)
+    await filled(engine)
     monkeypatch.setattr(dry_run, "SEARCHED", 6)
-    plan = await harbour.runtime.replays.plan(parse("q=marked", {}))
+    plan = await engine.runtime.replays.plan(parse("q=marked", {}))
     assert plan.bounds is not None
     assert plan.bounds.looked_at == 6
     assert plan.total.more
-    assert 0 < plan.total.value < len(await touched(harbour, plan))
+    assert 0 < plan.total.value < len(await touched(engine, plan))
 
 
 async def test_a_search_that_found_nothing_so_far_is_not_started_and_says_why(
-    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await filled(harbour)
+    await filled(engine)
     monkeypatch.setattr(dry_run, "SEARCHED", 6)
-    plan = await harbour.runtime.replays.plan(parse("q=no such text", {}))
+    plan = await engine.runtime.replays.plan(parse("q=no such text", {}))
     assert str(plan.total) == "0+"
     with pytest.raises(Conflict, match="Looked through 6 deliveries"):
-        await harbour.runtime.replays.start(plan, actor="person:ada")
+        await engine.runtime.replays.start(plan, actor="person:ada")

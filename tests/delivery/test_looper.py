@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from breakwater.core.delivery.supervisor import Looper
+from breakwater.core.delivery.supervisor import Supervisor
 from breakwater.core.domain.errors import StoreUnavailable
 from tests.fakes import ManualClock, settle
 
@@ -30,20 +30,20 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def looper(clock: ManualClock) -> AsyncIterator[Looper]:
-    looper = Looper(clock)
+async def looper(clock: ManualClock) -> AsyncIterator[Supervisor]:
+    looper = Supervisor(clock)
     yield looper
     await looper.stop()
 
 
-async def begin(looper: Looper, duty: Duty) -> None:
+async def begin(looper: Supervisor, duty: Duty) -> None:
     looper.add("duty", duty.run)
     looper.start()
     await settle()
 
 
 async def test_a_loop_that_dies_is_restarted_and_shown_as_unwell_for_a_minute(
-    looper: Looper, clock: ManualClock
+    looper: Supervisor, clock: ManualClock
 ) -> None:
     duty = Duty(ValueError("no such luck"))
     await begin(looper, duty)
@@ -56,7 +56,7 @@ async def test_a_loop_that_dies_is_restarted_and_shown_as_unwell_for_a_minute(
     assert looper.health()[0].healthy
 
 
-async def test_it_is_restarted_ever_more_slowly(looper: Looper, clock: ManualClock) -> None:
+async def test_it_is_restarted_ever_more_slowly(looper: Supervisor, clock: ManualClock) -> None:
     duty = Duty(*[ValueError("again")] * 5)
     await begin(looper, duty)
     for seconds, runs in ((0.5, 2), (1.0, 3), (2.0, 4), (4.0, 5), (8.0, 6)):
@@ -65,7 +65,7 @@ async def test_it_is_restarted_ever_more_slowly(looper: Looper, clock: ManualClo
 
 
 async def test_a_loop_that_meets_an_unavailable_database_tries_again_soon_however_long_that_lasts(
-    looper: Looper, clock: ManualClock
+    looper: Supervisor, clock: ManualClock
 ) -> None:
     duty = Duty(*[StoreUnavailable("The disk is full.")] * 30)
     await begin(looper, duty)

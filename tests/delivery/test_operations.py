@@ -4,198 +4,202 @@ import pytest
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass, Trigger
-from tests.delivery.harbour import Harbour
+from tests.delivery.running_engine import RunningEngine
 
 ADA = "person:ada"
-DOWN = Unanswered(FailureClass.CONNECT, "connection refused")
+DOWN = TransportFailure(FailureClass.CONNECT, "connection refused")
 
 
-async def failed(harbour: Harbour) -> str:
-    harbour.sender.script("billing.example", Answered(400))
-    delivery_id = await harbour.send_one()
-    await harbour.reaches(delivery_id, DeliveryState.FAILED)
+async def failed(engine: RunningEngine) -> str:
+    engine.sender.script("billing.example", Response(400))
+    delivery_id = await engine.send_one()
+    await engine.reaches(delivery_id, DeliveryState.FAILED)
     return delivery_id
 
 
-async def test_a_failed_delivery_is_resent_under_its_own_id_and_numbering(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    delivery_id = await failed(harbour)
-    done = await harbour.runtime.operations.resend(delivery_id, actor=ADA, reason="fixed")
+async def test_a_failed_delivery_is_resent_under_its_own_id_and_numbering(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    delivery_id = await failed(engine)
+    done = await engine.runtime.operations.resend(delivery_id, actor=ADA, reason="fixed")
     assert "attempt 2" in done.sentence
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    detail = await harbour.detail(delivery_id)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    detail = await engine.detail(delivery_id)
     assert [(a.number, a.trigger) for a in detail.attempts] == [(1, Trigger.SCHEDULE), (2, Trigger.MANUAL)]
-    assert len({dict(request.headers)["webhook-id"] for request in harbour.sender.requests}) == 1
-    entry = (await harbour.runtime.insights.audit()).items[0]
+    assert len({dict(request.headers)["webhook-id"] for request in engine.sender.requests}) == 1
+    entry = (await engine.runtime.queries.audit()).items[0]
     assert (entry.actor, entry.action, entry.subject) == (ADA, "delivery.resend", delivery_id)
 
 
-async def test_a_resend_gives_the_retry_budget_anew(harbour: Harbour) -> None:
-    await harbour.endpoint(retry={"delays": [1], "jitter": 0})
-    delivery_id = await failed(harbour)
-    harbour.sender.script("billing.example", Answered(500), Answered(200))
-    await harbour.runtime.operations.resend(delivery_id, actor=ADA)
-    await harbour.attempted(delivery_id, 2)
-    await harbour.clock.advance(1.0)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+async def test_a_resend_gives_the_retry_budget_anew(engine: RunningEngine) -> None:
+    await engine.endpoint(retry={"delays": [1], "jitter": 0})
+    delivery_id = await failed(engine)
+    engine.sender.script("billing.example", Response(500), Response(200))
+    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.attempted(delivery_id, 2)
+    await engine.clock.advance(1.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_delivered_one_can_be_resent(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    delivery_id = await harbour.send_one()
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    await harbour.runtime.operations.resend(delivery_id, actor=ADA)
-    await harbour.attempted(delivery_id, 2)
+async def test_a_delivered_one_can_be_resent(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    delivery_id = await engine.send_one()
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.attempted(delivery_id, 2)
 
 
-async def test_an_attempt_under_way_is_neither_resent_nor_cancelled(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
+async def test_an_attempt_under_way_is_neither_resent_nor_cancelled(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
     with pytest.raises(Conflict):
-        await harbour.runtime.operations.resend(delivery_id, actor=ADA)
+        await engine.runtime.operations.resend(delivery_id, actor=ADA)
     with pytest.raises(Conflict):
-        await harbour.runtime.operations.cancel(delivery_id, actor=ADA)
-    assert await harbour.state(delivery_id) is DeliveryState.IN_FLIGHT
+        await engine.runtime.operations.cancel(delivery_id, actor=ADA)
+    assert await engine.state(delivery_id) is DeliveryState.IN_FLIGHT
 
 
-async def test_a_cancelled_delivery_is_sent_no_more_until_it_is_resent(harbour: Harbour) -> None:
-    await harbour.endpoint(retry={"delays": [10], "jitter": 0})
-    harbour.sender.script("billing.example", Answered(500))
-    delivery_id = await harbour.send_one()
-    await harbour.attempted(delivery_id, 1)
-    await harbour.runtime.operations.cancel(delivery_id, actor=ADA)
-    await harbour.clock.advance(60.0)
-    await harbour.quiet()
-    assert len(harbour.sender.requests) == 1
-    await harbour.runtime.operations.resend(delivery_id, actor=ADA)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+async def test_a_cancelled_delivery_is_sent_no_more_until_it_is_resent(engine: RunningEngine) -> None:
+    await engine.endpoint(retry={"delays": [10], "jitter": 0})
+    engine.sender.script("billing.example", Response(500))
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+    await engine.runtime.operations.cancel(delivery_id, actor=ADA)
+    await engine.clock.advance(60.0)
+    await engine.quiet()
+    assert len(engine.sender.requests) == 1
+    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_resend_behind_an_open_circuit_waits_and_says_so(harbour: Harbour) -> None:
-    await harbour.endpoint(circuit={"failure_threshold": 1, "timeout_seconds": 60})
-    delivery_id = await failed(harbour)
-    harbour.sender.script("billing.example", DOWN)
-    await harbour.attempted(await harbour.send_one(), 1)
-    done = await harbour.runtime.operations.resend(delivery_id, actor=ADA)
+async def test_a_resend_behind_an_open_circuit_waits_and_says_so(engine: RunningEngine) -> None:
+    await engine.endpoint(circuit={"failure_threshold": 1, "timeout_seconds": 60})
+    delivery_id = await failed(engine)
+    engine.sender.script("billing.example", DOWN)
+    await engine.attempted(await engine.send_one(), 1)
+    done = await engine.runtime.operations.resend(delivery_id, actor=ADA)
     assert "circuit is open" in done.sentence
-    await harbour.quiet()
-    assert await harbour.state(delivery_id) is DeliveryState.PENDING
+    await engine.quiet()
+    assert await engine.state(delivery_id) is DeliveryState.PENDING
 
 
-async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint(
+async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint(
         circuit={"failure_threshold": 1, "timeout_seconds": 60, "half_open_max_calls": 1}
     )
-    delivery_id = await failed(harbour)
-    harbour.sender.script("billing.example", DOWN, Answered(200))
-    await harbour.attempted(await harbour.send_one(), 1)
+    delivery_id = await failed(engine)
+    engine.sender.script("billing.example", DOWN, Response(200))
+    await engine.attempted(await engine.send_one(), 1)
     for _ in range(5):
-        await harbour.send_one()
-    harbour.sender.default = DOWN
-    await harbour.runtime.operations.resend(delivery_id, actor=ADA, now=True)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    latest = (await harbour.detail(delivery_id)).attempts[-1]
+        await engine.send_one()
+    engine.sender.default = DOWN
+    await engine.runtime.operations.resend(delivery_id, actor=ADA, now=True)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    latest = (await engine.detail(delivery_id)).attempts[-1]
     assert latest.trigger is Trigger.PROBE
-    told = await harbour.runtime.insights.transitions(endpoint_id)
+    told = await engine.runtime.queries.transitions(endpoint_id)
     assert ("half_open", ADA) in {(one.to_state, one.actor) for one in told}
 
 
-async def test_send_now_does_not_break_a_hold(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint()
-    delivery_id = await failed(harbour)
-    await harbour.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
+async def test_send_now_does_not_break_a_hold(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint()
+    delivery_id = await failed(engine)
+    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
     with pytest.raises(Conflict, match="migration"):
-        await harbour.runtime.operations.resend(delivery_id, actor=ADA, now=True)
-    assert await harbour.state(delivery_id) is DeliveryState.FAILED
+        await engine.runtime.operations.resend(delivery_id, actor=ADA, now=True)
+    assert await engine.state(delivery_id) is DeliveryState.FAILED
 
 
-async def test_a_paused_endpoint_keeps_everything_and_resuming_lets_it_out(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint()
-    await harbour.runtime.operations.pause(endpoint_id, actor=ADA, reason="maintenance")
-    delivery_id = await harbour.send_one()
-    await harbour.clock.advance(100.0)
-    await harbour.quiet()
-    assert harbour.sender.requests == []
-    assert (await harbour.detail(delivery_id)).row.held
-    done = await harbour.runtime.operations.resume(endpoint_id, actor=ADA)
+async def test_a_paused_endpoint_keeps_everything_and_resuming_lets_it_out(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint()
+    await engine.runtime.operations.pause(endpoint_id, actor=ADA, reason="maintenance")
+    delivery_id = await engine.send_one()
+    await engine.clock.advance(100.0)
+    await engine.quiet()
+    assert engine.sender.requests == []
+    assert (await engine.detail(delivery_id)).row.held
+    done = await engine.runtime.operations.resume(endpoint_id, actor=ADA)
     assert done.affected == 1
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothing(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint(circuit={"failure_threshold": 2, "timeout_seconds": 60})
-    harbour.sender.script("billing.example", DOWN, Answered(410))
-    await harbour.attempted(await harbour.send_one(), 1)
-    await harbour.reaches(await harbour.send_one(), DeliveryState.FAILED)
-    await harbour.quiet()
-    await harbour.runtime.operations.resume(endpoint_id, actor=ADA)
-    circuit = await harbour.runtime.insights.circuit(endpoint_id)
+async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothing(
+    engine: RunningEngine,
+) -> None:
+    endpoint_id = await engine.endpoint(circuit={"failure_threshold": 2, "timeout_seconds": 60})
+    engine.sender.script("billing.example", DOWN, Response(410))
+    await engine.attempted(await engine.send_one(), 1)
+    await engine.reaches(await engine.send_one(), DeliveryState.FAILED)
+    await engine.quiet()
+    await engine.runtime.operations.resume(endpoint_id, actor=ADA)
+    circuit = await engine.runtime.queries.circuit(endpoint_id)
     assert (circuit.state, circuit.failure_count) == (CircuitState.CLOSED, 0)
 
 
-async def test_what_is_not_there_cannot_be_resent(harbour: Harbour) -> None:
+async def test_what_is_not_there_cannot_be_resent(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
-        await harbour.runtime.operations.resend("dlv_nobody", actor=ADA)
+        await engine.runtime.operations.resend("dlv_nobody", actor=ADA)
 
 
-async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
-    await harbour.sent(1)
-    await harbour.runtime.endpoints.delete(endpoint_id, actor=ADA)
-    harbour.sender.default = Answered(500)
-    harbour.sender.let_go()
-    await harbour.attempted(delivery_id, 1)
-    await harbour.clock.advance(6.0)
-    await harbour.reaches(delivery_id, DeliveryState.CANCELLED)
+async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
+    await engine.sent(1)
+    await engine.runtime.endpoints.delete(endpoint_id, actor=ADA)
+    engine.sender.default = Response(500)
+    engine.sender.let_go()
+    await engine.attempted(delivery_id, 1)
+    await engine.clock.advance(6.0)
+    await engine.reaches(delivery_id, DeliveryState.CANCELLED)
 
 
-async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    ids = [await failed(harbour) for _ in range(3)]
-    others = await failed(harbour)
-    done = await harbour.runtime.operations.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
+async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    ids = [await failed(engine) for _ in range(3)]
+    others = await failed(engine)
+    done = await engine.runtime.operations.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
     assert (done.sentence, done.affected) == ("Resent 3 deliveries.", 3)
     for delivery_id in ids:
-        await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert await harbour.state(others) is DeliveryState.FAILED
-    entry, *_ = (await harbour.runtime.insights.audit()).items
+        await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await engine.state(others) is DeliveryState.FAILED
+    entry, *_ = (await engine.runtime.queries.audit()).items
     assert (entry.actor, entry.action, entry.reason) == (ADA, "delivery.resend_many", "fixed")
     assert (entry.affected, entry.detail) == (3, {"ids": sorted(ids)})
 
 
-async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted(harbour: Harbour) -> None:
-    gone = await harbour.endpoint("gone.example", event_types=["gone"])
-    await harbour.endpoint(event_types=["invoice.paid"])
-    deleted = await harbour.send_one(event_type="gone")
-    await harbour.reaches(deleted, DeliveryState.DELIVERED)
-    await harbour.runtime.endpoints.delete(gone, actor=ADA)
-    delivery_id = await failed(harbour)
-    harbour.sender.hold()
-    under_way = await harbour.send_one()
-    many = harbour.runtime.operations.resend_many
+async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted(
+    engine: RunningEngine,
+) -> None:
+    gone = await engine.endpoint("gone.example", event_types=["gone"])
+    await engine.endpoint(event_types=["invoice.paid"])
+    deleted = await engine.send_one(event_type="gone")
+    await engine.reaches(deleted, DeliveryState.DELIVERED)
+    await engine.runtime.endpoints.delete(gone, actor=ADA)
+    delivery_id = await failed(engine)
+    engine.sender.hold()
+    under_way = await engine.send_one()
+    many = engine.runtime.operations.resend_many
     done = await many([delivery_id, under_way, deleted, "dlv_nobody"], actor=ADA)
     assert done.sentence == "Resent 1 delivery; 3 could not be resent and were left alone."
     with pytest.raises(Conflict):
         await many([under_way, "dlv_nobody"], actor=ADA)
 
 
-async def test_several_behind_an_open_circuit_wait_and_say_so(harbour: Harbour) -> None:
-    endpoint_id = await harbour.endpoint()
-    ids = [await failed(harbour) for _ in range(2)]
-    await harbour.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
-    done = await harbour.runtime.operations.resend_many(ids, actor=ADA)
+async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint()
+    ids = [await failed(engine) for _ in range(2)]
+    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
+    done = await engine.runtime.operations.resend_many(ids, actor=ADA)
     assert "2 of them wait" in done.sentence
-    await harbour.quiet()
-    assert {await harbour.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
+    await engine.quiet()
+    assert {await engine.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
 
 
 @pytest.mark.parametrize("count", [0, 201])
-async def test_none_or_too_many_at_once_are_refused(harbour: Harbour, count: int) -> None:
+async def test_none_or_too_many_at_once_are_refused(engine: RunningEngine, count: int) -> None:
     ids = [f"dlv_{number}" for number in range(count)]
     with pytest.raises(InvalidInput, match="200"):
-        await harbour.runtime.operations.resend_many(ids, actor=ADA)
+        await engine.runtime.operations.resend_many(ids, actor=ADA)

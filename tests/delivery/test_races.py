@@ -9,10 +9,10 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from breakwater.core.clock import SystemClock
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ports import OutboundRequest
-from tests.delivery.harbour import Harbour
+from tests.delivery.running_engine import RunningEngine
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -26,25 +26,25 @@ def timestamp(request: OutboundRequest) -> int:
 
 @pytest.mark.parametrize("jump", [-HOUR, DAY], ids=["back an hour", "forward a day"])
 async def test_a_calendar_that_jumps_makes_no_burst_and_no_stall_and_is_signed(
-    harbour: Harbour, jump: float
+    engine: RunningEngine, jump: float
 ) -> None:
     patient = {"failure_threshold": 1000, "minimum_calls": 1000}
-    await harbour.endpoint(retry={"delays": [60, 600], "jitter": 0}, circuit=patient)
-    harbour.sender.default = Answered(500)
-    sent = [await harbour.send_one() for _ in range(20)]
+    await engine.endpoint(retry={"delays": [60, 600], "jitter": 0}, circuit=patient)
+    engine.sender.default = Response(500)
+    sent = [await engine.send_one() for _ in range(20)]
     for delivery_id in sent:
-        await harbour.attempted(delivery_id, 1)
-    harbour.clock.wall_offset = jump
-    harbour.sender.default = Answered(200)
-    await harbour.clock.advance(59.0)
-    await harbour.quiet()
-    assert len(harbour.sender.requests) == 20
-    await harbour.clock.advance(1.5)
+        await engine.attempted(delivery_id, 1)
+    engine.clock.wall_offset = jump
+    engine.sender.default = Response(200)
+    await engine.clock.advance(59.0)
+    await engine.quiet()
+    assert len(engine.sender.requests) == 20
+    await engine.clock.advance(1.5)
     for delivery_id in sent:
-        await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert len(harbour.sender.requests) == 40
-    assert {timestamp(request) for request in harbour.sender.requests[20:]} <= {
-        int(harbour.clock.wall()) - lag for lag in (0, 1, 2)
+        await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert len(engine.sender.requests) == 40
+    assert {timestamp(request) for request in engine.sender.requests[20:]} <= {
+        int(engine.clock.wall()) - lag for lag in (0, 1, 2)
     }
 
 
@@ -60,37 +60,37 @@ def test_the_schedules_clock_follows_no_calendar(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_no_verification_fails_under_either_secret_while_secrets_rotate_under_load(
-    harbour: Harbour,
+    engine: RunningEngine,
 ) -> None:
-    harbour.clock.wall_offset = (
-        time.time() - harbour.clock.now()
+    engine.clock.wall_offset = (
+        time.time() - engine.clock.now()
     )  # the independent verifier looks at the calendar
-    endpoint_id = await harbour.endpoint(max_in_flight=1000)
-    old = await harbour.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
-    loading = asyncio.create_task(load(harbour, 400))
-    await harbour.sent(150)
-    new = await harbour.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
-    rotated = len(harbour.sender.requests)
+    endpoint_id = await engine.endpoint(max_in_flight=1000)
+    old = await engine.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
+    loading = asyncio.create_task(load(engine, 400))
+    await engine.sent(150)
+    new = await engine.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
+    rotated = len(engine.sender.requests)
     await loading
-    await harbour.sent(400)
+    await engine.sent(400)
     assert 150 <= rotated < 400
-    for number, request in enumerate(harbour.sender.requests):
+    for number, request in enumerate(engine.sender.requests):
         verify(old, request)  # the receiver that has not changed over yet
         if number >= rotated:
             verify(new, request)  # and the one that has
-    await harbour.clock.leap(DAY + 1)
-    harbour.clock.wall_offset -= DAY + 1
-    await harbour.send()
-    await harbour.sent(401)
-    verify(new, harbour.sender.requests[-1])
+    await engine.clock.leap(DAY + 1)
+    engine.clock.wall_offset -= DAY + 1
+    await engine.send()
+    await engine.sent(401)
+    verify(new, engine.sender.requests[-1])
     with pytest.raises(WebhookVerificationError):
-        verify(old, harbour.sender.requests[-1])
+        verify(old, engine.sender.requests[-1])
 
 
-async def load(harbour: Harbour, count: int) -> None:
+async def load(engine: RunningEngine, count: int) -> None:
     draw = random.Random(11)
     for number in range(count):
-        await harbour.send(json.dumps({"n": number, "text": draw.randbytes(40).hex()}).encode())
+        await engine.send(json.dumps({"n": number, "text": draw.randbytes(40).hex()}).encode())
 
 
 def verify(secret: str, request: OutboundRequest) -> None:
@@ -98,37 +98,37 @@ def verify(secret: str, request: OutboundRequest) -> None:
 
 
 async def test_an_endpoint_deleted_between_two_attempts_ends_its_deliveries_as_cancelled(
-    harbour: Harbour,
+    engine: RunningEngine,
 ) -> None:
-    endpoint_id = await harbour.endpoint(retry={"delays": [60], "jitter": 0})
-    harbour.sender.default = Answered(500)
-    waiting = await harbour.send_one()
-    await harbour.attempted(waiting, 1)
-    harbour.sender.hold()
-    under_way = await harbour.send_one()
-    await harbour.sent(2)
-    await harbour.runtime.endpoints.delete(endpoint_id, actor=ADA)
-    assert await harbour.state(waiting) is DeliveryState.CANCELLED
-    harbour.sender.let_go()
-    await harbour.attempted(under_way, 1)
-    await harbour.clock.advance(70.0)
-    await harbour.reaches(under_way, DeliveryState.CANCELLED)
-    assert len(harbour.sender.requests) == 2
+    endpoint_id = await engine.endpoint(retry={"delays": [60], "jitter": 0})
+    engine.sender.default = Response(500)
+    waiting = await engine.send_one()
+    await engine.attempted(waiting, 1)
+    engine.sender.hold()
+    under_way = await engine.send_one()
+    await engine.sent(2)
+    await engine.runtime.endpoints.delete(endpoint_id, actor=ADA)
+    assert await engine.state(waiting) is DeliveryState.CANCELLED
+    engine.sender.let_go()
+    await engine.attempted(under_way, 1)
+    await engine.clock.advance(70.0)
+    await engine.reaches(under_way, DeliveryState.CANCELLED)
+    assert len(engine.sender.requests) == 2
 
 
 async def test_a_secret_rotated_between_two_attempts_signs_the_second_beside_the_old_one(
-    harbour: Harbour,
+    engine: RunningEngine,
 ) -> None:
-    harbour.clock.wall_offset = time.time() - harbour.clock.now()
-    endpoint_id = await harbour.endpoint(retry={"delays": [60], "jitter": 0})
-    old = await harbour.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
-    harbour.sender.script(HOST, Answered(500))
-    delivery_id = await harbour.send_one()
-    await harbour.attempted(delivery_id, 1)
-    new = await harbour.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
-    await harbour.clock.advance(60.0)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    first, second = harbour.sender.requests
+    engine.clock.wall_offset = time.time() - engine.clock.now()
+    endpoint_id = await engine.endpoint(retry={"delays": [60], "jitter": 0})
+    old = await engine.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
+    engine.sender.script(HOST, Response(500))
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+    new = await engine.runtime.endpoints.rotate_secret(endpoint_id, actor=ADA)
+    await engine.clock.advance(60.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    first, second = engine.sender.requests
     verify(old, first)
     verify(old, second)
     verify(new, second)

@@ -9,31 +9,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.delivery.recovery import ROUND_SECONDS
 from breakwater.core.domain.errors import StoreUnavailable
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.runtime import Runtime
 from breakwater.core.store.schema.rows import DELIVERIES
-from tests.delivery.harbour import Harbour, settings_for
+from tests.delivery.running_engine import RunningEngine, settings_for
 from tests.fakes import ManualClock, ScriptedSender
 
 
-async def abandon(harbour: Harbour, delivery_id: str) -> None:
+async def abandon(engine: RunningEngine, delivery_id: str) -> None:
     """Make the claim another worker's, which nobody has heard of since its lease ended."""
 
     async def other_worker(connection: AsyncConnection) -> None:
         await connection.execute(
             update(DELIVERIES)
             .where(DELIVERIES.c.id == delivery_id)
-            .values(claim_token="clm_other", claimed_by="other:1", lease_until=harbour.clock.now() - 1)
+            .values(claim_token="clm_other", claimed_by="other:1", lease_until=engine.clock.now() - 1)
         )
 
-    await harbour.runtime.database.writer.run(other_worker)
+    await engine.runtime.database.writer.run(other_worker)
 
 
 @contextmanager
-def database_away(harbour: Harbour, why: str) -> Iterator[None]:
+def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
     """Let nothing be written for a while."""
-    writer = harbour.runtime.database.writer
+    writer = engine.runtime.database.writer
     submit = writer.submit
 
     async def refuse(_command: object) -> None:
@@ -44,72 +44,72 @@ def database_away(harbour: Harbour, why: str) -> Iterator[None]:
     writer.submit = submit  # type: ignore[method-assign]  # it is back
 
 
-async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
-    await harbour.sent(1)
-    await abandon(harbour, delivery_id)
-    harbour.sender.let_go()
-    await harbour.clock.advance(ROUND_SECONDS + 1)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    attempts = (await harbour.detail(delivery_id)).attempts
+async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
+    await engine.sent(1)
+    await abandon(engine, delivery_id)
+    engine.sender.let_go()
+    await engine.clock.advance(ROUND_SECONDS + 1)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    attempts = (await engine.detail(delivery_id)).attempts
     assert [attempt.failure_class for attempt in attempts] == [FailureClass.LOST, None]
     assert "may have been delivered" in (attempts[0].error or "")
 
 
-async def test_a_result_whose_claim_was_taken_over_changes_nothing(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
-    await harbour.sent(1)
-    await abandon(harbour, delivery_id)
-    harbour.sender.let_go()
-    await harbour.quiet()
-    row = await harbour.row(delivery_id)
+async def test_a_result_whose_claim_was_taken_over_changes_nothing(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
+    await engine.sent(1)
+    await abandon(engine, delivery_id)
+    engine.sender.let_go()
+    await engine.quiet()
+    row = await engine.row(delivery_id)
     assert (row["state"], row["claim_token"], row["attempt_count"]) == ("in_flight", "clm_other", 0)
 
 
-async def test_a_delivery_whose_workers_keep_dying_stops_and_says_so(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
+async def test_a_delivery_whose_workers_keep_dying_stops_and_says_so(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
     for died in range(1, 4):
-        await harbour.sent(died)
-        await abandon(harbour, delivery_id)
-        await harbour.clock.advance(ROUND_SECONDS + 1)
-        await harbour.attempted(delivery_id, died)
-    row = await harbour.row(delivery_id)
+        await engine.sent(died)
+        await abandon(engine, delivery_id)
+        await engine.clock.advance(ROUND_SECONDS + 1)
+        await engine.attempted(delivery_id, died)
+    row = await engine.row(delivery_id)
     assert row["state"] == "failed"
     assert "3 times in a row" in row["error"]
 
 
-async def test_a_result_outlives_a_database_that_is_away(harbour: Harbour) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
-    with database_away(harbour, "the disk is full"):
-        harbour.sender.let_go()
-        await harbour.clock.advance(5.0)
-    await harbour.clock.advance(10.0)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert len(harbour.sender.requests) == 1
+async def test_a_result_outlives_a_database_that_is_away(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
+    with database_away(engine, "the disk is full"):
+        engine.sender.let_go()
+        await engine.clock.advance(5.0)
+    await engine.clock.advance(10.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert len(engine.sender.requests) == 1
 
 
 async def test_a_result_outlives_a_database_that_is_away_longer_than_its_lease_and_is_not_sent_again(
-    harbour: Harbour,
+    engine: RunningEngine,
 ) -> None:
-    await harbour.endpoint()
-    harbour.sender.hold()
-    delivery_id = await harbour.send_one()
-    with database_away(harbour, "another program holds a lock on it"):
-        harbour.sender.let_go()
-        await harbour.clock.advance(60.0)
-    await harbour.runtime._sweeper.sweep()  # looks before the result is tried again
-    await harbour.clock.advance(30.0)
-    await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert [attempt.failure_class for attempt in (await harbour.detail(delivery_id)).attempts] == [None]
-    assert len(harbour.sender.requests) == 1
+    await engine.endpoint()
+    engine.sender.hold()
+    delivery_id = await engine.send_one()
+    with database_away(engine, "another program holds a lock on it"):
+        engine.sender.let_go()
+        await engine.clock.advance(60.0)
+    await engine.runtime._lease_reaper.reap()  # looks before the result is tried again
+    await engine.clock.advance(30.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert [attempt.failure_class for attempt in (await engine.detail(delivery_id)).attempts] == [None]
+    assert len(engine.sender.requests) == 1
 
 
 async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_path: Path) -> None:
@@ -118,17 +118,17 @@ async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_pa
     )
     clock, sender = ManualClock(), ScriptedSender()
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
-        harbour = Harbour(runtime, clock, sender)
-        await harbour.endpoint(max_in_flight=2)
+        engine = RunningEngine(runtime, clock, sender)
+        await engine.endpoint(max_in_flight=2)
         sender.hold()
-        ids = [await harbour.send_one() for _ in range(10)]
-        await harbour.sent(2)
-    clock, sender = ManualClock(clock.now()), ScriptedSender(Answered(200))
+        ids = [await engine.send_one() for _ in range(10)]
+        await engine.sent(2)
+    clock, sender = ManualClock(clock.now()), ScriptedSender(Response(200))
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
-        harbour = Harbour(runtime, clock, sender)
+        engine = RunningEngine(runtime, clock, sender)
         for delivery_id in ids:
-            await harbour.reaches(delivery_id, DeliveryState.DELIVERED)
-        lost = [a.failure_class for i in ids for a in (await harbour.detail(i)).attempts].count(
+            await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+        lost = [a.failure_class for i in ids for a in (await engine.detail(i)).attempts].count(
             FailureClass.LOST
         )
         assert lost == 2
@@ -144,19 +144,19 @@ async def test_a_restart_gives_back_the_permits_of_probes_that_died(tmp_path: Pa
         "half_open_max_calls": 1,
         "success_threshold": 1,
     }
-    clock, sender = ManualClock(), ScriptedSender(Answered(500))
+    clock, sender = ManualClock(), ScriptedSender(Response(500))
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
-        harbour = Harbour(runtime, clock, sender)
-        await harbour.endpoint(circuit=circuit)
-        delivery_id = await harbour.send_one()
-        await harbour.attempted(delivery_id, 1)
+        engine = RunningEngine(runtime, clock, sender)
+        await engine.endpoint(circuit=circuit)
+        delivery_id = await engine.send_one()
+        await engine.attempted(delivery_id, 1)
         sender.hold()
         await clock.advance(61)
-        await harbour.sent(2)  # the only probe, and the process ends under it
-    clock, sender = ManualClock(clock.now()), ScriptedSender(Answered(200))
+        await engine.sent(2)  # the only probe, and the process ends under it
+    clock, sender = ManualClock(clock.now()), ScriptedSender(Response(200))
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
-        harbour = Harbour(runtime, clock, sender)
-        await harbour.reaches(
+        engine = RunningEngine(runtime, clock, sender)
+        await engine.reaches(
             delivery_id, DeliveryState.DELIVERED
         )  # while time stands still: no lease has ended
 
@@ -167,8 +167,8 @@ async def test_draining_waits_for_attempts_and_begins_none(tmp_path: Path) -> No
     )
     clock, sender = ManualClock(), ScriptedSender()
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
-        harbour = Harbour(runtime, clock, sender)
-        await harbour.endpoint()
-        first = await harbour.send_one()
-        await harbour.reaches(first, DeliveryState.DELIVERED)
+        engine = RunningEngine(runtime, clock, sender)
+        await engine.endpoint()
+        first = await engine.send_one()
+        await engine.reaches(first, DeliveryState.DELIVERED)
     assert len(sender.requests) == 1

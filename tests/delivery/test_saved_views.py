@@ -5,30 +5,30 @@ import pytest
 from breakwater.core.accounts.saved_views import MOST
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from tests.delivery.harbour import Harbour
+from tests.delivery.running_engine import RunningEngine
 
 FAILED = DeliveryFilter.parse({"status": "failed", "since": "24h"})
 
 
-async def names(harbour: Harbour, owner: str) -> list[tuple[str, str]]:
-    return [(view.name, view.filter) for view in await harbour.runtime.saved_views.of(owner)]
+async def names(engine: RunningEngine, owner: str) -> list[tuple[str, str]]:
+    return [(view.name, view.filter) for view in await engine.runtime.saved_views.of(owner)]
 
 
-async def test_a_view_is_kept_for_its_owner_alone(harbour: Harbour) -> None:
-    await harbour.runtime.saved_views.save("prs_ada", "  Last  night ", FAILED)
-    assert await names(harbour, "prs_ada") == [("Last night", "status=failed&since=1d")]
-    assert await names(harbour, "prs_bob") == []
+async def test_a_view_is_kept_for_its_owner_alone(engine: RunningEngine) -> None:
+    await engine.runtime.saved_views.save("prs_ada", "  Last  night ", FAILED)
+    assert await names(engine, "prs_ada") == [("Last night", "status=failed&since=1d")]
+    assert await names(engine, "prs_bob") == []
 
 
-async def test_saving_under_a_name_again_replaces_the_filter(harbour: Harbour) -> None:
-    views = harbour.runtime.saved_views
+async def test_saving_under_a_name_again_replaces_the_filter(engine: RunningEngine) -> None:
+    views = engine.runtime.saved_views
     await views.save("prs_ada", "Mine", FAILED)
     await views.save("prs_ada", "Mine", DeliveryFilter.parse({"q": "invoice"}))
-    assert await names(harbour, "prs_ada") == [("Mine", "q=invoice")]
+    assert await names(engine, "prs_ada") == [("Mine", "q=invoice")]
 
 
-async def test_only_its_owner_deletes_a_view(harbour: Harbour) -> None:
-    views = harbour.runtime.saved_views
+async def test_only_its_owner_deletes_a_view(engine: RunningEngine) -> None:
+    views = engine.runtime.saved_views
     view = await views.save("prs_ada", "Mine", FAILED)
     with pytest.raises(NotFound):
         await views.delete("prs_bob", view.id)
@@ -41,15 +41,15 @@ async def test_only_its_owner_deletes_a_view(harbour: Harbour) -> None:
     [("", FAILED, "name"), ("x" * 61, FAILED, "name"), ("All", DeliveryFilter(), "filter")],
 )
 async def test_a_view_needs_a_short_name_and_a_filter(
-    harbour: Harbour, name: str, wanted: DeliveryFilter, field: str
+    engine: RunningEngine, name: str, wanted: DeliveryFilter, field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await harbour.runtime.saved_views.save("prs_ada", name, wanted)
+        await engine.runtime.saved_views.save("prs_ada", name, wanted)
     assert [problem.field for problem in refused.value.problems] == [field]
 
 
-async def test_a_person_keeps_thirty_views_and_may_still_change_them(harbour: Harbour) -> None:
-    views = harbour.runtime.saved_views
+async def test_a_person_keeps_thirty_views_and_may_still_change_them(engine: RunningEngine) -> None:
+    views = engine.runtime.saved_views
     for number in range(MOST):
         await views.save("prs_ada", f"view {number}", FAILED)
     with pytest.raises(Conflict):

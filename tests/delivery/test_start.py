@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from breakwater.core.domain.outcome import Unanswered
+from breakwater.core.domain.outcome import TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.runtime import Runtime
-from tests.delivery.harbour import Harbour, settings_for
+from tests.delivery.running_engine import RunningEngine, settings_for
 from tests.delivery.test_rescue import abandon
 from tests.fakes import ManualClock, ScriptedSender, settle
 
 
-def on_file(tmp_path: Path, clock: ManualClock, sender: ScriptedSender) -> Harbour:
+def on_file(tmp_path: Path, clock: ManualClock, sender: ScriptedSender) -> RunningEngine:
     url = f"sqlite+aiosqlite:///{tmp_path / 'kept.db'}"
     settings = settings_for(tmp_path, database_url=url, drain_seconds=0)
-    return Harbour(Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5), clock, sender)
+    return RunningEngine(Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5), clock, sender)
 
 
 async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_where_it_moved(
@@ -23,7 +23,7 @@ async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_whe
     earlier = on_file(tmp_path, clock, sender)
     async with earlier.runtime:
         endpoint = await earlier.endpoint("before.example")
-        sender.script("before.example", Unanswered(FailureClass.CONNECT, "connection refused"))
+        sender.script("before.example", TransportFailure(FailureClass.CONNECT, "connection refused"))
         delivery = await earlier.send_one()
         await earlier.attempted(delivery, 1)
     later = on_file(tmp_path, clock, sender)

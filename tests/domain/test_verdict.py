@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakwater.core.domain.outcome import Answered, Headers, Outcome, Unanswered
+from breakwater.core.domain.outcome import Headers, Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.verdict import (
@@ -32,28 +32,28 @@ def verdict(outcome: Outcome, *, spent: int = 1, policy: RetryPolicy = POLICY) -
     return judge(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=0.5)
 
 
-def refused(failure: FailureClass, detail: str = "") -> Unanswered:
-    return Unanswered(failure, detail)
+def refused(failure: FailureClass, detail: str = "") -> TransportFailure:
+    return TransportFailure(failure, detail)
 
 
 RETRIED, ENDED, GONE, DONE = RetryAt, Failed, EndpointGone, Delivered
 
 TABLE = [
-    *[(Answered(status), None, DONE, SUCCESS) for status in (200, 201, 202, 204, 226, 299)],
-    *[(Answered(status), "redirect", ENDED, SUCCESS) for status in (300, 301, 302, 303, 304, 307, 308, 399)],
-    (Answered(410), "gone", GONE, SUCCESS),
-    *[(Answered(status), "client_timeout", RETRIED, FAILURE) for status in (408, 425)],
-    (Answered(429), "throttled", RETRIED, NOTHING),
-    (Answered(429, WAIT_5), "throttled", RETRIED, NOTHING),
-    (Answered(503, WAIT_5), "throttled", RETRIED, NOTHING),
+    *[(Response(status), None, DONE, SUCCESS) for status in (200, 201, 202, 204, 226, 299)],
+    *[(Response(status), "redirect", ENDED, SUCCESS) for status in (300, 301, 302, 303, 304, 307, 308, 399)],
+    (Response(410), "gone", GONE, SUCCESS),
+    *[(Response(status), "client_timeout", RETRIED, FAILURE) for status in (408, 425)],
+    (Response(429), "throttled", RETRIED, NOTHING),
+    (Response(429, WAIT_5), "throttled", RETRIED, NOTHING),
+    (Response(503, WAIT_5), "throttled", RETRIED, NOTHING),
     *[
-        (Answered(status), "client_error", ENDED, SUCCESS)
+        (Response(status), "client_error", ENDED, SUCCESS)
         for status in (400, 401, 403, 404, 405, 409, 413, 422)
     ],
-    *[(Answered(status), "client_error", ENDED, SUCCESS) for status in (418, 451, 499)],
-    *[(Answered(status), "server_error", RETRIED, FAILURE) for status in (500, 501, 502, 503, 504, 599)],
-    *[(Answered(status), "server_error", RETRIED, FAILURE) for status in (-1, 0, 99, 600, 999, 10_000)],
-    *[(Answered(status), "protocol", RETRIED, FAILURE) for status in (100, 101, 103, 199)],
+    *[(Response(status), "client_error", ENDED, SUCCESS) for status in (418, 451, 499)],
+    *[(Response(status), "server_error", RETRIED, FAILURE) for status in (500, 501, 502, 503, 504, 599)],
+    *[(Response(status), "server_error", RETRIED, FAILURE) for status in (-1, 0, 99, 600, 999, 10_000)],
+    *[(Response(status), "protocol", RETRIED, FAILURE) for status in (100, 101, 103, 199)],
     *[
         (refused(FailureClass(name)), name, RETRIED, FAILURE)
         for name in ("connect", "dns", "tls", "timeout", "protocol")
@@ -78,33 +78,33 @@ def test_every_class_tells_the_breaker_something_definite(failure: FailureClass 
 
 
 def test_a_success_is_decided_at_the_headers_whatever_became_of_the_body() -> None:
-    assert verdict(Answered(200, body=b"half of it", body_truncated=True)) == Delivered()
+    assert verdict(Response(200, body=b"half of it", body_truncated=True)) == Delivered()
 
 
 def test_a_retry_waits_the_delay_of_its_attempt() -> None:
-    assert verdict(Answered(500), spent=1) == RetryAt(NOW + 10.0)
-    assert verdict(Answered(500), spent=2) == RetryAt(NOW + 20.0)
+    assert verdict(Response(500), spent=1) == RetryAt(NOW + 10.0)
+    assert verdict(Response(500), spent=2) == RetryAt(NOW + 20.0)
 
 
 def test_the_last_attempt_ends_the_delivery_and_says_what_it_met() -> None:
-    assert verdict(Answered(503), spent=4) == Failed("503 Service Unavailable: all 4 attempts spent")
+    assert verdict(Response(503), spent=4) == Failed("503 Service Unavailable: all 4 attempts spent")
     assert verdict(refused(FailureClass.CONNECT, "connection refused"), policy=RetryPolicy(())) == Failed(
         "connection refused: its only attempt spent"
     )
 
 
 def test_a_refused_request_is_not_tried_again_and_says_why() -> None:
-    assert verdict(Answered(404)) == Failed("404 Not Found: the receiver will not take this request")
+    assert verdict(Response(404)) == Failed("404 Not Found: the receiver will not take this request")
 
 
 def test_a_redirect_says_what_to_do() -> None:
-    assert verdict(Answered(302)) == Failed(
+    assert verdict(Response(302)) == Failed(
         "302 Found: redirects are not followed; correct the endpoint's URL"
     )
 
 
 def test_a_gone_endpoint_says_who_asked_for_no_more() -> None:
-    assert verdict(Answered(410)) == EndpointGone("410 Gone: the receiver asks for no more")
+    assert verdict(Response(410)) == EndpointGone("410 Gone: the receiver asks for no more")
 
 
 def test_a_blocked_address_says_that_nothing_was_sent() -> None:
@@ -115,42 +115,42 @@ def test_a_blocked_address_says_that_nothing_was_sent() -> None:
 
 class TestThrottling:
     def test_the_receivers_wish_counts_where_it_is_longer_than_the_delay(self) -> None:
-        asked = Answered(429, (("Retry-After", "300"),))
+        asked = Response(429, (("Retry-After", "300"),))
         assert verdict(asked) == RetryAt(NOW + 300.0, lane_until=NOW + 300.0)
 
     def test_the_delay_counts_where_it_is_longer_than_the_wish(self) -> None:
-        assert verdict(Answered(429, WAIT_5)) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
+        assert verdict(Response(429, WAIT_5)) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
     def test_a_date_is_compared_with_the_calendar_and_not_with_the_schedules_clock(self) -> None:
-        asked = Answered(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
+        asked = Response(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
         assert verdict(asked) == RetryAt(NOW + 100.0, lane_until=NOW + 100.0)
 
     @pytest.mark.parametrize("value", ["1000000000", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
     def test_nobody_is_made_to_wait_more_than_an_hour_by_a_receiver(self, value: str) -> None:
-        asked = Answered(429, (("Retry-After", value),))
+        asked = Response(429, (("Retry-After", value),))
         assert verdict(asked) == RetryAt(NOW + 3600.0, lane_until=NOW + 3600.0)
 
     @pytest.mark.parametrize("value", ["-1", "NaN", "soon", ""])
     def test_garbage_is_as_if_nothing_were_said(self, value: str) -> None:
-        assert verdict(Answered(429, (("Retry-After", value),))) == verdict(Answered(429))
-        assert classify(Answered(503, (("Retry-After", value),))) == FailureClass.SERVER_ERROR
+        assert verdict(Response(429, (("Retry-After", value),))) == verdict(Response(429))
+        assert classify(Response(503, (("Retry-After", value),))) == FailureClass.SERVER_ERROR
 
     def test_without_a_wish_the_lane_waits_the_delay_but_no_more_than_a_minute(self) -> None:
-        assert verdict(Answered(429), spent=2) == RetryAt(NOW + 20.0, lane_until=NOW + 20.0)
-        assert verdict(Answered(429), spent=3) == RetryAt(NOW + 7200.0, lane_until=NOW + 60.0)
+        assert verdict(Response(429), spent=2) == RetryAt(NOW + 20.0, lane_until=NOW + 20.0)
+        assert verdict(Response(429), spent=3) == RetryAt(NOW + 7200.0, lane_until=NOW + 60.0)
 
     def test_a_wish_for_no_wait_does_not_make_the_lane_run_hot(self) -> None:
-        asked = Answered(429, (("Retry-After", "0"),))
+        asked = Response(429, (("Retry-After", "0"),))
         assert verdict(asked) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
     def test_the_lane_waits_also_when_this_delivery_is_at_its_end(self) -> None:
-        ended = verdict(Answered(429, (("Retry-After", "300"),)), spent=4)
+        ended = verdict(Response(429, (("Retry-After", "300"),)), spent=4)
         assert ended == Failed("429 Too Many Requests: all 4 attempts spent", lane_until=NOW + 300.0)
 
     def test_other_answers_with_retry_after_keep_their_class(self) -> None:
-        assert classify(Answered(500, WAIT_5)) == FailureClass.SERVER_ERROR
-        assert classify(Answered(404, WAIT_5)) == FailureClass.CLIENT_ERROR
-        assert classify(Answered(200, WAIT_5)) is None
+        assert classify(Response(500, WAIT_5)) == FailureClass.SERVER_ERROR
+        assert classify(Response(404, WAIT_5)) == FailureClass.CLIENT_ERROR
+        assert classify(Response(200, WAIT_5)) is None
 
 
 class TestLost:
@@ -170,9 +170,9 @@ class TestDescriptions:
     @pytest.mark.parametrize(
         ("outcome", "words"),
         [
-            (Answered(503), "503 Service Unavailable"),
-            (Answered(299), "299 (no status that HTTP knows)"),
-            (Answered(999), "999 (no status that HTTP knows)"),
+            (Response(503), "503 Service Unavailable"),
+            (Response(299), "299 (no status that HTTP knows)"),
+            (Response(999), "999 (no status that HTTP knows)"),
             (refused(FailureClass.CONNECT, "connection refused"), "connection refused"),
             (refused(FailureClass.DNS), "the name does not resolve"),
             (refused(FailureClass.SERVER_ERROR), "server_error"),
@@ -186,8 +186,8 @@ class TestDescriptions:
 
 
 @given(
-    st.builds(Answered, st.integers(-1, 1100), st.sampled_from([(), WAIT_5, (("Retry-After", "junk"),)]))
-    | st.builds(Unanswered, st.sampled_from(FailureClass), st.text()),
+    st.builds(Response, st.integers(-1, 1100), st.sampled_from([(), WAIT_5, (("Retry-After", "junk"),)]))
+    | st.builds(TransportFailure, st.sampled_from(FailureClass), st.text()),
     st.sampled_from([SERVICE_SCHEDULE, POLICY, RetryPolicy((1.0, 2.0), jitter=0.0), RetryPolicy(())]),
     st.integers(1, 60),
     st.floats(0.0, 1.0, exclude_max=True),

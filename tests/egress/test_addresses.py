@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import NONE, parse_target
 from breakwater.core.egress.guard import Guard
@@ -28,14 +28,14 @@ from tests.egress.receivers import OK, Receiver, answer, closed_port, hang_up
 async def test_a_name_that_does_not_resolve_says_so(wire: Wire) -> None:
     wire.resolver.answers["gone.example"] = no_such_name()
     outcome = await wire.post("http://gone.example/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the name gone.example does not resolve")
 
 
 async def test_name_servers_that_fail_say_so(wire: Wire) -> None:
     wire.resolver.answers["sick.example"] = servers_failed()
     outcome = await wire.post("http://sick.example/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (
         FailureClass.DNS,
         "the name servers gave no answer for sick.example",
@@ -49,7 +49,7 @@ async def test_name_servers_that_hang_end_inside_the_deadline(wire: Wire) -> Non
     outcome = await wire.post("http://slow.example/", timeout=DEADLINE)
     assert time.perf_counter() - started < DEADLINE + 1
     released.set()
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.DNS
     assert "resolving the name slow.example took longer than" in outcome.detail
 
@@ -59,7 +59,7 @@ async def test_one_forbidden_address_among_others_forbids_the_name(wire: Wire) -
         wire.resolver.answers["hooks.example"] = ["127.0.0.1", "10.0.0.7"]
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         assert receiver.connections == 0
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.BLOCKED
     assert "hooks.example resolves to a forbidden address: 10.0.0.7 is not a public address" in outcome.detail
 
@@ -72,7 +72,7 @@ async def test_a_forbidden_address_gets_no_packet(kind: str) -> None:
             # Parsed as if loopback were allowed: it was, when the endpoint was saved, and no longer is.
             target = parse_target(f"http://{host}:{receiver.port}/", LOOPBACK)
             outcome = await wire.sender.send(OutboundRequest(target, (), b"", DEADLINE))
-            assert isinstance(outcome, Unanswered)
+            assert isinstance(outcome, TransportFailure)
             assert outcome.failure is FailureClass.BLOCKED
         assert receiver.connections == 0
     await wire.sender.close()
@@ -85,10 +85,10 @@ async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
         wire = make_wire(kind, resolver=resolver, guard=guard)
         for host in ("hooks.example", "127.0.0.1"):
             outcome = await wire.post(f"http://{host}:{own.port}/")
-            assert isinstance(outcome, Unanswered)
+            assert isinstance(outcome, TransportFailure)
             assert outcome.failure is FailureClass.BLOCKED
             assert f"127.0.0.1:{own.port} is where this service itself listens" in outcome.detail
-            assert isinstance(await wire.post(f"http://{host}:{other.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://{host}:{other.port}/"), Response)
         assert own.connections == 0
         await wire.sender.close()
 
@@ -98,7 +98,7 @@ async def test_the_address_that_was_judged_is_the_one_that_is_dialled(wire: Wire
     wire.resolver.answers["rebind.example"] = lambda: next(answers)
     async with Receiver(answer(OK)) as receiver:
         for _ in range(3):
-            assert isinstance(await wire.post(f"http://rebind.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://rebind.example:{receiver.port}/"), Response)
     assert wire.resolver.asked == ["rebind.example"]
 
 
@@ -109,10 +109,10 @@ async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again
     wire = make_wire(kind, guard=Guard(LOOPBACK, resolver, now=lambda: now))
     async with Receiver(answer(OK)) as receiver:
         url = f"http://rebind.example:{receiver.port}/"
-        assert isinstance(await wire.post(url), Answered)
+        assert isinstance(await wire.post(url), Response)
         now += 11
         outcome = await wire.post(url)
-        assert isinstance(outcome, Unanswered)
+        assert isinstance(outcome, TransportFailure)
         assert outcome.failure is FailureClass.BLOCKED
         assert receiver.connections == 1
     await wire.sender.close()
@@ -123,7 +123,7 @@ async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire
     async with Receiver(answer(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{receiver.port}/")
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Response)
         assert receiver.connections == 1
 
 
@@ -136,7 +136,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
     ):
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{port}/")
-        assert isinstance(outcome, Unanswered)
+        assert isinstance(outcome, TransportFailure)
         assert (first.connections, second.connections) == (1, 0)
 
 
@@ -145,7 +145,7 @@ async def test_the_last_address_names_the_failure_when_none_takes_a_connection(w
     port = closed_port()
     wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
     outcome = await wire.post(f"http://two.example:{port}/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.detail == f"connection refused by 127.0.0.3:{port}"
 
 
@@ -156,10 +156,10 @@ async def test_an_ipv6_address_is_dialled(wire: Wire) -> None:
         pytest.skip("this machine has no IPv6 loopback")
     try:
         outcome = await wire.post(f"http://[::1]:{receiver.port}/")
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Response)
         assert receiver.requests[0].header("Host") == f"[::1]:{receiver.port}"
         refused = await wire.post(f"http://[::1]:{closed_port()}/")
-        assert isinstance(refused, Unanswered)
+        assert isinstance(refused, TransportFailure)
         assert "connection refused by [::1]:" in refused.detail
     finally:
         await receiver.__aexit__()
@@ -187,5 +187,5 @@ async def test_a_dead_zone_does_not_delay_other_names(wire: Wire) -> None:
         )
         assert time.perf_counter() - started < 1.5
         released.set()
-        assert all(isinstance(outcome, Answered) for outcome in alive)
-        assert all(isinstance(outcome, Unanswered) for outcome in await asyncio.gather(*dead))
+        assert all(isinstance(outcome, Response) for outcome in alive)
+        assert all(isinstance(outcome, TransportFailure) for outcome in await asyncio.gather(*dead))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.egress.user_agent import USER_AGENT
 from tests.egress.conftest import DEADLINE, PATIENT, Wire, make_wire
@@ -43,7 +43,7 @@ async def test_a_request_is_one_post_with_its_headers_and_its_exact_body(wire: W
                 ("X-Team", "b"),
             ),
         )
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.status == 200
     [request] = receiver.requests
     assert request.line == "POST /in/box?a=1&b=%20 HTTP/1.1"
@@ -69,7 +69,7 @@ async def test_an_endpoints_own_user_agent_replaces_the_common_one(wire: Wire) -
 async def test_an_empty_body_is_sent_as_an_empty_body(wire: Wire) -> None:
     async with Receiver(answer(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=b"")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert receiver.requests[0].body == b""
     assert receiver.requests[0].header("Content-Length") == "0"
 
@@ -78,7 +78,7 @@ async def test_a_large_body_arrives_whole(wire: Wire) -> None:
     body = bytes(range(256)) * 1024
     async with Receiver(answer(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=body)
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert receiver.requests[0].body == body
 
 
@@ -88,7 +88,7 @@ async def test_an_answer_is_its_status_its_headers_and_its_body(wire: Wire) -> N
     )
     async with Receiver(answer(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (422, b"no", False)
     assert outcome.header("content-type") == "text/plain"
     assert outcome.header("x-trace") == "7"
@@ -109,7 +109,7 @@ async def test_cookies_are_never_sent_back(wire: Wire) -> None:
 async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> None:
     async with Receiver(answer(response(f"{status} Something"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.status == status
 
 
@@ -119,7 +119,7 @@ async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, s
         there = f"http://hooks.example:{elsewhere.port}/there"
         async with Receiver(answer(response(f"{status} Moved", f"Location: {there}"))) as receiver:
             outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Response)
         assert (outcome.status, outcome.header("Location")) == (status, there)
         assert elsewhere.connections == 0
 
@@ -128,7 +128,7 @@ async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, s
 async def test_retry_after_is_handed_on_whatever_it_says(wire: Wire, value: str) -> None:
     async with Receiver(answer(response("503 Busy", f"Retry-After: {value}"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.header("retry-after") == value
 
 
@@ -136,7 +136,7 @@ async def test_a_header_that_is_not_ascii_harms_nothing(wire: Wire) -> None:
     said = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
     async with Receiver(answer(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.header("X-City") in {"Malmö", "(not ASCII)"}
     assert outcome.header("X-Other") == "1"
     assert outcome.body == b"ok"
@@ -146,14 +146,14 @@ async def test_a_chunked_body_is_put_together(wire: Wire) -> None:
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
     async with Receiver(answer(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"abcdefg", False)
 
 
 async def test_a_body_that_ends_with_the_connection_is_whole(wire: Wire) -> None:
     async with Receiver(once(b"HTTP/1.0 200 OK\r\n\r\nbye")) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"bye", False)
 
 
@@ -162,7 +162,7 @@ async def test_a_body_is_kept_up_to_the_cap(kind: str, size: int, truncated: boo
     wire = make_wire(kind, body_cap=100)
     async with Receiver(answer(response("200 OK", body=b"x" * size))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"x" * min(size, 100), truncated)
     await wire.sender.close()
 
@@ -185,7 +185,7 @@ async def test_a_body_that_stalls_changes_nothing(wire: Wire, status: str, head:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         assert time.perf_counter() - started < 0.3 + NOW
         await asyncio.wait_for(closed.wait(), 1)
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (int(status[:3]), b"ok", True)
 
 
@@ -195,7 +195,7 @@ async def test_a_body_that_stalls_never_outlives_the_deadline(kind: str) -> None
         started = time.perf_counter()
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", timeout=DEADLINE)
         assert DEADLINE - 0.1 < time.perf_counter() - started < DEADLINE + NOW
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"", True)
     await wire.sender.close()
 
@@ -210,7 +210,7 @@ async def test_a_dripping_body_is_kept_as_far_as_it_came(wire: Wire) -> None:
 
     async with Receiver(drips) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert 3 < len(outcome.body) < 30
     assert outcome.body_truncated
 
@@ -228,7 +228,7 @@ async def test_an_endless_body_is_cut_at_the_cap_and_the_connection_closed(wire:
     async with Receiver(pours) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         await asyncio.wait_for(closed.wait(), 1)
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"x" * 16384, True)
     assert receiver.bytes_sent < 20_000_000
 
@@ -245,7 +245,7 @@ async def test_an_endless_body_is_cut_at_the_cap_and_the_connection_closed(wire:
 async def test_what_goes_wrong_after_the_head_changes_nothing(wire: Wire, script: object) -> None:
     async with Receiver(script) as receiver:  # type: ignore[arg-type]
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"ok", True)
 
 
@@ -254,7 +254,7 @@ async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
     said = response("200 OK", "Content-Encoding: gzip", body=bomb)
     async with Receiver(answer(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.body == bomb[:16384]
     assert outcome.header("Content-Encoding") == "gzip"
 
@@ -263,7 +263,7 @@ async def test_an_informational_response_before_the_answer_is_skipped(wire: Wire
     said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
     async with Receiver(answer(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
@@ -271,7 +271,7 @@ async def test_an_upgrade_that_nobody_asked_for_is_no_answer(wire: Wire) -> None
     said = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     async with Receiver(then_silence(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.PROTOCOL
 
 
@@ -282,7 +282,7 @@ async def test_proxies_of_the_environment_are_not_used(kind: str, monkeypatch: p
         wire = make_wire(kind)
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         await wire.sender.close()
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Response)
         assert outcome.status == 200
         assert proxy.connections == 0
 
@@ -293,6 +293,6 @@ async def test_a_header_that_would_break_the_request_is_never_sent(
 ) -> None:
     async with Receiver(answer(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", headers=headers)
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.BLOCKED
     assert receiver.requests == []

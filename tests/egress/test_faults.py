@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from tests.egress.conftest import DEADLINE, LINUX, PATIENT, Wire
 from tests.egress.receivers import (
@@ -35,7 +35,7 @@ async def meet(wire: Wire, script: Script, timeout: float = PATIENT) -> tuple[Ou
 
 
 def failed(outcome: Outcome, failure: FailureClass, detail: str) -> bool:
-    assert isinstance(outcome, Unanswered), outcome
+    assert isinstance(outcome, TransportFailure), outcome
     assert (outcome.failure, detail in outcome.detail) == (failure, True), outcome
     return True
 
@@ -105,7 +105,7 @@ async def test_a_flood_of_informational_responses_is_cut_at_the_deadline(wire: W
     started = time.perf_counter()
     outcome, _ = await meet(wire, flood(block), DEADLINE)
     assert time.perf_counter() - started < LATE
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure in {FailureClass.TIMEOUT, FailureClass.PROTOCOL}
 
 
@@ -164,7 +164,7 @@ async def test_an_answer_before_the_whole_request_was_read_counts(wire: Wire) ->
 
     async with Receiver(script) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=b"x" * 256 * 1024)
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert outcome.status == 413
 
 
@@ -186,7 +186,7 @@ async def test_bytes_after_a_response_never_answer_the_next_request(wire: Wire, 
     async with Receiver(script) as receiver:
         for _ in range(5):
             outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
-            assert isinstance(outcome, Answered)
+            assert isinstance(outcome, Response)
             assert outcome.status == 500
             await asyncio.sleep(delay * 2)
 
@@ -218,6 +218,6 @@ async def test_a_hundred_faults_at_once_leave_the_sender_unharmed(wire: Wire) ->
     async with Receiver(script) as bad, Receiver(once(OK)) as good:
         url = f"http://hooks.example:{bad.port}/"
         outcomes = await asyncio.gather(*(wire.post(url, timeout=1) for _ in range(50)))
-        assert all(isinstance(outcome, Unanswered) for outcome in outcomes)
+        assert all(isinstance(outcome, TransportFailure) for outcome in outcomes)
         after = await wire.post(f"http://hooks.example:{good.port}/")
-        assert isinstance(after, Answered)
+        assert isinstance(after, Response)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import respx
 
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import NONE, parse_target
 from breakwater.core.egress.guard import Guard
@@ -34,7 +34,7 @@ def unresolving() -> Guard:
 async def test_respx_answers_for_names_that_do_not_resolve() -> None:
     route = respx.post("https://example.com/hook").respond(201, json={"ok": True}, headers={"X-Id": "7"})
     outcome = await send(HttpxSender(unresolving()))
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.header("X-Id")) == (201, "7")
     assert outcome.body.replace(b" ", b"") == b'{"ok":true}'
     assert route.calls.last.request.content == b'{"test": true}'
@@ -47,7 +47,7 @@ async def test_respx_side_effects_are_taken_in_turn() -> None:
     route.side_effect = [httpx.Response(500), httpx.Response(503, text="busy"), httpx.Response(200)]
     sender = HttpxSender(unresolving())
     outcomes = [await send(sender) for _ in range(3)]
-    assert [outcome.status for outcome in outcomes if isinstance(outcome, Answered)] == [500, 503, 200]
+    assert [outcome.status for outcome in outcomes if isinstance(outcome, Response)] == [500, 503, 200]
     assert route.call_count == 3
 
 
@@ -77,7 +77,7 @@ async def test_errors_of_httpx_have_their_class_and_words(
 ) -> None:
     respx.post("https://example.com/hook").mock(side_effect=error)
     outcome = await send(HttpxSender(unresolving()))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is failure
     assert detail in outcome.detail
 
@@ -86,7 +86,7 @@ async def test_errors_of_httpx_have_their_class_and_words(
 async def test_a_forbidden_literal_address_is_refused_before_any_transport() -> None:
     route = respx.post("http://127.0.0.1:9000/").respond(200)
     outcome = await send(HttpxSender(unresolving()), "http://127.0.0.1:9000/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.BLOCKED
     assert not route.called
 
@@ -99,7 +99,7 @@ async def test_another_transport_can_be_given() -> None:
         return httpx.Response(202, text="x" * 50_000)
 
     outcome = await send(HttpxSender(unresolving(), transport=httpx.MockTransport(handle)))
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, len(outcome.body), outcome.body_truncated) == (202, 16384, True)
     assert str(seen[0].url) == "https://example.com/hook"
 
@@ -108,7 +108,7 @@ async def test_a_connection_is_used_once() -> None:
     wire = make_wire("httpx")
     async with Receiver(answer(OK)) as receiver:
         for _ in range(3):
-            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 3
         assert receiver.requests[0].header("Connection") == "close"
     await wire.sender.close()
@@ -140,4 +140,4 @@ async def test_one_sender_serves_one_event_loop_after_another() -> None:
     thread = threading.Thread(target=in_loops_of_its_own)
     thread.start()
     await asyncio.to_thread(thread.join)
-    assert [outcome.status for outcome in outcomes if isinstance(outcome, Answered)] == [200, 200]
+    assert [outcome.status for outcome in outcomes if isinstance(outcome, Response)] == [200, 200]

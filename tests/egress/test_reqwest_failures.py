@@ -3,7 +3,7 @@
 from pyreqwest.exceptions import ConnectTimeoutError
 
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.egress.failures import Undialled
+from breakwater.core.egress.failures import ConnectFailed
 from breakwater.core.egress.reqwest.failures import Dialled, failure_of
 
 OUTER_TIMER = ConnectTimeoutError(
@@ -21,7 +21,7 @@ def dialled(*, secure: bool) -> Dialled:
 
 def test_without_tls_the_only_thing_that_can_be_slow_is_dialling() -> None:
     failure = failure_of(OUTER_TIMER, dialled(secure=False))
-    assert isinstance(failure, Undialled), "the next address is tried"
+    assert isinstance(failure, ConnectFailed), "the next address is tried"
     assert failure.failure is FailureClass.TIMEOUT
     assert failure.detail == "connecting to 192.0.2.1:8080 took longer than 10 s"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyreqwest.exceptions import BuilderError
 
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import Target, parse_target
 from breakwater.core.egress.failures import Refused
@@ -26,7 +26,7 @@ async def test_a_connection_serves_one_request_after_another(said: bytes) -> Non
     wire = make_wire("reqwest")
     async with Receiver(answer(said)) as receiver:
         for _ in range(20):
-            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
     await wire.sender.close()
 
@@ -41,7 +41,7 @@ async def test_requests_at_once_have_a_connection_each() -> None:
     async with Receiver(script) as receiver:
         url = f"http://hooks.example:{receiver.port}/"
         outcomes = await asyncio.gather(*(wire.post(url) for _ in range(30)))
-        assert all(isinstance(outcome, Answered) for outcome in outcomes)
+        assert all(isinstance(outcome, Response) for outcome in outcomes)
         assert receiver.connections == 30
     await wire.sender.close()
 
@@ -56,8 +56,8 @@ async def test_a_connection_with_an_unread_body_is_not_used_again() -> None:
     async with Receiver(script) as receiver:
         url = f"http://hooks.example:{receiver.port}/"
         first, second = await wire.post(url), await wire.post(url)
-        assert isinstance(first, Answered)
-        assert isinstance(second, Answered)
+        assert isinstance(first, Response)
+        assert isinstance(second, Response)
         assert (first.status, second.status, second.body) == (500, 200, b"ok")
         assert receiver.connections == 2
     await wire.sender.close()
@@ -67,7 +67,7 @@ async def test_a_receiver_that_closes_idle_connections_fails_no_request() -> Non
     wire = make_wire("reqwest")
     async with Receiver(once(OK)) as receiver:
         for _ in range(10):
-            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
             await asyncio.sleep(0.01)
         assert receiver.connections == 10
     await wire.sender.close()
@@ -77,7 +77,7 @@ async def test_connections_can_be_used_once_only() -> None:
     wire = make_wire("reqwest", idle_per_host=0)
     async with Receiver(answer(OK)) as receiver:
         for _ in range(3):
-            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 3
     await wire.sender.close()
 
@@ -87,7 +87,7 @@ async def test_two_names_at_one_address_share_no_connection() -> None:
     async with Receiver(answer(OK)) as receiver:
         for host in ("a.example", "b.example"):
             for _ in range(2):
-                assert isinstance(await wire.post(f"http://{host}:{receiver.port}/"), Answered)
+                assert isinstance(await wire.post(f"http://{host}:{receiver.port}/"), Response)
         assert receiver.connections == 2
     await wire.sender.close()
 
@@ -97,7 +97,7 @@ async def test_targets_that_name_an_address_share_one_client() -> None:
     wire = make_wire("reqwest")
     async with Receiver(answer(OK)) as one, Receiver(answer(OK), address="127.0.0.2") as other:
         for receiver in (one, other):
-            assert isinstance(await wire.post(f"http://{receiver.address}:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://{receiver.address}:{receiver.port}/"), Response)
     assert len(wire.sender._clients._kept) == 1  # type: ignore[attr-defined]
     await wire.sender.close()
 
@@ -113,7 +113,7 @@ async def test_a_client_dropped_for_the_bound_ends_its_requests_in_good_order() 
         outcomes = await asyncio.gather(
             *(wire.post(f"http://h{number}.example:{receiver.port}/") for number in range(6))
         )
-        assert all(isinstance(outcome, Answered) for outcome in outcomes)
+        assert all(isinstance(outcome, Response) for outcome in outcomes)
     assert len(wire.sender._clients._kept) == 2  # type: ignore[attr-defined]
     await wire.sender.close()
 
@@ -124,10 +124,10 @@ async def test_the_address_that_took_the_last_connection_is_tried_first() -> Non
     async with Receiver(answer(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         for _ in range(3):
-            assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
         async with Receiver(answer(OK), address="127.0.0.2", port=receiver.port) as first:
-            assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Response)
             assert first.connections == 0
     await wire.sender.close()
 
@@ -144,9 +144,9 @@ async def test_a_hanging_receiver_costs_the_others_nothing() -> None:
         await wire.post(f"http://good.example:{good.port}/")
         started = time.perf_counter()
         for _ in range(50):
-            assert isinstance(await wire.post(f"http://good.example:{good.port}/"), Answered)
+            assert isinstance(await wire.post(f"http://good.example:{good.port}/"), Response)
         assert time.perf_counter() - started < 0.5
-        assert all(isinstance(outcome, Unanswered) for outcome in await asyncio.gather(*hanging))
+        assert all(isinstance(outcome, TransportFailure) for outcome in await asyncio.gather(*hanging))
     await wire.sender.close()
 
 
@@ -186,7 +186,7 @@ async def test_a_name_is_never_resolved_by_the_client_itself() -> None:
     resolver = FakeResolver({"localhost.localdomain": ["127.0.0.2"]})
     wire = make_wire("reqwest", resolver=resolver, guard=Guard(LOOPBACK, resolver))
     async with Receiver(answer(OK), address="127.0.0.2") as pinned:
-        assert isinstance(await wire.post(f"http://localhost.localdomain:{pinned.port}/"), Answered)
+        assert isinstance(await wire.post(f"http://localhost.localdomain:{pinned.port}/"), Response)
     await wire.sender.close()
 
 
@@ -194,7 +194,7 @@ async def test_tls_connections_are_kept_too(authority: Authority, certificates: 
     wire = make_wire("reqwest", added_roots=authority.pem)
     async with Receiver(answer(OK), authority.server_context(certificates, "hooks.example")) as receiver:
         for _ in range(5):
-            assert isinstance(await wire.post(f"https://hooks.example:{receiver.port}/"), Answered)
+            assert isinstance(await wire.post(f"https://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
     await wire.sender.close()
 
@@ -208,7 +208,7 @@ async def test_a_client_that_cannot_be_built_is_an_outcome_and_not_an_error(
     monkeypatch.setattr(Clients, "_build", build)
     wire = make_wire("reqwest")
     outcome = await wire.post("http://hooks.example:9999/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.TLS
     await wire.sender.close()
 
@@ -221,6 +221,6 @@ async def test_without_authorities_of_the_system_the_common_ones_are_used(
     wire = make_wire("reqwest")
     async with Receiver(answer(OK), authority.server_context(certificates, "hooks.example")) as receiver:
         outcome = await wire.post(f"https://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, TransportFailure)
     assert outcome.detail == "the certificate of hooks.example is not signed by a trusted authority"
     await wire.sender.close()

@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.target import parse_target
-from breakwater.core.egress.reqwest.keep_alive import DISTRUST_SECONDS, Distrust
+from breakwater.core.egress.reqwest.keep_alive import DISTRUST_SECONDS, KeepAlivePolicy
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from tests.egress.conftest import Wire, make_wire
 from tests.egress.receivers import Connection, Receiver, answer
@@ -42,7 +42,7 @@ class Twice:
 
 async def status(wire: Wire, receiver: Receiver, path: str = "/") -> int:
     outcome = await wire.post(f"http://hooks.example:{receiver.port}{path}")
-    assert isinstance(outcome, Answered), outcome
+    assert isinstance(outcome, Response), outcome
     return outcome.status
 
 
@@ -103,7 +103,7 @@ async def test_after_a_success_it_closes_the_connection_when_nobody_asks(wire: W
 async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_are_kept() -> None:
     wire, now = make_wire("reqwest"), [0.0]
     assert isinstance(wire.sender, ReqwestSender)
-    wire.sender._dials._distrust = Distrust(lambda: now[0])
+    wire.sender._dials._distrust = KeepAlivePolicy(lambda: now[0])
     async with Receiver(answer(SUCCESS, FAILED, SUCCESS)) as receiver, Receiver(answer(SUCCESS)) as another:
         assert [await status(wire, receiver) for _ in range(2)] == [200, 500]
         assert receiver.connections == 1
@@ -119,10 +119,10 @@ async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_a
 
 
 def test_what_is_remembered_of_failures_is_bounded() -> None:
-    distrust = Distrust(lambda: 0.0)
+    distrust = KeepAlivePolicy(lambda: 0.0)
     targets = [parse_target(f"https://h{number}.example/") for number in range(5000)]
     for target in targets:
-        distrust.heard(target, 500)
+        distrust.on_response(target, 500)
     assert sum(distrust.of(target) for target in targets) == 4096
     assert distrust.of(targets[-1])
 

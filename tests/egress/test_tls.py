@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from breakwater.core.domain.errors import StartRefused
-from breakwater.core.domain.outcome import Answered, Outcome, Unanswered
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from tests.egress.certificates import Authority
 from tests.egress.conftest import DEADLINE, Wire, make_wire
@@ -16,7 +16,7 @@ from tests.egress.receivers import OK, Connection, Receiver, answer, once, silen
 
 
 def tls_failed(outcome: Outcome, detail: str) -> bool:
-    assert isinstance(outcome, Unanswered), outcome
+    assert isinstance(outcome, TransportFailure), outcome
     assert (outcome.failure, detail in outcome.detail) == (FailureClass.TLS, True), outcome
     return True
 
@@ -28,7 +28,7 @@ async def over_tls(wire: Wire, context: ssl.SSLContext) -> tuple[Outcome, Receiv
 
 async def test_a_good_certificate_is_accepted(wire: Wire, authority: Authority, certificates: Path) -> None:
     outcome, receiver = await over_tls(wire, authority.server_context(certificates, "hooks.example"))
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert receiver.requests[0].header("Host") == f"hooks.example:{receiver.port}"
 
 
@@ -39,7 +39,7 @@ async def test_the_server_is_told_the_name_and_not_the_address(
     context = authority.server_context(certificates, "hooks.example")
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
     outcome, _ = await over_tls(wire, context)
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert asked == ["hooks.example"]
 
 
@@ -48,7 +48,7 @@ async def test_a_certificate_for_the_address_serves_a_literal_target(
 ) -> None:
     async with Receiver(answer(OK), authority.server_context(certificates, "127.0.0.1")) as receiver:
         outcome = await wire.post(f"https://127.0.0.1:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
 
 
 async def test_a_certificate_for_the_address_does_not_serve_the_name(
@@ -153,7 +153,7 @@ async def test_a_response_cut_without_a_tls_goodbye_is_still_an_answer(
 
     async with Receiver(script, authority.server_context(certificates, "hooks.example")) as receiver:
         outcome = await wire.post(f"https://hooks.example:{receiver.port}/")
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
@@ -164,7 +164,7 @@ async def test_tls_to_a_receiver_that_closes_after_each_answer_works_again_and_a
     async with Receiver(once(OK), context) as receiver:
         for _ in range(3):
             outcome = await wire.post(f"https://hooks.example:{receiver.port}/")
-            assert isinstance(outcome, Answered)
+            assert isinstance(outcome, Response)
 
 
 async def test_every_authority_of_a_bundle_is_trusted(kind: str, certificates: Path) -> None:
@@ -172,7 +172,7 @@ async def test_every_authority_of_a_bundle_is_trusted(kind: str, certificates: P
     wire = make_wire(kind, added_roots=b"".join(each.pem for each in authorities))
     for each in authorities:
         outcome, _ = await over_tls(wire, each.server_context(certificates, "hooks.example"))
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Response)
     await wire.sender.close()
 
 

@@ -1,3 +1,3 @@
-from tests.web.conftest import quay
+from tests.web.conftest import service
 
-__all__ = ["quay"]
+__all__ = ["service"]

@@ -8,7 +8,7 @@ import pytest
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.endpoints.service import Endpoints
 from breakwater.core.text.masking import MASK
-from tests.web.quay import Quay
+from tests.web.running_app import RunningApp
 
 FIELD = re.compile(r'<input id="([^"]+)" name="\1" value="([^"]*)"')
 AREA = re.compile(r'<textarea id="([^"]+)"[^>]*>\n([^<]*)</textarea>')
@@ -19,18 +19,20 @@ def typed_on(page: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in (*FIELD.findall(page), *AREA.findall(page))}
 
 
-async def opened(quay: Quay, **fields: object) -> tuple[str, dict[str, str]]:
+async def opened(service: RunningApp, **fields: object) -> tuple[str, dict[str, str]]:
     """An endpoint, and what its form shows."""
-    endpoint = await quay.endpoint(name="Billing", **fields)
-    page = (await quay.api.get(f"/endpoints/{endpoint}/edit")).text
+    endpoint = await service.endpoint(name="Billing", **fields)
+    page = (await service.api.get(f"/endpoints/{endpoint}/edit")).text
     return endpoint, {"signature": "standard", **typed_on(page)}
 
 
-async def test_an_endpoint_deleted_meanwhile_is_told_and_everything_typed_is_kept(quay: Quay) -> None:
-    endpoint, form = await opened(quay)
-    await quay.runtime.endpoints.delete(endpoint, actor="person:ada", reason="<b>moved</b>")
+async def test_an_endpoint_deleted_meanwhile_is_told_and_everything_typed_is_kept(
+    service: RunningApp,
+) -> None:
+    endpoint, form = await opened(service)
+    await service.runtime.endpoints.delete(endpoint, actor="person:ada", reason="<b>moved</b>")
     form |= {"name": "Billing, new", "retry.delays": "1s 5m", "event_types": "invoice.paid\ninvoice.void"}
-    told = await quay.api.post(f"/endpoints/{endpoint}/edit", data=form)
+    told = await service.api.post(f"/endpoints/{endpoint}/edit", data=form)
     assert told.status_code == 409
     alert = told.text.split('role="alert"')[1].split("</div>")[0]
     assert "Nothing was saved" in alert
@@ -43,24 +45,24 @@ async def test_an_endpoint_deleted_meanwhile_is_told_and_everything_typed_is_kep
     assert '<form method="post" action="/endpoints" ' in told.text
 
 
-async def test_what_was_typed_makes_a_new_endpoint_when_its_reader_wants_that(quay: Quay) -> None:
-    endpoint, form = await opened(quay)
-    await quay.runtime.endpoints.delete(endpoint, actor="person:ada")
+async def test_what_was_typed_makes_a_new_endpoint_when_its_reader_wants_that(service: RunningApp) -> None:
+    endpoint, form = await opened(service)
+    await service.runtime.endpoints.delete(endpoint, actor="person:ada")
     form |= {"name": "Billing, new", "retry.delays": "1s 5m"}
-    told = await quay.api.post(f"/endpoints/{endpoint}/edit", data=form)
-    made = await quay.api.post("/endpoints", data={"signature": "standard", **typed_on(told.text)})
+    told = await service.api.post(f"/endpoints/{endpoint}/edit", data=form)
+    made = await service.api.post("/endpoints", data={"signature": "standard", **typed_on(told.text)})
     assert 'id="secret"' in made.text
-    (found,) = (await quay.get("/endpoints"))["items"]
+    (found,) = (await service.get("/endpoints"))["items"]
     assert (found["name"], found["retry"]["delays"]) == ("Billing, new", [1.0, 300.0])
     assert found["id"] != endpoint
 
 
-async def test_what_is_not_shown_again_is_asked_for_at_its_field(quay: Quay) -> None:
-    endpoint, form = await opened(quay, headers={"Authorization": "Bearer abc", "X-Env": "live"})
+async def test_what_is_not_shown_again_is_asked_for_at_its_field(service: RunningApp) -> None:
+    endpoint, form = await opened(service, headers={"Authorization": "Bearer abc", "X-Env": "live"})
     assert MASK in form["headers"]
-    await quay.runtime.endpoints.delete(endpoint, actor="person:ada")
+    await service.runtime.endpoints.delete(endpoint, actor="person:ada")
     secret = "whsec_" + "c2VjcmV0" * 4
-    told = (await quay.api.post(f"/endpoints/{endpoint}/edit", data=form | {"secret": secret})).text
+    told = (await service.api.post(f"/endpoints/{endpoint}/edit", data=form | {"secret": secret})).text
     assert secret not in told
     assert "Bearer abc" not in told
     assert "type it again" in told.split('id="headers-about"')[1].split("</div>")[0]
@@ -68,37 +70,37 @@ async def test_what_is_not_shown_again_is_asked_for_at_its_field(quay: Quay) -> 
 
 
 async def test_an_endpoint_deleted_while_it_is_saved_is_told_in_the_same_way(
-    quay: Quay, monkeypatch: pytest.MonkeyPatch
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint, form = await opened(quay)
+    endpoint, form = await opened(service)
     save = Endpoints.update
 
     async def too_late(self: Endpoints, *given: object, **named: object) -> object:
-        await quay.runtime.endpoints.delete(endpoint, actor="person:ada")
+        await service.runtime.endpoints.delete(endpoint, actor="person:ada")
         return await save(self, *given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Endpoints, "update", too_late)
-    told = await quay.api.post(f"/endpoints/{endpoint}/edit", data=form | {"name": "typed"})
+    told = await service.api.post(f"/endpoints/{endpoint}/edit", data=form | {"name": "typed"})
     assert told.status_code == 409
     assert typed_on(told.text)["name"] == "typed"
 
 
-async def test_an_endpoint_that_never_was_is_not_found(quay: Quay) -> None:
-    assert (await quay.api.post(f"/endpoints/ep_{'0' * 26}/edit", data={"name": "x"})).status_code == 404
+async def test_an_endpoint_that_never_was_is_not_found(service: RunningApp) -> None:
+    assert (await service.api.post(f"/endpoints/ep_{'0' * 26}/edit", data={"name": "x"})).status_code == 404
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])
 async def test_a_database_that_is_away_is_told_and_everything_typed_is_kept(
-    quay: Quay, monkeypatch: pytest.MonkeyPatch, operation: str
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    endpoint, form = await opened(quay)
+    endpoint, form = await opened(service)
 
     async def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("The database is unavailable: the disk is full", retry_after=7)
 
     monkeypatch.setattr(Endpoints, operation, away)
     path = "/endpoints" if operation == "create" else f"/endpoints/{endpoint}/edit"
-    told = await quay.api.post(path, data=form | {"name": "typed"})
+    told = await service.api.post(path, data=form | {"name": "typed"})
     assert told.status_code == 503
     assert "Nothing was saved. The database is unavailable" in told.text
     assert typed_on(told.text)["name"] == "typed"

@@ -5,12 +5,12 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.models import Histogram, HistogramBar, SearchBounds
 from breakwater.web.pages.charts import histogram
 from breakwater.web.pages.charts.histogram import HEIGHT, StateKind, kind_of
-from tests.web.quay import Quay
+from tests.web.running_app import RunningApp
 
 AT = 1_795_305_600.0
 HTMX = {"HX-Request": "true"}
@@ -94,68 +94,68 @@ def test_a_count_that_stopped_says_since_when_it_counts() -> None:
 # --- on the page
 
 
-async def strip_of(quay: Quay, path: str = "/deliveries", **headers: str) -> str:
-    page = (await quay.api.get(path, headers=headers)).text
+async def strip_of(service: RunningApp, path: str = "/deliveries", **headers: str) -> str:
+    page = (await service.api.get(path, headers=headers)).text
     return page.split('id="strip"')[1].split('<table class="cards')[0] if 'id="strip"' in page else ""
 
 
-async def some(quay: Quay) -> None:
-    await quay.endpoint()
-    quay.sender.script("billing.example", Answered(200, (), b""), Answered(422, (), b""))
+async def some(service: RunningApp) -> None:
+    await service.endpoint()
+    service.sender.script("billing.example", Response(200, (), b""), Response(422, (), b""))
     for state in (DeliveryState.DELIVERED, DeliveryState.FAILED):
-        await quay.reaches(await quay.send_one(), state)
-        quay.later(600)
+        await service.reaches(await service.send_one(), state)
+        service.later(600)
 
 
-async def test_the_strip_counts_the_deliveries_of_the_list(quay: Quay) -> None:
-    await some(quay)
-    strip = await strip_of(quay)
+async def test_the_strip_counts_the_deliveries_of_the_list(service: RunningApp) -> None:
+    await some(service)
+    strip = await strip_of(service)
     assert "<b>2</b> in the last 24 h" in strip
     assert "1 delivered" in strip
-    assert "<b>1</b>" in await strip_of(quay, "/deliveries?status=failed")
+    assert "<b>1</b>" in await strip_of(service, "/deliveries?status=failed")
 
 
-async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(quay: Quay) -> None:
-    await some(quay)
-    strip = await strip_of(quay, "/deliveries?event_type=invoice.paid")
+async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(service: RunningApp) -> None:
+    await some(service)
+    strip = await strip_of(service, "/deliveries?event_type=invoice.paid")
     urls = [url.replace("&amp;", "&") for url in re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)]
     assert len(urls) == 2
     for url in urls:
         assert parse_qs(urlsplit(url).query)["event_type"] == ["invoice.paid"]
-        page = (await quay.api.get(url)).text
+        page = (await service.api.get(url)).text
         assert page.count('<tr id="dlv_') == 1
         assert '<a href="/deliveries?event_type=invoice.paid">Any time</a>' in page
 
 
-async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(quay: Quay) -> None:
-    await some(quay)
-    strip = await strip_of(quay)
+async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(service: RunningApp) -> None:
+    await some(service)
+    strip = await strip_of(service)
     bars = re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)
     rows = re.findall(r'<th scope="row"><a href="([^"]+)"', strip)
     assert rows == bars[::-1]
 
 
-async def test_an_empty_list_and_a_filter_that_cannot_be_read_have_no_strip(quay: Quay) -> None:
-    assert not await strip_of(quay)
-    await some(quay)
-    assert not await strip_of(quay, "/deliveries?status=cancelled")
-    assert not await strip_of(quay, "/deliveries?since=never")
+async def test_an_empty_list_and_a_filter_that_cannot_be_read_have_no_strip(service: RunningApp) -> None:
+    assert not await strip_of(service)
+    await some(service)
+    assert not await strip_of(service, "/deliveries?status=cancelled")
+    assert not await strip_of(service, "/deliveries?since=never")
 
 
-async def test_a_list_of_older_deliveries_keeps_its_strip_that_is_empty(quay: Quay) -> None:
-    await some(quay)
-    quay.later(3 * 86_400)
-    strip = await strip_of(quay)
+async def test_a_list_of_older_deliveries_keeps_its_strip_that_is_empty(service: RunningApp) -> None:
+    await some(service)
+    service.later(3 * 86_400)
+    strip = await strip_of(service)
     assert "<b>0</b> in the last 24 h" in strip
     assert "strip-table" not in strip
 
 
-async def test_the_strip_follows_the_live_updates_of_a_list_that_stands_still(quay: Quay) -> None:
-    await some(quay)
-    page = (await quay.api.get("/deliveries")).text
+async def test_the_strip_follows_the_live_updates_of_a_list_that_stands_still(service: RunningApp) -> None:
+    await some(service)
+    page = (await service.api.get("/deliveries")).text
     refresh = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
-    await quay.send_one()
-    strip = await strip_of(quay, refresh, **HTMX)
+    await service.send_one()
+    strip = await strip_of(service, refresh, **HTMX)
     assert "<b>3</b>" in strip
     assert ">1 new</a>" in strip
     assert "drawn=" not in strip

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from litestar.response import ServerSentEventMessage
 
-from breakwater.core.delivery.change_feed import Hint, Hints
+from breakwater.core.delivery.change_feed import ChangeFeed, ChangeSet
 from breakwater.web import live
 from breakwater.web.live import Interests, Streams, events
 
@@ -37,26 +37,28 @@ def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
         "endpoints": frozenset({"ep_2"}),
         "audit": frozenset({"x"}),
     }
-    assert interests.met_by(Hint(everything)) == ("circuits", "deliveries")
-    assert interests.met_by(Hint({"deliveries": frozenset({"dlv_3"})})) == ()
+    assert interests.met_by(ChangeSet(everything)) == ("circuits", "deliveries")
+    assert interests.met_by(ChangeSet({"deliveries": frozenset({"dlv_3"})})) == ()
 
 
 def test_a_whole_topic_includes_each_of_its_subjects() -> None:
-    assert Interests.of(["deliveries:dlv_1", "deliveries"]).met_by(Hint({"deliveries": frozenset({"x"})}))
+    assert Interests.of(["deliveries:dlv_1", "deliveries"]).met_by(
+        ChangeSet({"deliveries": frozenset({"x"})})
+    )
 
 
 async def test_what_happens_during_the_pause_is_told_after_it() -> None:
-    hints = Hints(pause_seconds=0)
-    stream = events(hints, EVERYTHING, signed_in, asyncio.Event())
+    change_feed = ChangeFeed(pause_seconds=0)
+    stream = events(change_feed, EVERYTHING, signed_in, asyncio.Event())
     assert (await following(stream)).comment == "breakwater"
     upcoming = asyncio.ensure_future(following(stream))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    hints.publish("deliveries", "dlv_1")
+    change_feed.publish("deliveries", "dlv_1")
     first = await upcoming
     assert (first.event, first.data) == ("hint", "deliveries")
-    hints.publish("circuits", "ep_1")
-    hints.publish("deliveries", "dlv_2")
+    change_feed.publish("circuits", "ep_1")
+    change_feed.publish("deliveries", "dlv_2")
     second = await following(stream)
     assert second.event == "hint"
     assert set(str(second.data).split()) == {"circuits", "deliveries"}
@@ -64,7 +66,7 @@ async def test_what_happens_during_the_pause_is_told_after_it() -> None:
 
 async def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
-    stream = events(Hints(), EVERYTHING, signed_in, asyncio.Event())
+    stream = events(ChangeFeed(), EVERYTHING, signed_in, asyncio.Event())
     await following(stream)
     assert [(await following(stream)).comment for _ in range(2)] == ["still here", "still here"]
 
@@ -75,14 +77,14 @@ async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.Mo
     async def signed_out() -> bool:
         return False
 
-    stream = events(Hints(), EVERYTHING, signed_out, asyncio.Event())
+    stream = events(ChangeFeed(), EVERYTHING, signed_out, asyncio.Event())
     said = [event.event async for event in stream]
     assert said == [None, "signed-out"]
 
 
 async def test_every_stream_ends_when_the_service_stops() -> None:
     streams = Streams()
-    stream = events(Hints(), EVERYTHING, signed_in, streams.begin())
+    stream = events(ChangeFeed(), EVERYTHING, signed_in, streams.begin())
     await following(stream)
     streams.end_all()
     with pytest.raises(StopAsyncIteration):

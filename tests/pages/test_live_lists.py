@@ -3,10 +3,10 @@
 import pytest
 
 from breakwater.core.accounts.saved_views import SavedViews
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries import Insights
-from tests.web.quay import Quay
+from breakwater.core.queries import Queries
+from tests.web.running_app import RunningApp
 
 LIVE = {"HX-Request": "true"}
 
@@ -25,47 +25,49 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(kind, name, noted)
 
-    noting(Insights, "endpoint_options")
-    noting(Insights, "event_types")
+    noting(Queries, "endpoint_options")
+    noting(Queries, "event_types")
     noting(SavedViews, "of")
     return seen
 
 
-async def failed(quay: Quay) -> tuple[str, str]:
+async def failed(service: RunningApp) -> tuple[str, str]:
     """An endpoint and its delivery, which failed for good."""
-    endpoint = await quay.endpoint()
-    quay.sender.script("billing.example", Answered(400, (), b""))
-    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    endpoint = await service.endpoint()
+    service.sender.script("billing.example", Response(400, (), b""))
+    accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     delivery = accepted["deliveries"][0]["id"]
-    await quay.reaches(delivery, DeliveryState.FAILED)
+    await service.reaches(delivery, DeliveryState.FAILED)
     return endpoint, delivery
 
 
-async def test_a_whole_list_reads_what_its_fields_offer(quay: Quay, reads: list[str]) -> None:
-    await quay.api.get("/deliveries")
+async def test_a_whole_list_reads_what_its_fields_offer(service: RunningApp, reads: list[str]) -> None:
+    await service.api.get("/deliveries")
     assert reads == ["endpoint_options", "event_types", "of"]
 
 
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes"])
-async def test_its_live_part_reads_none_of_that(quay: Quay, reads: list[str], path: str) -> None:
-    _, delivery = await failed(quay)
-    answer = await quay.api.get(path, params={"drawn": delivery, "up_to": delivery}, headers=LIVE)
+async def test_its_live_part_reads_none_of_that(service: RunningApp, reads: list[str], path: str) -> None:
+    _, delivery = await failed(service)
+    answer = await service.api.get(path, params={"drawn": delivery, "up_to": delivery}, headers=LIVE)
     assert answer.status_code == 200
     assert reads == []
 
 
-async def test_it_names_the_endpoint_that_is_asked_for_by_its_rows(quay: Quay, reads: list[str]) -> None:
-    endpoint, delivery = await failed(quay)
-    name = (await quay.get(f"/endpoints/{endpoint}"))["name"]
+async def test_it_names_the_endpoint_that_is_asked_for_by_its_rows(
+    service: RunningApp, reads: list[str]
+) -> None:
+    endpoint, delivery = await failed(service)
+    name = (await service.get(f"/endpoints/{endpoint}"))["name"]
     asked = {"endpoint": endpoint, "drawn": delivery}
-    answer = await quay.api.get("/deliveries", params=asked, headers=LIVE)
+    answer = await service.api.get("/deliveries", params=asked, headers=LIVE)
     assert f"all deliveries to {name}" in answer.text
     assert reads == []
 
 
-async def test_without_a_row_it_asks_for_that_name_alone(quay: Quay, reads: list[str]) -> None:
-    endpoint = await quay.endpoint()
-    name = (await quay.get(f"/endpoints/{endpoint}"))["name"]
-    answer = await quay.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
+async def test_without_a_row_it_asks_for_that_name_alone(service: RunningApp, reads: list[str]) -> None:
+    endpoint = await service.endpoint()
+    name = (await service.get(f"/endpoints/{endpoint}"))["name"]
+    answer = await service.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
     assert f"Looked for all deliveries to {name}." in answer.text
     assert reads == ["endpoint_options"]

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.web.quay import OURS, Quay
+from tests.web.running_app import OURS, RunningApp
 
 HTMX = {"HX-Request": "true"}
 
@@ -19,8 +19,8 @@ async def post(browser: httpx.AsyncClient, path: str, **more: object) -> httpx.R
     return await browser.post(path, data={"_csrf": await token_of(browser), **more}, headers=headers)  # type: ignore[arg-type]
 
 
-async def test_a_page_and_its_fragment_share_what_is_live(quay: Quay) -> None:
-    browser = await quay.browser()
+async def test_a_page_and_its_fragment_share_what_is_live(service: RunningApp) -> None:
+    browser = await service.browser()
     for path in ("/", "/deliveries", "/circuits", "/endpoints"):
         whole, part = await browser.get(path), await browser.get(path, headers=HTMX)
         assert whole.headers["vary"] == part.headers["vary"] == "HX-Request"
@@ -33,10 +33,10 @@ async def test_a_page_and_its_fragment_share_what_is_live(quay: Quay) -> None:
 
 
 async def test_an_action_leads_back_to_the_page_that_its_form_was_on_and_is_said_there_once(
-    quay: Quay,
+    service: RunningApp,
 ) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     came_from = {"Referer": "http://127.0.0.1:8420/endpoints?x=1"}
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=came_from)
     assert (answer.status_code, answer.headers["location"]) == (303, "/endpoints?x=1")
@@ -53,16 +53,16 @@ async def test_an_action_leads_back_to_the_page_that_its_form_was_on_and_is_said
         "nonsense",
     ],
 )
-async def test_no_referer_leads_to_another_site(quay: Quay, referer: str) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_no_referer_leads_to_another_site(service: RunningApp, referer: str) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers={"Referer": referer})
     assert answer.headers["location"] == f"/endpoints/{endpoint}"
 
 
-async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(quay: Quay) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(service: RunningApp) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
     assert answer.headers["hx-trigger"] == "refresh"
     assert 'hx-swap-oob="true"' in answer.text
@@ -71,36 +71,38 @@ async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(quay: Quay
     assert "paused already" in again.text
 
 
-async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(quay: Quay) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(service: RunningApp) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     answer = await post(browser, f"/circuits/{endpoint}/release")
     assert answer.status_code == 303
     assert "there is nothing to release" in (await browser.get(answer.headers["location"])).text
 
 
 @pytest.mark.parametrize("cookie", ["!!", "eyJ9", "WzFd", "x" * 5_000])
-async def test_a_forged_message_cookie_says_nothing_and_breaks_nothing(quay: Quay, cookie: str) -> None:
-    browser = await quay.browser()
+async def test_a_forged_message_cookie_says_nothing_and_breaks_nothing(
+    service: RunningApp, cookie: str
+) -> None:
+    browser = await service.browser()
     browser.cookies.set("said", cookie, domain="127.0.0.1")
     assert (await browser.get("/circuits")).status_code == 200
 
 
-async def test_a_form_with_a_field_that_it_does_not_have_is_refused(quay: Quay) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_a_form_with_a_field_that_it_does_not_have_is_refused(service: RunningApp) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     refused = await post(browser, f"/endpoints/{endpoint}/pause", colour="red")
     assert refused.status_code == 422
     assert "colour" in refused.text
     json = {"json": {"reason": "x"}, "headers": {"X-CSRF-Token": await token_of(browser)}}
     assert (await browser.post(f"/endpoints/{endpoint}/pause", **json)).status_code == 422  # type: ignore[arg-type]
-    listed = await quay.get(f"/endpoints/{endpoint}")
+    listed = await service.get(f"/endpoints/{endpoint}")
     assert listed["state"] == "enabled"
 
 
-async def test_a_field_that_is_sent_twice_is_refused(quay: Quay) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_a_field_that_is_sent_twice_is_refused(service: RunningApp) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     body = f"_csrf={await token_of(browser)}&reason=a&reason=b"
     kind = {"Content-Type": "application/x-www-form-urlencoded", **OURS}
     answer = await browser.post(f"/endpoints/{endpoint}/pause", content=body, headers=kind)
@@ -108,23 +110,25 @@ async def test_a_field_that_is_sent_twice_is_refused(quay: Quay) -> None:
     assert "sent twice" in answer.text
 
 
-async def test_a_live_list_keeps_the_rows_that_were_drawn_and_counts_what_is_newer(quay: Quay) -> None:
-    browser = await quay.browser()
-    endpoint = await quay.endpoint()
+async def test_a_live_list_keeps_the_rows_that_were_drawn_and_counts_what_is_newer(
+    service: RunningApp,
+) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
     message = {"event_type": "test.sent", "payload": {}, "endpoint_ids": [endpoint]}
-    await quay.post("/messages", message, 202)
+    await service.post("/messages", message, 202)
     page = (await browser.get("/deliveries")).text
     refresh = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
     drawn = re.findall(r'<tr id="(dlv_\w+)"', page)
-    await quay.post("/messages", message, 202)
+    await service.post("/messages", message, 202)
     part = (await browser.get(refresh, headers=HTMX)).text
     assert re.findall(r'<tr id="(dlv_\w+)"', part) == drawn
     assert ">1 new</a>" in part
 
 
-async def test_static_files_are_public_and_kept_for_ever(quay: Quay) -> None:
-    page = (await quay.stranger.get("/sign-in")).text
+async def test_static_files_are_public_and_kept_for_ever(service: RunningApp) -> None:
+    page = (await service.stranger.get("/sign-in")).text
     for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
-        answer = await quay.stranger.get(url)
+        answer = await service.stranger.get(url)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]

@@ -4,25 +4,25 @@ import re
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered
-from tests.web.quay import Quay
+from breakwater.core.domain.outcome import Response
+from tests.web.running_app import RunningApp
 
 
-async def opened(quay: Quay) -> str:
+async def opened(service: RunningApp) -> str:
     """An endpoint whose circuit has opened at its first failure."""
-    endpoint = await quay.endpoint(circuit={"failure_threshold": 1})
-    quay.sender.script("billing.example", Answered(503, (), b""))
-    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    await quay.attempted(accepted["deliveries"][0]["id"], 1)
-    await quay.quiet()
+    endpoint = await service.endpoint(circuit={"failure_threshold": 1})
+    service.sender.script("billing.example", Response(503, (), b""))
+    accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.attempted(accepted["deliveries"][0]["id"], 1)
+    await service.quiet()
     return endpoint
 
 
 @pytest.mark.parametrize("span", ["1h", "24h", "7d"])
-async def test_pages_chart_the_range_that_the_url_asks_for(quay: Quay, span: str) -> None:
-    endpoint = await opened(quay)
+async def test_pages_chart_the_range_that_the_url_asks_for(service: RunningApp, span: str) -> None:
+    endpoint = await opened(service)
     for path in ("/", f"/endpoints/{endpoint}"):
-        page = (await quay.api.get(f"{path}?range={span}")).text
+        page = (await service.api.get(f"{path}?range={span}")).text
         assert page.count('<svg class="chart') == 3
         assert f'href="{path}?range={span}#traffic" aria-current="true"' in page
         assert page.count('class="mark to-open"') == 3
@@ -32,21 +32,21 @@ async def test_pages_chart_the_range_that_the_url_asks_for(quay: Quay, span: str
 
 
 async def test_a_range_without_attempts_says_so_and_one_that_is_none_says_what_is_expected(
-    quay: Quay,
+    service: RunningApp,
 ) -> None:
-    endpoint = await opened(quay)
-    quay.later(2 * 3600)
+    endpoint = await opened(service)
+    service.later(2 * 3600)
     for path in ("/", f"/endpoints/{endpoint}"):
-        page = (await quay.api.get(f"{path}?range=yesterday")).text
+        page = (await service.api.get(f"{path}?range=yesterday")).text
         assert "expected 1h, 24h or 7d" in page
         assert "No attempt was made in the last hour" in page
         assert '<svg class="chart' not in page
-        assert (await quay.api.get(f"{path}?range=24h")).text.count('<svg class="chart') == 3
+        assert (await service.api.get(f"{path}?range=24h")).text.count('<svg class="chart') == 3
 
 
-async def test_the_fragment_that_keeps_a_page_alive_has_the_same_range(quay: Quay) -> None:
-    await opened(quay)
-    whole = (await quay.api.get("/?range=24h")).text
+async def test_the_fragment_that_keeps_a_page_alive_has_the_same_range(service: RunningApp) -> None:
+    await opened(service)
+    whole = (await service.api.get("/?range=24h")).text
     assert 'hx-get="/?range=24h"' in whole
-    fragment = (await quay.api.get("/?range=24h", headers={"HX-Request": "true"})).text
+    fragment = (await service.api.get("/?range=24h", headers={"HX-Request": "true"})).text
     assert 'href="/?range=24h#traffic" aria-current="true"' in fragment

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, Hold
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.explain.snapshot import LaneFacts, Standing
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot, EndpointSnapshot
 
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 
 
-def lane(**changes: object) -> LaneFacts:
-    return replace(LaneFacts("billing", CircuitBreaker()), **changes)
+def lane(**changes: object) -> EndpointSnapshot:
+    return replace(EndpointSnapshot("billing", CircuitBreaker()), **changes)
 
 
 def opened(**changes: object) -> CircuitBreaker:
@@ -34,8 +34,8 @@ def held(until: float | None = None, reason: str = "receiver moves house") -> Ci
     return breaker
 
 
-def pending(**changes: object) -> Standing:
-    standing = Standing(
+def pending(**changes: object) -> DeliverySnapshot:
+    standing = DeliverySnapshot(
         now=NOW,
         lane=lane(),
         state=DeliveryState.PENDING,
@@ -46,7 +46,7 @@ def pending(**changes: object) -> Standing:
     return replace(standing, **changes)
 
 
-def retrying(**changes: object) -> Standing:
+def retrying(**changes: object) -> DeliverySnapshot:
     standing = pending(
         attempt_count=3,
         budget_spent=3,
@@ -58,5 +58,5 @@ def retrying(**changes: object) -> Standing:
     return replace(standing, **changes)
 
 
-def ended(state: DeliveryState, **changes: object) -> Standing:
+def ended(state: DeliveryState, **changes: object) -> DeliverySnapshot:
     return pending(state=state, next_attempt_at=None, finished_at=NOW, **changes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreaker, CircuitBreakerConfig, Hold
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.sentence import (
-    CircuitFacts,
+    CircuitSnapshot,
     circuit_sentence,
     live_permits,
     reset_consequence,
@@ -16,8 +16,8 @@ NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 CLASSIC = CircuitBreakerConfig()
 
 
-def facts(breaker: CircuitBreaker, backlog: int = 0, **changes: object) -> CircuitFacts:
-    return replace(CircuitFacts(NOW, breaker, BoundedCount(backlog), max_in_flight=64), **changes)
+def facts(breaker: CircuitBreaker, backlog: int = 0, **changes: object) -> CircuitSnapshot:
+    return replace(CircuitSnapshot(NOW, breaker, BoundedCount(backlog), max_in_flight=64), **changes)
 
 
 def opened() -> CircuitBreaker:

@@ -2,12 +2,12 @@
 
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.queries.explain.resend import resend_consequence
-from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot
 from breakwater.core.queries.models import BoundedCount
 from tests.queries.standings import NOW, ended, half_opened, held, lane, opened
 
 
-def failed(**changes: object) -> Standing:
+def failed(**changes: object) -> DeliverySnapshot:
     return ended(DeliveryState.FAILED, **changes)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.text.timestamps import Ago, MomentError, moment_text, parse_moment, resolve
+from breakwater.core.text.timestamps import MomentError, RelativeTime, moment_text, parse_moment, resolve
 
 ENDPOINT = "ep_01jd3k5v9x0000000000000000"
 
@@ -53,8 +53,8 @@ def test_every_parameter_is_read() -> None:
         event_type="order.paid",
         failure_class=FailureClass.CONNECT,
         error="connection to … refused",
-        since=Ago(86_400),
-        until=Ago(900),
+        since=RelativeTime(86_400),
+        until=RelativeTime(900),
         q="msg",
     )
 
@@ -143,7 +143,9 @@ _TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_
     lambda text: text == text.strip()
 )
 _MOMENTS = st.one_of(
-    st.none(), st.builds(Ago, st.integers(1, 10**8)), st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000)
+    st.none(),
+    st.builds(RelativeTime, st.integers(1, 10**8)),
+    st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000),
 )
 
 

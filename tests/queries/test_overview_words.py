@@ -8,7 +8,7 @@ from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.models import BoundedCount, CircuitView, Latency, Traffic
-from breakwater.core.queries.overview.headline import Situation, is_calm, overview_sentence
+from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
 
 
 def traffic(successes: int, **failures: int) -> Traffic:
@@ -44,12 +44,12 @@ def lane(name: str, waiting: int = 0, **changes: object) -> CircuitView:
     return replace(view, **changes)
 
 
-FINE = Situation(endpoints=14, lanes=(), traffic=traffic(1204))
+FINE = SystemStatus(endpoints=14, lanes=(), traffic=traffic(1204))
 
 
 def test_all_is_well() -> None:
     assert overview_sentence(FINE) == "All 14 endpoints take deliveries. 1,204 delivered in the last hour."
-    assert is_calm(FINE)
+    assert is_pristine(FINE)
 
 
 def test_one_endpoint_is_failing() -> None:
@@ -58,7 +58,7 @@ def test_one_endpoint_is_failing() -> None:
         "One endpoint is failing: billing.example; its 312 deliveries are held until it recovers. "
         "Breakwater itself is healthy."
     )
-    assert not is_calm(situation)
+    assert not is_pristine(situation)
 
 
 def test_some_endpoints_are_failing() -> None:
@@ -90,7 +90,7 @@ def test_paused_endpoints_are_mentioned_when_somebody_waits() -> None:
         "billing is paused; 20 deliveries wait. Breakwater itself is healthy."
     )
     idle = replace(paused, backlog=BoundedCount(0))
-    assert is_calm(replace(FINE, lanes=(idle,)))
+    assert is_pristine(replace(FINE, lanes=(idle,)))
 
 
 def test_a_database_that_cannot_be_written_comes_first() -> None:
@@ -99,7 +99,7 @@ def test_a_database_that_cannot_be_written_comes_first() -> None:
         "Breakwater cannot write to its database (the disk is full): new messages are refused for now, and "
         "finished results are kept until it can. One endpoint is failing: billing; nothing is held."
     )
-    assert not is_calm(situation)
+    assert not is_pristine(situation)
 
 
 def test_a_loop_that_does_not_run_is_ours() -> None:
@@ -108,7 +108,7 @@ def test_a_loop_that_does_not_run_is_ours() -> None:
     assert overview_sentence(situation) == (
         "Breakwater itself is not well: the sweeper does not run (OSError: nope)."
     )
-    assert not is_calm(situation)
+    assert not is_pristine(situation)
 
 
 @pytest.mark.parametrize(
@@ -129,5 +129,5 @@ def test_a_loop_that_does_not_run_is_ours() -> None:
         ),
     ],
 )
-def test_other_situations(situation: Situation, sentence: str) -> None:
+def test_other_situations(situation: SystemStatus, sentence: str) -> None:
     assert overview_sentence(situation) == sentence

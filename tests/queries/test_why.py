@@ -10,7 +10,7 @@ from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from breakwater.core.queries.explain.outcome import why
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
-from breakwater.core.queries.explain.snapshot import Deed, Standing
+from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot
 from breakwater.core.queries.models import BoundedCount
 from tests.queries.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
 
@@ -40,7 +40,7 @@ def test_a_retry_after_a_lost_worker_may_be_the_second_arrival() -> None:
 
 
 def test_a_resend_that_is_due_says_who_asked_for_it() -> None:
-    deed = Deed("delivery.resend", "person:ada", NOW, "receiver fixed")
+    deed = AuditRef("delivery.resend", "person:ada", NOW, "receiver fixed")
     standing = retrying(trigger=Trigger.MANUAL, deed=deed, budget_spent=0)
     assert why(standing) == (
         "Attempt 4 (1st of 11 of its present budget) is due at 03:12:35 UTC, "
@@ -96,7 +96,7 @@ def test_a_paused_endpoint_says_who_paused_it() -> None:
     paused = lane(
         state=EndpointState.PAUSED,
         state_reason="migration",
-        deed=Deed("endpoint.pause", "key:ci", NOW),
+        deed=AuditRef("endpoint.pause", "key:ci", NOW),
     )
     assert why(pending(lane=paused)) == (
         "Held: billing is paused by the key ci (migration). It goes out when somebody resumes the endpoint."
@@ -210,7 +210,7 @@ def test_a_delivery_that_kills_its_workers_may_have_been_delivered() -> None:
 
 
 def test_a_cancelled_one_says_by_whom_and_why() -> None:
-    deed = Deed("delivery.cancel", "person:ada", NOW, "sent by hand")
+    deed = AuditRef("delivery.cancel", "person:ada", NOW, "sent by hand")
     assert why(ended(DeliveryState.CANCELLED, deed=deed)) == (
         "Cancelled by ada at 03:12:07 UTC (sent by hand), before any attempt."
     )
@@ -234,7 +234,7 @@ STANDINGS = st.builds(
     status_code=st.none() | st.integers(0, 999),
     lease_until=st.none() | st.floats(NOW - 1e3, NOW + 1e3),
     finished_at=st.none() | st.floats(NOW - 1e6, NOW),
-    deed=st.none() | st.just(Deed("delivery.resend", "person:ada", NOW)),
+    deed=st.none() | st.just(AuditRef("delivery.resend", "person:ada", NOW)),
     lane=st.builds(
         lane,
         name=st.text(min_size=1),
@@ -250,7 +250,7 @@ STANDINGS = st.builds(
 
 
 @given(STANDINGS)
-def test_every_standing_has_sentences_that_do_not_go_stale(standing: Standing) -> None:
+def test_every_standing_has_sentences_that_do_not_go_stale(standing: DeliverySnapshot) -> None:
     for sentence in (why(standing), resend_consequence(standing)):
         assert sentence[:1].isupper()
         assert sentence.endswith((".", "…."))
@@ -258,6 +258,6 @@ def test_every_standing_has_sentences_that_do_not_go_stale(standing: Standing) -
 
 
 @given(STANDINGS)
-def test_what_cannot_be_resent_says_so(standing: Standing) -> None:
+def test_what_cannot_be_resent_says_so(standing: DeliverySnapshot) -> None:
     assert can_resend(standing) == (not resend_consequence(standing).startswith("It cannot be resent"))
     assert can_cancel(standing) == (standing.state is DeliveryState.PENDING)

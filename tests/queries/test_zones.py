@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.text.format import utc
-from breakwater.core.text.zones import on_clock, reading_in, zone_at, zone_key
+from breakwater.core.text.format import format_time_utc
+from breakwater.core.text.zones import format_time, reading_in, zone_at, zone_key
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WINTER = 1_795_317_127.0
@@ -20,24 +20,24 @@ HOUR = 3_600
 
 def test_nobody_in_particular_reads_in_utc() -> None:
     assert zone_key() == "UTC"
-    assert on_clock(WINTER) == "2026-11-22 03:12:07 UTC"
-    assert on_clock(WINTER, WINTER + HOUR) == "03:12:07 UTC"
+    assert format_time(WINTER) == "2026-11-22 03:12:07 UTC"
+    assert format_time(WINTER, WINTER + HOUR) == "03:12:07 UTC"
 
 
 def test_a_reader_sees_the_time_of_their_zone_and_its_name() -> None:
     with reading_in(BERLIN):
         assert zone_key() == "Europe/Berlin"
-        assert on_clock(WINTER) == "2026-11-22 04:12:07 CET"
-        assert on_clock(SUMMER) == "2026-06-22 05:12:07 CEST"
+        assert format_time(WINTER) == "2026-11-22 04:12:07 CET"
+        assert format_time(SUMMER) == "2026-06-22 05:12:07 CEST"
         assert (zone_at(WINTER), zone_at(SUMMER)) == ("CET", "CEST")
-    assert on_clock(WINTER) == "2026-11-22 03:12:07 UTC"
+    assert format_time(WINTER) == "2026-11-22 03:12:07 UTC"
 
 
 def test_the_date_is_left_out_on_the_readers_own_day() -> None:
     late = WINTER + 20 * HOUR  # 23:12 in UTC, after midnight in Berlin
-    assert on_clock(late, WINTER) == "23:12:07 UTC"
+    assert format_time(late, WINTER) == "23:12:07 UTC"
     with reading_in(BERLIN):
-        assert on_clock(late, WINTER) == "2026-11-23 00:12:07 CET"
+        assert format_time(late, WINTER) == "2026-11-23 00:12:07 CET"
 
 
 @pytest.mark.parametrize(
@@ -50,21 +50,24 @@ def test_the_date_is_left_out_on_the_readers_own_day() -> None:
 )
 def test_a_zone_without_letters_is_named_by_its_distance_from_utc(zone: str, shown: str) -> None:
     with reading_in(ZoneInfo(zone)):
-        assert on_clock(WINTER) == shown
+        assert format_time(WINTER) == shown
 
 
 def test_the_hour_that_comes_twice_is_told_apart_by_its_name() -> None:
     first = 1_792_886_400.0  # 2026-10-25 00:00 UTC
     with reading_in(BERLIN):
-        assert [on_clock(first + hour * HOUR, first) for hour in (0, 1)] == ["02:00:00 CEST", "02:00:00 CET"]
+        assert [format_time(first + hour * HOUR, first) for hour in (0, 1)] == [
+            "02:00:00 CEST",
+            "02:00:00 CET",
+        ]
 
 
 def test_what_is_kept_names_its_times_in_utc_whoever_reads() -> None:
     wanted = DeliveryFilter(since=WINTER)
     with reading_in(BERLIN):
-        assert utc(WINTER) == "2026-11-22 03:12:07 UTC"
+        assert format_time_utc(WINTER) == "2026-11-22 03:12:07 UTC"
         assert wanted.in_words() == "all deliveries accepted since 2026-11-22 03:12:07 UTC"
-        assert wanted.in_words(at=on_clock) == "all deliveries accepted since 2026-11-22 04:12:07 CET"
+        assert wanted.in_words(at=format_time) == "all deliveries accepted since 2026-11-22 04:12:07 CET"
 
 
 async def test_two_readers_at_the_same_time_each_see_their_own() -> None:
@@ -75,7 +78,7 @@ async def test_two_readers_at_the_same_time_each_see_their_own() -> None:
 
     async def said() -> str:
         await asyncio.sleep(0)
-        return on_clock(WINTER, WINTER)
+        return format_time(WINTER, WINTER)
 
     assert await asyncio.gather(reads("Europe/Berlin"), reads("Asia/Tokyo"), said()) == [
         "04:12:07 CET",
@@ -86,4 +89,4 @@ async def test_two_readers_at_the_same_time_each_see_their_own() -> None:
 
 def test_utc_can_be_asked_for_beside_the_readers_own() -> None:
     with reading_in(BERLIN):
-        assert on_clock(WINTER, WINTER, UTC) == "03:12:07 UTC"
+        assert format_time(WINTER, WINTER, UTC) == "03:12:07 UTC"

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from tests.web.quay import Quay
+from tests.web.running_app import RunningApp
 from tests.web.test_every_route import form_token
 
 LISTS = ("/deliveries", "/deliveries/causes", "/replays/new")
@@ -23,10 +23,10 @@ UNREADABLE = (
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(("field", "typed", "told"), UNREADABLE)
 async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_works(
-    quay: Quay, path: str, field: str, typed: str, told: str
+    service: RunningApp, path: str, field: str, typed: str, told: str
 ) -> None:
-    await quay.endpoint()
-    page = await quay.api.get(path, params={field: typed, "until" if field != "until" else "since": "1h"})
+    await service.endpoint()
+    page = await service.api.get(path, params={field: typed, "until" if field != "until" else "since": "1h"})
     assert page.status_code in {200, 422}
     alert = page.text.split('role="alert"', 1)[1].split("</div>", 1)[0]
     assert f"<b>{field}</b>, {told}" in alert
@@ -35,8 +35,8 @@ async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_
     assert "until the filter can be read" in page.text
 
 
-async def test_what_else_an_address_may_say_wrongly_is_told_too(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
+async def test_what_else_an_address_may_say_wrongly_is_told_too(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
     for path, told in (
         ("/deliveries?since=1h&until=2h", "until"),
         ("/deliveries?cursor=nonsense", "cursor"),
@@ -46,7 +46,7 @@ async def test_what_else_an_address_may_say_wrongly_is_told_too(quay: Quay) -> N
         (f"/endpoints/{endpoint}?range=century", "century"),
         ("/replays/new?status=failed&frozen_at=soon", "is no time"),
     ):
-        page = await quay.api.get(path)
+        page = await service.api.get(path)
         assert page.status_code in {200, 422}, path
         assert told in page.text.split("<main", 1)[1], path
         assert 'aria-label="Pages"' in page.text
@@ -55,8 +55,8 @@ async def test_what_else_an_address_may_say_wrongly_is_told_too(quay: Quay) -> N
 class Meanwhile:
     """Somebody whose page is older than what has happened since."""
 
-    def __init__(self, quay: Quay, browser: httpx.AsyncClient, token: str) -> None:
-        self.quay = quay
+    def __init__(self, service: RunningApp, browser: httpx.AsyncClient, token: str) -> None:
+        self.service = service
         self.browser = browser
         self.token = token
 
@@ -74,35 +74,37 @@ class Meanwhile:
 
 
 @pytest.fixture
-async def meanwhile(quay: Quay) -> Meanwhile:
-    browser = await quay.browser("admin")
-    return Meanwhile(quay, browser, await form_token(browser))
+async def meanwhile(service: RunningApp) -> Meanwhile:
+    browser = await service.browser("admin")
+    return Meanwhile(service, browser, await form_token(browser))
 
 
-async def test_deliveries_that_have_changed_meanwhile(quay: Quay, meanwhile: Meanwhile) -> None:
-    await quay.endpoint()
-    delivered = await quay.send_one()
-    await quay.reaches(delivered, DeliveryState.DELIVERED)
-    quay.sender.hold()
-    running = await quay.send_one()
-    await quay.reaches(running, DeliveryState.IN_FLIGHT)
+async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, meanwhile: Meanwhile) -> None:
+    await service.endpoint()
+    delivered = await service.send_one()
+    await service.reaches(delivered, DeliveryState.DELIVERED)
+    service.sender.hold()
+    running = await service.send_one()
+    await service.reaches(running, DeliveryState.IN_FLIGHT)
     path = f"/deliveries/{delivered}"
     await meanwhile.is_told(f"{path}/cancel", "delivered already", path)
     path = f"/deliveries/{running}"
     await meanwhile.is_told(f"{path}/resend", "is under way", path)
     await meanwhile.is_told(f"{path}/cancel", "cannot be called back", path)
     await meanwhile.is_told("/deliveries/resend", "None of them can be resent", "/deliveries", ids=running)
-    quay.sender.let_go()
+    service.sender.let_go()
 
 
-async def test_circuits_and_endpoints_that_have_changed_meanwhile(quay: Quay, meanwhile: Meanwhile) -> None:
-    endpoint = await quay.endpoint()
+async def test_circuits_and_endpoints_that_have_changed_meanwhile(
+    service: RunningApp, meanwhile: Meanwhile
+) -> None:
+    endpoint = await service.endpoint()
     page = f"/endpoints/{endpoint}"
     await meanwhile.is_told(f"/circuits/{endpoint}/probe", "closed", "/circuits")
     await meanwhile.is_told(f"/circuits/{endpoint}/release", "Nobody holds this circuit", "/circuits")
-    await quay.post(f"{page}/pause")
+    await service.post(f"{page}/pause")
     await meanwhile.is_told(f"{page}/pause", "paused", page)
-    await quay.api.delete(f"/api/v1{page}")
+    await service.api.delete(f"/api/v1{page}")
     for action in ("pause", "resume", "ping", "rotate-secret", "delete"):
         await meanwhile.is_told(f"{page}/{action}", "endpoint", "/endpoints")
     await meanwhile.is_told(f"/circuits/{endpoint}/reset", "endpoint", "/circuits")
@@ -111,15 +113,15 @@ async def test_circuits_and_endpoints_that_have_changed_meanwhile(quay: Quay, me
 
 
 async def test_replays_keys_people_and_views_that_have_changed_meanwhile(
-    quay: Quay, meanwhile: Meanwhile
+    service: RunningApp, meanwhile: Meanwhile
 ) -> None:
-    await quay.endpoint()
-    quay.sender.default = Answered(400)
-    await quay.reaches(await quay.send_one(), DeliveryState.FAILED)
-    replay = await quay.post("/replays", {"filter": {"status": "failed"}, "pace": 0.001}, 201)
+    await service.endpoint()
+    service.sender.default = Response(400)
+    await service.reaches(await service.send_one(), DeliveryState.FAILED)
+    replay = await service.post("/replays", {"filter": {"status": "failed"}, "pace": 0.001}, 201)
     page = f"/replays/{replay['id']}"
     await meanwhile.is_told(f"{page}/resume", "The replay is running", page)
-    await quay.post(f"{page}/cancel")
+    await service.post(f"{page}/cancel")
     for turn in ("pause", "resume", "cancel"):
         await meanwhile.is_told(f"{page}/{turn}", "The replay is cancelled", page)
 

@@ -6,21 +6,25 @@ from sqlalchemy import func, select
 
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.store.schema.rows import MESSAGES
-from tests.web.quay import Quay, problems
+from tests.web.running_app import RunningApp, problems
 
 GOOD: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}
 
 
-async def submit(quay: Quay, *messages: Any, status: int = 202, **headers: str) -> Any:
-    answer = await quay.api.post("/api/v1/messages/batch", json={"messages": list(messages)}, headers=headers)
+async def submit(service: RunningApp, *messages: Any, status: int = 202, **headers: str) -> Any:
+    answer = await service.api.post(
+        "/api/v1/messages/batch", json={"messages": list(messages)}, headers=headers
+    )
     assert answer.status_code == status, answer.text
     return answer.json()["items"]
 
 
-async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_order(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
+async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_order(
+    service: RunningApp,
+) -> None:
+    endpoint = await service.endpoint()
     items = await submit(
-        quay,
+        service,
         GOOD,
         {"event_type": 5, "payload": 1},
         {"event_type": "a", "payload": 1, "surplus": 1},
@@ -42,14 +46,14 @@ async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_orde
     assert items[0]["id"] < items[6]["id"]
 
 
-async def test_a_batch_has_1_to_1000_messages(quay: Quay) -> None:
-    assert len(await submit(quay, *[GOOD] * 1_000)) == 1_000
+async def test_a_batch_has_1_to_1000_messages(service: RunningApp) -> None:
+    assert len(await submit(service, *[GOOD] * 1_000)) == 1_000
     for count in (0, 1_001):
-        answer = await quay.api.post("/api/v1/messages/batch", json={"messages": [GOOD] * count})
+        answer = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD] * count})
         assert "1 to 1,000" in problems(answer, 422)["messages"]
 
 
-async def test_a_bad_batch_writes_nothing(quay: Quay) -> None:
+async def test_a_bad_batch_writes_nothing(service: RunningApp) -> None:
     for body, status, field in (
         (b"", 400, "body"),
         (b'{"messages":[{"event_type":"a","payload":1}', 400, "body"),
@@ -57,32 +61,36 @@ async def test_a_bad_batch_writes_nothing(quay: Quay) -> None:
         (b'{"messages":{}}', 422, "messages"),
         (b'{"messages":[],"mode":"all"}', 422, "mode"),
     ):
-        answer = await quay.api.post("/api/v1/messages/batch", content=body)
+        answer = await service.api.post("/api/v1/messages/batch", content=body)
         assert field in problems(answer, status)
-    async with quay.runtime.database.read() as connection:
+    async with service.runtime.database.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(MESSAGES)) == 0
 
 
-async def test_a_body_over_16_mib_is_refused(quay: Quay) -> None:
-    answer = await quay.api.post("/api/v1/messages/batch", content=b'{"messages":["' + b"x" * 2**24 + b'"]}')
+async def test_a_body_over_16_mib_is_refused(service: RunningApp) -> None:
+    answer = await service.api.post(
+        "/api/v1/messages/batch", content=b'{"messages":["' + b"x" * 2**24 + b'"]}'
+    )
     problems(answer, 413)
 
 
-async def test_a_batch_that_is_sent_again_with_its_key_makes_nothing_new(quay: Quay) -> None:
+async def test_a_batch_that_is_sent_again_with_its_key_makes_nothing_new(service: RunningApp) -> None:
     headers = {"Idempotency-Key": "batch-7"}
-    first = await submit(quay, GOOD, {**GOOD, "payload": 2}, **headers)
-    again = await submit(quay, GOOD, {**GOOD, "payload": 2}, {**GOOD, "payload": 3}, **headers)
+    first = await submit(service, GOOD, {**GOOD, "payload": 2}, **headers)
+    again = await submit(service, GOOD, {**GOOD, "payload": 2}, {**GOOD, "payload": 3}, **headers)
     assert [item["id"] for item in again[:2]] == [item["id"] for item in first]
     assert [item.get("replayed", False) for item in again] == [True, True, False]
-    single = await quay.api.post("/api/v1/messages", json=GOOD, headers=headers)
+    single = await service.api.post("/api/v1/messages", json=GOOD, headers=headers)
     assert "idempotent-replayed" not in single.headers
 
 
-async def test_a_batch_of_which_nothing_could_be_stored_is_unavailable_as_a_whole(quay: Quay) -> None:
+async def test_a_batch_of_which_nothing_could_be_stored_is_unavailable_as_a_whole(
+    service: RunningApp,
+) -> None:
     async def full(_messages: Any) -> list[Any]:
         return [StoreUnavailable("The database is unavailable: the disk is full", retry_after=7)] * 2
 
-    quay.runtime.intake.accept_many = full  # type: ignore[method-assign]
-    answer = await quay.api.post("/api/v1/messages/batch", json={"messages": [GOOD, GOOD]})
+    service.runtime.intake.accept_many = full  # type: ignore[method-assign]
+    answer = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD, GOOD]})
     problems(answer, 503)
     assert answer.headers["retry-after"] == "7"

@@ -4,33 +4,33 @@ from typing import Any
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from tests.web.quay import Quay, problems
+from tests.web.running_app import RunningApp, problems
 
 MESSAGE: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}
 SPEC_DELIVERY = {"message_id", "webhook_url", "payload", "attempts", "final_status", "created_at"}
 SPEC_ATTEMPT = {"attempt_number", "timestamp", "status_code", "error", "response_time_ms", "success"}
 
 
-async def send(quay: Quay, **fields: Any) -> str:
+async def send(service: RunningApp, **fields: Any) -> str:
     """Send a message to one endpoint and return the id of its delivery."""
-    accepted = await quay.post("/messages", {**MESSAGE, **fields}, 202)
+    accepted = await service.post("/messages", {**MESSAGE, **fields}, 202)
     delivery: str = accepted["deliveries"][0]["id"]
     return delivery
 
 
-async def fail(quay: Quay, host: str = "billing.example") -> str:
+async def fail(service: RunningApp, host: str = "billing.example") -> str:
     """Return the id of a delivery that failed for good."""
-    quay.sender.script(host, Answered(400, (("Content-Type", "text/plain"),), b"no \xff such tenant"))
-    delivery = await send(quay)
-    await quay.reaches(delivery, DeliveryState.FAILED)
+    service.sender.script(host, Response(400, (("Content-Type", "text/plain"),), b"no \xff such tenant"))
+    delivery = await send(service)
+    await service.reaches(delivery, DeliveryState.FAILED)
     return delivery
 
 
-async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    delivery = await quay.get(f"/deliveries/{await fail(quay)}")
+async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    delivery = await service.get(f"/deliveries/{await fail(service)}")
     assert delivery.keys() >= SPEC_DELIVERY
     assert delivery["endpoint_id"] == endpoint
     assert delivery["webhook_url"] == "https://billing.example/hook"
@@ -47,44 +47,44 @@ async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(qu
     assert any(name.lower() == "webhook-id" for name, _ in attempt["request_headers"])
 
 
-async def test_the_final_status_tells_pending_retrying_and_held_apart(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    quay.sender.hold()
-    under_way = await send(quay)
-    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "pending"
-    quay.sender.script("billing.example", Unanswered(FailureClass.CONNECT, "connection refused"))
-    quay.sender.let_go()
-    await quay.attempted(under_way, 1)
-    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "retrying"
-    await quay.post(f"/circuits/{endpoint}/hold", {"reason": "receiver is being rebuilt"})
-    assert (await quay.get(f"/deliveries/{under_way}"))["final_status"] == "held"
+async def test_the_final_status_tells_pending_retrying_and_held_apart(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    service.sender.hold()
+    under_way = await send(service)
+    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "pending"
+    service.sender.script("billing.example", TransportFailure(FailureClass.CONNECT, "connection refused"))
+    service.sender.let_go()
+    await service.attempted(under_way, 1)
+    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "retrying"
+    await service.post(f"/circuits/{endpoint}/hold", {"reason": "receiver is being rebuilt"})
+    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "held"
 
 
-async def test_deliveries_are_listed_newest_first_by_pages(quay: Quay) -> None:
-    await quay.endpoint()
-    made = [await send(quay) for _ in range(5)]
-    first = await quay.get("/deliveries", limit=2)
-    second = await quay.get("/deliveries", limit=2, cursor=first["next_cursor"])
-    third = await quay.get("/deliveries", limit=2, cursor=second["next_cursor"])
+async def test_deliveries_are_listed_newest_first_by_pages(service: RunningApp) -> None:
+    await service.endpoint()
+    made = [await send(service) for _ in range(5)]
+    first = await service.get("/deliveries", limit=2)
+    second = await service.get("/deliveries", limit=2, cursor=first["next_cursor"])
+    third = await service.get("/deliveries", limit=2, cursor=second["next_cursor"])
     listed = [item["id"] for page in (first, second, third) for item in page["items"]]
     assert listed == made[::-1]
     assert third["next_cursor"] is None
     assert first["items"][0].keys() >= SPEC_DELIVERY
 
 
-async def test_deliveries_are_filtered(quay: Quay) -> None:
+async def test_deliveries_are_filtered(service: RunningApp) -> None:
     one, two = (
-        await quay.endpoint("one.example", event_types=["a"]),
-        await quay.endpoint("two.example", event_types=["b"]),
+        await service.endpoint("one.example", event_types=["a"]),
+        await service.endpoint("two.example", event_types=["b"]),
     )
-    first, second = await send(quay, event_type="a"), await send(quay, event_type="b")
+    first, second = await send(service, event_type="a"), await send(service, event_type="b")
     for query, found in (
         ({"endpoint": one}, first),
         ({"endpoint": two}, second),
         ({"event_type": "b"}, second),
         ({"q": first}, first),
     ):
-        assert [item["id"] for item in (await quay.get("/deliveries", **query))["items"]] == [found], query
+        assert [item["id"] for item in (await service.get("/deliveries", **query))["items"]] == [found], query
 
 
 @pytest.mark.parametrize(
@@ -106,36 +106,38 @@ async def test_deliveries_are_filtered(quay: Quay) -> None:
         ("stauts=failed", "stauts"),
     ],
 )
-async def test_a_bad_filter_is_refused_by_its_parameters_name(quay: Quay, query: str, parameter: str) -> None:
-    found = problems(await quay.api.get(f"/api/v1/deliveries?{query}"), 400)
+async def test_a_bad_filter_is_refused_by_its_parameters_name(
+    service: RunningApp, query: str, parameter: str
+) -> None:
+    found = problems(await service.api.get(f"/api/v1/deliveries?{query}"), 400)
     assert parameter in found, found
 
 
-async def test_an_expired_cursor_is_refused(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_an_expired_cursor_is_refused(service: RunningApp) -> None:
+    await service.endpoint()
     for _ in range(2):
-        await send(quay)
-    cursor = (await quay.get("/deliveries", limit=1))["next_cursor"]
-    quay.later(24 * 3600 + 1)
-    answer = await quay.api.get("/api/v1/deliveries", params={"cursor": cursor})
+        await send(service)
+    cursor = (await service.get("/deliveries", limit=1))["next_cursor"]
+    service.later(24 * 3600 + 1)
+    answer = await service.api.get("/api/v1/deliveries", params={"cursor": cursor})
     assert "expired" in problems(answer, 400)["cursor"]
-    other_list = await quay.api.get("/api/v1/endpoints", params={"cursor": cursor})
+    other_list = await service.api.get("/api/v1/endpoints", params={"cursor": cursor})
     assert "cursor" in problems(other_list, 400)
 
 
-async def test_a_failed_delivery_is_resent_and_arrives(quay: Quay) -> None:
-    await quay.endpoint()
-    delivery = await fail(quay)
-    done = await quay.post(f"/deliveries/{delivery}/resend", {"reason": "tenant made"})
+async def test_a_failed_delivery_is_resent_and_arrives(service: RunningApp) -> None:
+    await service.endpoint()
+    delivery = await fail(service)
+    done = await service.post(f"/deliveries/{delivery}/resend", {"reason": "tenant made"})
     assert "2" in done["sentence"]
-    await quay.reaches(delivery, DeliveryState.DELIVERED)
-    seen = await quay.get(f"/deliveries/{delivery}")
+    await service.reaches(delivery, DeliveryState.DELIVERED)
+    seen = await service.get(f"/deliveries/{delivery}")
     assert [(each["attempt_number"], each["trigger"]) for each in seen["attempts"]] == [
         (1, "schedule"),
         (2, "manual"),
     ]
-    assert len({dict(request.headers)["webhook-id"] for request in quay.sender.requests}) == 1
-    (entry,) = (await quay.get("/audit", subject=delivery))["items"]
+    assert len({dict(request.headers)["webhook-id"] for request in service.sender.requests}) == 1
+    (entry,) = (await service.get("/audit", subject=delivery))["items"]
     assert (entry["action"], entry["actor"], entry["reason"]) == (
         "delivery.resend",
         "key:bootstrap",
@@ -143,23 +145,25 @@ async def test_a_failed_delivery_is_resent_and_arrives(quay: Quay) -> None:
     )
 
 
-async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_counted(quay: Quay) -> None:
-    await quay.endpoint()
-    ids = [await fail(quay) for _ in range(3)]
+async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_counted(
+    service: RunningApp,
+) -> None:
+    await service.endpoint()
+    ids = [await fail(service) for _ in range(3)]
     body = {"ids": [*ids[:2], ids[0], f"dlv_{'0' * 26}"], "reason": "tenant made"}
-    done = await quay.post("/deliveries/resend", body)
+    done = await service.post("/deliveries/resend", body)
     assert done["affected"] == 2
     assert done["sentence"] == "Resent 2 deliveries; 1 could not be resent and was left alone."
     for delivery in ids[:2]:
-        await quay.reaches(delivery, DeliveryState.DELIVERED)
-    assert await quay.state(ids[2]) is DeliveryState.FAILED
-    entry, *_ = (await quay.get("/audit"))["items"]
+        await service.reaches(delivery, DeliveryState.DELIVERED)
+    assert await service.state(ids[2]) is DeliveryState.FAILED
+    entry, *_ = (await service.get("/audit"))["items"]
     assert (entry["action"], entry["affected"], entry["reason"]) == (
         "delivery.resend_many",
         2,
         "tenant made",
     )
-    problems(await quay.api.post("/api/v1/deliveries/resend", json={"ids": body["ids"][3:]}), 409)
+    problems(await service.api.post("/api/v1/deliveries/resend", json={"ids": body["ids"][3:]}), 409)
 
 
 @pytest.mark.parametrize(
@@ -176,24 +180,24 @@ async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_c
     ],
 )
 async def test_several_that_are_not_named_as_they_should_be_are_refused(
-    quay: Quay, body: dict[str, Any], field: str
+    service: RunningApp, body: dict[str, Any], field: str
 ) -> None:
-    refused = problems(await quay.api.post("/api/v1/deliveries/resend", json=body), 422)
+    refused = problems(await service.api.post("/api/v1/deliveries/resend", json=body), 422)
     assert {name.partition(".")[0] for name in refused} == {field}
 
 
-async def test_a_waiting_delivery_is_cancelled_once(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    await quay.post(f"/endpoints/{endpoint}/pause")
-    delivery = await send(quay)
-    await quay.post(f"/deliveries/{delivery}/cancel", {"reason": "sent by mistake"})
-    assert (await quay.get(f"/deliveries/{delivery}"))["final_status"] == "cancelled"
-    problems(await quay.api.post(f"/api/v1/deliveries/{delivery}/cancel"), 409)
+async def test_a_waiting_delivery_is_cancelled_once(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    await service.post(f"/endpoints/{endpoint}/pause")
+    delivery = await send(service)
+    await service.post(f"/deliveries/{delivery}/cancel", {"reason": "sent by mistake"})
+    assert (await service.get(f"/deliveries/{delivery}"))["final_status"] == "cancelled"
+    problems(await service.api.post(f"/api/v1/deliveries/{delivery}/cancel"), 409)
 
 
-async def test_actions_refuse_bodies_that_do_not_fit(quay: Quay) -> None:
-    await quay.endpoint()
-    delivery = await fail(quay)
+async def test_actions_refuse_bodies_that_do_not_fit(service: RunningApp) -> None:
+    await service.endpoint()
+    delivery = await fail(service)
     for action, body, status, field in (
         ("resend", b"{", 400, "body"),
         ("resend", b"[]", 422, "body"),
@@ -203,12 +207,12 @@ async def test_actions_refuse_bodies_that_do_not_fit(quay: Quay) -> None:
         ("cancel", b'{"reason":"' + b"x" * 501 + b'"}', 422, "reason"),
         ("cancel", b'{"reason":"a\\u0000b"}', 422, "reason"),
     ):
-        answer = await quay.api.post(f"/api/v1/deliveries/{delivery}/{action}", content=body)
+        answer = await service.api.post(f"/api/v1/deliveries/{delivery}/{action}", content=body)
         assert field in problems(answer, status), body
-    assert (await quay.get(f"/deliveries/{delivery}"))["status"] == "failed"
+    assert (await service.get(f"/deliveries/{delivery}"))["status"] == "failed"
 
 
-async def test_what_is_unknown_is_not_found(quay: Quay) -> None:
+async def test_what_is_unknown_is_not_found(service: RunningApp) -> None:
     for path in (
         f"deliveries/dlv_{'0' * 26}",
         "deliveries/x",
@@ -216,49 +220,49 @@ async def test_what_is_unknown_is_not_found(quay: Quay) -> None:
         "messages/%00",
         f"circuits/ep_{'0' * 26}",
     ):
-        problems(await quay.api.get(f"/api/v1/{path}"), 404)
+        problems(await service.api.get(f"/api/v1/{path}"), 404)
     delivery, endpoint = f"dlv_{'0' * 26}", f"ep_{'0' * 26}"
     for path in (
         f"deliveries/{delivery}/resend",
         f"deliveries/{delivery}/cancel",
         f"circuits/{endpoint}/reset",
     ):
-        problems(await quay.api.post(f"/api/v1/{path}"), 404)
+        problems(await service.api.post(f"/api/v1/{path}"), 404)
 
 
-async def test_an_open_circuit_is_seen_reset_and_what_it_held_goes_out(quay: Quay) -> None:
-    endpoint = await quay.endpoint(circuit={"failure_threshold": 1})
-    quay.sender.script("billing.example", Answered(500))
-    first = await send(quay)
-    await quay.attempted(first, 1)
-    held = await send(quay)
-    (circuit,) = (await quay.get("/circuits"))["items"]
+async def test_an_open_circuit_is_seen_reset_and_what_it_held_goes_out(service: RunningApp) -> None:
+    endpoint = await service.endpoint(circuit={"failure_threshold": 1})
+    service.sender.script("billing.example", Response(500))
+    first = await send(service)
+    await service.attempted(first, 1)
+    held = await send(service)
+    (circuit,) = (await service.get("/circuits"))["items"]
     assert (circuit["endpoint_id"], circuit["state"], circuit["held"]) == (endpoint, "open", 2)
     assert circuit["thresholds"]["failure_threshold"] == 1
     assert circuit["opened_at"] < circuit["retry_at"]
-    done = await quay.post(f"/circuits/{endpoint}/reset", {"reason": "receiver mended"})
+    done = await service.post(f"/circuits/{endpoint}/reset", {"reason": "receiver mended"})
     assert "2" in done["sentence"]
-    await quay.reaches(held, DeliveryState.DELIVERED)
-    seen = await quay.get(f"/circuits/{endpoint}")
+    await service.reaches(held, DeliveryState.DELIVERED)
+    seen = await service.get(f"/circuits/{endpoint}")
     assert (seen["state"], seen["held"]) == ("closed", 0)
     newest, oldest = seen["transitions"]
     assert (oldest["from_state"], oldest["to_state"]) == ("closed", "open")
     assert (newest["to_state"], newest["actor"]) == ("closed", "key:bootstrap")
 
 
-async def test_a_circuit_is_held_open_and_released(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
+async def test_a_circuit_is_held_open_and_released(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
     until = "2027-01-15T09:00:00.000Z"
-    await quay.post(f"/circuits/{endpoint}/hold", {"reason": "rebuild", "until": until})
-    circuit = await quay.get(f"/circuits/{endpoint}")
+    await service.post(f"/circuits/{endpoint}/hold", {"reason": "rebuild", "until": until})
+    circuit = await service.get(f"/circuits/{endpoint}")
     assert circuit["hold"] == {"reason": "rebuild", "by": "key:bootstrap", "until": until}
-    await quay.post(f"/circuits/{endpoint}/release")
-    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
-    problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/release"), 409)
+    await service.post(f"/circuits/{endpoint}/release")
+    assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None
+    problems(await service.api.post(f"/api/v1/circuits/{endpoint}/release"), 409)
 
 
-async def test_a_hold_says_why_and_ends_in_the_future(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
+async def test_a_hold_says_why_and_ends_in_the_future(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
     for body, field in (
         ({}, "reason"),
         ({"reason": " "}, "reason"),
@@ -267,12 +271,12 @@ async def test_a_hold_says_why_and_ends_in_the_future(quay: Quay) -> None:
         ({"reason": "x", "until": "soon"}, "until"),
         ({"reason": "x", "until": 5}, "until"),
     ):
-        assert field in problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/hold", json=body), 422), (
-            body
-        )
-    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
+        assert field in problems(
+            await service.api.post(f"/api/v1/circuits/{endpoint}/hold", json=body), 422
+        ), body
+    assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None
 
 
-async def test_a_probe_of_a_closed_circuit_is_a_conflict(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    problems(await quay.api.post(f"/api/v1/circuits/{endpoint}/probe"), 409)
+async def test_a_probe_of_a_closed_circuit_is_a_conflict(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    problems(await service.api.post(f"/api/v1/circuits/{endpoint}/probe"), 409)

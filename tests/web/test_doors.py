@@ -7,7 +7,7 @@ import pytest
 
 from breakwater.core.domain.errors import Conflict
 from breakwater.core.store.schema.rows import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
-from tests.web.quay import OURS, PASSWORD, Quay
+from tests.web.running_app import OURS, PASSWORD, RunningApp
 
 
 def cookie_of(answer: httpx.Response, name: str = "breakwater") -> "SimpleCookie":
@@ -18,50 +18,54 @@ def cookie_of(answer: httpx.Response, name: str = "breakwater") -> "SimpleCookie
     return cookie
 
 
-async def test_the_first_link_sets_the_first_administrators_password_once(quay: Quay) -> None:
-    code = await quay.runtime.access.bootstrap()
+async def test_the_first_link_sets_the_first_administrators_password_once(service: RunningApp) -> None:
+    code = await service.runtime.access.bootstrap()
     assert code is not None
-    browser = quay.client(headers=OURS)
+    browser = service.client(headers=OURS)
     answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert (await browser.get("/")).status_code == 200
-    again = await quay.client(headers=OURS).post(
+    again = await service.client(headers=OURS).post(
         "/welcome", data={"code": code, "password": "another password"}
     )
     assert again.status_code == 422
     assert "used up" in again.text
-    assert await quay.runtime.access.bootstrap() is None
+    assert await service.runtime.access.bootstrap() is None
 
 
-async def test_every_start_without_an_administrator_makes_a_new_link_and_ends_the_old_one(quay: Quay) -> None:
-    first, second = await quay.runtime.access.bootstrap(), await quay.runtime.access.bootstrap()
+async def test_every_start_without_an_administrator_makes_a_new_link_and_ends_the_old_one(
+    service: RunningApp,
+) -> None:
+    first, second = await service.runtime.access.bootstrap(), await service.runtime.access.bootstrap()
     assert first
     assert second
     assert first != second
-    browser = quay.client(headers=OURS)
+    browser = service.client(headers=OURS)
     assert (await browser.post("/welcome", data={"code": first, "password": PASSWORD})).status_code == 422
     assert (await browser.post("/welcome", data={"code": second, "password": PASSWORD})).status_code == 303
 
 
-async def test_a_code_is_good_for_ten_minutes(quay: Quay) -> None:
-    code = await quay.runtime.access.bootstrap()
-    quay.later(601)
-    answer = await quay.client(headers=OURS).post("/welcome", data={"code": code or "", "password": PASSWORD})
+async def test_a_code_is_good_for_ten_minutes(service: RunningApp) -> None:
+    code = await service.runtime.access.bootstrap()
+    service.later(601)
+    answer = await service.client(headers=OURS).post(
+        "/welcome", data={"code": code or "", "password": PASSWORD}
+    )
     assert answer.status_code == 422
 
 
-async def test_a_weak_password_is_refused_and_leaves_the_code_usable(quay: Quay) -> None:
-    code = await quay.runtime.access.bootstrap() or ""
-    browser = quay.client(headers=OURS)
+async def test_a_weak_password_is_refused_and_leaves_the_code_usable(service: RunningApp) -> None:
+    code = await service.runtime.access.bootstrap() or ""
+    browser = service.client(headers=OURS)
     answer = await browser.post("/welcome", data={"code": code, "password": "short"})
     assert answer.status_code == 422
     assert "choose 10" in answer.text
     assert (await browser.post("/welcome", data={"code": code, "password": PASSWORD})).status_code == 303
 
 
-async def test_signing_in_and_out(quay: Quay) -> None:
-    await quay.browser("operator", "ada")
-    browser = quay.client(headers=OURS)
+async def test_signing_in_and_out(service: RunningApp) -> None:
+    await service.browser("operator", "ada")
+    browser = service.client(headers=OURS)
     refused = await browser.post("/sign-in", data={"name": "ada", "password": "wrong password"})
     assert refused.status_code == 401
     assert "do not match" in refused.text
@@ -74,7 +78,7 @@ async def test_signing_in_and_out(quay: Quay) -> None:
     stolen = dict(browser.cookies)
     left = await browser.post("/sign-out", data={"_csrf": token})
     assert (left.status_code, left.headers["location"]) == (303, "/sign-in")
-    thief = quay.client(headers=OURS)
+    thief = service.client(headers=OURS)
     thief.cookies.update(stolen)
     assert (await thief.get("/circuits")).headers["location"] == "/sign-in?next=%2Fcircuits"
 
@@ -82,25 +86,25 @@ async def test_signing_in_and_out(quay: Quay) -> None:
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
-async def test_signing_in_never_leads_to_another_site(quay: Quay, elsewhere: str) -> None:
-    await quay.browser("viewer", "ada")
-    answer = await quay.client(headers=OURS).post(
+async def test_signing_in_never_leads_to_another_site(service: RunningApp, elsewhere: str) -> None:
+    await service.browser("viewer", "ada")
+    answer = await service.client(headers=OURS).post(
         "/sign-in", data={"name": "ada", "password": PASSWORD, "next": elsewhere}
     )
     assert answer.headers["location"] == "/"
 
 
-async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(quay: Quay) -> None:
-    code = await quay.runtime.access.bootstrap() or ""
-    answer = await quay.client(headers=OURS).post("/welcome", data={"code": code, "password": PASSWORD})
+async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(service: RunningApp) -> None:
+    code = await service.runtime.access.bootstrap() or ""
+    answer = await service.client(headers=OURS).post("/welcome", data={"code": code, "password": PASSWORD})
     morsel = cookie_of(answer)["breakwater"]
     assert (morsel["httponly"], morsel["samesite"], morsel["path"]) == (True, "lax", "/")
     assert morsel["max-age"] == str(12 * 3600)
 
 
-async def test_over_https_the_cookie_is_bound_to_this_host(quay: Quay) -> None:
-    code = await quay.runtime.access.bootstrap() or ""
-    transport = httpx.ASGITransport(quay.app)
+async def test_over_https_the_cookie_is_bound_to_this_host(service: RunningApp) -> None:
+    code = await service.runtime.access.bootstrap() or ""
+    transport = httpx.ASGITransport(service.app)
     async with httpx.AsyncClient(
         transport=transport, base_url="https://127.0.0.1:8420", headers=OURS
     ) as browser:
@@ -110,36 +114,36 @@ async def test_over_https_the_cookie_is_bound_to_this_host(quay: Quay) -> None:
         assert (await browser.get("/")).status_code == 200
 
 
-async def test_signing_in_gives_a_new_session_whatever_the_browser_carried(quay: Quay) -> None:
-    await quay.browser("viewer", "ada")
-    planted = quay.client(headers=OURS)
+async def test_signing_in_gives_a_new_session_whatever_the_browser_carried(service: RunningApp) -> None:
+    await service.browser("viewer", "ada")
+    planted = service.client(headers=OURS)
     planted.cookies.set("breakwater", "planted-by-somebody-else", domain="127.0.0.1")
     answer = await planted.post("/sign-in", data={"name": "ada", "password": PASSWORD})
     assert cookie_of(answer)["breakwater"].value != "planted-by-somebody-else"
 
 
-async def test_a_session_ends_after_its_hours(quay: Quay) -> None:
-    browser = await quay.browser()
-    quay.later(12 * 3600 - 1)
+async def test_a_session_ends_after_its_hours(service: RunningApp) -> None:
+    browser = await service.browser()
+    service.later(12 * 3600 - 1)
     assert (await browser.get("/")).status_code == 200
-    quay.later(2)
+    service.later(2)
     assert (await browser.get("/")).status_code == 303
 
 
-async def test_a_person_who_is_disabled_is_out_at_once(quay: Quay) -> None:
-    browser = await quay.browser("operator", "ada")
+async def test_a_person_who_is_disabled_is_out_at_once(service: RunningApp) -> None:
+    browser = await service.browser("operator", "ada")
     assert (await browser.get("/")).status_code == 200
-    people = {person.name: person.id for person in await quay.runtime.access.people.all()}
-    await quay.runtime.access.people.disable(people["ada"], actor="person:bob")
+    people = {person.name: person.id for person in await service.runtime.access.people.all()}
+    await service.runtime.access.people.disable(people["ada"], actor="person:bob")
     assert (await browser.get("/")).status_code == 303
-    answer = await quay.client(headers=OURS).post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    answer = await service.client(headers=OURS).post("/sign-in", data={"name": "ada", "password": PASSWORD})
     assert answer.status_code == 401
 
 
-async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others(quay: Quay) -> None:
-    await quay.browser("viewer", "ada")
-    await quay.browser("viewer", "bob")
-    guesser = quay.client(headers=OURS)
+async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others(service: RunningApp) -> None:
+    await service.browser("viewer", "ada")
+    await service.browser("viewer", "bob")
+    guesser = service.client(headers=OURS)
     for _ in range(10):
         assert (
             await guesser.post("/sign-in", data={"name": "ada", "password": "a guess"})
@@ -148,48 +152,48 @@ async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others
     assert refused.status_code == 429
     assert 0 < int(refused.headers["retry-after"]) <= 300
     assert (await guesser.post("/sign-in", data={"name": "bob", "password": PASSWORD})).status_code == 303
-    quay.later(300)
+    service.later(300)
     assert (await guesser.post("/sign-in", data={"name": "ada", "password": PASSWORD})).status_code == 303
 
 
-async def test_a_change_of_role_holds_at_once(quay: Quay) -> None:
-    browser = await quay.browser("admin", "ada")
+async def test_a_change_of_role_holds_at_once(service: RunningApp) -> None:
+    browser = await service.browser("admin", "ada")
     assert (await browser.get("/api/v1/keys")).status_code == 200
-    await quay.runtime.access.people.invite("ada", "viewer", actor="person:bob")
+    await service.runtime.access.people.invite("ada", "viewer", actor="person:bob")
     assert (await browser.get("/api/v1/keys")).status_code == 403
 
 
-async def test_the_last_administrator_stays(quay: Quay) -> None:
-    await quay.browser("admin", "ada")
-    (ada,) = await quay.runtime.access.people.all()
+async def test_the_last_administrator_stays(service: RunningApp) -> None:
+    await service.browser("admin", "ada")
+    (ada,) = await service.runtime.access.people.all()
     with pytest.raises(Conflict):
-        await quay.runtime.access.people.disable(ada.id, actor="key:bootstrap")
+        await service.runtime.access.people.disable(ada.id, actor="key:bootstrap")
 
 
-async def test_being_called_admin_makes_nobody_an_administrator(quay: Quay) -> None:
-    browser = await quay.browser("viewer", "admin")
-    code = await quay.runtime.access.bootstrap()
+async def test_being_called_admin_makes_nobody_an_administrator(service: RunningApp) -> None:
+    browser = await service.browser("viewer", "admin")
+    code = await service.runtime.access.bootstrap()
     assert code
     assert (await browser.get("/api/v1/keys")).status_code == 403
-    roles = {person.name: person.role for person in await quay.runtime.access.people.all()}
+    roles = {person.name: person.role for person in await service.runtime.access.people.all()}
     assert roles["admin"] == "viewer"
     assert len(roles) == 2
 
 
-async def test_an_expired_session_is_told_in_place_to_scripts(quay: Quay) -> None:
+async def test_an_expired_session_is_told_in_place_to_scripts(service: RunningApp) -> None:
     for path, headers in (
         ("/deliveries", {"HX-Request": "true"}),
         ("/events", {"Accept": "text/event-stream"}),
     ):
-        assert (await quay.stranger.get(path, headers=headers)).status_code == 401
+        assert (await service.stranger.get(path, headers=headers)).status_code == 401
 
 
-async def test_neither_codes_nor_passwords_nor_tokens_are_stored_in_clear(quay: Quay) -> None:
-    code = await quay.runtime.access.people.invite("ada", "admin", actor="person:bob")
-    _view, key = await quay.runtime.access.keys.create("ci", ["read"], actor="person:bob")
-    browser = await quay.browser("viewer", "eve")
+async def test_neither_codes_nor_passwords_nor_tokens_are_stored_in_clear(service: RunningApp) -> None:
+    code = await service.runtime.access.people.invite("ada", "admin", actor="person:bob")
+    _view, key = await service.runtime.access.keys.create("ci", ["read"], actor="person:bob")
+    browser = await service.browser("viewer", "eve")
     session = browser.cookies["breakwater"]
-    async with quay.runtime.database.read() as connection:
+    async with service.runtime.database.read() as connection:
         tables = (PEOPLE, SESSIONS, SIGN_IN_CODES, API_KEYS, AUDIT)
         everything = repr([(await connection.execute(table.select())).all() for table in tables])
     for secret in (code, key, session, PASSWORD):

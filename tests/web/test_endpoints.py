@@ -9,29 +9,29 @@ from standardwebhooks.webhooks import Webhook
 
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.store.schema.rows import ENDPOINTS
-from tests.web.quay import Quay, problems
+from tests.web.running_app import RunningApp, problems
 
 NEW: dict[str, Any] = {"url": "https://hooks.example/in?tenant=7", "name": "Billing"}
 UNKNOWN = f"ep_{'0' * 26}"
 
 
-async def make(quay: Quay, **fields: Any) -> Any:
-    return await quay.post("/endpoints", {**NEW, **fields}, 201)
+async def make(service: RunningApp, **fields: Any) -> Any:
+    return await service.post("/endpoints", {**NEW, **fields}, 201)
 
 
-async def test_an_endpoint_is_made_with_every_default_filled_in(quay: Quay) -> None:
-    made = await make(quay)
+async def test_an_endpoint_is_made_with_every_default_filled_in(service: RunningApp) -> None:
+    made = await make(service)
     assert made["state"] == "enabled"
     assert made["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
     assert made["circuit"]["failure_threshold"] == 5
     assert made["signature"] == "standard"
     assert made["secret"].startswith("whsec_")
     assert made["public_key"] is None
-    seen = await quay.get(f"/endpoints/{made['id']}")
+    seen = await service.get(f"/endpoints/{made['id']}")
     assert seen == {name: value for name, value in made.items() if name not in {"secret", "public_key"}}
 
 
-async def test_every_field_of_an_endpoint_can_be_given(quay: Quay) -> None:
+async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> None:
     fields = {
         "description": "Two lines\nof it",
         "event_types": ["invoice.paid", "invoice.void"],
@@ -44,7 +44,7 @@ async def test_every_field_of_an_endpoint_can_be_given(quay: Quay) -> None:
         "signature": "github",
         "secret": "It's a Secret to Everybody",
     }
-    made = await make(quay, **fields)
+    made = await make(service, **fields)
     assert made["retry"] == {"delays": [1.0, 5.0], "jitter": 0.2}
     assert (made["circuit"]["failure_threshold"], made["circuit"]["failure_rate_threshold"]) == (3, None)
     assert made["circuit"]["success_threshold"] == 2
@@ -110,25 +110,27 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
 """What is given instead of a good field, the field that is named, and what is said of it."""
 
 
-async def test_bad_fields_are_refused_with_the_remedy_and_nothing_is_made(quay: Quay) -> None:
+async def test_bad_fields_are_refused_with_the_remedy_and_nothing_is_made(service: RunningApp) -> None:
     for fields, field, says in BAD_FIELDS:
-        found = problems(await quay.api.post("/api/v1/endpoints", json={**NEW, **fields}), 422)
+        found = problems(await service.api.post("/api/v1/endpoints", json={**NEW, **fields}), 422)
         assert field in found, (fields, found)
         assert says in found[field], (fields, found)
-    assert (await quay.get("/endpoints"))["items"] == []
+    assert (await service.get("/endpoints"))["items"] == []
 
 
-async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(quay: Quay) -> None:
-    made = await make(quay)
-    before = await quay.get(f"/endpoints/{made['id']}")
+async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(service: RunningApp) -> None:
+    made = await make(service)
+    before = await service.get(f"/endpoints/{made['id']}")
     for fields, field, _says in BAD_FIELDS:
-        answer = await quay.api.patch(f"/api/v1/endpoints/{made['id']}", json={"max_in_flight": 9, **fields})
+        answer = await service.api.patch(
+            f"/api/v1/endpoints/{made['id']}", json={"max_in_flight": 9, **fields}
+        )
         assert answer.status_code == 422, fields
         assert field in problems(answer, 422), fields
-    assert await quay.get(f"/endpoints/{made['id']}") == before
+    assert await service.get(f"/endpoints/{made['id']}") == before
 
 
-async def test_every_problem_of_an_endpoint_is_told_at_once(quay: Quay) -> None:
+async def test_every_problem_of_an_endpoint_is_told_at_once(service: RunningApp) -> None:
     fields = {
         "url": "http://10.0.0.1/",
         "retry": {"delays": [0]},
@@ -136,72 +138,76 @@ async def test_every_problem_of_an_endpoint_is_told_at_once(quay: Quay) -> None:
         "max_in_flight": 0,
         "x": 1,
     }
-    answer = await quay.api.post("/api/v1/endpoints", json=fields)
+    answer = await service.api.post("/api/v1/endpoints", json=fields)
     assert set(problems(answer, 422)) == {"url", "retry.delays.0", "headers.Host", "max_in_flight", "x"}
 
 
-async def test_a_body_that_is_no_object_is_refused(quay: Quay) -> None:
+async def test_a_body_that_is_no_object_is_refused(service: RunningApp) -> None:
     for body, status in ((b"", 400), (b"{", 400), (b"[]", 422), (b"null", 422), (b'{"url":1}x', 400)):
-        problems(await quay.api.post("/api/v1/endpoints", content=body), status)
+        problems(await service.api.post("/api/v1/endpoints", content=body), status)
 
 
-async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_back(quay: Quay) -> None:
+async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_back(
+    service: RunningApp,
+) -> None:
     own = {"retry": {"delays": [9], "jitter": 0.3}, "circuit": {"failure_threshold": 9}}
-    made = await make(quay, **own, rate_limit_per_second=2)
+    made = await make(service, **own, rate_limit_per_second=2)
     path = f"/api/v1/endpoints/{made['id']}"
     changed = (
-        await quay.api.patch(path, json={"retry": {"jitter": 0.4}, "circuit": {"success_threshold": 7}})
+        await service.api.patch(path, json={"retry": {"jitter": 0.4}, "circuit": {"success_threshold": 7}})
     ).json()
     assert changed["retry"] == {"delays": [9.0], "jitter": 0.4}
     assert (changed["circuit"]["failure_threshold"], changed["circuit"]["success_threshold"]) == (9, 7)
     assert changed["rate_limit_per_second"] == 2
     reset = (
-        await quay.api.patch(path, json={"retry": None, "circuit": None, "rate_limit_per_second": None})
+        await service.api.patch(path, json={"retry": None, "circuit": None, "rate_limit_per_second": None})
     ).json()
     assert reset["retry"]["delays"][:2] == [1.0, 2.0]
     assert reset["circuit"]["failure_threshold"] == 5
     assert reset["rate_limit_per_second"] is None
 
 
-async def test_a_masked_header_that_is_sent_back_keeps_its_value(quay: Quay) -> None:
-    made = await make(quay, headers={"Authorization": "Bearer abc", "X-A": "1"})
+async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: RunningApp) -> None:
+    made = await make(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
     shown = made["headers"]
-    await quay.api.patch(f"/api/v1/endpoints/{made['id']}", json={"headers": {**shown, "X-A": "2"}})
-    await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    await quay.sent(1)
-    sent = dict(quay.sender.requests[0].headers)
+    await service.api.patch(f"/api/v1/endpoints/{made['id']}", json={"headers": {**shown, "X-A": "2"}})
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.sent(1)
+    sent = dict(service.sender.requests[0].headers)
     assert (sent["Authorization"], sent["X-A"]) == ("Bearer abc", "2")
 
 
-async def test_a_new_endpoint_gets_the_next_message_at_once(quay: Quay) -> None:
-    made = await make(quay)
-    accepted = await quay.post(
+async def test_a_new_endpoint_gets_the_next_message_at_once(service: RunningApp) -> None:
+    made = await make(service)
+    accepted = await service.post(
         "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [made["id"]]}, 202
     )
     assert accepted["deliveries"][0]["endpoint_id"] == made["id"]
 
 
-async def test_two_changes_at_once_both_count(quay: Quay) -> None:
-    made = await make(quay)
+async def test_two_changes_at_once_both_count(service: RunningApp) -> None:
+    made = await make(service)
     path = f"/api/v1/endpoints/{made['id']}"
     await asyncio.gather(
-        quay.api.patch(path, json={"circuit": {"failure_threshold": 7}}),
-        quay.api.patch(path, json={"circuit": {"success_threshold": 8}}),
+        service.api.patch(path, json={"circuit": {"failure_threshold": 7}}),
+        service.api.patch(path, json={"circuit": {"success_threshold": 8}}),
     )
-    circuit = (await quay.get(f"/endpoints/{made['id']}"))["circuit"]
+    circuit = (await service.get(f"/endpoints/{made['id']}"))["circuit"]
     assert (circuit["failure_threshold"], circuit["success_threshold"]) == (7, 8)
 
 
-async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_one(quay: Quay) -> None:
-    made = await make(quay)
-    fresh = (await quay.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
+async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_one(
+    service: RunningApp,
+) -> None:
+    made = await make(service)
+    fresh = (await service.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
     assert fresh != made["secret"]
     for hours, verifies in ((0, 2), (23.9, 2), (0.2, 1)):
-        quay.later(hours * 3600)
-        quay.clock.wall_offset = -quay.clock.now() + __import__("time").time()
-        await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-        await quay.sent(len(quay.sender.requests) + 1)
-        request = quay.sender.requests[-1]
+        service.later(hours * 3600)
+        service.clock.wall_offset = -service.clock.now() + __import__("time").time()
+        await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+        await service.sent(len(service.sender.requests) + 1)
+        request = service.sender.requests[-1]
         assert sum(_verifies(secret, request) for secret in (made["secret"], fresh)) == verifies
 
 
@@ -213,94 +219,100 @@ def _verifies(secret: str, request: Any) -> bool:
     return True
 
 
-async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with(quay: Quay) -> None:
-    made = await make(quay, signature="ed25519")
+async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with(service: RunningApp) -> None:
+    made = await make(service, signature="ed25519")
     assert made["secret"].startswith("whsk_")
     assert made["public_key"].startswith("whpk_")
 
 
-async def test_another_kind_of_signature_needs_another_kind_of_secret(quay: Quay) -> None:
-    made = await make(quay)
+async def test_another_kind_of_signature_needs_another_kind_of_secret(service: RunningApp) -> None:
+    made = await make(service)
     path = f"/api/v1/endpoints/{made['id']}"
-    assert "is needed" in problems(await quay.api.patch(path, json={"signature": "ed25519"}), 422)["secret"]
-    key = (await make(quay, signature="ed25519"))["secret"]
-    changed = await quay.api.patch(path, json={"signature": "ed25519", "secret": key})
+    assert (
+        "is needed" in problems(await service.api.patch(path, json={"signature": "ed25519"}), 422)["secret"]
+    )
+    key = (await make(service, signature="ed25519"))["secret"]
+    changed = await service.api.patch(path, json={"signature": "ed25519", "secret": key})
     assert changed.json()["signature"] == "ed25519"
-    assert (await quay.api.patch(path, json={"signature": "legacy"})).status_code == 200
-    assert "is needed" in problems(await quay.api.patch(path, json={"signature": "standard"}), 422)["secret"]
+    assert (await service.api.patch(path, json={"signature": "legacy"})).status_code == 200
+    assert (
+        "is needed" in problems(await service.api.patch(path, json={"signature": "standard"}), 422)["secret"]
+    )
 
 
-async def test_secrets_are_sealed_in_the_database(quay: Quay) -> None:
-    made = await make(quay)
-    async with quay.runtime.database.read() as connection:
+async def test_secrets_are_sealed_in_the_database(service: RunningApp) -> None:
+    made = await make(service)
+    async with service.runtime.database.read() as connection:
         rows = repr((await connection.execute(select(ENDPOINTS))).all())
     assert made["secret"] not in rows
     assert made["secret"].removeprefix("whsec_") not in rows
 
 
-async def test_the_test_button_sends_to_that_endpoint_alone(quay: Quay) -> None:
-    made, _other = await make(quay, event_types=["x"]), await make(quay)
-    accepted = await quay.post(f"/endpoints/{made['id']}/test", status=202)
+async def test_the_test_button_sends_to_that_endpoint_alone(service: RunningApp) -> None:
+    made, _other = await make(service, event_types=["x"]), await make(service)
+    accepted = await service.post(f"/endpoints/{made['id']}/test", status=202)
     assert [each["endpoint_id"] for each in accepted["deliveries"]] == [made["id"]]
-    message = await quay.get(f"/messages/{accepted['id']}")
+    message = await service.get(f"/messages/{accepted['id']}")
     assert (message["event_type"], message["payload"]["test"]) == ("breakwater.test", True)
 
 
-async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_them(quay: Quay) -> None:
-    made = await make(quay)
-    assert (await quay.post(f"/endpoints/{made['id']}/pause", {"reason": "maintenance"}))["sentence"]
-    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    delivery = await quay.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
+async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_them(
+    service: RunningApp,
+) -> None:
+    made = await make(service)
+    assert (await service.post(f"/endpoints/{made['id']}/pause", {"reason": "maintenance"}))["sentence"]
+    accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
     assert (delivery["status"], delivery["final_status"]) == ("pending", "held")
-    assert (await quay.get(f"/endpoints/{made['id']}"))["state"] == EndpointState.PAUSED
-    await quay.post(f"/endpoints/{made['id']}/resume")
-    await quay.reaches(delivery["id"], DeliveryState.DELIVERED)
+    assert (await service.get(f"/endpoints/{made['id']}"))["state"] == EndpointState.PAUSED
+    await service.post(f"/endpoints/{made['id']}/resume")
+    await service.reaches(delivery["id"], DeliveryState.DELIVERED)
 
 
-async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(quay: Quay) -> None:
-    made = await make(quay)
-    await quay.post(f"/endpoints/{made['id']}/pause")
-    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    gone = await quay.api.delete(f"/api/v1/endpoints/{made['id']}")
+async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(service: RunningApp) -> None:
+    made = await make(service)
+    await service.post(f"/endpoints/{made['id']}/pause")
+    accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    gone = await service.api.delete(f"/api/v1/endpoints/{made['id']}")
     assert gone.json()["affected"] == 1
-    problems(await quay.api.get(f"/api/v1/endpoints/{made['id']}"), 404)
-    problems(await quay.api.delete(f"/api/v1/endpoints/{made['id']}"), 404)
-    delivery = await quay.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
+    problems(await service.api.get(f"/api/v1/endpoints/{made['id']}"), 404)
+    problems(await service.api.delete(f"/api/v1/endpoints/{made['id']}"), 404)
+    delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
     assert delivery["status"] == "cancelled"
     assert "deleted" in delivery["why"]
 
 
-async def test_an_adhoc_endpoint_that_was_deleted_is_made_anew(quay: Quay) -> None:
+async def test_an_adhoc_endpoint_that_was_deleted_is_made_anew(service: RunningApp) -> None:
     message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
-    first = (await quay.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
-    await quay.api.delete(f"/api/v1/endpoints/{first}")
-    second = (await quay.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
+    first = (await service.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
+    await service.api.delete(f"/api/v1/endpoints/{first}")
+    second = (await service.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
     assert first != second
 
 
-async def test_fifty_messages_to_one_new_url_at_once_make_one_endpoint(quay: Quay) -> None:
+async def test_fifty_messages_to_one_new_url_at_once_make_one_endpoint(service: RunningApp) -> None:
     message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
-    answers = await asyncio.gather(*(quay.post("/messages", message, 202) for _ in range(50)))
+    answers = await asyncio.gather(*(service.post("/messages", message, 202) for _ in range(50)))
     assert len({answer["deliveries"][0]["endpoint_id"] for answer in answers}) == 1
-    assert len((await quay.get("/endpoints"))["items"]) == 1
+    assert len((await service.get("/endpoints"))["items"]) == 1
 
 
-async def test_endpoints_are_listed_by_pages_newest_first(quay: Quay) -> None:
-    made = [(await make(quay, name=f"e{place}"))["id"] for place in range(5)]
-    first = await quay.get("/endpoints", limit=3)
-    second = await quay.get("/endpoints", limit=3, cursor=first["next_cursor"])
+async def test_endpoints_are_listed_by_pages_newest_first(service: RunningApp) -> None:
+    made = [(await make(service, name=f"e{place}"))["id"] for place in range(5)]
+    first = await service.get("/endpoints", limit=3)
+    second = await service.get("/endpoints", limit=3, cursor=first["next_cursor"])
     assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
     assert second["next_cursor"] is None
 
 
-async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(quay: Quay) -> None:
-    billing = (await make(quay, name="Billing", url="https://hooks.example/in"))["id"]
-    orders = (await make(quay, name="Orders 100%", url="https://orders.example/billing"))["id"]
-    other = (await make(quay, name="Stock", url="https://stock.example/in"))["id"]
+async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(service: RunningApp) -> None:
+    billing = (await make(service, name="Billing", url="https://hooks.example/in"))["id"]
+    orders = (await make(service, name="Orders 100%", url="https://orders.example/billing"))["id"]
+    other = (await make(service, name="Stock", url="https://stock.example/in"))["id"]
 
     async def found(q: str) -> list[str]:
-        page = (await quay.api.get("/endpoints", params={"q": q})).text
-        listed = [item["id"] for item in (await quay.get("/endpoints", q=q))["items"]]
+        page = (await service.api.get("/endpoints", params={"q": q})).text
+        listed = [item["id"] for item in (await service.get("/endpoints", q=q))["items"]]
         assert all((f'<tr id="{id_}"' in page) is (id_ in listed) for id_ in (billing, orders, other)), q
         return listed
 
@@ -312,29 +324,29 @@ async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(qu
     assert await found("") == [other, orders, billing]
 
 
-async def test_a_search_of_endpoints_goes_on_where_its_page_ended(quay: Quay) -> None:
-    made = [(await make(quay, name=f"wanted {place}"))["id"] for place in range(3)]
-    await make(quay, name="another")
-    first = await quay.get("/endpoints", q="wanted", limit=2)
-    second = await quay.get("/endpoints", q="wanted", limit=2, cursor=first["next_cursor"])
+async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: RunningApp) -> None:
+    made = [(await make(service, name=f"wanted {place}"))["id"] for place in range(3)]
+    await make(service, name="another")
+    first = await service.get("/endpoints", q="wanted", limit=2)
+    second = await service.get("/endpoints", q="wanted", limit=2, cursor=first["next_cursor"])
     assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
     assert second["next_cursor"] is None
 
 
 @pytest.mark.parametrize("text", ["\0", "x" * 201, "a\tb"])
-async def test_a_search_for_what_no_endpoint_can_have_says_so(quay: Quay, text: str) -> None:
-    answer = await quay.api.get("/api/v1/endpoints", params={"q": text})
+async def test_a_search_for_what_no_endpoint_can_have_says_so(service: RunningApp, text: str) -> None:
+    answer = await service.api.get("/api/v1/endpoints", params={"q": text})
     assert "position" in problems(answer, 400)["q"]
 
 
-async def test_every_action_on_an_unknown_endpoint_is_not_found(quay: Quay) -> None:
+async def test_every_action_on_an_unknown_endpoint_is_not_found(service: RunningApp) -> None:
     for path in (UNKNOWN, "nonsense", "ep_%00", "ep_' OR 1=1 --", "..%2f..", "ep_" + "0" * 5_000):
         answers = [
-            await quay.api.get(f"/api/v1/endpoints/{path}"),
-            await quay.api.patch(f"/api/v1/endpoints/{path}", json={"name": "x"}),
-            await quay.api.delete(f"/api/v1/endpoints/{path}"),
+            await service.api.get(f"/api/v1/endpoints/{path}"),
+            await service.api.patch(f"/api/v1/endpoints/{path}", json={"name": "x"}),
+            await service.api.delete(f"/api/v1/endpoints/{path}"),
             *[
-                await quay.api.post(f"/api/v1/endpoints/{path}/{action}")
+                await service.api.post(f"/api/v1/endpoints/{path}/{action}")
                 for action in ("rotate-secret", "test", "pause", "resume")
             ],
         ]
@@ -342,13 +354,13 @@ async def test_every_action_on_an_unknown_endpoint_is_not_found(quay: Quay) -> N
             problems(answer, 404)
 
 
-async def test_every_change_leaves_an_audit_entry_that_names_no_secret(quay: Quay) -> None:
-    made = await make(quay)
+async def test_every_change_leaves_an_audit_entry_that_names_no_secret(service: RunningApp) -> None:
+    made = await make(service)
     path = f"/api/v1/endpoints/{made['id']}"
-    await quay.api.patch(path, json={"name": "Other"})
-    fresh = (await quay.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
-    await quay.api.delete(path)
-    entries = (await quay.get("/audit", subject=made["id"]))["items"]
+    await service.api.patch(path, json={"name": "Other"})
+    fresh = (await service.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
+    await service.api.delete(path)
+    entries = (await service.get("/audit", subject=made["id"]))["items"]
     assert [entry["action"] for entry in entries] == [
         "endpoint.delete",
         "endpoint.rotate_secret",

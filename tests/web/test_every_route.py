@@ -6,7 +6,7 @@ import httpx
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from tests.web.quay import OURS, Quay
+from tests.web.running_app import OURS, RunningApp
 
 PUBLIC = {
     ("GET", "/sign-in"),
@@ -61,32 +61,32 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **more: object)
     return await client.request(method, filled(path), **more)  # type: ignore[arg-type]
 
 
-async def test_every_route_but_sign_in_health_and_static_needs_a_credential(quay: Quay) -> None:
-    walked = set(routes(quay.app))
+async def test_every_route_but_sign_in_health_and_static_needs_a_credential(service: RunningApp) -> None:
+    walked = set(routes(service.app))
     assert walked >= PUBLIC
     for method, path in walked - PUBLIC:
-        answer = await ask(quay.stranger, method, path, headers=OURS)
+        answer = await ask(service.stranger, method, path, headers=OURS)
         to_sign_in = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?next=")
         assert answer.status_code == 401 or to_sign_in, (method, path)
 
 
-async def test_an_invalid_key_is_let_in_nowhere_else_either(quay: Quay) -> None:
-    forger = quay.client(key="bw_" + "x" * 43, headers=OURS)
-    for method, path in routes(quay.app):
+async def test_an_invalid_key_is_let_in_nowhere_else_either(service: RunningApp) -> None:
+    forger = service.client(key="bw_" + "x" * 43, headers=OURS)
+    for method, path in routes(service.app):
         if (method, path) not in PUBLIC:
             assert (await ask(forger, method, path)).status_code in {401, 303}, (method, path)
 
 
-async def test_the_openapi_document_tells_of_every_route_of_the_api(quay: Quay) -> None:
-    document = (await quay.api.get("/schema")).json()
+async def test_the_openapi_document_tells_of_every_route_of_the_api(service: RunningApp) -> None:
+    document = (await service.api.get("/schema")).json()
     told = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    served = {(method, path) for method, path in routes(quay.app) if path.startswith("/api/")}
+    served = {(method, path) for method, path in routes(service.app) if path.startswith("/api/")}
     assert served <= told
 
 
-async def test_a_key_that_reads_changes_nothing(quay: Quay) -> None:
-    reader = await quay.key("read")
-    for method, path in routes(quay.app):
+async def test_a_key_that_reads_changes_nothing(service: RunningApp) -> None:
+    reader = await service.key("read")
+    for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
             continue
         answer = await ask(reader, method, path)
@@ -96,9 +96,9 @@ async def test_a_key_that_reads_changes_nothing(quay: Quay) -> None:
             assert answer.status_code == 403, (method, path, answer.text)
 
 
-async def test_a_key_that_sends_does_only_that(quay: Quay) -> None:
-    sender = await quay.key("send")
-    for method, path in routes(quay.app):
+async def test_a_key_that_sends_does_only_that(service: RunningApp) -> None:
+    sender = await service.key("send")
+    for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in READERS_MAY_POST:
             continue
         answer = await ask(sender, method, path)
@@ -106,18 +106,20 @@ async def test_a_key_that_sends_does_only_that(quay: Quay) -> None:
         assert answer.status_code == expected, (method, path, answer.text)
 
 
-async def test_no_route_answers_to_another_hosts_name(quay: Quay) -> None:
-    for method, path in routes(quay.app):
-        answer = await ask(quay.api, method, path, headers={"Host": "evil.example"})
+async def test_no_route_answers_to_another_hosts_name(service: RunningApp) -> None:
+    for method, path in routes(service.app):
+        answer = await ask(service.api, method, path, headers={"Host": "evil.example"})
         assert answer.status_code == 400, (method, path)
 
 
-async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_token(quay: Quay) -> None:
-    browser = await quay.browser("admin")
+async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_token(
+    service: RunningApp,
+) -> None:
+    browser = await service.browser("admin")
     token = await form_token(browser)
-    other = await form_token(await quay.browser("admin", "bob"))
+    other = await form_token(await service.browser("admin", "bob"))
     elsewhere = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example", "X-CSRF-Token": token}
-    changes = [(method, path) for method, path in routes(quay.app) if method not in {"GET", "HEAD"}]
+    changes = [(method, path) for method, path in routes(service.app) if method not in {"GET", "HEAD"}]
     assert len(changes) > 50
     for method, path in changes:
         forged = await ask(browser, method, path, headers=elsewhere)
@@ -130,10 +132,10 @@ async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_t
     assert (await browser.get("/")).status_code == 200  # nothing of that has signed anybody out
 
 
-async def test_a_viewers_session_changes_nothing_anywhere(quay: Quay) -> None:
-    viewer = await quay.browser("viewer")
+async def test_a_viewers_session_changes_nothing_anywhere(service: RunningApp) -> None:
+    viewer = await service.browser("viewer")
     token = {"X-CSRF-Token": await form_token(viewer)}
-    for method, path in routes(quay.app):
+    for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
             continue
         answer = await ask(viewer, method, path, headers=token)
@@ -141,9 +143,9 @@ async def test_a_viewers_session_changes_nothing_anywhere(quay: Quay) -> None:
         assert answer.status_code in ({200, 404} if allowed else {403}), (method, path, answer.text[-300:])
 
 
-async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(quay: Quay) -> None:
-    viewer, operator = await quay.browser("viewer"), await quay.browser("operator")
-    endpoint = await quay.endpoint()
+async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(service: RunningApp) -> None:
+    viewer, operator = await service.browser("viewer"), await service.browser("operator")
+    endpoint = await service.endpoint()
     reset, change = f"/api/v1/circuits/{endpoint}/reset", f"/api/v1/endpoints/{endpoint}"
     token = {"X-CSRF-Token": await form_token(operator)}
     assert (await viewer.post(reset, headers={"X-CSRF-Token": await form_token(viewer)})).status_code == 403

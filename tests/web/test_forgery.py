@@ -5,87 +5,87 @@ import pytest
 
 from breakwater.core.settings import Settings
 from breakwater.web.security.hosts import Hosts
-from tests.web.quay import BOOTSTRAP_KEY, ORIGIN, PASSWORD, PROBLEM, Quay
+from tests.web.running_app import BOOTSTRAP_KEY, ORIGIN, PASSWORD, PROBLEM, RunningApp
 from tests.web.test_every_route import form_token
 
 
-async def acts(quay: Quay, browser: httpx.AsyncClient, **headers: str) -> httpx.Response:
+async def acts(service: RunningApp, browser: httpx.AsyncClient, **headers: str) -> httpx.Response:
     """Ask for a change by the session's cookie, with these headers alone."""
-    endpoint = await quay.endpoint(f"e{quay.clock.now()}.example".replace(".0", ""))
+    endpoint = await service.endpoint(f"e{service.clock.now()}.example".replace(".0", ""))
     carried = {"Cookie": f"breakwater={browser.cookies['breakwater']}", **headers}
-    return await quay.stranger.post(f"/api/v1/circuits/{endpoint}/reset", headers=carried)
+    return await service.stranger.post(f"/api/v1/circuits/{endpoint}/reset", headers=carried)
 
 
-async def test_a_change_under_a_session_needs_our_page_and_its_token(quay: Quay) -> None:
-    browser = await quay.browser("operator")
+async def test_a_change_under_a_session_needs_our_page_and_its_token(service: RunningApp) -> None:
+    browser = await service.browser("operator")
     token = await form_token(browser)
     ours = {"X-CSRF-Token": token, "Sec-Fetch-Site": "same-origin"}
-    assert (await acts(quay, browser, **ours)).status_code == 200
+    assert (await acts(service, browser, **ours)).status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-async def test_a_change_from_another_site_is_refused(quay: Quay, site: str) -> None:
-    browser = await quay.browser("operator")
+async def test_a_change_from_another_site_is_refused(service: RunningApp, site: str) -> None:
+    browser = await service.browser("operator")
     token = await form_token(browser)
     forged = {"X-CSRF-Token": token, "Sec-Fetch-Site": site, "Origin": ORIGIN}
-    assert (await acts(quay, browser, **forged)).status_code == 403
+    assert (await acts(service, browser, **forged)).status_code == 403
 
 
-async def test_without_sec_fetch_site_the_origin_decides(quay: Quay) -> None:
-    browser = await quay.browser("operator")
+async def test_without_sec_fetch_site_the_origin_decides(service: RunningApp) -> None:
+    browser = await service.browser("operator")
     token = {"X-CSRF-Token": await form_token(browser)}
-    assert (await acts(quay, browser, **token, Origin=ORIGIN)).status_code == 200
+    assert (await acts(service, browser, **token, Origin=ORIGIN)).status_code == 200
     for origin in (
         "https://evil.example",
         "null",
         ORIGIN.replace("http:", "https:"),
         f"{ORIGIN}.evil.example",
     ):
-        assert (await acts(quay, browser, **token, Origin=origin)).status_code == 403
-    assert (await acts(quay, browser, **token)).status_code == 403
+        assert (await acts(service, browser, **token, Origin=origin)).status_code == 403
+    assert (await acts(service, browser, **token)).status_code == 403
 
 
-async def test_a_change_without_the_sessions_own_token_is_refused(quay: Quay) -> None:
-    browser, other = await quay.browser("operator", "ada"), await quay.browser("operator", "bob")
+async def test_a_change_without_the_sessions_own_token_is_refused(service: RunningApp) -> None:
+    browser, other = await service.browser("operator", "ada"), await service.browser("operator", "bob")
     for token in ("", "x", await form_token(other)):
         forged = {"X-CSRF-Token": token, "Sec-Fetch-Site": "same-origin"}
-        assert (await acts(quay, browser, **forged)).status_code == 403
+        assert (await acts(service, browser, **forged)).status_code == 403
 
 
-async def test_a_form_carries_the_token_in_its_field(quay: Quay) -> None:
-    browser = await quay.browser("operator")
-    endpoint = await quay.endpoint()
+async def test_a_form_carries_the_token_in_its_field(service: RunningApp) -> None:
+    browser = await service.browser("operator")
+    endpoint = await service.endpoint()
     without = await browser.post(f"/circuits/{endpoint}/reset", data={})
     assert without.status_code == 403
     done = await browser.post(f"/circuits/{endpoint}/reset", data={"_csrf": await form_token(browser)})
     assert done.status_code == 303
 
 
-async def test_another_site_cannot_sign_somebody_in(quay: Quay) -> None:
-    await quay.browser("viewer", "ada")
+async def test_another_site_cannot_sign_somebody_in(service: RunningApp) -> None:
+    await service.browser("viewer", "ada")
     form = {"name": "ada", "password": PASSWORD}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
-        assert (await quay.stranger.post("/sign-in", data=form, headers=headers)).status_code == 403
+        assert (await service.stranger.post("/sign-in", data=form, headers=headers)).status_code == 403
 
 
-async def test_a_key_needs_no_token_and_no_origin(quay: Quay) -> None:
-    await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+async def test_a_key_needs_no_token_and_no_origin(service: RunningApp) -> None:
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8420", "127.0.0.1.evil.example", "", "localhost.", "[::1", "a b"]
 )
-async def test_another_hosts_name_is_refused_everywhere(quay: Quay, host: str) -> None:
+async def test_another_hosts_name_is_refused_everywhere(service: RunningApp, host: str) -> None:
     for path in ("/", "/sign-in", "/api/v1/deliveries", "/health/live", "/static/app.css"):
-        answer = await quay.api.get(path, headers={"Host": host})
+        answer = await service.api.get(path, headers={"Host": host})
         assert answer.status_code == 400
         assert answer.headers["content-type"] == PROBLEM
         assert "BREAKWATER_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8420", "LOCALHOST", "[::1]:8420"])
-async def test_loopback_goes_by_its_names(quay: Quay, host: str) -> None:
-    assert (await quay.api.get("/health/live", headers={"Host": host})).status_code == 200
+async def test_loopback_goes_by_its_names(service: RunningApp, host: str) -> None:
+    assert (await service.api.get("/health/live", headers={"Host": host})).status_code == 200
 
 
 def test_a_request_with_two_hosts_or_none_is_refused() -> None:
@@ -108,25 +108,25 @@ def test_a_service_on_every_address_answers_to_addresses_and_to_no_foreign_name(
     assert hosts.problem([(b"host", b"evil.example")]) is not None
 
 
-async def test_forwarded_headers_are_not_believed(quay: Quay) -> None:
+async def test_forwarded_headers_are_not_believed(service: RunningApp) -> None:
     forged = {"X-Forwarded-Host": "localhost", "Host": "evil.example", "Forwarded": "host=localhost"}
-    assert (await quay.api.get("/", headers=forged)).status_code == 400
-    browser = await quay.browser("viewer", "ada")
+    assert (await service.api.get("/", headers=forged)).status_code == 400
+    browser = await service.browser("viewer", "ada")
     assert "breakwater" in browser.cookies
     form = {"name": "ada", "password": PASSWORD}
     headers = {"Origin": ORIGIN, "X-Forwarded-Proto": "https"}
-    answer = await quay.stranger.post("/sign-in", data=form, headers=headers)
+    answer = await service.stranger.post("/sign-in", data=form, headers=headers)
     assert "__Host-" not in answer.headers["set-cookie"]
 
 
-async def test_every_answer_carries_the_security_headers(quay: Quay) -> None:
+async def test_every_answer_carries_the_security_headers(service: RunningApp) -> None:
     for client, path in (
-        (quay.api, "/"),
-        (quay.stranger, "/sign-in"),
-        (quay.api, "/nowhere"),
-        (quay.api, "/api/v1/deliveries"),
-        (quay.stranger, "/api/v1/deliveries"),
-        (quay.api, "/static/app.css"),
+        (service.api, "/"),
+        (service.stranger, "/sign-in"),
+        (service.api, "/nowhere"),
+        (service.api, "/api/v1/deliveries"),
+        (service.stranger, "/api/v1/deliveries"),
+        (service.api, "/static/app.css"),
     ):
         headers = (await client.get(path)).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
@@ -135,19 +135,19 @@ async def test_every_answer_carries_the_security_headers(quay: Quay) -> None:
         assert headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
         assert headers["cache-control"] == ("no-store" if "static" not in path else headers["cache-control"])
-    assert "immutable" in (await quay.stranger.get("/static/app.css")).headers["cache-control"]
+    assert "immutable" in (await service.stranger.get("/static/app.css")).headers["cache-control"]
 
 
 @pytest.mark.parametrize(
     "path", ["/static/../core/settings/model.py", "/static/%2e%2e/pyproject.toml", "/static//etc/passwd"]
 )
-async def test_static_files_are_those_of_the_static_folder(quay: Quay, path: str) -> None:
-    assert (await quay.stranger.get(path)).status_code == 404
+async def test_static_files_are_those_of_the_static_folder(service: RunningApp, path: str) -> None:
+    assert (await service.stranger.get(path)).status_code == 404
 
 
-async def test_a_bearer_key_is_not_accepted_in_another_form(quay: Quay) -> None:
+async def test_a_bearer_key_is_not_accepted_in_another_form(service: RunningApp) -> None:
     for header in (BOOTSTRAP_KEY, f"Basic {BOOTSTRAP_KEY}", f"Bearer {BOOTSTRAP_KEY}x", "Bearer ", "Bearer"):
-        answer = await quay.stranger.get("/api/v1/deliveries", headers={"Authorization": header})
+        answer = await service.stranger.get("/api/v1/deliveries", headers={"Authorization": header})
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert BOOTSTRAP_KEY not in answer.text

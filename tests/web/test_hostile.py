@@ -3,10 +3,10 @@
 import json
 from urllib.parse import quote
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import PARAMETERS
-from tests.web.quay import OURS, PASSWORD, Quay
+from tests.web.running_app import OURS, PASSWORD, RunningApp
 
 MARK = "<script>alert(7)</script>"
 CORPUS = [
@@ -31,33 +31,33 @@ CORPUS = [
 HARMLESS_SENTINEL = "&lt;script&gt;"
 
 
-async def test_hostile_payloads_are_kept_to_the_byte_and_shown_harmlessly(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_hostile_payloads_are_kept_to_the_byte_and_shown_harmlessly(service: RunningApp) -> None:
+    await service.endpoint()
     for text in CORPUS:
-        accepted = await quay.post("/messages", {"event_type": "a", "payload": {text: text}}, 202)
-        assert (await quay.get(f"/messages/{accepted['id']}"))["payload"] == {text: text}
-        page = await quay.api.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
+        accepted = await service.post("/messages", {"event_type": "a", "payload": {text: text}}, 202)
+        assert (await service.get(f"/messages/{accepted['id']}"))["payload"] == {text: text}
+        page = await service.api.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
         assert page.status_code == 200
         assert MARK not in page.text
 
 
-async def test_what_a_receiver_answers_is_shown_harmlessly(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_what_a_receiver_answers_is_shown_harmlessly(service: RunningApp) -> None:
+    await service.endpoint()
     for text in CORPUS:
-        answer = Answered(400, (("X-Answer", text), ("Location", f"javascript:{text}")), text.encode())
-        quay.sender.script("billing.example", answer)
-        accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+        answer = Response(400, (("X-Answer", text), ("Location", f"javascript:{text}")), text.encode())
+        service.sender.script("billing.example", answer)
+        accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
         delivery = accepted["deliveries"][0]["id"]
-        await quay.reaches(delivery, DeliveryState.FAILED)
-        (attempt,) = (await quay.get(f"/deliveries/{delivery}"))["attempts"]
+        await service.reaches(delivery, DeliveryState.FAILED)
+        (attempt,) = (await service.get(f"/deliveries/{delivery}"))["attempts"]
         assert attempt["response_body"].startswith(text[:100])
-        page = await quay.api.get(f"/deliveries/{delivery}")
+        page = await service.api.get(f"/deliveries/{delivery}")
         assert page.status_code == 200
         assert MARK not in page.text
         assert 'href="javascript:' not in page.text
 
 
-async def test_hostile_names_are_refused_or_shown_harmlessly(quay: Quay) -> None:
+async def test_hostile_names_are_refused_or_shown_harmlessly(service: RunningApp) -> None:
     for text in CORPUS:
         fields = {
             "url": "https://hooks.example/",
@@ -66,101 +66,103 @@ async def test_hostile_names_are_refused_or_shown_harmlessly(quay: Quay) -> None
             "headers": {"X-A": text},
         }
         for field in ("name", "description", "headers"):
-            answer = await quay.api.post(
+            answer = await service.api.post(
                 "/api/v1/endpoints", json={"url": fields["url"], field: fields[field]}
             )
             assert answer.status_code in {201, 422}, answer.text
             if answer.status_code == 201:
                 stored = answer.json()[field]
                 assert stored in (fields[field], text.strip())
-        assert (await quay.api.post("/api/v1/keys", json={"name": text, "scopes": ["read"]})).status_code in {
+        assert (
+            await service.api.post("/api/v1/keys", json={"name": text, "scopes": ["read"]})
+        ).status_code in {
             201,
             422,
         }
     for path in ("/", "/endpoints", "/circuits", "/settings", "/audit"):
-        page = await quay.api.get(path)
+        page = await service.api.get(path)
         assert page.status_code == 200
         assert MARK not in page.text
-    assert HARMLESS_SENTINEL in (await quay.api.get("/endpoints")).text
+    assert HARMLESS_SENTINEL in (await service.api.get("/endpoints")).text
 
 
-async def test_hostile_reasons_are_refused_or_shown_harmlessly(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
+async def test_hostile_reasons_are_refused_or_shown_harmlessly(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
     for text in CORPUS:
-        answer = await quay.api.post(f"/api/v1/circuits/{endpoint}/hold", json={"reason": text})
+        answer = await service.api.post(f"/api/v1/circuits/{endpoint}/hold", json={"reason": text})
         assert answer.status_code in {200, 422}, answer.text
     for path in ("/", "/circuits", f"/endpoints/{endpoint}", "/audit"):
-        page = await quay.api.get(path)
+        page = await service.api.get(path)
         assert page.status_code == 200
         assert MARK not in page.text
 
 
-async def test_hostile_addresses_and_filters_are_answered_calmly(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_hostile_addresses_and_filters_are_answered_calmly(service: RunningApp) -> None:
+    await service.endpoint()
     for text in CORPUS:
         short = quote(text[:2_000], safe="")
         for path in ("deliveries", "messages", "endpoints", "circuits"):
             for prefix in ("/api/v1", ""):
-                answer = await quay.api.get(f"{prefix}/{path}/{short}")
+                answer = await service.api.get(f"{prefix}/{path}/{short}")
                 assert answer.status_code in {404, 405}, (answer.status_code, prefix, path, text[:40])
                 assert MARK not in answer.text or answer.headers["content-type"] == "application/problem+json"
         for name in (*PARAMETERS, "cursor", "limit", text[:50]):
             for path in ("/api/v1/deliveries", "/deliveries", "/api/v1/audit", "/audit", "/api/v1/stats"):
-                answer = await quay.api.get(f"{path}?{quote(name, safe='')}={short}")
+                answer = await service.api.get(f"{path}?{quote(name, safe='')}={short}")
                 assert answer.status_code < 500, (path, name, text[:40], answer.text[-500:])
                 assert MARK not in answer.text or "html" not in answer.headers["content-type"]
 
 
-async def test_queries_that_are_no_text_at_all_are_answered_calmly(quay: Quay) -> None:
+async def test_queries_that_are_no_text_at_all_are_answered_calmly(service: RunningApp) -> None:
     for raw in ("%ff", "%c3%28", "%ed%a0%80", "%", "%zz", "a=b=c", "&&&", "=", "%00"):
         for path in ("/api/v1/deliveries", "/deliveries", "/api/v1/audit"):
             for query in (f"q={raw}", raw):
-                assert (await quay.api.get(f"{path}?{query}")).status_code < 500, (path, query)
+                assert (await service.api.get(f"{path}?{query}")).status_code < 500, (path, query)
 
 
-async def test_hostile_events_and_keys_are_refused(quay: Quay) -> None:
+async def test_hostile_events_and_keys_are_refused(service: RunningApp) -> None:
     for text in CORPUS:
-        answer = await quay.api.post("/api/v1/messages", json={"event_type": text, "payload": 1})
+        answer = await service.api.post("/api/v1/messages", json={"event_type": text, "payload": 1})
         assert answer.status_code == (202 if text == "x" else 422), text
         header = text.encode("utf-8", "replace")[:5_000]
-        answer = await quay.api.post(
+        answer = await service.api.post(
             "/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=[(b"Idempotency-Key", header)]
         )
         assert answer.status_code in {202, 400}, text
 
 
-async def test_hostile_credentials_are_refused_calmly(quay: Quay) -> None:
-    browser = quay.client(headers=OURS)
+async def test_hostile_credentials_are_refused_calmly(service: RunningApp) -> None:
+    browser = service.client(headers=OURS)
     for text in CORPUS:
         answer = await browser.post("/sign-in", data={"name": text[:60_000], "password": text[:1_000]})
         assert answer.status_code in {401, 422, 429}, (text[:40], answer.text[-300:])
         assert MARK not in answer.text
         header = b"Bearer bw_" + text.encode("utf-8", "replace")[:5_000]
-        refused = await quay.stranger.get("/api/v1/deliveries", headers=[(b"Authorization", header)])
+        refused = await service.stranger.get("/api/v1/deliveries", headers=[(b"Authorization", header)])
         assert refused.status_code == 401
         cookie = b"breakwater=" + text.encode("utf-8", "replace")[:3_000]
-        signed_out = await quay.stranger.get("/api/v1/deliveries", headers=[(b"Cookie", cookie)])
+        signed_out = await service.stranger.get("/api/v1/deliveries", headers=[(b"Cookie", cookie)])
         assert signed_out.status_code == 401
-        quay.later(300)
+        service.later(300)
 
 
-async def test_a_hostile_browser_name_is_kept_short_and_printable(quay: Quay) -> None:
-    await quay.browser("viewer", "ada")
-    browser = quay.client(headers=OURS)
+async def test_a_hostile_browser_name_is_kept_short_and_printable(service: RunningApp) -> None:
+    await service.browser("viewer", "ada")
+    browser = service.client(headers=OURS)
     answer = await browser.post(
         "/sign-in",
         data={"name": "ada", "password": PASSWORD},
         headers=[(b"User-Agent", ("\x1b[31m\u202e" + MARK + "x" * 9_000).encode())],
     )
     assert answer.status_code == 303
-    assert MARK not in (await quay.api.get("/settings")).text
+    assert MARK not in (await service.api.get("/settings")).text
 
 
-async def test_json_answers_survive_what_json_cannot_hold(quay: Quay) -> None:
-    await quay.endpoint()
-    quay.sender.script("billing.example", Answered(400, (), bytes(range(256))))
-    accepted = await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
+async def test_json_answers_survive_what_json_cannot_hold(service: RunningApp) -> None:
+    await service.endpoint()
+    service.sender.script("billing.example", Response(400, (), bytes(range(256))))
+    accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     delivery = accepted["deliveries"][0]["id"]
-    await quay.reaches(delivery, DeliveryState.FAILED)
-    answer = await quay.api.get(f"/api/v1/deliveries/{delivery}")
+    await service.reaches(delivery, DeliveryState.FAILED)
+    answer = await service.api.get(f"/api/v1/deliveries/{delivery}")
     assert len(json.loads(answer.content)["attempts"][0]["response_body"]) == 256

@@ -11,15 +11,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from breakwater.core.domain.outcome import Answered, Unanswered
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.paging.filters import PARAMETERS
 from breakwater.core.runtime import Runtime
 from breakwater.web.app import create_app
-from tests.delivery.harbour import settings_for
+from tests.delivery.running_engine import settings_for
 from tests.fakes import ManualClock, ScriptedSender
 from tests.web.harmless import harmful
-from tests.web.quay import BOOTSTRAP_KEY, Quay
+from tests.web.running_app import BOOTSTRAP_KEY, RunningApp
 from tests.web.test_every_route import form_token, routes
 from tests.web.test_hostile import CORPUS
 
@@ -33,46 +33,50 @@ FILTERS = (*PARAMETERS, "cursor", "range", "after")
 class Filled:
     """A service into which hostile text was put wherever it is taken, and what is there to be looked at."""
 
-    def __init__(self, quay: Quay, browser: httpx.AsyncClient, ids: Mapping[str, str]) -> None:
-        self.quay = quay
+    def __init__(self, service: RunningApp, browser: httpx.AsyncClient, ids: Mapping[str, str]) -> None:
+        self.service = service
         self.browser = browser
         self.ids = ids
 
     def pages(self) -> list[str]:
         """Return the path of every page, by walking the routes."""
         found = []
-        for method, path in routes(self.quay.app):
+        for method, path in routes(self.service.app):
             if method == "GET" and not path.startswith(NO_PAGES) and not path.endswith(".csv"):
                 found.append(path.replace("{", "{0[").replace("}", "]}").format(self.ids))
         return found
 
 
 @pytest.fixture
-async def filled(quay: Quay) -> Filled:
-    browser = await quay.browser("admin")
-    endpoint = await quay.endpoint("billing.example", event_types=["a"])
+async def filled(service: RunningApp) -> Filled:
+    browser = await service.browser("admin")
+    endpoint = await service.endpoint("billing.example", event_types=["a"])
     delivery = message = ""
     for text in CORPUS[:-1]:
         body = json.dumps({text: text}).encode()
-        quay.sender.script("billing.example", Answered(400, (("X-Answer", text), ("Location", text)), body))
-        accepted = await quay.post("/messages", {"event_type": "a", "payload": {text: [text]}}, 202)
+        service.sender.script(
+            "billing.example", Response(400, (("X-Answer", text), ("Location", text)), body)
+        )
+        accepted = await service.post("/messages", {"event_type": "a", "payload": {text: [text]}}, 202)
         delivery, message = accepted["deliveries"][0]["id"], accepted["id"]
-        await quay.reaches(delivery, DeliveryState.FAILED)
-        quay.sender.script("billing.example", Unanswered(FailureClass.BLOCKED, text))
-        again = await quay.api.post(f"/api/v1/deliveries/{delivery}/resend", json={"reason": text})
+        await service.reaches(delivery, DeliveryState.FAILED)
+        service.sender.script("billing.example", TransportFailure(FailureClass.BLOCKED, text))
+        again = await service.api.post(f"/api/v1/deliveries/{delivery}/resend", json={"reason": text})
         if again.status_code == 422:  # a reason is a line of text
-            await quay.post(f"/deliveries/{delivery}/resend")
-        await quay.attempted(delivery, 2)
-    await forms_are_sent(quay, browser, endpoint, delivery)
-    replay = await quay.post(
+            await service.post(f"/deliveries/{delivery}/resend")
+        await service.attempted(delivery, 2)
+    await forms_are_sent(service, browser, endpoint, delivery)
+    replay = await service.post(
         "/replays", {"filter": {"event_type": "a"}, "reason": CORPUS[1], "pace": 0.01}, 201
     )
-    await quay.post(f"/endpoints/{await quay.endpoint('gone.example')}/pause")
+    await service.post(f"/endpoints/{await service.endpoint('gone.example')}/pause")
     ids = {"endpoint_id": endpoint, "delivery_id": delivery, "message_id": message, "replay_id": replay["id"]}
-    return Filled(quay, browser, ids)
+    return Filled(service, browser, ids)
 
 
-async def forms_are_sent(quay: Quay, browser: httpx.AsyncClient, endpoint: str, delivery: str) -> None:
+async def forms_are_sent(
+    service: RunningApp, browser: httpx.AsyncClient, endpoint: str, delivery: str
+) -> None:
     """Put the corpus into every form that takes a text, as a browser that minds no `maxlength` would."""
     token = await form_token(browser)
     view = {"filter": "status=failed"}
@@ -126,9 +130,9 @@ async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
             assert harmful(answer.text) == [], path
 
 
-async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(quay: Quay) -> None:
-    await quay.endpoint()
-    browser = await quay.browser("viewer")
+async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: RunningApp) -> None:
+    await service.endpoint()
+    browser = await service.browser("viewer")
     for text in CORPUS[:-1]:
         for path in ("/deliveries", "/deliveries/causes", "/replays/new"):
             answer = await browser.get(path, params={"q": text, "event_type": text, "since": text})
@@ -137,13 +141,13 @@ async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(quay: Quay)
             assert 'id="search"' in answer.text
 
 
-async def test_what_was_typed_stands_in_its_field_unchanged(quay: Quay) -> None:
+async def test_what_was_typed_stands_in_its_field_unchanged(service: RunningApp) -> None:
     family = "👨\u200d👩\u200d👧 \u202eabc"
-    endpoint = await quay.endpoint("billing.example", name=family, description=f"{family}\nsecond line")
-    browser = await quay.browser("admin")
-    await quay.post("/messages", {"event_type": "a", "payload": {family: 1}}, 202)
-    await quay.sent(1)
-    await quay.quiet()
+    endpoint = await service.endpoint("billing.example", name=family, description=f"{family}\nsecond line")
+    browser = await service.browser("admin")
+    await service.post("/messages", {"event_type": "a", "payload": {family: 1}}, 202)
+    await service.sent(1)
+    await service.quiet()
     for path in ("/deliveries", "/replays/new"):
         page = (await browser.get(path, params={"q": family})).text
         assert set(re.findall(r'name="q"[^>]* value="([^"]*)"', page)) == {family}, path
@@ -154,16 +158,16 @@ async def test_what_was_typed_stands_in_its_field_unchanged(quay: Quay) -> None:
     form = {**fields, "_csrf": token, "description": "changed", "headers": "", "event_types": ""}
     saved = await browser.post(f"/endpoints/{endpoint}/edit", data=form)
     assert saved.status_code == 303, saved.text
-    view = await quay.get(f"/endpoints/{endpoint}")
+    view = await service.get(f"/endpoints/{endpoint}")
     assert (view["name"], view["description"]) == (family, "changed")
 
 
-async def test_a_key_of_a_caller_is_shown_harmlessly(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_a_key_of_a_caller_is_shown_harmlessly(service: RunningApp) -> None:
+    await service.endpoint()
     headers = {"Idempotency-Key": KEY}
-    sent = await quay.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=headers)
+    sent = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=headers)
     assert sent.status_code == 202
-    page = await quay.api.get(f"/messages/{sent.json()['id']}")
+    page = await service.api.get(f"/messages/{sent.json()['id']}")
     assert "k&lt;script&gt;" in page.text
     assert harmful(page.text) == []
 
@@ -173,17 +177,17 @@ async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
     clock, sender = ManualClock(), ScriptedSender()
     runtime = Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5)
     app = create_app(settings, runtime=runtime)
-    async with runtime, Quay(runtime, clock, sender, app) as quay:
-        await quay.endpoint()
-        sender.script("billing.example", Answered(400, (("X-Long", "h" * 60_000),), LINE.encode()))
-        sent = await quay.post("/messages", {"event_type": "a", "payload": {"line": LINE}}, 202)
+    async with runtime, RunningApp(runtime, clock, sender, app) as service:
+        await service.endpoint()
+        sender.script("billing.example", Response(400, (("X-Long", "h" * 60_000),), LINE.encode()))
+        sent = await service.post("/messages", {"event_type": "a", "payload": {"line": LINE}}, 202)
         delivery = sent["deliveries"][0]["id"]
-        await quay.reaches(delivery, DeliveryState.FAILED)
+        await service.reaches(delivery, DeliveryState.FAILED)
         for path in (f"/deliveries/{delivery}", "/deliveries?q=xxx", "/", f"/messages/{sent['id']}"):
-            page = await quay.api.get(path)
+            page = await service.api.get(path)
             assert page.status_code == 200
             assert len(page.text) < 800_000, path
-        page = await quay.api.get(f"/deliveries/{delivery}")
+        page = await service.api.get(f"/deliveries/{delivery}")
         assert "more characters are not shown" in page.text
 
 
@@ -199,14 +203,14 @@ async def test_no_cell_of_the_exported_audit_is_worked_out_or_unseen(filled: Fil
 
 @pytest.mark.parametrize("reason", ["two\nlines", "\x1b[31mred", "a\x00b", "x" * 501])
 async def test_a_reason_that_is_no_line_of_text_is_refused_and_nothing_is_done(
-    quay: Quay, reason: str
+    service: RunningApp, reason: str
 ) -> None:
-    endpoint = await quay.endpoint()
-    operator = await quay.browser("operator")
+    endpoint = await service.endpoint()
+    operator = await service.browser("operator")
     fields = {"_csrf": await form_token(operator), "reason": reason}
     answer = await operator.post(f"/circuits/{endpoint}/hold", data=fields)
     assert answer.status_code == 422
     assert "reason" in answer.text
     in_place = await operator.post(f"/circuits/{endpoint}/hold", data=fields, headers={"HX-Request": "true"})
     assert (in_place.status_code, in_place.headers["hx-trigger"]) == (422, "refresh")
-    assert (await quay.get(f"/circuits/{endpoint}"))["hold"] is None
+    assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None

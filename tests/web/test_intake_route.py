@@ -8,7 +8,7 @@ import pytest
 
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.web.api.fast_intake import PATH
-from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
+from tests.web.running_app import BOOTSTRAP_KEY, RunningApp, problems
 
 GOOD = b'{"event_type": "invoice.paid", "payload": {"n": 1}}'
 KEY = {"Authorization": f"Bearer {BOOTSTRAP_KEY}"}
@@ -35,8 +35,10 @@ async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-async def both(quay: Quay, headers: Mapping[str, str], body: bytes) -> tuple[httpx.Response, httpx.Response]:
-    client = quay.client()
+async def both(
+    service: RunningApp, headers: Mapping[str, str], body: bytes
+) -> tuple[httpx.Response, httpx.Response]:
+    client = service.client()
     quick = await client.post(PATH, content=body, headers=headers)
     return quick, await client.post(PATH, content=in_chunks(body), headers=headers)
 
@@ -49,69 +51,71 @@ def without_ids(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_both_ways_answer_the_same(quay: Quay, name: str) -> None:
-    await quay.endpoint()
-    quick, slow = await both(quay, *REQUESTS[name])
+async def test_both_ways_answer_the_same(service: RunningApp, name: str) -> None:
+    await service.endpoint()
+    quick, slow = await both(service, *REQUESTS[name])
     assert without_ids(quick) == without_ids(slow)
     assert int(quick.headers["content-length"]) == len(quick.content)
     assert quick.status_code < 500
 
 
-async def test_a_key_that_may_not_send_is_refused_both_ways(quay: Quay) -> None:
-    reader = await quay.key("read")
+async def test_a_key_that_may_not_send_is_refused_both_ways(service: RunningApp) -> None:
+    reader = await service.key("read")
     for content in (GOOD, in_chunks(GOOD)):
         assert problems(await reader.post(PATH, content=content), 403) == {}
 
 
-async def test_an_idempotency_key_is_the_same_one_both_ways(quay: Quay) -> None:
-    quick, slow = await both(quay, {**KEY, "Idempotency-Key": "k-1"}, GOOD)
+async def test_an_idempotency_key_is_the_same_one_both_ways(service: RunningApp) -> None:
+    quick, slow = await both(service, {**KEY, "Idempotency-Key": "k-1"}, GOOD)
     assert "idempotent-replayed" not in quick.headers
     assert slow.headers["idempotent-replayed"] == "true"
     assert quick.json() == slow.json()
-    again = await quay.api.post(PATH, content=GOOD, headers={"Idempotency-Key": "k-1"})
+    again = await service.api.post(PATH, content=GOOD, headers={"Idempotency-Key": "k-1"})
     assert again.headers["idempotent-replayed"] == "true"
 
 
-async def test_an_unavailable_store_is_told_both_ways(quay: Quay, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unavailable_store_is_told_both_ways(
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def full(_: object) -> None:
         raise StoreUnavailable("The disk is full.", 7)
 
-    monkeypatch.setattr(quay.runtime.intake, "accept", full)
-    quick, slow = await both(quay, KEY, GOOD)
+    monkeypatch.setattr(service.runtime.intake, "accept", full)
+    quick, slow = await both(service, KEY, GOOD)
     assert without_ids(quick) == without_ids(slow)
     assert (quick.status_code, quick.headers["retry-after"]) == (503, "7")
 
 
 async def test_what_nobody_foresaw_is_500_and_says_nothing_of_itself(
-    quay: Quay, monkeypatch: pytest.MonkeyPatch
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(quay.runtime.intake, "accept", broken)
-    quick, slow = await both(quay, KEY, GOOD)
+    monkeypatch.setattr(service.runtime.intake, "accept", broken)
+    quick, slow = await both(service, KEY, GOOD)
     assert without_ids(quick) == without_ids(slow)
     assert quick.status_code == 500
     assert "secret" not in quick.text
 
 
-async def test_a_body_longer_than_any_message_is_refused_unread(quay: Quay) -> None:
+async def test_a_body_longer_than_any_message_is_refused_unread(service: RunningApp) -> None:
     announced = {**KEY, "Content-Length": str(10**12)}
-    answer = await quay.client().post(PATH, content=in_chunks(GOOD), headers=announced)
+    answer = await service.client().post(PATH, content=in_chunks(GOOD), headers=announced)
     assert answer.status_code == 413
 
 
-async def test_without_a_key_nothing_is_answered_past_the_guard(quay: Quay) -> None:
-    assert problems(await quay.stranger.post(PATH, content=GOOD), 401) == {}
+async def test_without_a_key_nothing_is_answered_past_the_guard(service: RunningApp) -> None:
+    assert problems(await service.stranger.post(PATH, content=GOOD), 401) == {}
 
 
-async def test_requests_of_both_ways_are_counted_as_one_route(quay: Quay) -> None:
-    await both(quay, KEY, GOOD)
-    metrics = (await quay.api.get("/metrics")).text
+async def test_requests_of_both_ways_are_counted_as_one_route(service: RunningApp) -> None:
+    await both(service, KEY, GOOD)
+    metrics = (await service.api.get("/metrics")).text
     assert f'breakwater_http_requests_total{{method="POST",route="{PATH}",status="202"}} 2.0' in metrics
 
 
-async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(quay: Quay) -> None:
+async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(service: RunningApp) -> None:
     messages = iter(
         [{"type": "http.request", "body": GOOD[:9], "more_body": True}, {"type": "http.disconnect"}]
     )
@@ -128,5 +132,5 @@ async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(q
         (b"content-length", str(len(GOOD)).encode()),
     ]
     scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers}
-    await quay.app.asgi_handler(scope, receive, send)  # type: ignore[arg-type]  # as a server would, without its types
-    assert (await quay.get("/deliveries"))["items"] == []
+    await service.app.asgi_handler(scope, receive, send)  # type: ignore[arg-type]  # as a server would, without its types
+    assert (await service.get("/deliveries"))["items"] == []

@@ -2,41 +2,41 @@
 
 from typing import Any
 
-from breakwater.core.accounts.keys import BELIEVED_SECONDS
-from tests.web.quay import BOOTSTRAP_KEY, Quay, problems
+from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
+from tests.web.running_app import BOOTSTRAP_KEY, RunningApp, problems
 
 
-async def make(quay: Quay, *scopes: str, name: str = "ci") -> Any:
-    return await quay.post("/keys", {"name": name, "scopes": list(scopes)}, 201)
+async def make(service: RunningApp, *scopes: str, name: str = "ci") -> Any:
+    return await service.post("/keys", {"name": name, "scopes": list(scopes)}, 201)
 
 
-async def test_a_key_is_shown_once_and_works(quay: Quay) -> None:
-    made = await make(quay, "send", "read")
+async def test_a_key_is_shown_once_and_works(service: RunningApp) -> None:
+    made = await make(service, "send", "read")
     assert made["key"].startswith("bw_")
     assert len(made["key"]) >= 3 + 43
     assert made["preview"].startswith(made["key"][:6])
-    (listed,) = (await quay.get("/keys"))["items"]
+    (listed,) = (await service.get("/keys"))["items"]
     assert "key" not in listed
     assert made["key"] not in str(listed)
-    program = quay.client(key=made["key"])
+    program = service.client(key=made["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
     problems(await program.get("/api/v1/keys"), 403)
 
 
-async def test_a_revoked_key_is_refused_at_once(quay: Quay) -> None:
-    made = await make(quay, "read")
-    program = quay.client(key=made["key"])
+async def test_a_revoked_key_is_refused_at_once(service: RunningApp) -> None:
+    made = await make(service, "read")
+    program = service.client(key=made["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
-    assert (await quay.api.delete(f"/api/v1/keys/{made['id']}")).status_code == 200
+    assert (await service.api.delete(f"/api/v1/keys/{made['id']}")).status_code == 200
     problems(await program.get("/api/v1/deliveries"), 401)
-    (listed,) = (await quay.get("/keys"))["items"]
+    (listed,) = (await service.get("/keys"))["items"]
     assert listed["revoked_at"]
-    problems(await quay.api.delete(f"/api/v1/keys/{made['id']}"), 409)
+    problems(await service.api.delete(f"/api/v1/keys/{made['id']}"), 409)
 
 
-async def test_a_key_is_looked_up_once_in_a_few_seconds(quay: Quay) -> None:
-    made = await make(quay, "read")
-    keys = quay.runtime.access.keys
+async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> None:
+    made = await make(service, "read")
+    keys = service.runtime.access.keys
     looked_up = []
 
     async def count(digest: str) -> Any:
@@ -47,14 +47,14 @@ async def test_a_key_is_looked_up_once_in_a_few_seconds(quay: Quay) -> None:
     for _ in range(20):
         assert await keys.find(made["key"])
     assert len(looked_up) == 1
-    quay.later(BELIEVED_SECONDS)
+    service.later(CREDENTIAL_CACHE_SECONDS)
     assert await keys.find(made["key"])
     assert len(looked_up) == 2
 
 
-async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(quay: Quay) -> None:
-    made = await make(quay, "read")
-    keys = quay.runtime.access.keys
+async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(service: RunningApp) -> None:
+    made = await make(service, "read")
+    keys = service.runtime.access.keys
 
     async def revoked_meanwhile(digest: str) -> Any:
         found = await load(digest)
@@ -67,21 +67,21 @@ async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(qu
     assert await keys.find(made["key"]) is None
 
 
-async def test_the_use_of_a_key_is_noted_to_the_minute(quay: Quay) -> None:
-    made = await make(quay, "read")
-    program = quay.client(key=made["key"])
+async def test_the_use_of_a_key_is_noted_to_the_minute(service: RunningApp) -> None:
+    made = await make(service, "read")
+    program = service.client(key=made["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
-    await quay.quiet()
-    (listed,) = (await quay.get("/keys"))["items"]
+    await service.quiet()
+    (listed,) = (await service.get("/keys"))["items"]
     assert listed["last_used_at"] == "2027-01-15T08:00:00.000Z"
-    quay.later(61)
+    service.later(61)
     await program.get("/api/v1/deliveries")
-    await quay.quiet()
-    (listed,) = (await quay.get("/keys"))["items"]
+    await service.quiet()
+    (listed,) = (await service.get("/keys"))["items"]
     assert listed["last_used_at"] == "2027-01-15T08:01:01.000Z"
 
 
-async def test_a_bad_key_is_refused_and_nothing_is_made(quay: Quay) -> None:
+async def test_a_bad_key_is_refused_and_nothing_is_made(service: RunningApp) -> None:
     for body, fields in (
         ({}, {"name"}),
         ({"name": "", "scopes": ["read"]}, {"name"}),
@@ -93,16 +93,16 @@ async def test_a_bad_key_is_refused_and_nothing_is_made(quay: Quay) -> None:
         ({"name": "ci", "scopes": [["read"]]}, {"scopes.0"}),
         ({"name": "ci", "scopes": ["read"], "key": "bw_mine"}, {"key"}),
     ):
-        assert set(problems(await quay.api.post("/api/v1/keys", json=body), 422)) == fields, body
-    assert (await quay.get("/keys"))["items"] == []
+        assert set(problems(await service.api.post("/api/v1/keys", json=body), 422)) == fields, body
+    assert (await service.get("/keys"))["items"] == []
 
 
-async def test_an_unknown_key_is_not_found(quay: Quay) -> None:
-    problems(await quay.api.delete(f"/api/v1/keys/key_{'0' * 26}"), 404)
+async def test_an_unknown_key_is_not_found(service: RunningApp) -> None:
+    problems(await service.api.delete(f"/api/v1/keys/key_{'0' * 26}"), 404)
 
 
-async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(quay: Quay) -> None:
-    made = await make(quay, "read")
+async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(service: RunningApp) -> None:
+    made = await make(service, "read")
     assert made["created_by"] == "key:bootstrap"
-    assert [item["id"] for item in (await quay.get("/keys"))["items"]] == [made["id"]]
-    assert BOOTSTRAP_KEY not in (await quay.api.get("/api/v1/audit")).text
+    assert [item["id"] for item in (await service.get("/keys"))["items"]] == [made["id"]]
+    assert BOOTSTRAP_KEY not in (await service.api.get("/api/v1/audit")).text

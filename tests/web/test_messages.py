@@ -6,26 +6,26 @@ from typing import Any
 from sqlalchemy import func, select
 
 from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
-from tests.web.quay import Quay, problems
+from tests.web.running_app import RunningApp, problems
 
 MESSAGE: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}
 
 
-async def stored(quay: Quay) -> tuple[int, int]:
+async def stored(service: RunningApp) -> tuple[int, int]:
     """Return how many messages and deliveries there are."""
-    async with quay.runtime.database.read() as connection:
+    async with service.runtime.database.read() as connection:
         messages = await connection.scalar(select(func.count()).select_from(MESSAGES))
         deliveries = await connection.scalar(select(func.count()).select_from(DELIVERIES))
     return messages or 0, deliveries or 0
 
 
-async def test_a_message_is_answered_with_its_ids_once_it_is_committed(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    answer = await quay.api.post("/api/v1/messages", json=MESSAGE)
+async def test_a_message_is_answered_with_its_ids_once_it_is_committed(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    answer = await service.api.post("/api/v1/messages", json=MESSAGE)
     assert answer.status_code == 202
     body = answer.json()
     assert body["deliveries"] == [{"id": body["deliveries"][0]["id"], "endpoint_id": endpoint}]
-    assert await stored(quay) == (1, 1)
+    assert await stored(service) == (1, 1)
 
 
 PAYLOADS = [
@@ -41,47 +41,47 @@ PAYLOADS = [
 ]
 
 
-async def test_the_payload_is_sent_and_shown_byte_for_byte_as_it_came(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_the_payload_is_sent_and_shown_byte_for_byte_as_it_came(service: RunningApp) -> None:
+    await service.endpoint()
     for count, payload in enumerate(PAYLOADS, start=1):
         body = b'{"payload":   ' + payload + b' ,"event_type":"invoice.paid"}'
-        answer = await quay.api.post("/api/v1/messages", content=body)
+        answer = await service.api.post("/api/v1/messages", content=body)
         assert answer.status_code == 202, answer.text
-        await quay.sent(count)
-        assert quay.sender.requests[-1].body == payload
-        shown = await quay.api.get(f"/api/v1/messages/{answer.json()['id']}")
+        await service.sent(count)
+        assert service.sender.requests[-1].body == payload
+        shown = await service.api.get(f"/api/v1/messages/{answer.json()['id']}")
         assert b'"payload":' + payload + b"," in shown.content
 
 
-async def test_a_message_that_nobody_subscribes_to_is_kept_and_says_so(quay: Quay) -> None:
-    accepted = await quay.post("/messages", MESSAGE, 202)
+async def test_a_message_that_nobody_subscribes_to_is_kept_and_says_so(service: RunningApp) -> None:
+    accepted = await service.post("/messages", MESSAGE, 202)
     assert accepted["deliveries"] == []
     assert "No endpoint" in accepted["note"]
-    assert (await quay.get(f"/messages/{accepted['id']}"))["note"]
+    assert (await service.get(f"/messages/{accepted['id']}"))["note"]
 
 
-async def test_a_message_to_a_url_makes_an_endpoint_for_it_once(quay: Quay) -> None:
+async def test_a_message_to_a_url_makes_an_endpoint_for_it_once(service: RunningApp) -> None:
     message = {**MESSAGE, "url": "https://hooks.example/x"}
-    first = await quay.post("/messages", message, 202)
-    second = await quay.post("/messages", message, 202)
+    first = await service.post("/messages", message, 202)
+    second = await service.post("/messages", message, 202)
     assert first["deliveries"][0]["endpoint_id"] == second["deliveries"][0]["endpoint_id"]
-    (endpoint,) = (await quay.get("/endpoints"))["items"]
+    (endpoint,) = (await service.get("/endpoints"))["items"]
     assert endpoint["adhoc"] is True
-    unrelated = await quay.post("/messages", MESSAGE, 202)
+    unrelated = await service.post("/messages", MESSAGE, 202)
     assert unrelated["deliveries"] == []
 
 
-async def test_named_endpoints_get_it_whatever_they_subscribe_to(quay: Quay) -> None:
-    one = await quay.endpoint("one.example", event_types=["other"])
-    await quay.endpoint("two.example")
-    accepted = await quay.post("/messages", {**MESSAGE, "endpoint_ids": [one]}, 202)
+async def test_named_endpoints_get_it_whatever_they_subscribe_to(service: RunningApp) -> None:
+    one = await service.endpoint("one.example", event_types=["other"])
+    await service.endpoint("two.example")
+    accepted = await service.post("/messages", {**MESSAGE, "endpoint_ids": [one]}, 202)
     assert [each["endpoint_id"] for each in accepted["deliveries"]] == [one]
 
 
-async def test_a_message_may_bring_its_own_schedule(quay: Quay) -> None:
-    await quay.endpoint()
-    accepted = await quay.post("/messages", {**MESSAGE, "retry": {"delays": [7, 11]}}, 202)
-    detail = await quay.detail(accepted["deliveries"][0]["id"])
+async def test_a_message_may_bring_its_own_schedule(service: RunningApp) -> None:
+    await service.endpoint()
+    accepted = await service.post("/messages", {**MESSAGE, "retry": {"delays": [7, 11]}}, 202)
+    detail = await service.detail(accepted["deliveries"][0]["id"])
     assert detail.retry_delays == (7.0, 11.0)
 
 
@@ -136,80 +136,84 @@ BAD_MESSAGES: list[tuple[bytes, int, str, str]] = [
 """Body, status, the field that is named, and what is said of it."""
 
 
-async def test_bad_messages_are_refused_with_field_and_remedy_and_nothing_is_written(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_bad_messages_are_refused_with_field_and_remedy_and_nothing_is_written(
+    service: RunningApp,
+) -> None:
+    await service.endpoint()
     for body, status, field, says in BAD_MESSAGES:
-        found = problems(await quay.api.post("/api/v1/messages", content=body), status)
+        found = problems(await service.api.post("/api/v1/messages", content=body), status)
         assert says in found[field], body
-    assert await stored(quay) == (0, 0)
+    assert await stored(service) == (0, 0)
 
 
-async def test_every_problem_of_a_message_is_told_at_once(quay: Quay) -> None:
-    answer = await quay.api.post(
+async def test_every_problem_of_a_message_is_told_at_once(service: RunningApp) -> None:
+    answer = await service.api.post(
         "/api/v1/messages",
         json={"event_type": "?", "payload": 1, "endpoint_ids": [], "retry": {"delays": []}},
     )
     assert set(problems(answer, 422)) == {"event_type", "endpoint_ids", "retry.delays"}
 
 
-async def test_a_payload_over_the_limit_is_refused_as_too_large(quay: Quay) -> None:
-    cap = quay.runtime.settings.payload_cap
+async def test_a_payload_over_the_limit_is_refused_as_too_large(service: RunningApp) -> None:
+    cap = service.runtime.settings.payload_cap
     fits = b'{"event_type":"a","payload":"' + b"x" * (cap - 2) + b'"}'
-    assert (await quay.api.post("/api/v1/messages", content=fits)).status_code == 202
+    assert (await service.api.post("/api/v1/messages", content=fits)).status_code == 202
     over = b'{"event_type":"a","payload":"' + b"x" * (cap - 1) + b'"}'
-    assert "262,145 bytes" in problems(await quay.api.post("/api/v1/messages", content=over), 413)["payload"]
+    assert (
+        "262,145 bytes" in problems(await service.api.post("/api/v1/messages", content=over), 413)["payload"]
+    )
     far_over = b'{"event_type":"a","payload":"' + b"x" * (4 * cap) + b'"}'
-    problems(await quay.api.post("/api/v1/messages", content=far_over), 413)
-    assert await stored(quay) == (1, 0)
+    problems(await service.api.post("/api/v1/messages", content=far_over), 413)
+    assert await stored(service) == (1, 0)
 
 
-async def test_the_same_key_and_message_answer_as_the_first_time(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_the_same_key_and_message_answer_as_the_first_time(service: RunningApp) -> None:
+    await service.endpoint()
     key = {"Idempotency-Key": "order-17"}
-    first = await quay.api.post("/api/v1/messages", json=MESSAGE, headers=key)
+    first = await service.api.post("/api/v1/messages", json=MESSAGE, headers=key)
     assert "idempotent-replayed" not in first.headers
     reordered = b'{"payload":{"n":1},   "event_type":"invoice.paid"}'
-    again = await quay.api.post("/api/v1/messages", content=reordered, headers=key)
+    again = await service.api.post("/api/v1/messages", content=reordered, headers=key)
     assert (again.status_code, again.json()) == (202, first.json())
     assert again.headers["idempotent-replayed"] == "true"
-    assert await stored(quay) == (1, 1)
+    assert await stored(service) == (1, 1)
 
 
-async def test_the_same_key_with_another_message_is_refused(quay: Quay) -> None:
+async def test_the_same_key_with_another_message_is_refused(service: RunningApp) -> None:
     key = {"Idempotency-Key": "order-17"}
-    await quay.api.post("/api/v1/messages", json=MESSAGE, headers=key)
+    await service.api.post("/api/v1/messages", json=MESSAGE, headers=key)
     for other in (
         {**MESSAGE, "payload": {"n": 2}},
         {**MESSAGE, "event_type": "b"},
         {**MESSAGE, "url": "https://a.example/"},
     ):
-        problems(await quay.api.post("/api/v1/messages", json=other, headers=key), 422)
-    assert (await stored(quay))[0] == 1
+        problems(await service.api.post("/api/v1/messages", json=other, headers=key), 422)
+    assert (await stored(service))[0] == 1
 
 
-async def test_two_callers_may_use_the_same_idempotency_key(quay: Quay) -> None:
-    one, two = await quay.key("send", name="one"), await quay.key("send", name="one")
+async def test_two_callers_may_use_the_same_idempotency_key(service: RunningApp) -> None:
+    one, two = await service.key("send", name="one"), await service.key("send", name="one")
     key = {"Idempotency-Key": "1"}
     answers = [await each.post("/api/v1/messages", json=MESSAGE, headers=key) for each in (one, two)]
     assert answers[0].json()["id"] != answers[1].json()["id"]
 
 
-async def test_fifty_submissions_of_one_key_at_once_make_one_message(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_fifty_submissions_of_one_key_at_once_make_one_message(service: RunningApp) -> None:
+    await service.endpoint()
     key = {"Idempotency-Key": "once"}
     answers = await asyncio.gather(
-        *(quay.api.post("/api/v1/messages", json=MESSAGE, headers=key) for _ in range(50))
+        *(service.api.post("/api/v1/messages", json=MESSAGE, headers=key) for _ in range(50))
     )
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert sum("idempotent-replayed" in answer.headers for answer in answers) == 49
-    assert await stored(quay) == (1, 1)
-    await quay.sent(1)
-    await quay.quiet()
-    assert len(quay.sender.requests) == 1
+    assert await stored(service) == (1, 1)
+    await service.sent(1)
+    await service.quiet()
+    assert len(service.sender.requests) == 1
 
 
-async def test_an_idempotency_key_is_visible_ascii(quay: Quay) -> None:
+async def test_an_idempotency_key_is_visible_ascii(service: RunningApp) -> None:
     for key in (b"", b"a b", b"x" * 256, b"\xe4", b"\t"):
-        answer = await quay.api.post("/api/v1/messages", json=MESSAGE, headers=[(b"Idempotency-Key", key)])
+        answer = await service.api.post("/api/v1/messages", json=MESSAGE, headers=[(b"Idempotency-Key", key)])
         assert "visible ASCII" in problems(answer, 400)["Idempotency-Key"]

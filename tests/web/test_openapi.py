@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import KEY, clean_environment, running_service
-from tests.web.quay import Quay
+from tests.web.running_app import RunningApp
 
 NOT_IN_A_SCHEMA = (
     "list_deliveries",  # cursors and times
@@ -24,8 +24,8 @@ NOT_IN_A_SCHEMA = (
 """Operations that rightly refuse some requests that fit their schema: what is accepted there, no schema can say."""
 
 
-async def test_the_document_names_every_operation_once(quay: Quay) -> None:
-    document = (await quay.api.get("/schema")).json()
+async def test_the_document_names_every_operation_once(service: RunningApp) -> None:
+    document = (await service.api.get("/schema")).json()
     assert document["openapi"] == "3.1.0"
     ids = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(ids) == len(set(ids)) > 30

@@ -4,58 +4,60 @@ from typing import Any
 
 import pytest
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.text.timestamps import iso
-from tests.web.quay import Quay, problems
+from tests.web.running_app import RunningApp, problems
 
 FAILED = {"status": "failed"}
 
 
-async def failed(quay: Quay, count: int, event_type: str = "invoice.paid") -> list[str]:
+async def failed(service: RunningApp, count: int, event_type: str = "invoice.paid") -> list[str]:
     """Return the ids of so many deliveries that failed for good."""
-    quay.sender.default = Answered(400)
-    ids = [await quay.send_one(event_type=event_type) for _ in range(count)]
+    service.sender.default = Response(400)
+    ids = [await service.send_one(event_type=event_type) for _ in range(count)]
     for delivery_id in ids:
-        await quay.reaches(delivery_id, DeliveryState.FAILED)
-    quay.sender.default = Answered(200)
-    quay.sender.requests.clear()
+        await service.reaches(delivery_id, DeliveryState.FAILED)
+    service.sender.default = Response(200)
+    service.sender.requests.clear()
     return ids
 
 
-async def seconds(quay: Quay, count: int) -> None:
+async def seconds(service: RunningApp, count: int) -> None:
     for _ in range(count):
-        await quay.clock.advance(1.0)
-        await quay.quiet()
+        await service.clock.advance(1.0)
+        await service.quiet()
 
 
-async def start(quay: Quay, status: int = 201, **fields: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = await quay.post("/replays", {"filter": FAILED, **fields}, status)
+async def start(service: RunningApp, status: int = 201, **fields: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = await service.post("/replays", {"filter": FAILED, **fields}, status)
     return answer
 
 
-async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    ids = await failed(quay, 3)
-    plan = await start(quay, 200, dry_run=True)
+async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    ids = await failed(service, 3)
+    plan = await start(service, 200, dry_run=True)
     assert (plan["total"], plan["total_more"], plan["words"]) == (3, False, "failed deliveries")
     assert plan["filter"] == FAILED
     assert plan["states"] == {"failed": 3}
     assert plan["endpoints"] == [{"endpoint_id": endpoint, "endpoint_name": "billing.example", "count": 3}]
     assert [each["id"] for each in plan["sample"]] == ids
-    assert (await quay.get("/replays"))["items"] == []
-    await seconds(quay, 3)
-    assert quay.sender.requests == []
+    assert (await service.get("/replays"))["items"] == []
+    await seconds(service, 3)
+    assert service.sender.requests == []
 
 
-async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_each(quay: Quay) -> None:
-    await quay.endpoint()
-    ids = await failed(quay, 3)
-    plan = await start(quay, 200, dry_run=True)
-    quay.later(1.0)
-    late = await failed(quay, 1)
+async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_each(
+    service: RunningApp,
+) -> None:
+    await service.endpoint()
+    ids = await failed(service, 3)
+    plan = await start(service, 200, dry_run=True)
+    service.later(1.0)
+    late = await failed(service, 1)
     replay = await start(
-        quay, up_to=plan["up_to"], frozen_at=plan["frozen_at"], pace=2, reason="receiver fixed"
+        service, up_to=plan["up_to"], frozen_at=plan["frozen_at"], pace=2, reason="receiver fixed"
     )
     assert (replay["state"], replay["total"], replay["share_done"]) == ("running", 3, 0.0)
     assert (replay["pace"], replay["reason"], replay["created_by"]) == (
@@ -63,50 +65,50 @@ async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_e
         "receiver fixed",
         "key:bootstrap",
     )
-    await seconds(quay, 5)
+    await seconds(service, 5)
     for delivery_id in ids:
-        await quay.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert await quay.state(late[0]) is DeliveryState.FAILED
-    ended = await quay.get(f"/replays/{replay['id']}")
+        await service.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await service.state(late[0]) is DeliveryState.FAILED
+    ended = await service.get(f"/replays/{replay['id']}")
     assert (ended["state"], ended["resent"], ended["outcomes"]) == ("finished", 3, {"delivered": 3})
     assert (ended["share_done"], ended["skipped"]) == (1.0, 0)
-    assert ended["outcomes_at"] == iso(quay.clock.now()), "so few are counted anew whenever somebody asks"
-    assert [each["id"] for each in (await quay.get("/replays"))["items"]] == [replay["id"]]
-    first = await quay.get(f"/replays/{replay['id']}/results", limit=2)
-    rest = await quay.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])
+    assert ended["outcomes_at"] == iso(service.clock.now()), "so few are counted anew whenever somebody asks"
+    assert [each["id"] for each in (await service.get("/replays"))["items"]] == [replay["id"]]
+    first = await service.get(f"/replays/{replay['id']}/results", limit=2)
+    rest = await service.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])
     assert [each["id"] for each in (*first["items"], *rest["items"])] == ids
     assert {each["status"] for each in first["items"]} == {"delivered"}
     assert rest["next_cursor"] is None
 
 
-async def test_it_is_paused_resumed_and_cancelled(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 5)
-    replay = await start(quay, pace=1)
+async def test_it_is_paused_resumed_and_cancelled(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 5)
+    replay = await start(service, pace=1)
     path = f"/replays/{replay['id']}"
-    await seconds(quay, 2)
-    assert (await quay.post(f"{path}/pause"))["sentence"].startswith("Paused")
-    assert (await quay.get(path))["state"] == "paused"
-    await quay.post(f"{path}/pause", status=409)
-    await quay.post(f"{path}/resume")
-    await quay.post(f"{path}/cancel")
-    assert (await quay.get(path))["state"] == "cancelled"
-    await quay.post(f"{path}/resume", status=409)
-    await quay.post(f"{path}/cancel", status=409)
+    await seconds(service, 2)
+    assert (await service.post(f"{path}/pause"))["sentence"].startswith("Paused")
+    assert (await service.get(path))["state"] == "paused"
+    await service.post(f"{path}/pause", status=409)
+    await service.post(f"{path}/resume")
+    await service.post(f"{path}/cancel")
+    assert (await service.get(path))["state"] == "cancelled"
+    await service.post(f"{path}/resume", status=409)
+    await service.post(f"{path}/cancel", status=409)
 
 
-async def test_a_second_replay_of_the_same_filter_is_a_conflict(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 3)
-    first = await start(quay, pace=0.001)
-    refused = await quay.api.post("/api/v1/replays", json={"filter": FAILED})
+async def test_a_second_replay_of_the_same_filter_is_a_conflict(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 3)
+    first = await start(service, pace=0.001)
+    refused = await service.api.post("/api/v1/replays", json={"filter": FAILED})
     problems(refused, 409)
     assert first["id"] in refused.json()["detail"]
-    await start(quay, filter={"status": "failed", "event_type": "invoice.paid"})
+    await start(service, filter={"status": "failed", "event_type": "invoice.paid"})
 
 
-async def test_a_replay_of_nothing_is_a_conflict(quay: Quay) -> None:
-    problems(await quay.api.post("/api/v1/replays", json={"filter": FAILED}), 409)
+async def test_a_replay_of_nothing_is_a_conflict(service: RunningApp) -> None:
+    problems(await service.api.post("/api/v1/replays", json={"filter": FAILED}), 409)
 
 
 @pytest.mark.parametrize(
@@ -132,45 +134,45 @@ async def test_a_replay_of_nothing_is_a_conflict(quay: Quay) -> None:
     ],
 )
 async def test_what_does_not_fit_is_refused_by_its_field_and_starts_nothing(
-    quay: Quay, body: dict[str, Any], field: str
+    service: RunningApp, body: dict[str, Any], field: str
 ) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    assert field in problems(await quay.api.post("/api/v1/replays", json=body), 422)
-    assert (await quay.get("/replays"))["items"] == []
+    await service.endpoint()
+    await failed(service, 1)
+    assert field in problems(await service.api.post("/api/v1/replays", json=body), 422)
+    assert (await service.get("/replays"))["items"] == []
 
 
-async def test_an_unknown_replay_or_endpoint_is_not_found(quay: Quay) -> None:
+async def test_an_unknown_replay_or_endpoint_is_not_found(service: RunningApp) -> None:
     missing = f"rpl_{'0' * 26}"
     for path in (f"/replays/{missing}", f"/replays/{missing}/results", "/replays/nothing"):
-        problems(await quay.api.get(f"/api/v1{path}"), 404)
-    problems(await quay.api.post(f"/api/v1/replays/{missing}/pause"), 404)
+        problems(await service.api.get(f"/api/v1{path}"), 404)
+    problems(await service.api.post(f"/api/v1/replays/{missing}/pause"), 404)
     body = {"filter": {"endpoint": f"ep_{'0' * 26}"}}
-    problems(await quay.api.post("/api/v1/replays", json=body), 404)
+    problems(await service.api.post("/api/v1/replays", json=body), 404)
 
 
-async def test_results_take_no_cursor_of_another_list(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    path = f"/api/v1/replays/{(await start(quay))['id']}/results"
-    assert "cursor" in problems(await quay.api.get(path, params={"cursor": "'; drop"}), 400)
-    assert "limit" in problems(await quay.api.get(path, params={"limit": "0"}), 400)
+async def test_results_take_no_cursor_of_another_list(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    path = f"/api/v1/replays/{(await start(service))['id']}/results"
+    assert "cursor" in problems(await service.api.get(path, params={"cursor": "'; drop"}), 400)
+    assert "limit" in problems(await service.api.get(path, params={"limit": "0"}), 400)
 
 
 async def test_reading_a_replay_needs_the_right_to_read_and_turning_it_the_right_to_operate(
-    quay: Quay,
+    service: RunningApp,
 ) -> None:
-    await quay.endpoint()
-    await failed(quay, 2)
-    replay = await start(quay, pace=0.001)
-    reader, operator = await quay.key("read"), await quay.key("operate", name="night shift")
+    await service.endpoint()
+    await failed(service, 2)
+    replay = await start(service, pace=0.001)
+    reader, operator = await service.key("read"), await service.key("operate", name="night shift")
     path = f"/api/v1/replays/{replay['id']}"
     assert (await reader.get(path)).status_code == 200
-    for client in (reader, await quay.browser("viewer")):
+    for client in (reader, await service.browser("viewer")):
         for address in (f"{path}/pause", f"{path}/cancel"):
             assert (await client.post(address)).status_code == 403
         dry_run = {"filter": FAILED, "dry_run": True}
         assert (await client.post("/api/v1/replays", json=dry_run)).status_code == 403
     assert (await operator.post(f"{path}/pause")).status_code == 200
-    entry, *_ = (await quay.get("/audit", subject=replay["id"]))["items"]
+    entry, *_ = (await service.get("/audit", subject=replay["id"]))["items"]
     assert (entry["actor"], entry["action"]) == ("key:night shift", "replay.pause")

@@ -6,13 +6,13 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from breakwater.core.domain.outcome import Answered
+from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.replays.outcomes import ALWAYS_COUNTED
 from breakwater.core.store.schema.rows import REPLAYS
-from breakwater.core.text.format import utc
+from breakwater.core.text.format import format_time_utc
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
-from tests.web.quay import Quay
+from tests.web.running_app import RunningApp
 from tests.web.test_every_route import form_token
 from tests.web.test_replays import failed, seconds
 
@@ -49,59 +49,61 @@ async def dry_run(browser: httpx.AsyncClient, query: str = "status=failed") -> d
     return fields_of(page.text, "/replays")
 
 
-async def replays(quay: Quay) -> list[dict[str, object]]:
-    items: list[dict[str, object]] = (await quay.get("/replays"))["items"]
+async def replays(service: RunningApp) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = (await service.get("/replays"))["items"]
     return items
 
 
-async def test_one_delivery_needs_no_confirmation(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_one_delivery_needs_no_confirmation(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    operator = await service.browser("operator")
     fields = await dry_run(operator)
     started = await operator.post("/replays", data={**fields, "pace": "5", "reason": "fixed"})
     assert started.status_code == 303
-    (replay,) = await replays(quay)
+    (replay,) = await replays(service)
     assert started.headers["location"] == f"/replays/{replay['id']}"
     assert (replay["pace"], replay["reason"], replay["created_by"]) == (5.0, "fixed", "person:operator")
 
 
-async def test_a_few_are_confirmed_on_a_page_of_their_own(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 3)
-    operator = await quay.browser("operator")
+async def test_a_few_are_confirmed_on_a_page_of_their_own(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 3)
+    operator = await service.browser("operator")
     asked = await operator.post("/replays", data={**await dry_run(operator), "pace": "50"})
     assert asked.status_code == 200
     assert "Resend 3 deliveries?" in asked.text
-    assert await replays(quay) == []
+    assert await replays(service) == []
     confirmed = fields_of(asked.text, "/replays") | {"confirmed": "yes"}
     assert (await operator.post("/replays", data=confirmed)).status_code == 303
-    assert len(await replays(quay)) == 1
+    assert len(await replays(service)) == 1
 
 
-async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown_go_out(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 52)
-    operator = await quay.browser("operator")
+async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown_go_out(
+    service: RunningApp,
+) -> None:
+    await service.endpoint()
+    await failed(service, 52)
+    operator = await service.browser("operator")
     fields = await dry_run(operator) | {"pace": "1000"}
-    quay.later(1.0)
-    late = await failed(quay, 1)
+    service.later(1.0)
+    late = await failed(service, 1)
     for typed in ("", "yes", "53"):
         refused = await operator.post("/replays", data={**fields, "typed": typed, "confirmed": "yes"})
         assert refused.status_code == 422
         assert "type 52, the number of deliveries, to confirm" in refused.text
-    assert await replays(quay) == []
+    assert await replays(service) == []
     assert (await operator.post("/replays", data={**fields, "typed": "52"})).status_code == 303
-    await seconds(quay, 3)
-    (replay,) = await replays(quay)
+    await seconds(service, 3)
+    (replay,) = await replays(service)
     assert (replay["state"], replay["resent"]) == ("finished", 52)
-    assert await quay.state(late[0]) is DeliveryState.FAILED
+    assert await service.state(late[0]) is DeliveryState.FAILED
 
 
-async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    operator = await service.browser("operator")
     fields = await dry_run(operator)
     refused = await operator.post("/replays", data={**fields, "pace": "fast", "reason": "receiver fixed"})
     assert refused.status_code == 422
@@ -109,13 +111,13 @@ async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(
     assert 'value="receiver fixed"' in refused.text
     for query in ("status=broken", "up_to=dlv_1&frozen_at=nan", f"endpoint=ep_{'0' * 26}"):
         assert (await operator.get(f"/replays/new?{query}")).status_code in {404, 422}
-    assert await replays(quay) == []
+    assert await replays(service) == []
 
 
-async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    operator = await service.browser("operator")
     fields = await dry_run(operator) | {"pace": "0.001"}
     assert (await operator.post("/replays", data=fields)).status_code == 303
     refused = await operator.post("/replays", data=fields)
@@ -123,10 +125,10 @@ async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(quay: Q
     assert "resends the same deliveries already" in refused.text
 
 
-async def test_a_viewer_sees_the_dry_run_and_starts_nothing(quay: Quay) -> None:
-    await quay.endpoint()
-    ids = await failed(quay, 2)
-    viewer = await quay.browser("viewer")
+async def test_a_viewer_sees_the_dry_run_and_starts_nothing(service: RunningApp) -> None:
+    await service.endpoint()
+    ids = await failed(service, 2)
+    viewer = await service.browser("viewer")
     page = await viewer.get("/replays/new?status=failed")
     assert "<b>2</b> deliveries would be resent" in page.text
     assert 'name="typed"' not in page.text
@@ -136,10 +138,10 @@ async def test_a_viewer_sees_the_dry_run_and_starts_nothing(quay: Quay) -> None:
     assert (await viewer.post("/deliveries/resend", data={**token, "ids": ids})).status_code == 403
 
 
-async def test_a_replay_is_paused_resumed_and_cancelled_by_forms(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_a_replay_is_paused_resumed_and_cancelled_by_forms(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    operator = await service.browser("operator")
     started = await operator.post("/replays", data={**await dry_run(operator), "pace": "0.001"})
     path = started.headers["location"]
     token = {"_csrf": await form_token(operator)}
@@ -148,46 +150,46 @@ async def test_a_replay_is_paused_resumed_and_cancelled_by_forms(quay: Quay) -> 
         assert f"{state}</span>: failed deliveries" in (await operator.get(path)).text
 
 
-async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(quay: Quay) -> None:
-    await quay.endpoint()
-    ids = await failed(quay, 3)
-    operator = await quay.browser("operator")
+async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(service: RunningApp) -> None:
+    await service.endpoint()
+    ids = await failed(service, 3)
+    operator = await service.browser("operator")
     token = {"_csrf": await form_token(operator)}
     referer = {"Referer": "http://127.0.0.1:8420/deliveries?status=failed"}
     asked = await operator.post("/deliveries/resend", data={**token, "ids": ids[:2]}, headers=referer)
     assert asked.status_code == 200
     assert "Resend 2 deliveries?" in asked.text
-    assert await quay.state(ids[0]) is DeliveryState.FAILED
+    assert await service.state(ids[0]) is DeliveryState.FAILED
     confirmed = fields_of(asked.text, "/deliveries/resend") | {"ids": ids[:2], "confirmed": "yes"}
     done = await operator.post("/deliveries/resend", data=confirmed)
     assert (done.status_code, done.headers["location"]) == (303, "/deliveries?status=failed")
     for delivery_id in ids[:2]:
-        await quay.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert await quay.state(ids[2]) is DeliveryState.FAILED
+        await service.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert await service.state(ids[2]) is DeliveryState.FAILED
 
 
-async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(quay: Quay) -> None:
-    await quay.endpoint()
-    ids = await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(service: RunningApp) -> None:
+    await service.endpoint()
+    ids = await failed(service, 1)
+    operator = await service.browser("operator")
     token = {"_csrf": await form_token(operator)}
     assert (await operator.post("/deliveries/resend", data=token)).status_code == 303
     assert "Nothing is selected" in (await operator.get("/deliveries")).text
     assert (await operator.post("/deliveries/resend", data={**token, "ids": ids})).status_code == 303
-    await quay.reaches(ids[0], DeliveryState.DELIVERED)
+    await service.reaches(ids[0], DeliveryState.DELIVERED)
 
 
 async def test_failures_are_grouped_by_cause_across_endpoints_with_a_filter_and_a_replay_each(
-    quay: Quay,
+    service: RunningApp,
 ) -> None:
-    await quay.endpoint("one.example", event_types=["one"])
-    await quay.endpoint("two.example", event_types=["two"])
-    await failed(quay, 2, "one")
-    await failed(quay, 1, "two")
-    quay.sender.default = Answered(404)
-    other = await quay.send_one(event_type="one")
-    await quay.reaches(other, DeliveryState.FAILED)
-    operator = await quay.browser("operator")
+    await service.endpoint("one.example", event_types=["one"])
+    await service.endpoint("two.example", event_types=["two"])
+    await failed(service, 2, "one")
+    await failed(service, 1, "two")
+    service.sender.default = Response(404)
+    other = await service.send_one(event_type="one")
+    await service.reaches(other, DeliveryState.FAILED)
+    operator = await service.browser("operator")
     for path in ("/deliveries?status=failed", "/deliveries/causes?status=failed"):
         page = (await operator.get(path)).text
         panel = page.split('aria-label="Failures by cause"', 1)[1].split("</table>", 1)[0]
@@ -200,8 +202,8 @@ async def test_failures_are_grouped_by_cause_across_endpoints_with_a_filter_and_
     assert "Failures by cause" not in (await operator.get("/deliveries?status=delivered")).text
 
 
-async def test_a_view_is_kept_shown_and_forgotten(quay: Quay) -> None:
-    ada, bob = await quay.browser("viewer", "ada"), await quay.browser("viewer", "bob")
+async def test_a_view_is_kept_shown_and_forgotten(service: RunningApp) -> None:
+    ada, bob = await service.browser("viewer", "ada"), await service.browser("viewer", "bob")
     token = {"_csrf": await form_token(ada)}
     kept = await ada.post(
         "/deliveries/views", data={**token, "name": "Last <night>", "filter": "status=failed&since=1d"}
@@ -220,16 +222,16 @@ async def test_a_view_is_kept_shown_and_forgotten(quay: Quay) -> None:
     assert "Last &lt;night&gt;" not in (await ada.get("/deliveries")).text
 
 
-async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(quay: Quay) -> None:
-    await quay.endpoint()
-    await failed(quay, 1)
-    operator = await quay.browser("operator")
+async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(service: RunningApp) -> None:
+    await service.endpoint()
+    await failed(service, 1)
+    operator = await service.browser("operator")
     await operator.post("/replays", data={**await dry_run(operator), "pace": "5", "reason": "fixed"})
-    (replay,) = await replays(quay)
+    (replay,) = await replays(service)
     said = "so many are counted every few seconds"
     assert said not in (await operator.get(f"/replays/{replay['id']}")).text
     many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=ALWAYS_COUNTED + 1)
-    await quay.runtime.database.writer.run(lambda connection: connection.execute(many))
+    await service.runtime.database.writer.run(lambda connection: connection.execute(many))
     page = (await operator.get(f"/replays/{replay['id']}")).text
-    assert f"as they stood at {utc(quay.clock.now())}" in page
+    assert f"as they stood at {format_time_utc(service.clock.now())}" in page
     assert said in page

@@ -4,54 +4,54 @@ import pytest
 
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.health import TaskHealth
-from tests.web.quay import PROBLEM, Quay, problems
+from tests.web.running_app import PROBLEM, RunningApp, problems
 
 
-async def test_stats_count_attempts_by_outcome(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    await quay.sent(1)
-    await quay.quiet()
+async def test_stats_count_attempts_by_outcome(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.sent(1)
+    await service.quiet()
     for query in ({}, {"endpoint": endpoint, "minutes": 5}):
-        stats = await quay.get("/stats", **query)
+        stats = await service.get("/stats", **query)
         assert (stats["attempts"], stats["by_outcome"], stats["success_share"]) == (1, {"success": 1}, 1.0)
         assert sum(point["successes"] for point in stats["series"]) == 1
         assert len(stats["series"]) == stats["minutes"] / stats["step_minutes"]
 
 
 @pytest.mark.parametrize("query", ["minutes=0", "minutes=x", "minutes=44641", "hours=1"])
-async def test_bad_parameters_of_stats_are_refused_by_name(quay: Quay, query: str) -> None:
-    assert query.partition("=")[0] in problems(await quay.api.get(f"/api/v1/stats?{query}"), 400)
+async def test_bad_parameters_of_stats_are_refused_by_name(service: RunningApp, query: str) -> None:
+    assert query.partition("=")[0] in problems(await service.api.get(f"/api/v1/stats?{query}"), 400)
 
 
-async def test_stats_of_an_unknown_endpoint_are_not_found(quay: Quay) -> None:
+async def test_stats_of_an_unknown_endpoint_are_not_found(service: RunningApp) -> None:
     for endpoint in ("nonsense", f"ep_{'0' * 26}"):
-        problems(await quay.api.get("/api/v1/stats", params={"endpoint": endpoint}), 404)
+        problems(await service.api.get("/api/v1/stats", params={"endpoint": endpoint}), 404)
 
 
-async def test_the_audit_is_listed_by_pages_and_filtered(quay: Quay) -> None:
-    endpoints = [await quay.endpoint(f"e{place}.example") for place in range(3)]
-    first = await quay.get("/audit", limit=2)
-    second = await quay.get("/audit", limit=2, cursor=first["next_cursor"])
+async def test_the_audit_is_listed_by_pages_and_filtered(service: RunningApp) -> None:
+    endpoints = [await service.endpoint(f"e{place}.example") for place in range(3)]
+    first = await service.get("/audit", limit=2)
+    second = await service.get("/audit", limit=2, cursor=first["next_cursor"])
     assert [item["subject"] for item in (*first["items"], *second["items"])] == endpoints[::-1]
-    assert (await quay.get("/audit", actor="person:eve"))["items"] == []
-    assert len((await quay.get("/audit", action="endpoint.create"))["items"]) == 3
-    assert "who" in problems(await quay.api.get("/api/v1/audit?who=ada"), 400)
-    assert "cursor" in problems(await quay.api.get("/api/v1/audit?cursor=x"), 400)
-    assert "actor" in problems(await quay.api.get("/api/v1/audit?actor=%00"), 400)
-    assert (await quay.api.get("/audit?actor=%00")).status_code == 200
+    assert (await service.get("/audit", actor="person:eve"))["items"] == []
+    assert len((await service.get("/audit", action="endpoint.create"))["items"]) == 3
+    assert "who" in problems(await service.api.get("/api/v1/audit?who=ada"), 400)
+    assert "cursor" in problems(await service.api.get("/api/v1/audit?cursor=x"), 400)
+    assert "actor" in problems(await service.api.get("/api/v1/audit?actor=%00"), 400)
+    assert (await service.api.get("/audit?actor=%00")).status_code == 200
 
 
-async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(quay: Quay) -> None:
-    assert (await quay.stranger.get("/health/live")).json()["status"] == "alive"
-    ready = await quay.stranger.get("/health/ready")
+async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(service: RunningApp) -> None:
+    assert (await service.stranger.get("/health/live")).json()["status"] == "alive"
+    ready = await service.stranger.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert {loop["name"] for loop in ready.json()["loops"]} >= {"dispatcher", "sweeper", "writer", "reading"}
 
 
-async def test_readiness_names_the_loop_that_does_not_run(quay: Quay) -> None:
-    quay.runtime.health = lambda: (TaskHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
-    answer = await quay.stranger.get("/health/ready")
+async def test_readiness_names_the_loop_that_does_not_run(service: RunningApp) -> None:
+    service.runtime.health = lambda: (TaskHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
+    answer = await service.stranger.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["loops"][0] == {
         "name": "sweeper",
@@ -61,12 +61,12 @@ async def test_readiness_names_the_loop_that_does_not_run(quay: Quay) -> None:
     }
 
 
-async def test_metrics_tell_of_requests_deliveries_circuits_and_loops(quay: Quay) -> None:
-    endpoint = await quay.endpoint()
-    await quay.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    await quay.api.get(f"/api/v1/endpoints/{endpoint}")
-    await quay.api.get("/nowhere/at/all")
-    text = (await quay.api.get("/metrics")).text
+async def test_metrics_tell_of_requests_deliveries_circuits_and_loops(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.api.get(f"/api/v1/endpoints/{endpoint}")
+    await service.api.get("/nowhere/at/all")
+    text = (await service.api.get("/metrics")).text
     for line in (
         'breakwater_http_requests_total{method="POST",route="/api/v1/messages",status="202"} 1.0',
         'breakwater_http_requests_total{method="GET",route="unknown",status="404"} 1.0',
@@ -78,40 +78,40 @@ async def test_metrics_tell_of_requests_deliveries_circuits_and_loops(quay: Quay
     assert endpoint not in text
 
 
-async def test_an_unavailable_database_is_said_with_the_time_to_try_again(quay: Quay) -> None:
+async def test_an_unavailable_database_is_said_with_the_time_to_try_again(service: RunningApp) -> None:
     async def locked(_message: object) -> None:
         raise StoreUnavailable(
             "The database is unavailable: another program holds a lock on it", retry_after=3
         )
 
-    quay.runtime.intake.accept = locked  # type: ignore[assignment, method-assign]
-    answer = await quay.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
+    service.runtime.intake.accept = locked  # type: ignore[assignment, method-assign]
+    answer = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
     problems(answer, 503)
     assert answer.headers["retry-after"] == "3"
 
 
-async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(quay: Quay) -> None:
+async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(service: RunningApp) -> None:
     async def broken(_message: object) -> None:
         raise RuntimeError("secret detail")
 
-    quay.runtime.intake.accept = broken  # type: ignore[assignment, method-assign]
-    answer = await quay.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
+    service.runtime.intake.accept = broken  # type: ignore[assignment, method-assign]
+    answer = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
     problems(answer, 500)
     assert "secret detail" not in answer.text
 
 
-async def test_an_unknown_address_and_a_wrong_method_are_problems(quay: Quay) -> None:
-    problems(await quay.api.get("/api/v1/nowhere"), 404)
-    problems(await quay.api.get("/api/v2/messages"), 404)
-    answer = await quay.api.put("/api/v1/messages")
+async def test_an_unknown_address_and_a_wrong_method_are_problems(service: RunningApp) -> None:
+    problems(await service.api.get("/api/v1/nowhere"), 404)
+    problems(await service.api.get("/api/v2/messages"), 404)
+    answer = await service.api.put("/api/v1/messages")
     problems(answer, 405)
     assert set(answer.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
-    page = await quay.api.get("/nowhere")
+    page = await service.api.get("/nowhere")
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-async def test_everything_that_can_be_got_can_be_asked_for_its_head(quay: Quay) -> None:
-    await quay.endpoint()
+async def test_everything_that_can_be_got_can_be_asked_for_its_head(service: RunningApp) -> None:
+    await service.endpoint()
     for path in (
         "/",
         "/sign-in",
@@ -121,7 +121,7 @@ async def test_everything_that_can_be_got_can_be_asked_for_its_head(quay: Quay) 
         "/static/app.css",
         "/api/v1/nowhere",
     ):
-        got, asked = await quay.api.get(path), await quay.api.head(path)
+        got, asked = await service.api.get(path), await service.api.head(path)
         assert asked.status_code == got.status_code
         assert asked.content == b""
         assert asked.headers["content-type"] == got.headers["content-type"]
@@ -129,14 +129,14 @@ async def test_everything_that_can_be_got_can_be_asked_for_its_head(quay: Quay) 
             assert asked.headers["content-length"] == str(len(got.content))
 
 
-async def test_asking_for_the_head_of_an_endless_stream_ends(quay: Quay) -> None:
-    asked = await quay.api.head("/events?on=deliveries")
+async def test_asking_for_the_head_of_an_endless_stream_ends(service: RunningApp) -> None:
+    asked = await service.api.head("/events?on=deliveries")
     assert (asked.status_code, asked.content) == (200, b"")
     assert asked.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(quay: Quay) -> None:
-    browser = await quay.browser("viewer")
+async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(service: RunningApp) -> None:
+    browser = await service.browser("viewer")
     page = await browser.get(f"/deliveries/dlv_{'0' * 26}")
     assert page.status_code == 404
     assert page.headers["content-type"].startswith("text/html")

@@ -6,8 +6,8 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from breakwater.web.api.operations import BECAUSE, do_because
-from breakwater.web.api.queries import (
+from breakwater.web.api.operations import REASON_BODY, run_operation
+from breakwater.web.api.parameters import (
     CURSOR,
     LIMIT,
     OF_ENDPOINTS,
@@ -36,7 +36,7 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
     with of_the_address():
-        page = await runtime_of(request).insights.circuits(values.get("cursor"), limit, values.get("q", ""))
+        page = await runtime_of(request).queries.circuits(values.get("cursor"), limit, values.get("q", ""))
     return render.list_of([render.circuit(each) for each in page.items], page.next_cursor)
 
 
@@ -47,28 +47,28 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
 )
 async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at the circuit of an endpoint, with its latest transitions."""
-    insights = runtime_of(request).insights
-    view = await insights.circuit(identified("endpoint", endpoint_id))
-    return render.answer(render.circuit_detail(view, await insights.transitions(endpoint_id)))
+    queries = runtime_of(request).queries
+    view = await queries.circuit(identified("endpoint", endpoint_id))
+    return render.answer(render.circuit_detail(view, await queries.transitions(endpoint_id)))
 
 
-@post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def reset_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Close a circuit now. Every counter and any hold is cleared, and what it held goes out."""
-    return await do_because(request, runtime_of(request).operations.reset, "endpoint", endpoint_id)
+    return await run_operation(request, runtime_of(request).operations.reset, "endpoint", endpoint_id)
 
 
-@post("/circuits/{endpoint_id:str}/probe", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/circuits/{endpoint_id:str}/probe", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Half open an open circuit now, without waiting for its time."""
-    return await do_because(request, runtime_of(request).operations.probe, "endpoint", endpoint_id)
+    return await run_operation(request, runtime_of(request).operations.probe, "endpoint", endpoint_id)
 
 
 @post(
     "/circuits/{endpoint_id:str}/hold",
     guards=[requires("operate")],
     status_code=200,
-    opt=documented({200: responses.Done}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
+    opt=documented({200: responses.OperationResult}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
 )
 async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold a circuit open until a time, or until somebody releases it."""
@@ -81,10 +81,10 @@ async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
     )
 
 
-@post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def release_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """End a hold: the circuit tries whether the endpoint is back."""
-    return await do_because(request, runtime_of(request).operations.release, "endpoint", endpoint_id)
+    return await run_operation(request, runtime_of(request).operations.release, "endpoint", endpoint_id)
 
 
 CIRCUITS: Final = [list_circuits, one_circuit, reset_circuit, probe_circuit, hold_circuit, release_circuit]

@@ -8,8 +8,8 @@ from litestar.response import Response
 
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.queries.paging.filters import PARAMETERS, STATUSES, DeliveryFilter
-from breakwater.web.api.operations import BECAUSE, do_because
-from breakwater.web.api.queries import (
+from breakwater.web.api.operations import REASON_BODY, run_operation
+from breakwater.web.api.parameters import (
     CURSOR,
     LIMIT,
     ApiRequest,
@@ -60,7 +60,7 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     limit = limit_of(values)
     with of_the_address():
         wanted = DeliveryFilter.parse(values)
-        page = await runtime_of(request).insights.deliveries(wanted, values.get("cursor"), limit)
+        page = await runtime_of(request).queries.deliveries(wanted, values.get("cursor"), limit)
     return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
@@ -71,7 +71,7 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
 )
 async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """Look at a delivery with its payload and its attempts."""
-    detail = await runtime_of(request).insights.delivery(identified("delivery", delivery_id))
+    detail = await runtime_of(request).queries.delivery(identified("delivery", delivery_id))
     return render.answer(render.delivery(detail))
 
 
@@ -80,7 +80,10 @@ async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Respo
     guards=[requires("operate")],
     status_code=200,
     opt=documented(
-        {200: responses.Done}, body=bodies.Resend, body_required=False, problems=(404, 409, 413, 422, 503)
+        {200: responses.OperationResult},
+        body=bodies.Resend,
+        body_required=False,
+        problems=(404, 409, 413, 422, 503),
     ),
 )
 async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
@@ -97,7 +100,9 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     "/deliveries/resend",
     guards=[requires("operate")],
     status_code=200,
-    opt=documented({200: responses.Done}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)),
+    opt=documented(
+        {200: responses.OperationResult}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)
+    ),
 )
 async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     """Send several deliveries again at once, with one audit entry that names them.
@@ -110,10 +115,10 @@ async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     return render.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
-@post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """End a delivery that waits. It can be resent."""
-    return await do_because(request, runtime_of(request).operations.cancel, "delivery", delivery_id)
+    return await run_operation(request, runtime_of(request).operations.cancel, "delivery", delivery_id)
 
 
 DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, resend_deliveries, cancel_delivery]

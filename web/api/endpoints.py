@@ -11,8 +11,8 @@ from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.endpoints.secrets import public_key_of
 from breakwater.core.queries.models import EndpointView
 from breakwater.core.text.timestamps import iso
-from breakwater.web.api.operations import BECAUSE, do_because
-from breakwater.web.api.queries import (
+from breakwater.web.api.operations import REASON_BODY, run_operation
+from breakwater.web.api.parameters import (
     CURSOR,
     LIMIT,
     OF_ENDPOINTS,
@@ -90,14 +90,14 @@ async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Re
     "/endpoints/{endpoint_id:str}",
     guards=[requires("admin")],
     status_code=200,
-    opt=documented({200: responses.Done}, problems=(404, 503)),
+    opt=documented({200: responses.OperationResult}, problems=(404, 503)),
 )
 async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Delete an endpoint. What it still has pending is cancelled; its history stays."""
     endpoint_id = identified("endpoint", endpoint_id)
     cancelled = await runtime_of(request).endpoints.delete(endpoint_id, actor=actor_of(request))
     sentence = f"Deleted; {cancelled:,} pending deliveries are cancelled."
-    return render.answer(responses.Done(sentence, cancelled))
+    return render.answer(responses.OperationResult(sentence, cancelled))
 
 
 @post(
@@ -135,16 +135,16 @@ async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     return render.answer(render.accepted(await runtime.intake.accept(message)), 202)
 
 
-@post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
-    return await do_because(request, runtime_of(request).operations.pause, "endpoint", endpoint_id)
+    return await run_operation(request, runtime_of(request).operations.pause, "endpoint", endpoint_id)
 
 
-@post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=BECAUSE)
+@post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Let deliveries go out again, also of an endpoint that was disabled."""
-    return await do_because(request, runtime_of(request).operations.resume, "endpoint", endpoint_id)
+    return await run_operation(request, runtime_of(request).operations.resume, "endpoint", endpoint_id)
 
 
 ENDPOINTS: Final = [

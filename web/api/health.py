@@ -9,7 +9,7 @@ from litestar.response import Response
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.health import TaskHealth
 from breakwater.web.api.metrics import Metrics
-from breakwater.web.api.queries import ApiRequest, runtime_of
+from breakwater.web.api.parameters import ApiRequest, runtime_of
 from breakwater.web.api.schema import render, responses
 from breakwater.web.api.schema.openapi import documented
 from breakwater.web.security.guards import PUBLIC, requires
@@ -54,7 +54,7 @@ def _loop(health: TaskHealth) -> responses.Loop:
 
 async def _reading(request: ApiRequest) -> responses.Loop:
     try:
-        await runtime_of(request).insights.transitions(limit=1)
+        await runtime_of(request).queries.transitions(limit=1)
     except StoreUnavailable as unavailable:
         return responses.Loop("reading", False, 0, str(unavailable))
     return responses.Loop("reading", True, 0, None)

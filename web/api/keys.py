@@ -6,7 +6,7 @@ from litestar import delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from breakwater.web.api.queries import ApiRequest, actor_of, identified, parameters, runtime_of
+from breakwater.web.api.parameters import ApiRequest, actor_of, identified, parameters, runtime_of
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import documented
 from breakwater.web.security.guards import requires
@@ -39,12 +39,14 @@ async def create_key(request: ApiRequest) -> Response[bytes]:
     "/keys/{key_id:str}",
     guards=[requires("admin")],
     status_code=200,
-    opt=documented({200: responses.Done}, problems=(404, 409, 503)),
+    opt=documented({200: responses.OperationResult}, problems=(404, 409, 503)),
 )
 async def revoke_key(request: ApiRequest, key_id: FromPath[str]) -> Response[bytes]:
     """Revoke a key: it works no more from now on."""
     await runtime_of(request).access.keys.revoke(identified("key", key_id), actor=actor_of(request))
-    return render.answer(responses.Done("Revoked: requests with this key are refused from now on.", 1))
+    return render.answer(
+        responses.OperationResult("Revoked: requests with this key are refused from now on.", 1)
+    )
 
 
 KEYS: Final = [list_keys, create_key, revoke_key]

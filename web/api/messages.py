@@ -21,7 +21,7 @@ from breakwater.core.domain.errors import BreakwaterError, FieldProblem, Invalid
 from breakwater.core.domain.event_type import event_type_problems
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.runtime import Runtime
-from breakwater.web.api.queries import ApiRequest, identified, runtime_of
+from breakwater.web.api.parameters import ApiRequest, identified, runtime_of
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
 from breakwater.web.problems import BadRequest
@@ -107,7 +107,7 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
 )
 async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Response[bytes]:
     """Look at a message and its deliveries."""
-    view = await runtime_of(request).insights.message(identified("message", message_id))
+    view = await runtime_of(request).queries.message(identified("message", message_id))
     return render.answer(render.message(view))
 
 

@@ -48,8 +48,8 @@ class Metrics:
 
     async def exposition(self, runtime: Runtime) -> bytes:
         """Return everything as the text that Prometheus reads."""
-        overview = await runtime.insights.overview()
-        circuits = await runtime.insights.circuits(limit=1)
+        overview = await runtime.queries.overview()
+        circuits = await runtime.queries.circuits(limit=1)
         registry = CollectorRegistry()
         registry.register(
             _Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)])

@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.web.api.queries import (
+from breakwater.web.api.parameters import (
     LIMIT,
     ApiRequest,
     actor_of,
@@ -28,7 +28,7 @@ _DELIVERY: Final = re.compile(bodies.DELIVERY_ID.strip("^$"))
 _CURSOR: Final = Parameter(
     "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": bodies.DELIVERY_ID}
 )
-_TURNED: Final[dict[str, Any]] = documented({200: responses.Done}, problems=(404, 409, 503))
+_TURNED: Final[dict[str, Any]] = documented({200: responses.OperationResult}, problems=(404, 409, 503))
 
 
 @post(

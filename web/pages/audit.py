@@ -102,7 +102,7 @@ async def _read(
             raise InvalidInput.of(
                 name, "has a character that no name and no id has: a control or an unseen one"
             )
-    return await runtime_of(request).insights.audit(
+    return await runtime_of(request).queries.audit(
         cursor,
         limit,
         actor=given.get("actor"),

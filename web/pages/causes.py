@@ -19,7 +19,7 @@ async def causes(request: PageRequest) -> Response[Any]:
         return meant
     groups = FailureGroups((), None)
     if asked.wanted is not None:
-        groups = await runtime_of(request).insights.groups(asked.wanted)
+        groups = await runtime_of(request).queries.groups(asked.wanted)
     return page(
         request,
         "deliveries/causes.html",

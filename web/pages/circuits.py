@@ -13,7 +13,7 @@ from breakwater.core.queries.models import CircuitView
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.lane_list import asked_lanes
-from breakwater.web.pages.reply import PageRequest, Said, act, actor_of, answer, page, runtime_of
+from breakwater.web.pages.reply import Flash, PageRequest, act, actor_of, answer, page, runtime_of
 from breakwater.web.security.guards import requires
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
@@ -27,8 +27,8 @@ _LOOKED_AT: Final = 60
 @get(BOARD, guards=[requires("read")], include_in_schema=False)
 async def circuits(request: PageRequest) -> Template:
     """Show every circuit, worst first, and what changed lately."""
-    insights = runtime_of(request).insights
-    asked, found = await asked_lanes(request, insights.circuits)
+    queries = runtime_of(request).queries
+    asked, found = await asked_lanes(request, queries.circuits)
     return page(
         request,
         "circuits/board.html",
@@ -37,7 +37,7 @@ async def circuits(request: PageRequest) -> Template:
         found=found,
         troubled=[view for view in found.items if is_troubled(view)],
         closed=[view for view in found.items if not is_troubled(view)],
-        transitions=without_probes(await insights.transitions(limit=_LOOKED_AT))[:_RECENT],
+        transitions=without_probes(await queries.transitions(limit=_LOOKED_AT))[:_RECENT],
     )
 
 
@@ -73,7 +73,7 @@ async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
     try:
         until = _until(form, runtime_of(request).clock.now())
     except InvalidInput as invalid:
-        return answer(request, Said("refused", str(invalid)), back=BOARD, status_code=422)
+        return answer(request, Flash("refused", str(invalid)), back=BOARD, status_code=422)
     work = runtime_of(request).operations.hold(
         endpoint_id, actor=actor_of(request), reason=form.get("reason", ""), until=until
     )

@@ -17,7 +17,7 @@ from breakwater.web.security.guards import requires
 @get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)
 async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template:
     """Show one delivery, and everything that was tried."""
-    detail = await runtime_of(request).insights.delivery(delivery_id)
+    detail = await runtime_of(request).queries.delivery(delivery_id)
     endpoint_id = detail.row.endpoint_id
     return page(
         request,

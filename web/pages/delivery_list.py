@@ -43,7 +43,7 @@ TABS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RenderedRows:
     """The rows that a browser shows, as its live fragment repeats them."""
 
     ids: tuple[str, ...]
@@ -59,7 +59,7 @@ class Asked:
     values: dict[str, str]
     wanted: DeliveryFilter | None
     cursor: str | None = None
-    drawn: Drawn | None = None
+    drawn: RenderedRows | None = None
     problems: tuple[FieldProblem, ...] = ()
     path: str = "/deliveries"
     """Of the page that shows it."""
@@ -71,7 +71,9 @@ class Asked:
         asked = replace(cls.read(sent, request.url.path), cursor=sent.get("cursor") or None)
         ids = tuple(sent.get("drawn", "").split()[:PAGE_SIZE])
         if wants_fragment(request) and ids:
-            return replace(asked, drawn=Drawn(ids, sent.get("up_to") or None, sent.get("next") or None))
+            return replace(
+                asked, drawn=RenderedRows(ids, sent.get("up_to") or None, sent.get("next") or None)
+            )
         return asked
 
     @classmethod
@@ -151,18 +153,18 @@ async def choices(request: PageRequest, asked: Asked, rows: Sequence[DeliveryRow
     The live part has no fields, and is asked for every second: it is told the name alone, by one of its `rows` if it
     can be.
     """
-    insights = runtime_of(request).insights
+    queries = runtime_of(request).queries
     chosen = asked.wanted.endpoint_id if asked.wanted else None
     names = {row.endpoint_id: row.endpoint_name for row in rows}
     if wants_fragment(request):
-        options = await insights.endpoint_options("", 1, chosen) if chosen and chosen not in names else ()
+        options = await queries.endpoint_options("", 1, chosen) if chosen and chosen not in names else ()
         return {"chosen": _name_of(chosen, options, names)}
-    options = await insights.endpoint_options("", MOST_CHOICES, chosen)
+    options = await queries.endpoint_options("", MOST_CHOICES, chosen)
     return {
         "chosen": _name_of(chosen, options, names),
         "endpoints": options,
         "more_endpoints": MOST_CHOICES,
-        "event_types": await insights.event_types(),
+        "event_types": await queries.event_types(),
         "failure_classes": tuple(FailureClass),
         "tabs": TABS,
     }
@@ -192,22 +194,24 @@ async def _found(request: PageRequest, asked: Asked) -> Found:
     return Found(listed.page, None, listed.matching, groups, strip)
 
 
-async def _kept(request: PageRequest, wanted: DeliveryFilter, drawn: Drawn, cursor: str | None) -> Found:
+async def _kept(
+    request: PageRequest, wanted: DeliveryFilter, drawn: RenderedRows, cursor: str | None
+) -> Found:
     """Return what was drawn, also what no longer matches: nothing moves under the cursor."""
-    insights = runtime_of(request).insights
-    kept = Page(await insights.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
-    newer = await insights.rows_since(wanted, drawn.up_to) if drawn.up_to and not cursor else None
-    return Found(kept, newer, histogram=await insights.histogram(wanted) if kept.items else None)
+    queries = runtime_of(request).queries
+    kept = Page(await queries.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
+    newer = await queries.rows_since(wanted, drawn.up_to) if drawn.up_to and not cursor else None
+    return Found(kept, newer, histogram=await queries.histogram(wanted) if kept.items else None)
 
 
 async def _listed(request: PageRequest, wanted: DeliveryFilter, cursor: str | None) -> ListOverTime:
-    insights = runtime_of(request).insights
+    queries = runtime_of(request).queries
     if cursor is None:
-        return await insights.deliveries_over_time(wanted, limit=PAGE_SIZE)
+        return await queries.deliveries_over_time(wanted, limit=PAGE_SIZE)
     page, matching, histogram = await asyncio.gather(
-        insights.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE),
-        insights.count(wanted),
-        insights.histogram(wanted),
+        queries.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE),
+        queries.count(wanted),
+        queries.histogram(wanted),
     )
     return ListOverTime(page, matching, histogram)
 
@@ -216,7 +220,7 @@ async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
     """Return what failed by its cause, for a whole page that asks for failures: the live part shows none."""
     if asked.wanted is None or wants_fragment(request) or not _asks_for_causes(asked):
         return None
-    return await runtime_of(request).insights.groups(asked.wanted)
+    return await runtime_of(request).queries.groups(asked.wanted)
 
 
 def _asks_for_causes(asked: Asked) -> bool:

@@ -13,7 +13,7 @@ from breakwater.web.pages import endpoint_form
 from breakwater.web.pages.endpoint_form import EndpointForm
 from breakwater.web.pages.endpoints import ENDPOINTS
 from breakwater.web.pages.forms import Form, read_form
-from breakwater.web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.pages.reply import Flash, PageRequest, actor_of, moved, page, runtime_of, status_of
 from breakwater.web.security.guards import requires
 
 
@@ -93,7 +93,7 @@ async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Respons
     except (InvalidInput, StoreUnavailable) as problem:
         return _again(request, form, view, problem)
     sentence = "Saved. Attempts from now on follow the new settings." if fields else "Nothing was changed."
-    return moved(request, Said("done", sentence), f"{ENDPOINTS}/{endpoint_id}")
+    return moved(request, Flash("done", sentence), f"{ENDPOINTS}/{endpoint_id}")
 
 
 async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:
@@ -101,7 +101,7 @@ async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:
 
     Raises NotFound for one that never was.
     """
-    deleted = await runtime_of(request).insights.deleted_endpoint(endpoint_id)
+    deleted = await runtime_of(request).queries.deleted_endpoint(endpoint_id)
     return _form_page(request, endpoint_form.for_a_new_one(form), None, 409, deleted=deleted)
 
 

@@ -15,9 +15,9 @@ from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.lane_list import asked_lanes
 from breakwater.web.pages.reply import (
-    Done,
+    Flash,
+    OperationResult,
     PageRequest,
-    Said,
     act,
     actor_of,
     moved,
@@ -36,7 +36,7 @@ _RECENT: Final = 10
 @get(ENDPOINTS, guards=[requires("read")], include_in_schema=False)
 async def endpoints(request: PageRequest) -> Template:
     """List the endpoints with the traffic of their last hour."""
-    asked, found = await asked_lanes(request, runtime_of(request).insights.endpoints)
+    asked, found = await asked_lanes(request, runtime_of(request).queries.endpoints)
     return page(
         request,
         "endpoints/list.html",
@@ -50,13 +50,13 @@ async def endpoints(request: PageRequest) -> Template:
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}", guards=[requires("read")], include_in_schema=False)
 async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
     """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
-    insights = runtime_of(request).insights
+    queries = runtime_of(request).queries
     try:
-        summary = await insights.endpoint(endpoint_id)
+        summary = await queries.endpoint(endpoint_id)
     except NotFound:
         return await _deleted(request, endpoint_id)
-    latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await insights.transitions(endpoint_id, limit=MOST_MARKS)
+    latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
     return page(
         request,
         "endpoints/one.html",
@@ -72,10 +72,10 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
 
 async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
     """Show what is left of an endpoint that was deleted: many deliveries and audit entries lead here."""
-    insights = runtime_of(request).insights
-    deleted = await insights.deleted_endpoint(endpoint_id)
-    latest = await insights.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await insights.transitions(endpoint_id, limit=MOST_MARKS)
+    queries = runtime_of(request).queries
+    deleted = await queries.deleted_endpoint(endpoint_id)
+    latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
     return page(
         request,
         "endpoints/deleted.html",
@@ -112,11 +112,11 @@ async def ping(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
     return await act(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
 
 
-async def _ping(request: PageRequest, endpoint_id: str) -> Done:
+async def _ping(request: PageRequest, endpoint_id: str) -> OperationResult:
     runtime = runtime_of(request)
     payload = json.dumps({"test": True, "sent_by": actor_of(request)}).encode()
     await runtime.intake.accept(NewMessage(TEST_EVENT, payload, endpoint_ids=(endpoint_id,)))
-    return Done("A test message is on its way: it is the first of the latest deliveries.")
+    return OperationResult("A test message is on its way: it is the first of the latest deliveries.")
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
@@ -143,7 +143,7 @@ async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
     except (Conflict, NotFound, StoreUnavailable) as problem:
         return refused(request, problem, back=ENDPOINTS)
     return moved(
-        request, Said("done", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
+        request, Flash("done", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
     )
 
 

@@ -13,8 +13,8 @@ from breakwater.core.domain.errors import (
     Unauthorized,
 )
 from breakwater.web.pages.reply import (
+    Flash,
     PageRequest,
-    Said,
     local_path,
     page,
     said_in_place,
@@ -46,7 +46,7 @@ def error_page(request: PageRequest, exception: Exception) -> Response[Any]:
     sentence = _sentence(exception, status_code)
     if request.method != "GET" and wants_fragment(request):
         # An action from a page that stays as it is: said above it.
-        return said_in_place(Said("refused", sentence), status_code)
+        return said_in_place(Flash("refused", sentence), status_code)
     headers = (
         {"Retry-After": f"{exception.retry_after:.0f}"} if isinstance(exception, StoreUnavailable) else {}
     )

@@ -18,7 +18,7 @@ from breakwater.web.pages.delivery_list import Asked, choices
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.replay_words import lasting
 from breakwater.web.pages.replays import REPLAYS
-from breakwater.web.pages.reply import PageRequest, Said, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.pages.reply import Flash, PageRequest, actor_of, moved, page, runtime_of, status_of
 from breakwater.web.security.guards import requires
 
 NEW: Final = f"{REPLAYS}/new"
@@ -72,7 +72,7 @@ async def start(request: PageRequest) -> Response[Any]:
         match _still_to_confirm(plan, form):
             case Confirmation.NONE:
                 started = await _start(request, plan, wish)
-                return moved(request, Said("done", "Started."), f"{REPLAYS}/{started.id}")
+                return moved(request, Flash("done", "Started."), f"{REPLAYS}/{started.id}")
             case Confirmation.DIALOG:
                 return page(request, "replays/confirm.html", **_context(asked, plan, wish))
             case Confirmation.NUMBER:
@@ -111,7 +111,7 @@ def _still_to_confirm(plan: Plan, form: Form) -> Confirmation:
 
 async def _form_page(request: PageRequest, asked: Asked, plan: Plan | None, wish: Wish) -> Template:
     concerned = [endpoint_id for endpoint_id, _, _ in plan.endpoints] if plan else []
-    views = await runtime_of(request).insights.circuits_of(concerned)
+    views = await runtime_of(request).queries.circuits_of(concerned)
     circuits = {view.endpoint_id: view for view in views}
     return page(
         request,

@@ -14,9 +14,9 @@ from breakwater.web.security.guards import requires
 @get("/", guards=[requires("read")], include_in_schema=False)
 async def now(request: PageRequest) -> Template:
     """Show the state of the whole service."""
-    insights = runtime_of(request).insights
-    overview = await insights.overview()
-    changes = await insights.transitions(limit=MOST_MARKS)
+    queries = runtime_of(request).queries
+    overview = await queries.overview()
+    changes = await queries.transitions(limit=MOST_MARKS)
     return page(
         request,
         "now/now.html",

@@ -3,17 +3,19 @@
 from typing import assert_never
 
 from breakwater.core.replays import Plan, ReplayState, ReplayView
-from breakwater.core.text.format import span_words
-from breakwater.core.text.zones import on_clock
+from breakwater.core.text.format import format_duration
+from breakwater.core.text.zones import format_time
 
 
 def covered(replay: Plan | ReplayView) -> str:
     """Return what a replay covers, as it was put into words and kept, its times as the reader's clock shows them."""
     kept = replay.filter.span_in_words()
-    return replay.words.replace(kept, replay.filter.span_in_words(on_clock) or kept) if kept else replay.words
+    return (
+        replay.words.replace(kept, replay.filter.span_in_words(format_time) or kept) if kept else replay.words
+    )
 
 
-def replay_standing(state: ReplayState) -> tuple[str, str]:
+def replay_badge(state: ReplayState) -> tuple[str, str]:
     """Return how a replay stands, as (key for its colour and glyph, word)."""
     match state:
         case ReplayState.RUNNING:
@@ -47,7 +49,7 @@ def replay_progress(view: ReplayView) -> str:
 
 def lasting(count: int, pace: float) -> str:
     """Return how long so many deliveries take at `pace` a second: `About 1 min 36 s`."""
-    return f"About {span_words(max(round(count / pace), 1))}"
+    return f"About {format_duration(max(round(count / pace), 1))}"
 
 
 def _to_come(view: ReplayView) -> int:

@@ -25,7 +25,7 @@ _MOST_SAID: Final = 1_000
 THEMES: Final = ("light", "dark")
 
 
-class Said(msgspec.Struct, frozen=True):
+class Flash(msgspec.Struct, frozen=True):
     """One sentence about what an action did, shown on the next page."""
 
     kind: Literal["done", "refused"]
@@ -33,7 +33,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class OperationResult:
     """What an action of the pages themselves did; the engine's operations bring their own."""
 
     sentence: str
@@ -110,22 +110,22 @@ async def act(request: PageRequest, work: Awaitable[object], *, back: str) -> Re
         outcome = await work
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
         return refused(request, problem, back=back)
-    return answer(request, Said("done", getattr(outcome, "sentence", "Done.")), back=back)
+    return answer(request, Flash("done", getattr(outcome, "sentence", "Done.")), back=back)
 
 
 def refused(request: PageRequest, problem: BreakwaterError, *, back: str) -> Response[Any]:
     """Say why something cannot be done, and show the page as it is now."""
-    return answer(request, Said("refused", str(problem)), back=back, status_code=status_of(problem))
+    return answer(request, Flash("refused", str(problem)), back=back, status_code=status_of(problem))
 
 
-def answer(request: PageRequest, said: Said, *, back: str, status_code: int = 200) -> Response[Any]:
+def answer(request: PageRequest, said: Flash, *, back: str, status_code: int = 200) -> Response[Any]:
     """Say something, and show the page as it is now."""
     if wants_fragment(request):
         return said_in_place(said, status_code)
     return Redirect(_came_from(request) or back, status_code=303, cookies=[_remembered(request, said)])
 
 
-def said_in_place(said: Said, status_code: int = 200) -> Template:
+def said_in_place(said: Flash, status_code: int = 200) -> Template:
     """Say something above the page that is shown, and let the page fetch itself anew."""
     return Template(
         "said.html",
@@ -135,7 +135,7 @@ def said_in_place(said: Said, status_code: int = 200) -> Template:
     )
 
 
-def moved(request: PageRequest, said: Said, to: str) -> Response[Any]:
+def moved(request: PageRequest, said: Flash, to: str) -> Response[Any]:
     """Say something on another page."""
     if wants_fragment(request):
         cookies = [_remembered(request, said)]
@@ -172,8 +172,8 @@ def _came_from(request: PageRequest) -> str | None:
     return local_path(f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path)
 
 
-def _remembered(request: PageRequest, said: Said) -> Cookie:
-    short = Said(said.kind, said.sentence[:_MOST_SAID])
+def _remembered(request: PageRequest, said: Flash) -> Cookie:
+    short = Flash(said.kind, said.sentence[:_MOST_SAID])
     return Cookie(
         key=_COOKIE,
         value=base64.urlsafe_b64encode(msgspec.json.encode(short)).decode().rstrip("="),
@@ -188,11 +188,11 @@ def _forgotten() -> Cookie:
     return Cookie(key=_COOKIE, value="", max_age=0, httponly=True, samesite="lax")
 
 
-def _said(request: PageRequest) -> Said | None:
+def _said(request: PageRequest) -> Flash | None:
     kept = request.cookies.get(_COOKIE)
     if not kept:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(kept + "=" * (-len(kept) % 4)), type=Said)
+        return msgspec.json.decode(base64.urlsafe_b64decode(kept + "=" * (-len(kept) % 4)), type=Flash)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None

@@ -8,7 +8,7 @@ from litestar.response import Response
 
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.web.pages.forms import read_form
-from breakwater.web.pages.reply import Done, PageRequest, act, runtime_of
+from breakwater.web.pages.reply import OperationResult, PageRequest, act, runtime_of
 from breakwater.web.security.guards import principal_of, requires
 
 DELIVERIES: Final = "/deliveries"
@@ -19,12 +19,12 @@ async def save_view(request: PageRequest) -> Response[Any]:
     """Keep the filter of the list that is shown."""
     form = await read_form(request, {"name", "filter"})
 
-    async def save() -> Done:
+    async def save() -> OperationResult:
         wanted = DeliveryFilter.from_query(form.get("filter", ""))
         view = await runtime_of(request).saved_views.save(
             principal_of(request).id, form.get("name", ""), wanted
         )
-        return Done(f"Kept as “{view.name}”.")
+        return OperationResult(f"Kept as “{view.name}”.")
 
     return await act(request, save(), back=DELIVERIES)
 
@@ -34,9 +34,9 @@ async def forget_view(request: PageRequest, view_id: FromPath[str]) -> Response[
     """Forget a view; the deliveries that it showed stay."""
     await read_form(request)
 
-    async def forget() -> Done:
+    async def forget() -> OperationResult:
         await runtime_of(request).saved_views.delete(principal_of(request).id, view_id)
-        return Done("Forgotten.")
+        return OperationResult("Forgotten.")
 
     return await act(request, forget(), back=DELIVERIES)
 

@@ -6,12 +6,12 @@ from litestar import post
 from litestar.response import Response
 
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
-from breakwater.core.operations.deliveries import MOST_AT_ONCE
+from breakwater.core.operations.deliveries import MAX_BULK_RESEND
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
+    Flash,
     PageRequest,
-    Said,
     actor_of,
     answer,
     local_path,
@@ -32,9 +32,9 @@ async def resend_selected(request: PageRequest) -> Response[Any]:
     form = await read_form(request, {"reason", "confirmed", "back"}, many={"ids"})
     ids = tuple(dict.fromkeys(form.lists["ids"]))
     if not ids:
-        nothing = Said("refused", "Nothing is selected: tick the deliveries to resend.")
+        nothing = Flash("refused", "Nothing is selected: tick the deliveries to resend.")
         return answer(request, nothing, back=LIST, status_code=422)
-    asks = confirmation_for(len(ids)) is not Confirmation.NONE and len(ids) <= MOST_AT_ONCE
+    asks = confirmation_for(len(ids)) is not Confirmation.NONE and len(ids) <= MAX_BULK_RESEND
     if asks and "confirmed" not in form:
         return await _confirm(request, ids)
     return await _resend(request, ids, form)
@@ -42,9 +42,9 @@ async def resend_selected(request: PageRequest) -> Response[Any]:
 
 async def _confirm(request: PageRequest, ids: tuple[str, ...]) -> Response[Any]:
     if wants_fragment(request):
-        unconfirmed = Said("refused", f"{len(ids)} deliveries are resent once that is confirmed.")
+        unconfirmed = Flash("refused", f"{len(ids)} deliveries are resent once that is confirmed.")
         return answer(request, unconfirmed, back=LIST, status_code=422)
-    rows = await runtime_of(request).insights.rows(ids)
+    rows = await runtime_of(request).queries.rows(ids)
     came_from = request.headers.get("referer", "").partition(request.headers.get("host", "/"))[2]
     return page(request, "deliveries/confirm.html", rows=rows, back=local_path(came_from) or LIST)
 
@@ -54,9 +54,9 @@ async def _resend(request: PageRequest, ids: tuple[str, ...], form: Form) -> Res
     back = local_path(form.text("back"))
     try:
         done = await resend_many(ids, actor=actor_of(request), reason=form.text("reason"))
-        said, status = Said("done", done.sentence), 200
+        said, status = Flash("done", done.sentence), 200
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
-        said, status = Said("refused", str(problem)), status_of(problem)
+        said, status = Flash("refused", str(problem)), status_of(problem)
     if back is not None:
         return moved(request, said, back)
     return answer(request, said, back=LIST, status_code=status)

@@ -12,9 +12,9 @@ from breakwater.core.domain.errors import InvalidInput
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
     THEMES,
-    Done,
+    Flash,
+    OperationResult,
     PageRequest,
-    Said,
     act,
     actor_of,
     answer,
@@ -84,11 +84,11 @@ async def zone(request: PageRequest) -> Response[Any]:
     form = await read_form(request, {"zone"})
     chosen = form.get("zone", "")
     if chosen not in names():
-        unknown = Said(
+        unknown = Flash(
             "refused", f"“{chosen[:_SHOWN]}” is no time zone that is known here; times stay as they are."
         )
         return answer(request, unknown, back=SETTINGS, status_code=422)
-    done = moved(request, Said("done", f"Times are in {chosen} from now on."), SETTINGS)
+    done = moved(request, Flash("done", f"Times are in {chosen} from now on."), SETTINGS)
     done.set_cookie(_remembered(request, COOKIE, "" if chosen == UTC_NAME else chosen))
     return done
 
@@ -111,9 +111,9 @@ async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[An
     """End a key."""
     await read_form(request)
 
-    async def revoke() -> Done:
+    async def revoke() -> OperationResult:
         await runtime_of(request).access.keys.revoke(key_id, actor=actor_of(request))
-        return Done("Revoked: requests with this key are refused from now on.")
+        return OperationResult("Revoked: requests with this key are refused from now on.")
 
     return await act(request, revoke(), back=SETTINGS)
 
@@ -137,9 +137,9 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
     """Let a person in no more."""
     await read_form(request)
 
-    async def disable() -> Done:
+    async def disable() -> OperationResult:
         await runtime_of(request).access.people.disable(person_id, actor=actor_of(request))
-        return Done("Disabled: every session of that person has ended.")
+        return OperationResult("Disabled: every session of that person has ended.")
 
     return await act(request, disable(), back=SETTINGS)
 
@@ -149,7 +149,7 @@ async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Respon
     """End every session of a person."""
     await read_form(request)
     ended = await runtime_of(request).access.sessions.end_all(person_id)
-    return answer(request, Said("done", f"Signed out of {ended} browsers."), back=SETTINGS)
+    return answer(request, Flash("done", f"Signed out of {ended} browsers."), back=SETTINGS)
 
 
 HANDLERS: Final = [settings, theme, zone, create_key, revoke_key, invite, disable_person, end_sessions]

@@ -10,9 +10,9 @@ from litestar.template import TemplateConfig
 from markupsafe import Markup, escape
 
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.text.format import counted, span_words, utc, who
+from breakwater.core.text.format import format_actor, format_duration, format_time_utc, pluralize
 from breakwater.core.text.timestamps import iso
-from breakwater.core.text.zones import on_clock, reader_zone
+from breakwater.core.text.zones import format_time, reader_zone
 from breakwater.web.assets import TEMPLATES
 from breakwater.web.pages import bodies, replay_words, words
 from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
@@ -24,14 +24,14 @@ from breakwater.web.serve.progress import progress_bar
 
 def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:
     """Return what a filter asks for, its times as the reader's clock shows them."""
-    return wanted.in_words(endpoint_name, at=on_clock)
+    return wanted.in_words(endpoint_name, at=format_time)
 
 
 _FILTERS: Final = {
-    "absolute": on_clock,
-    "absolute_utc": utc,
+    "absolute": format_time,
+    "absolute_utc": format_time_utc,
     "action_words": words.action,
-    "actor": who,
+    "actor": format_actor,
     "as_typed": escape,  # the value of a field goes back as it came: written out, it would be sent on changed
     "attempts_scale": traffic.attempts_scale,
     "axis": traffic.axis,
@@ -40,11 +40,11 @@ _FILTERS: Final = {
     "capital": words.capital,
     "change_in_words": circuit_marks.change_in_words,
     "changes_at": traffic.changes_at,
-    "circuit_standing": words.circuit_standing,
+    "circuit_badge": words.circuit_badge,
     "clock": traffic.clock,
     "covered": replay_words.covered,
-    "duration": span_words,
-    "endpoint_standing": words.endpoint_standing,
+    "duration": format_duration,
+    "endpoint_badge": words.endpoint_badge,
     "failure": words.failure,
     "histogram_axis": histogram.histogram_axis,
     "in_words": _in_words,
@@ -54,11 +54,11 @@ _FILTERS: Final = {
     "marks_of": circuit_marks.marks_of,
     "ms": words.milliseconds,
     "page_of": words.page_of,
-    "plural": counted,
+    "plural": pluralize,
     "pretty": bodies.pretty,
     "raw": bodies.raw,
     "replay_progress": replay_words.replay_progress,
-    "replay_standing": replay_words.replay_standing,
+    "replay_badge": replay_words.replay_badge,
     "share": words.share,
     "size": words.size,
     "standing": words.standing,
@@ -85,8 +85,8 @@ def _until(context: Mapping[str, Any], at: float) -> Markup:
 
 def _in_full(at: float) -> str:
     """Return the absolute time as the reader's clock shows it, and in UTC, as logs have it."""
-    shown = on_clock(at)
-    return shown if reader_zone() is UTC else f"{shown} ({utc(at)})"
+    shown = format_time(at)
+    return shown if reader_zone() is UTC else f"{shown} ({format_time_utc(at)})"
 
 
 def _harmless(value: object) -> object:

@@ -66,7 +66,7 @@ async def charted(
     span, problem = asked_range(request.query_params.get("range", ""))
     traffic = last_hour
     if span.minutes != last_hour.minutes:
-        traffic = await runtime_of(request).insights.traffic(endpoint_id, span.minutes)
+        traffic = await runtime_of(request).queries.traffic(endpoint_id, span.minutes)
     first = traffic.points[0].minute * 60 if traffic.points else 0
     marks = tuple(change for change in transitions if change.at >= first)
     drawn = without_probes(marks) if endpoint_id is None else marks

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
 from breakwater.core.queries.models import CircuitView, DeliveryRow
-from breakwater.core.text.format import span_words
+from breakwater.core.text.format import format_duration
 
 MINUTE: Final = 60
 HOUR: Final = 3_600
@@ -51,7 +51,7 @@ def countdown(at: float, now: float) -> str:
     left = int(at - now)
     if left <= 0:
         return "now"
-    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else span_words(left - left % MINUTE)
+    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else format_duration(left - left % MINUTE)
 
 
 def milliseconds(value: float | None) -> str:
@@ -142,7 +142,7 @@ def standing(row: DeliveryRow) -> tuple[str, str]:
             assert_never(never)
 
 
-def circuit_standing(view: CircuitView) -> tuple[str, str]:
+def circuit_badge(view: CircuitView) -> tuple[str, str]:
     """Return how a circuit stands, as (key for its colour and glyph, word)."""
     if view.held_open:
         return "kept", "held open"
@@ -157,7 +157,7 @@ def circuit_standing(view: CircuitView) -> tuple[str, str]:
             assert_never(never)
 
 
-def endpoint_standing(state: EndpointState) -> tuple[str, str]:
+def endpoint_badge(state: EndpointState) -> tuple[str, str]:
     """Return how an endpoint stands, as (key for its colour and glyph, word)."""
     match state:
         case EndpointState.ENABLED:
@@ -197,18 +197,18 @@ class OutcomeKind(StrEnum):
     """What an attempt came to, as coarsely as a chart can show it. The value is the class of its colour."""
 
     DELIVERED = "delivered"
-    SLOWED = "slowed"
+    THROTTLED = "slowed"
     REFUSED = "refused"
-    BROKEN = "broken"
-    SILENT = "silent"
+    SERVER_ERROR = "broken"
+    NO_RESPONSE = "silent"
 
 
 OUTCOME_KINDS: Final = {
     OutcomeKind.DELIVERED: "delivered",
-    OutcomeKind.SLOWED: "asked to wait",
+    OutcomeKind.THROTTLED: "asked to wait",
     OutcomeKind.REFUSED: "refused",
-    OutcomeKind.BROKEN: "server error",
-    OutcomeKind.SILENT: "no answer",
+    OutcomeKind.SERVER_ERROR: "server error",
+    OutcomeKind.NO_RESPONSE: "no answer",
 }
 """Each kind in words, in the order in which charts stack them."""
 
@@ -221,14 +221,14 @@ def outcome_kind(outcome: str) -> OutcomeKind:
 def _kind_of_failure(failure: FailureClass) -> OutcomeKind:
     match failure:
         case FailureClass.THROTTLED | FailureClass.CLIENT_TIMEOUT:
-            return OutcomeKind.SLOWED
+            return OutcomeKind.THROTTLED
         case FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
             return OutcomeKind.REFUSED
         case FailureClass.SERVER_ERROR:
-            return OutcomeKind.BROKEN
+            return OutcomeKind.SERVER_ERROR
         case FailureClass.CONNECT | FailureClass.DNS | FailureClass.TLS:
-            return OutcomeKind.SILENT
+            return OutcomeKind.NO_RESPONSE
         case FailureClass.TIMEOUT | FailureClass.PROTOCOL | FailureClass.LOST:
-            return OutcomeKind.SILENT
+            return OutcomeKind.NO_RESPONSE
         case _ as never:
             assert_never(never)

@@ -27,7 +27,7 @@ DELETE /control/failing            it is itself again; DELETE /control: all of t
 Query = Mapping[str, str]
 
 
-class Desk:
+class ControlApi:
     """Tells what arrived, and takes orders what paths shall answer; `overrides` are those orders."""
 
     def __init__(self, log: ReceiverLog, host: str) -> None:

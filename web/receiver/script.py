@@ -31,7 +31,7 @@ class BadScript(ValueError):  # noqa: N818 - the caller is told what is wrong, n
 
 
 @unique
-class Manner(StrEnum):
+class Behaviour(StrEnum):
     """How a request ends."""
 
     ANSWER = "answer"
@@ -48,7 +48,7 @@ class Script:
     delay_seconds: float = 0.0
     retry_after: str | None = None
     """Goes with every answer that is no success."""
-    manner: Manner = Manner.ANSWER
+    manner: Behaviour = Behaviour.ANSWER
     down_seconds: float | None = None
     """The path answers its first status for this long from its first request, then 200."""
     every_seconds: float | None = None
@@ -126,8 +126,8 @@ _BEHAVIOURS: Final[dict[str, Callable[[_Asked], Script]]] = {
     "slow": lambda asked: _plain(asked, 200, delay_ms=500),
     "flaky": _flaky,
     "failing": lambda asked: _plain(asked, 503),
-    "hanging": lambda _asked: Script(manner=Manner.HANG),
-    "dropping": lambda asked: replace(_plain(asked, 200), manner=Manner.DROP),
+    "hanging": lambda _asked: Script(manner=Behaviour.HANG),
+    "dropping": lambda asked: replace(_plain(asked, 200), manner=Behaviour.DROP),
     "recovering": _recovering,
     "retry-after": _throttling,
     "status": lambda asked: _plain(asked, *_statuses(asked.rest or "200")),

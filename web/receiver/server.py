@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from breakwater.web.receiver.connection import Connection, Reply, Request, Response
-from breakwater.web.receiver.desk import Desk, problem_response
+from breakwater.web.receiver.desk import ControlApi, problem_response
 from breakwater.web.receiver.log import Arrival, PathFigures, ReceiverLog
-from breakwater.web.receiver.script import BadScript, Manner, Script, script_for
+from breakwater.web.receiver.script import BadScript, Behaviour, Script, script_for
 
 _KNOWN_SCRIPTS: Final = 1_000
 _ANSWERS: Final[dict[int, bytes]] = {}
@@ -31,7 +31,7 @@ class Receiver:
         self.host, self.port = host, port
         self.log = ReceiverLog(keep)
         self._body_cap = body_cap
-        self._desk = Desk(self.log, host)
+        self._desk = ControlApi(self.log, host)
         self._scripts: dict[tuple[str, str], Script] = {}
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
@@ -96,7 +96,7 @@ class Receiver:
         return known
 
     def _status(self, script: Script, path: str, request: Request, age: float) -> int | None:
-        if script.manner is not Manner.ANSWER:
+        if script.manner is not Behaviour.ANSWER:
             return None
         steps = len(script.statuses) > 1
         seen = self.log.visit(path, request.header("webhook-id") or "") if steps else 0
@@ -120,5 +120,5 @@ class Receiver:
             figures.in_flight -= 1
 
         reply.gone.add_done_callback(ended)
-        if script.manner is Manner.DROP:
+        if script.manner is Behaviour.DROP:
             asyncio.get_running_loop().call_later(script.delay_seconds, reply.drop)

@@ -108,4 +108,4 @@ def _words(refused: BreakwaterError) -> str:
     return str(refused)
 
 
-DOORS: Final = [sign_in, welcome, sign_out]
+AUTH_ROUTES: Final = [sign_in, welcome, sign_out]

@@ -22,8 +22,8 @@ from breakwater.web.security.preserved_form import keep
 
 __all__ = [
     "PUBLIC",
+    "authenticate",
     "csrf_field",
-    "let_in",
     "principal_of",
     "principal_of_key",
     "principal_or_none",
@@ -38,7 +38,7 @@ _PRINCIPAL: Final = "principal"
 _BEARER: Final = "bearer "
 
 
-async def let_in(connection: Connection, handler: BaseRouteHandler) -> None:
+async def authenticate(connection: Connection, handler: BaseRouteHandler) -> None:
     """Find out who asks. Raises Unauthorized without a valid credential, Forbidden for a forged change."""
     public = handler.opt.get("public", False)
     unsafe = cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS

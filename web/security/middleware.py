@@ -27,7 +27,7 @@ _SECURITY: Final = (
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
-class Perimeter:
+class SecurityMiddleware:
     """Stands around the whole application, its errors and unknown addresses included."""
 
     def __init__(

@@ -17,7 +17,7 @@ import httpx
 from breakwater.core.settings import Settings, unknown_variables
 from breakwater.core.settings.types import SQLITE
 
-_LITTLE_SPACE: Final = 500 * 1024 * 1024
+_LOW_DISK_BYTES: Final = 500 * 1024 * 1024
 """Bytes. A busy service writes that in hours."""
 _ASK_SECONDS: Final = 5.0
 _OK, _UNAUTHORIZED, _UNAVAILABLE = 200, 401, 503
@@ -95,7 +95,9 @@ def _folder(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     words = f"{free / 1024**3:.1f} GB are free in {folder}"
     return (
-        _good("folder", f"{words}.") if free > _LITTLE_SPACE else _bad("folder", f"Only {words}: make room.")
+        _good("folder", f"{words}.")
+        if free > _LOW_DISK_BYTES
+        else _bad("folder", f"Only {words}: make room.")
     )
 
 

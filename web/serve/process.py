@@ -43,7 +43,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 Announce = Callable[[Welcome], None]
 
 
-class Beside(Protocol):
+class SidecarTask(Protocol):
     """Something that goes on while the service runs, such as the demo's traffic."""
 
     async def prepare(self, runtime: Runtime) -> None:
@@ -53,7 +53,7 @@ class Beside(Protocol):
         """Go on until cancelled."""
 
 
-async def serve(settings: Settings, announce: Announce, beside: Beside | None = None) -> None:
+async def serve(settings: Settings, announce: Announce, beside: SidecarTask | None = None) -> None:
     """Serve until SIGTERM or SIGINT; the second signal ends at once what is still draining.
 
     `announce` is called once requests are answered. Raises `StartRefused`.
@@ -69,7 +69,7 @@ async def _serve(
     listener: socket.socket,
     receiver: Receiver | None,
     announce: Announce,
-    beside: Beside | None,
+    beside: SidecarTask | None,
 ) -> None:
     async with _opened(settings) as runtime:
         greeting = await welcome(runtime, receiver)
@@ -176,7 +176,7 @@ def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
 
 
 @asynccontextmanager
-async def _beside(beside: Beside | None, app: Litestar, settings: Settings) -> AsyncIterator[None]:
+async def _beside(beside: SidecarTask | None, app: Litestar, settings: Settings) -> AsyncIterator[None]:
     if beside is None:
         yield
         return

@@ -9,15 +9,15 @@ import httpx
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import Target
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import NoAnswer, Refused, Undialled
+from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError
 
 
-def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> NoAnswer:
+def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> TransportError:
     """Return why there was no response from `target` within `timeout` seconds."""
     where = f"{target.host}:{target.port}"
     match error:
         case httpx.ConnectTimeout():
-            return Undialled(FailureClass.TIMEOUT, f"connecting to {where} took too long")
+            return ConnectFailed(FailureClass.TIMEOUT, f"connecting to {where} took too long")
         case httpx.TimeoutException():
             return failures.deadline_passed(timeout)
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
@@ -27,4 +27,6 @@ def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> N
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             return Refused(f"the request cannot be sent: {error}")
         case _:
-            return NoAnswer(FailureClass.CONNECT, f"connection to {where} failed: {str(error) or 'it broke'}")
+            return TransportError(
+                FailureClass.CONNECT, f"connection to {where} failed: {str(error) or 'it broke'}"
+            )

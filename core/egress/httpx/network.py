@@ -14,7 +14,7 @@ import httpcore
 
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import NoAnswer, Undialled, place
+from breakwater.core.egress.failures import ConnectFailed, TransportError, place
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.limits import CONNECT_LIMIT, MAX_ADDRESSES
 
@@ -56,7 +56,7 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
         for address in others:
             try:
                 return await self._dial(address, port, host, limit)
-            except Undialled:
+            except ConnectFailed:
                 continue
         return await self._dial(last, port, host, limit)
 
@@ -83,7 +83,7 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
         except httpcore.ConnectTimeout as error:
             raise failures.dialling_too_slow(where, limit) from error
         except httpcore.ConnectError as error:
-            raise failures.connection_failed(_errno(error), where, Undialled) from error
+            raise failures.connection_failed(_errno(error), where, ConnectFailed) from error
         return Wire(stream, host, where, connected_by=begun + limit, limit=limit, read_limit=self._read_limit)
 
 
@@ -160,7 +160,7 @@ class Wire(httpcore.AsyncNetworkStream):
             if not data:
                 raise failures.hung_up(self._where)
 
-    def _handshake_failed(self, error: BaseException) -> NoAnswer:
+    def _handshake_failed(self, error: BaseException) -> TransportError:
         reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return _certificate_failed(reason, self._host)
@@ -169,7 +169,7 @@ class Wire(httpcore.AsyncNetworkStream):
         return failures.tls_failed(reason.reason or str(reason))
 
 
-def _certificate_failed(error: ssl.SSLCertVerificationError, host: str) -> NoAnswer:
+def _certificate_failed(error: ssl.SSLCertVerificationError, host: str) -> TransportError:
     if error.verify_code == _EXPIRED:
         return failures.certificate_expired(host)
     if error.verify_code == _NOT_VALID_YET:

@@ -14,9 +14,9 @@ from typing import Final, cast
 import httpcore
 import httpx
 
-from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Answered, Headers, Outcome
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Headers, Outcome, Response
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import NoAnswer, Refused
+from breakwater.core.egress.failures import Refused, TransportError
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.failures import failure_of
 from breakwater.core.egress.httpx.network import JudgedNetwork
@@ -75,7 +75,7 @@ class HttpxSender:
         self._body_grace = body_grace
         self._connect_limit = connect_limit
         self._common = (*COMMON_HEADERS, ("User-Agent", user_agent), ("Connection", "close"))
-        _hush()
+        _silence_loggers()
 
     async def send(self, request: OutboundRequest) -> Outcome:
         """Make one request and say what came of it."""
@@ -88,12 +88,12 @@ class HttpxSender:
                 response = await self._ask(request)
                 bring_forward(deadline, self._body_grace)
                 whole = await self._read(response, body)
-        except NoAnswer as failure:
+        except TransportError as failure:
             return failure.after(perf_counter() - started)
         except TimeoutError:
             if response is None:
                 return failures.deadline_passed(request.timeout).after(perf_counter() - started)
-        return Answered(
+        return Response(
             status=response.status_code,
             headers=tuple(response.headers.multi_items()),
             body=bytes(body[: self._body_cap]),
@@ -145,14 +145,14 @@ class HttpxSender:
                     body += piece
                     if len(body) > self._body_cap:
                         return False
-        except (httpx.TransportError, NoAnswer):
+        except (httpx.TransportError, TransportError):
             return False  # cut short after the head: that changes nothing
         finally:
             await stream.aclose()
         return True
 
 
-def _hush() -> None:
+def _silence_loggers() -> None:
     """Keep whole URLs, whose query values can be secrets, out of the log: httpx's own lines carry them."""
     for name in ("httpx", "httpcore"):
         logger = logging.getLogger(name)

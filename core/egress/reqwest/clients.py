@@ -30,7 +30,7 @@ IDLE_PER_HOST: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Dial:
+class PinnedAddress:
     """One address to try for a host, and the client that is pinned to it."""
 
     host: str
@@ -63,18 +63,18 @@ class Clients:
         # One thread: building is all CPU, and a thousand at once must not take the machine from the event loop.
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="reqwest-client")
 
-    def has(self, dial: Dial) -> bool:
+    def has(self, dial: PinnedAddress) -> bool:
         """Return whether there is a client for `dial`."""
         return dial.client in self._kept
 
-    def kept(self, dial: Dial) -> Client | None:
+    def kept(self, dial: PinnedAddress) -> Client | None:
         """Return the client for `dial` when there is one."""
         client = self._kept.get(dial.client)
         if client is not None:
             self._kept.move_to_end(dial.client)
         return client
 
-    async def built(self, dial: Dial) -> Client:
+    async def built(self, dial: PinnedAddress) -> Client:
         """Return a new client for `dial`; callers that ask meanwhile get the same one.
 
         Raises:
@@ -91,7 +91,7 @@ class Clients:
         except PyreqwestError as error:
             raise failures.tls_failed(f"no client can be made: {error}") from error
 
-    def drop(self, dial: Dial) -> None:
+    def drop(self, dial: PinnedAddress) -> None:
         """Forget the client for `dial`."""
         self._kept.pop(dial.client, None)
 
@@ -103,7 +103,7 @@ class Clients:
         for client in clients:
             await client.close()
 
-    def _keep(self, dial: Dial, building: asyncio.Future[Client]) -> None:
+    def _keep(self, dial: PinnedAddress, building: asyncio.Future[Client]) -> None:
         del self._being_built[dial.client]
         if building.cancelled() or building.exception() is not None:
             return
@@ -111,13 +111,13 @@ class Clients:
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
-    def _build(self, dial: Dial) -> Client:
+    def _build(self, dial: PinnedAddress) -> Client:
         try:
             return self._configured(dial).build()
         except BuilderError:  # the system has no authorities at all
             return self._configured(dial).add_root_certificate_pem(mozilla_roots()).build()
 
-    def _configured(self, dial: Dial) -> ClientBuilder:
+    def _configured(self, dial: PinnedAddress) -> ClientBuilder:
         builder = (
             ClientBuilder()
             .user_agent(self._user_agent)

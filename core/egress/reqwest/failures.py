@@ -12,7 +12,7 @@ from typing import Final
 from pyreqwest import exceptions as pyreqwest
 
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import NoAnswer, Refused, Undialled
+from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError
 
 _CONNECT: Final = "client error (Connect)"
 _DIALLING: Final = (
@@ -37,7 +37,7 @@ class Dialled:
     connect_limit: float
 
 
-def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> NoAnswer:
+def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> TransportError:
     """Return why there was no response."""
     causes = _causes(error)
     reason = causes[-1] if causes else error.message
@@ -47,7 +47,7 @@ def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> NoAnswer:
     if isinstance(error, pyreqwest.RequestTimeoutError):
         return _too_slow(dialled, dialling=dialling, connecting=connecting)
     if dialling:
-        return failures.connection_failed(_os_error(reason), dialled.where, Undialled)
+        return failures.connection_failed(_os_error(reason), dialled.where, ConnectFailed)
     if connecting:
         return _handshake_failed(reason, dialled)
     return _exchange_failed(error, reason, dialled)
@@ -64,7 +64,7 @@ def _os_error(reason: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _too_slow(dialled: Dialled, *, dialling: bool, connecting: bool) -> NoAnswer:
+def _too_slow(dialled: Dialled, *, dialling: bool, connecting: bool) -> TransportError:
     if dialling:
         return failures.dialling_too_slow(dialled.where, dialled.connect_limit)
     if connecting:
@@ -72,7 +72,7 @@ def _too_slow(dialled: Dialled, *, dialling: bool, connecting: bool) -> NoAnswer
     return failures.deadline_passed(dialled.timeout)
 
 
-def _handshake_failed(reason: str, dialled: Dialled) -> NoAnswer:
+def _handshake_failed(reason: str, dialled: Dialled) -> TransportError:
     if _os_error(reason) is not None or "handshake eof" in reason:
         return failures.handshake_cut(dialled.where)
     if "peer certificate" in reason:
@@ -80,7 +80,7 @@ def _handshake_failed(reason: str, dialled: Dialled) -> NoAnswer:
     return failures.tls_failed(reason)
 
 
-def _certificate_failed(reason: str, host: str) -> NoAnswer:
+def _certificate_failed(reason: str, host: str) -> TransportError:
     if "expired" in reason:
         return failures.certificate_expired(host)
     if "not valid yet" in reason:
@@ -92,7 +92,7 @@ def _certificate_failed(reason: str, host: str) -> NoAnswer:
     return failures.certificate_not_accepted(host, reason)
 
 
-def _exchange_failed(error: pyreqwest.PyreqwestError, reason: str, dialled: Dialled) -> NoAnswer:
+def _exchange_failed(error: pyreqwest.PyreqwestError, reason: str, dialled: Dialled) -> TransportError:
     number = _os_error(reason)
     if "received fatal alert" in reason:  # such as: the receiver wants a certificate of ours
         return failures.tls_failed(reason)

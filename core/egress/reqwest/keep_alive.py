@@ -20,14 +20,14 @@ _MOST: Final = 4096
 _Origin = tuple[str, str, int]
 
 
-class Distrust:
+class KeepAlivePolicy:
     """Remembers who answered with something else than success, and since when."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._until: OrderedDict[_Origin, float] = OrderedDict()
 
-    def heard(self, target: Target, status: int) -> None:
+    def on_response(self, target: Target, status: int) -> None:
         """Note an answer of this target's origin: of the whole origin, for its endpoints share connections."""
         if 200 <= status < 300:  # noqa: PLR2004 -- the class of success
             return

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from breakwater.core.domain.target import Target
 from breakwater.core.egress.dns import Addresses
 from breakwater.core.egress.limits import MAX_ADDRESSES, connecting_seconds
-from breakwater.core.egress.reqwest.clients import Clients, Dial
-from breakwater.core.egress.reqwest.keep_alive import Distrust
+from breakwater.core.egress.reqwest.clients import Clients, PinnedAddress
+from breakwater.core.egress.reqwest.keep_alive import KeepAlivePolicy
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     addresses: Addresses
-    dials: tuple[Dial, ...]
+    dials: tuple[PinnedAddress, ...]
 
 
-class Dials:
+class ConnectionPlan:
     """Makes the dials of a target, once for as long as its addresses stay the same."""
 
     def __init__(self, clients: Clients, connect_limit: float, *, kept: int) -> None:
@@ -24,13 +24,13 @@ class Dials:
         self._connect_limit = connect_limit
         self._kept = kept
         self._plans: dict[tuple[str, float, bool], _Plan] = {}
-        self._distrust = Distrust()
+        self._distrust = KeepAlivePolicy()
 
-    def heard(self, target: Target, status: int) -> None:
+    def on_response(self, target: Target, status: int) -> None:
         """Note with which status the target answered: after a failure its connections are used once for a while."""
-        self._distrust.heard(target, status)
+        self._distrust.on_response(target, status)
 
-    def of(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[Dial]:
+    def of(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[PinnedAddress]:
         """Return what to try in turn. An address with a client comes first, for its connections are open."""
         limit = connecting_seconds(timeout, self._connect_limit)
         once = self._distrust.of(target)
@@ -45,7 +45,7 @@ class Dials:
         host = "" if target.literal else target.host
         plan = _Plan(
             addresses,
-            tuple(Dial.to(address, host, limit, once=once) for address in addresses[:MAX_ADDRESSES]),
+            tuple(PinnedAddress.to(address, host, limit, once=once) for address in addresses[:MAX_ADDRESSES]),
         )
         if len(self._plans) >= self._kept:
             self._plans.clear()

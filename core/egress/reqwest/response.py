@@ -5,9 +5,9 @@ from time import perf_counter
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
+from pyreqwest.response import Response as WireResponse
 
-from breakwater.core.domain.outcome import Answered, Headers
+from breakwater.core.domain.outcome import Headers, Response
 
 
 class Answer:
@@ -15,7 +15,7 @@ class Answer:
 
     __slots__ = ("_pieces", "_response", "_size", "_streamed", "_whole")
 
-    def __init__(self, streamed: StreamRequest, response: Response) -> None:
+    def __init__(self, streamed: StreamRequest, response: WireResponse) -> None:
         self._streamed = streamed
         self._response = response
         self._pieces: list[bytes] = []
@@ -42,11 +42,11 @@ class Answer:
             return  # cut short after the head: that changes nothing
         self._whole = True
 
-    async def outcome(self, cap: int, started: float) -> Answered:
+    async def outcome(self, cap: int, started: float) -> Response:
         """Return what was read, and close the connection if there is more: nobody waits for the rest."""
         if not self._whole:
             await self._streamed.__aexit__(None, None, None)
-        return Answered(
+        return Response(
             status=self._response.status,
             headers=_headers(self._response.headers),
             body=b"".join(self._pieces),

@@ -14,12 +14,12 @@ from pyreqwest.request import StreamRequest
 
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Outcome
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import NoAnswer, Refused, Undialled, place
+from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError, place
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward
-from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST, Clients, Dial, wire_url
+from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST, Clients, PinnedAddress, wire_url
 from breakwater.core.egress.reqwest.failures import Dialled, failure_of
-from breakwater.core.egress.reqwest.pinning import Dials
+from breakwater.core.egress.reqwest.pinning import ConnectionPlan
 from breakwater.core.egress.reqwest.response import Answer
 from breakwater.core.egress.trust import checked_roots
 from breakwater.core.egress.user_agent import USER_AGENT
@@ -75,7 +75,7 @@ class ReqwestSender:
         self._clients = Clients(
             user_agent, limit=max_clients, idle_per_host=idle_per_host, added_roots=checked_roots(added_roots)
         )
-        self._dials = Dials(self._clients, connect_limit, kept=2 * max_clients)
+        self._dials = ConnectionPlan(self._clients, connect_limit, kept=2 * max_clients)
 
     async def send(self, request: OutboundRequest) -> Outcome:
         """Make one request and say what came of it."""
@@ -86,7 +86,7 @@ class ReqwestSender:
                 answer = await self._ask(request, started)
                 bring_forward(deadline, self._body_grace)
                 await answer.read(self._body_cap)
-        except NoAnswer as failure:
+        except TransportError as failure:
             return failure.after(perf_counter() - started)
         except TimeoutError:
             if answer is None:
@@ -104,11 +104,11 @@ class ReqwestSender:
         for dial in others:
             try:
                 return await self._exchange(request, dial, started)
-            except Undialled:
+            except ConnectFailed:
                 self._clients.drop(dial)
         return await self._exchange(request, last, started)
 
-    async def _exchange(self, request: OutboundRequest, dial: Dial, started: float) -> Answer:
+    async def _exchange(self, request: OutboundRequest, dial: PinnedAddress, started: float) -> Answer:
         client = self._clients.kept(dial) or await self._clients.built(dial)
         left = max(_SHORTEST, request.timeout - (perf_counter() - started))
         streamed = _streamed(client, request, left)
@@ -116,7 +116,7 @@ class ReqwestSender:
             response = await streamed.__aenter__()
         except PyreqwestError as error:
             raise failure_of(error, _dialled(request, dial)) from error
-        self._dials.heard(request.target, response.status)
+        self._dials.on_response(request.target, response.status)
         if response.status == _SWITCHING_PROTOCOLS:
             await streamed.__aexit__(None, None, None)
             raise failures.switched_protocols()
@@ -138,7 +138,7 @@ def _streamed(client: Client, request: OutboundRequest, seconds: float) -> Strea
         raise Refused(f"the request cannot be sent: {error}") from error
 
 
-def _dialled(request: OutboundRequest, dial: Dial) -> Dialled:
+def _dialled(request: OutboundRequest, dial: PinnedAddress) -> Dialled:
     where = place(dial.address, request.target.port)
     secure = request.target.scheme == "https"
     return Dialled(request.target.host, where, secure, request.timeout, dial.connect_limit)

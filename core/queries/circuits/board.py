@@ -23,7 +23,7 @@ from breakwater.core.queries.circuits.pages import (
     worst_first,
 )
 from breakwater.core.queries.circuits.sentence import (
-    CircuitFacts,
+    CircuitSnapshot,
     circuit_sentence,
     live_permits,
     reset_consequence,
@@ -138,10 +138,10 @@ def is_not_closed() -> ColumnElement[bool]:
 
 def circuits_of(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
     """Return the circuits of lanes that were read worst first; those in trouble by what waits, then by failures."""
-    return tuple(sorted((circuit_view(row, now) for row in rows), key=_how_well))
+    return tuple(sorted((circuit_view(row, now) for row in rows), key=_sort_key))
 
 
-def _how_well(circuit: CircuitView) -> tuple[int, int, int]:
+def _sort_key(circuit: CircuitView) -> tuple[int, int, int]:
     """Return what circuits are sorted by that asks for a look; the others keep the order in which they were read."""
     if circuit.state is CircuitState.CLOSED and circuit.endpoint_state is EndpointState.ENABLED:
         return 2, 0, 0
@@ -152,7 +152,7 @@ def circuit_view(row: Row, now: float) -> CircuitView:
     """Return the circuit of one lane."""
     endpoint = part_of(row, "endpoint__")
     breaker = breaker_of(endpoint, part_of(row, "circuit__"))
-    facts = CircuitFacts(
+    facts = CircuitSnapshot(
         now=now,
         breaker=breaker,
         backlog=bounded(row["backlog"], BACKLOG_BOUND),
@@ -163,7 +163,7 @@ def circuit_view(row: Row, now: float) -> CircuitView:
     return _view(endpoint, facts, breaker, row["last_error"])
 
 
-def _view(endpoint: Row, facts: CircuitFacts, breaker: CircuitBreaker, error: str | None) -> CircuitView:
+def _view(endpoint: Row, facts: CircuitSnapshot, breaker: CircuitBreaker, error: str | None) -> CircuitView:
     calls, failures = breaker.recent(now=facts.now)
     hold = breaker.hold
     return CircuitView(

@@ -12,7 +12,7 @@ from breakwater.core.queries.deliveries.list import bounds_of, check_limit
 from breakwater.core.queries.models import AuditView, Page, TransitionView
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 from breakwater.core.queries.paging.filter_fields import Reader
-from breakwater.core.queries.paging.scan import Branch, Span, find_reach, unindexed, walk
+from breakwater.core.queries.paging.scan import IdRange, IndexScan, find_scan_limit, no_index, scan
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import AUDIT, ENDPOINTS, TRANSITIONS
 
@@ -40,17 +40,17 @@ class History:
     ) -> Page[AuditView]:
         """Return audit entries that match all that is given, `limit` (1 to 200) at a time."""
         now = self._clock.now()
-        covered = Span(ceiling=read_cursor(cursor, "aud", now))
+        covered = IdRange(ceiling=read_cursor(cursor, "aud", now))
         check_limit(limit)
         walks = (audit_walk(_searchable(subject=subject, actor=actor, action=action)),)
         async with self._database.read() as connection:
-            reach = await find_reach(connection, AUDIT.c.id, walks, covered)
-            entries = await read_audit(connection, walks, covered.within(floor=reach.down_to), limit + 1)
+            scan_limit = await find_scan_limit(connection, AUDIT.c.id, walks, covered)
+            entries = await read_audit(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1)
         if len(entries) > limit:
             return Page(entries[:limit], str(Cursor(entries[limit - 1].id, now)))
-        if reach.down_to is None:
+        if scan_limit.down_to is None:
             return Page(entries, None)
-        return Page(entries, str(Cursor(reach.down_to, now)), bounds_of(reach, now, "entries"))
+        return Page(entries, str(Cursor(scan_limit.down_to, now)), bounds_of(scan_limit, now, "entries"))
 
 
 def _searchable(**given: str | None) -> dict[str, str | None]:
@@ -74,18 +74,20 @@ def transitions_statement(endpoint_id: str | None, limit: int) -> Select[*tuple[
     return found if endpoint_id is None else found.where(transitions.endpoint_id == endpoint_id)
 
 
-def audit_walk(wanted: Mapping[str, str | None]) -> Branch:
+def audit_walk(wanted: Mapping[str, str | None]) -> IndexScan:
     """Return the walk along the index that leaves least to check."""
     given = {name: value for name, value in wanted.items() if value}
     leading = next((name for name in _LEADING if name in given), None)
-    driver = () if leading is None else (AUDIT.c[leading] == given[leading],)
-    residual = tuple(unindexed(AUDIT.c[name]) == value for name, value in given.items() if name != leading)
-    return Branch(driver, residual, _LOOKED_AT if residual else None)
+    index_conditions = () if leading is None else (AUDIT.c[leading] == given[leading],)
+    filter_conditions = tuple(
+        no_index(AUDIT.c[name]) == value for name, value in given.items() if name != leading
+    )
+    return IndexScan(index_conditions, filter_conditions, _LOOKED_AT if filter_conditions else None)
 
 
 async def read_audit(
-    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int
+    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, limit: int
 ) -> tuple[AuditView, ...]:
     """Return the newest entries that these walks find."""
-    statement = walk(tuple(AUDIT.c), walks, covered, limit)
+    statement = scan(tuple(AUDIT.c), walks, covered, limit)
     return tuple(AuditView(**row) for row in (await connection.execute(statement)).mappings())

@@ -6,12 +6,12 @@ from typing import assert_never
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.models import BoundedCount
-from breakwater.core.text.format import counted, reason_in_brackets, who
-from breakwater.core.text.zones import on_clock
+from breakwater.core.text.format import format_actor, pluralize, reason_in_brackets
+from breakwater.core.text.zones import format_time
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitFacts:
+class CircuitSnapshot:
     """One circuit at one moment."""
 
     now: float
@@ -24,12 +24,12 @@ class CircuitFacts:
     """Why it is not closed, in the words of its last transition."""
 
 
-def circuit_sentence(facts: CircuitFacts) -> str:
+def circuit_sentence(facts: CircuitSnapshot) -> str:
     """Return what the circuit is doing and what happens next."""
     return f"{_doing(facts)}{_beside(facts)}"
 
 
-def _doing(facts: CircuitFacts) -> str:
+def _doing(facts: CircuitSnapshot) -> str:
     match facts.breaker.state:
         case CircuitState.CLOSED:
             return _closed(facts)
@@ -41,7 +41,7 @@ def _doing(facts: CircuitFacts) -> str:
             assert_never(facts.breaker.state)
 
 
-def _closed(facts: CircuitFacts) -> str:
+def _closed(facts: CircuitSnapshot) -> str:
     breaker, config = facts.breaker, facts.breaker.config
     calls, failures = breaker.recent(now=facts.now)
     if breaker.failure_count:
@@ -51,40 +51,40 @@ def _closed(facts: CircuitFacts) -> str:
     return "Closed: deliveries go out."
 
 
-def _open(facts: CircuitFacts) -> str:
+def _open(facts: CircuitSnapshot) -> str:
     breaker, now = facts.breaker, facts.now
     hold = breaker.hold
     if hold is not None and not hold.is_over(now):
-        by, reason = who(hold.by) if hold.by else "somebody", reason_in_brackets(hold.reason)
-        end = "until somebody releases it" if hold.until is None else f"until {on_clock(hold.until, now)}"
-        return f"Held open by {by} since {on_clock(hold.since, now)}{reason}: {_waiting(facts)} {end}."
-    since = "" if breaker.opened_at is None else f" since {on_clock(breaker.opened_at, now)}"
+        by, reason = format_actor(hold.by) if hold.by else "somebody", reason_in_brackets(hold.reason)
+        end = "until somebody releases it" if hold.until is None else f"until {format_time(hold.until, now)}"
+        return f"Held open by {by} since {format_time(hold.since, now)}{reason}: {_waiting(facts)} {end}."
+    since = "" if breaker.opened_at is None else f" since {format_time(breaker.opened_at, now)}"
     probe_at = breaker.next_admission_at(now=now)
     probing = (
         "the next delivery goes out as a probe"
         if probe_at is None
-        else f"next probe at {on_clock(probe_at, now)}"
+        else f"next probe at {format_time(probe_at, now)}"
     )
     return f"Open{since}{reason_in_brackets(facts.opening_cause)}: {_waiting(facts)}; {probing}."
 
 
-def _half_open(facts: CircuitFacts) -> str:
+def _half_open(facts: CircuitSnapshot) -> str:
     breaker, config = facts.breaker, facts.breaker.config
     under_way = live_permits(breaker, facts.now)
     return (
-        f"Half open: {breaker.success_count} of {counted(config.success_threshold, 'success', 'successes')} that close "
-        f"it, {under_way} of {counted(config.half_open_max_calls, 'probe')} under way; {_waiting(facts)}."
+        f"Half open: {breaker.success_count} of {pluralize(config.success_threshold, 'success', 'successes')} "
+        f"that close it, {under_way} of {pluralize(config.half_open_max_calls, 'probe')} under way; {_waiting(facts)}."
     )
 
 
-def _waiting(facts: CircuitFacts) -> str:
+def _waiting(facts: CircuitSnapshot) -> str:
     if not facts.backlog.value:
         return "nothing waits"
-    many = counted(facts.backlog.value, "delivery", more=facts.backlog.more)
+    many = pluralize(facts.backlog.value, "delivery", more=facts.backlog.more)
     return f"{many} {'waits' if facts.backlog == BoundedCount(1) else 'wait'}"
 
 
-def _beside(facts: CircuitFacts) -> str:
+def _beside(facts: CircuitSnapshot) -> str:
     match facts.endpoint_state:
         case EndpointState.ENABLED:
             return ""
@@ -99,7 +99,7 @@ def live_permits(breaker: CircuitBreaker, now: float) -> int:
     return sum(expires_at > now for expires_at in breaker.permits)
 
 
-def reset_consequence(facts: CircuitFacts) -> str:
+def reset_consequence(facts: CircuitSnapshot) -> str:
     """Return what a reset does now."""
     if facts.endpoint_state is not EndpointState.ENABLED:
         return f"Closes the circuit; its endpoint is {facts.endpoint_state.value}, so {_stays(facts)}."
@@ -109,7 +109,7 @@ def reset_consequence(facts: CircuitFacts) -> str:
         return "Clears the counted failures; the circuit is closed already."
     if not facts.backlog.value:
         return "Closes the circuit now. Nothing is held; the next delivery goes out at once."
-    held = counted(facts.backlog.value, "held delivery", "held deliveries", more=facts.backlog.more)
+    held = pluralize(facts.backlog.value, "held delivery", "held deliveries", more=facts.backlog.more)
     follow = "follows" if facts.backlog == BoundedCount(1) else "follow"
     return (
         f"Closes the circuit now. {held} {follow}: one at first, then one more with each success, "
@@ -117,7 +117,7 @@ def reset_consequence(facts: CircuitFacts) -> str:
     )
 
 
-def _stays(facts: CircuitFacts) -> str:
+def _stays(facts: CircuitSnapshot) -> str:
     if not facts.backlog.value:
         return "nothing goes out"
-    return f"{counted(facts.backlog.value, 'delivery', more=facts.backlog.more)} stay held"
+    return f"{pluralize(facts.backlog.value, 'delivery', more=facts.backlog.more)} stay held"

@@ -16,7 +16,7 @@ from breakwater.core.queries.deliveries.list import bounds_of
 from breakwater.core.queries.deliveries.selection import branches, span
 from breakwater.core.queries.models import BoundedCount, FailureGroup, FailureGroups
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.queries.paging.scan import Branch, Reach, Span, constant, find_reaches
+from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, constant, find_scan_limits
 from breakwater.core.queries.rows import Row
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
@@ -43,8 +43,8 @@ class _Walk:
     """One walk along one class, and how far it goes."""
 
     failure: FailureClass
-    branch: Branch
-    reach: Reach
+    branch: IndexScan
+    scan_limit: ScanLimit
 
 
 class Groups:
@@ -63,17 +63,17 @@ class Groups:
         covered = span(wanted, now)
         async with self._database.read() as connection:
             walks = _walks(wanted, await _classes(connection, wanted), now)
-            reaches = await find_reaches(connection, _D.id, [walk.branch for walk in walks], covered)
+            scan_limits = await find_scan_limits(connection, _D.id, [scan.branch for scan in walks], covered)
             # Of some classes there is nothing in that time, and nothing to read.
             reached = [
-                replace(walk, reach=reach)
-                for walk, reach in zip(walks, reaches, strict=True)
-                if reach.looked_at
+                replace(scan, scan_limit=scan_limit)
+                for scan, scan_limit in zip(walks, scan_limits, strict=True)
+                if scan_limit.looked_at
             ]
             if not reached:
                 return FailureGroups((), None)
             rows = (await connection.execute(groups_statement(reached, covered))).mappings().all()
-        return FailureGroups(_groups(rows, wanted, reached), bounds_of(_stop(reaches), now, "deliveries"))
+        return FailureGroups(_groups(rows, wanted, reached), bounds_of(_stop(scan_limits), now, "deliveries"))
 
 
 async def _classes(connection: AsyncConnection, wanted: DeliveryFilter) -> tuple[FailureClass, ...]:
@@ -86,31 +86,31 @@ async def _classes(connection: AsyncConnection, wanted: DeliveryFilter) -> tuple
 def _walks(wanted: DeliveryFilter, classes: Iterable[FailureClass], now: float) -> list[_Walk]:
     window = PER_CLASS if wanted.failure_class is None else OF_ONE_CLASS
     return [
-        _Walk(failure, replace(branch, window=min(window, branch.window or window)), Reach())
+        _Walk(failure, replace(branch, window=min(window, branch.window or window)), ScanLimit())
         for failure in classes
         for branch in branches(replace(wanted, failure_class=failure), now)
     ]
 
 
-def _stop(reaches: Sequence[Reach]) -> Reach:
-    stopped = [reach for reach in reaches if reach.down_to is not None]
-    return Reach(
-        max((reach.down_to for reach in stopped if reach.down_to), default=None),
-        sum(reach.looked_at for reach in reaches),
+def _stop(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
+    stopped = [scan_limit for scan_limit in scan_limits if scan_limit.down_to is not None]
+    return ScanLimit(
+        max((scan_limit.down_to for scan_limit in stopped if scan_limit.down_to), default=None),
+        sum(scan_limit.looked_at for scan_limit in scan_limits),
     )
 
 
-def groups_statement(walks: Sequence[_Walk], covered: Span) -> Select[*tuple[object, ...]]:
+def groups_statement(walks: Sequence[_Walk], covered: IdRange) -> Select[*tuple[object, ...]]:
     """Return the statement that counts the failures of these walks by class, error and endpoint."""
     columns = (_D.id, _D.endpoint_id, _D.failure_class, _D.error, _D.created_at, _D.finished_at)
     parts = [
         select(*columns).where(
-            walk.branch.condition, *covered.within(floor=walk.reach.down_to).conditions(_D.id)
+            scan.branch.condition, *covered.within(floor=scan.scan_limit.down_to).conditions(_D.id)
         )
-        for walk in walks
+        for scan in walks
     ]
     # Walks of different classes share nothing; those of a search may find one delivery twice.
-    distinct = len({walk.failure for walk in walks}) == len(walks)
+    distinct = len({scan.failure for scan in walks}) == len(walks)
     found = (union_all(*parts) if distinct else union(*parts)).subquery("found").c
     grouped = (
         select(
@@ -132,7 +132,7 @@ def groups_statement(walks: Sequence[_Walk], covered: Span) -> Select[*tuple[obj
 
 
 def _groups(rows: Sequence[Row], wanted: DeliveryFilter, walks: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
-    cut = {walk.failure for walk in walks if walk.reach.down_to is not None}
+    cut = {scan.failure for scan in walks if scan.scan_limit.down_to is not None}
     by_cause: dict[tuple[FailureClass, str], list[Row]] = defaultdict(list)
     common = cache(common_error)  # the same few errors come back for every endpoint
     for row in rows:

@@ -11,7 +11,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.explain.facts import delays_of, read_standing
 from breakwater.core.queries.explain.outcome import why
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
-from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot
 from breakwater.core.queries.models import AttemptView, DeliveryDetail
 from breakwater.core.queries.rows import (
     LISTED,
@@ -96,7 +96,7 @@ def _attempt(row: Row) -> AttemptView:
     )
 
 
-def _detail(row: Row, attempts: tuple[AttemptView, ...], standing: Standing) -> DeliveryDetail:
+def _detail(row: Row, attempts: tuple[AttemptView, ...], standing: DeliverySnapshot) -> DeliveryDetail:
     return DeliveryDetail(
         row=delivery_row(row),
         why=why(standing),

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from breakwater.core.queries.paging.filters import WILDCARD
-from breakwater.core.text.format import quote
+from breakwater.core.text.format import sanitize
 
 _VARYING: Final = re.compile(
     r"""
@@ -28,7 +28,7 @@ def common_error(error: str) -> str:
 
     The result is also the pattern by which a filter finds the same errors again.
     """
-    text = quote(error)
+    text = sanitize(error)
     status = _STATUS.match(text)
     kept = status.group() if status else ""
     varied = _VARYING.sub(WILDCARD, text[len(kept) :])

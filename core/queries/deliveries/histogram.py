@@ -19,17 +19,25 @@ from breakwater.core.ids import floor_id, made_at
 from breakwater.core.ports import Clock
 from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
 from breakwater.core.queries.deliveries.list import bounds_of
-from breakwater.core.queries.deliveries.selection import LOOKED_AT, branches, span
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
 from breakwater.core.queries.held import halted_endpoints
 from breakwater.core.queries.models import Histogram, HistogramBar
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.queries.paging.scan import Condition, Reach, Span, constant, find_reach, just_after, walk
+from breakwater.core.queries.paging.scan import (
+    Condition,
+    IdRange,
+    ScanLimit,
+    constant,
+    find_scan_limit,
+    just_after,
+    scan,
+)
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import DELIVERIES
 from breakwater.core.text.timestamps import resolve
 
 DAY_SECONDS: Final = 86_400.0
-COUNTED: Final = 50_000
+COUNT_LIMIT: Final = 50_000
 """Deliveries of each state that are counted along an index."""
 _D = DELIVERIES.c
 
@@ -82,23 +90,25 @@ async def halted_lanes(connection: AsyncConnection, now: float) -> frozenset[str
     return frozenset((await connection.execute(halted_endpoints(now))).scalars())
 
 
-def _covered(wanted: DeliveryFilter, since: float, now: float) -> Span:
+def _covered(wanted: DeliveryFilter, since: float, now: float) -> IdRange:
     return span(replace(wanted, since=since), now)
 
 
-def _scale(times: Times, reach: Reach, now: float) -> Scale:
+def _scale(times: Times, scan_limit: ScanLimit, now: float) -> Scale:
     """Return the bars for as much of `times` as was reached."""
     since, until = times
-    reached = since if reach.down_to is None else max(since, made_at(reach.down_to))
+    reached = since if scan_limit.down_to is None else max(since, made_at(scan_limit.down_to))
     return scale(reached, until, goes_on=until >= now)
 
 
-def _drawn(wanted: DeliveryFilter, bars: Scale, counts: Counts, reach: Reach, now: float) -> Histogram:
+def _drawn(
+    wanted: DeliveryFilter, bars: Scale, counts: Counts, scan_limit: ScanLimit, now: float
+) -> Histogram:
     return Histogram(
         bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
         step=bars.step,
         asked_since=wanted.since is not None,
-        search_bounds=bounds_of(reach, now, "deliveries"),
+        search_bounds=bounds_of(scan_limit, now, "deliveries"),
     )
 
 
@@ -122,19 +132,19 @@ async def _counted(
     states, covered = sorted(wanted.states or DeliveryState), _covered(wanted, times[0], now)
     stops = (await connection.execute(stop_statement(wanted, states, covered))).one()
     stop = max((id_ for id_ in stops if id_ is not None), default=None)
-    bars = _scale(times, Reach(stop), now)
+    bars = _scale(times, ScanLimit(stop), now)
     halted = await halted_lanes(connection, now) if DeliveryState.PENDING in states else frozenset()
     statement = bars_statement(
         wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges, halted
     )
     rows = (await connection.execute(statement)).mappings()
     counts: Counts = {row["bar"]: {str(name): count for name, count in row.items()} for row in rows}
-    reach = Reach(stop, sum(row[state.value] for row in counts.values() for state in states))
-    return _drawn(wanted, bars, counts, reach, now)
+    scan_limit = ScanLimit(stop, sum(row[state.value] for row in counts.values() for state in states))
+    return _drawn(wanted, bars, counts, scan_limit, now)
 
 
 def stop_statement(
-    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: Span
+    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: IdRange
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that says for each state below which id no more are counted."""
     return select(
@@ -143,7 +153,7 @@ def stop_statement(
             .where(*_led_by(wanted, state), *covered.conditions(_D.id))
             .order_by(_D.id.desc())
             .limit(1)
-            .offset(COUNTED)
+            .offset(COUNT_LIMIT)
             .scalar_subquery()
             .label(state.value)
             for state in states
@@ -154,7 +164,7 @@ def stop_statement(
 def bars_statement(
     wanted: DeliveryFilter,
     states: Sequence[DeliveryState],
-    covered: Span,
+    covered: IdRange,
     edges: Sequence[float],
     halted: Collection[str] = (),
 ) -> Select[*tuple[Any, ...]]:
@@ -168,7 +178,7 @@ def bars_statement(
     return select(bars.c.bar, *counted)
 
 
-def _bars(covered: Span, edges: Sequence[float]) -> CTE:
+def _bars(covered: IdRange, edges: Sequence[float]) -> CTE:
     """Return the bars as a table: their numbers, and the ids between which they lie."""
     floors = [floor_id("dlv", at) for at in edges]
     bounds = [covered.within(floor, ceiling) for floor, ceiling in pairwise(floors)]
@@ -198,28 +208,28 @@ async def _looked_at(
     connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
 ) -> Histogram:
     walks, covered = branches(wanted, now), _covered(wanted, times[0], now)
-    reach = await find_reach(connection, _D.id, walks, covered)
-    statement = walk(LOOKED_UP, walks, covered.within(floor=reach.down_to), LOOKED_AT + 1)
+    scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
+    statement = scan(LOOKED_UP, walks, covered.within(floor=scan_limit.down_to), SCAN_LIMIT + 1)
     # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
     found = [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
     halted = await halted_lanes(connection, now)
-    return histogram_of(found, wanted, times, reach, halted, now)
+    return histogram_of(found, wanted, times, scan_limit, halted, now)
 
 
 def histogram_of(  # noqa: PLR0917 - what was found, what was asked, and what both are read by
     found: Sequence[Found],
     wanted: DeliveryFilter,
     times: Times,
-    reach: Reach,
+    scan_limit: ScanLimit,
     halted: Collection[str],
     now: float,
 ) -> Histogram:
     """Return the deliveries that were `found`, newest first, as bars; at most ten thousand of them count. Pure."""
-    if len(found) > LOOKED_AT:
-        found = found[:LOOKED_AT]
-        reach = Reach(found[-1][0], LOOKED_AT)
-    bars = _scale(times, reach, now)
-    return _drawn(wanted, bars, _sorted_in(found, bars.edges, halted), reach, now)
+    if len(found) > SCAN_LIMIT:
+        found = found[:SCAN_LIMIT]
+        scan_limit = ScanLimit(found[-1][0], SCAN_LIMIT)
+    bars = _scale(times, scan_limit, now)
+    return _drawn(wanted, bars, _sorted_in(found, bars.edges, halted), scan_limit, now)
 
 
 def _sorted_in(found: Iterable[Found], edges: Sequence[float], halted: Collection[str]) -> Counts:

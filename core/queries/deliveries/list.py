@@ -13,11 +13,18 @@ from breakwater.core.queries.deliveries.selection import branches, span
 from breakwater.core.queries.models import BoundedCount, DeliveryRow, Page, SearchBounds
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.queries.paging.scan import Branch, Reach, Span, find_reach, just_after, walk
+from breakwater.core.queries.paging.scan import (
+    IdRange,
+    IndexScan,
+    ScanLimit,
+    find_scan_limit,
+    just_after,
+    scan,
+)
 from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import DELIVERIES
-from breakwater.core.text.zones import on_clock
+from breakwater.core.text.zones import format_time
 
 LONGEST_PAGE: Final = 200
 _NEW_BOUND: Final = 1_000
@@ -38,10 +45,10 @@ class DeliveryLists:
         check_limit(limit)
         walks, covered = branches(wanted, now), span(wanted, now).within(ceiling=below)
         async with self._database.read() as connection:
-            reach = await find_reach(connection, _IDS, walks, covered)
-            rows = await _rows(connection, walks, covered.within(floor=reach.down_to), limit + 1, now)
+            scan_limit = await find_scan_limit(connection, _IDS, walks, covered)
+            rows = await _rows(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1, now)
             newest = await newest_delivery(connection)
-        return page_of(rows, limit, reach, now, newest)
+        return page_of(rows, limit, scan_limit, now, newest)
 
     async def of(self, ids: Sequence[str]) -> tuple[DeliveryRow, ...]:
         """Return the deliveries of `ids`, newest first: a list that is shown, as it is now."""
@@ -55,10 +62,10 @@ class DeliveryLists:
         walks = branches(wanted, now)
         covered = span(wanted, now).within(floor=None if after is None else just_after(after))
         async with self._database.read() as connection:
-            reach = await find_reach(connection, _IDS, walks, covered)
-            ids = walk((_IDS,), walks, covered.within(floor=reach.down_to), bound + 1).subquery()
+            scan_limit = await find_scan_limit(connection, _IDS, walks, covered)
+            ids = scan((_IDS,), walks, covered.within(floor=scan_limit.down_to), bound + 1).subquery()
             found = (await connection.execute(select(func.count()).select_from(ids))).scalar_one()
-        return bounded(found, bound, more=reach.down_to is not None)
+        return bounded(found, bound, more=scan_limit.down_to is not None)
 
     async def newer(self, wanted: DeliveryFilter, newest_id: str) -> BoundedCount:
         """Return how many that match have arrived after `newest_id`: the "12 new" above a list that stands still."""
@@ -66,17 +73,17 @@ class DeliveryLists:
 
 
 async def _rows(
-    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, limit: int, now: float
+    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
 ) -> list[DeliveryRow]:
     statement = page_statement(walks, covered, limit, now)
     return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
 
 
 def page_statement(
-    walks: tuple[Branch, ...], covered: Span, limit: int, now: float
+    walks: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that reads one page."""
-    statement = delivery_rows(walk(LISTED, walks, covered, limit), now)
+    statement = delivery_rows(scan(LISTED, walks, covered, limit), now)
     return statement.order_by(statement.selected_columns["id"].desc())
 
 
@@ -99,24 +106,25 @@ async def newest_delivery(connection: AsyncConnection) -> str | None:
 
 
 def page_of(
-    rows: list[DeliveryRow], limit: int, reach: Reach, now: float, newest: str | None
+    rows: list[DeliveryRow], limit: int, scan_limit: ScanLimit, now: float, newest: str | None
 ) -> Page[DeliveryRow]:
     """Return the page of `rows`, of which one more than `limit` were asked for."""
     items = tuple(rows[:limit])
     if len(rows) > limit:
         return Page(items, str(Cursor(items[-1].id, now)), up_to=newest)
-    if reach.down_to is None:
+    if scan_limit.down_to is None:
         return Page(items, None, up_to=newest)
-    return Page(items, str(Cursor(reach.down_to, now)), bounds_of(reach, now, "deliveries"), newest)
+    return Page(items, str(Cursor(scan_limit.down_to, now)), bounds_of(scan_limit, now, "deliveries"), newest)
 
 
-def bounds_of(reach: Reach, now: float, what: str) -> SearchBounds | None:
+def bounds_of(scan_limit: ScanLimit, now: float, what: str) -> SearchBounds | None:
     """Return how far a search of `what` got, in words; None when it saw everything."""
-    if reach.down_to is None:
+    if scan_limit.down_to is None:
         return None
-    back_to = made_at(reach.down_to)
-    sentence = f"Looked through {reach.looked_at:,} {what}, back to {on_clock(back_to, now)}; older ones may match too."
-    return SearchBounds(reach.looked_at, back_to, sentence)
+    back_to = made_at(scan_limit.down_to)
+    until = format_time(back_to, now)
+    sentence = f"Looked through {scan_limit.looked_at:,} {what}, back to {until}; older ones may match too."
+    return SearchBounds(scan_limit.looked_at, back_to, sentence)
 
 
 def check_limit(limit: int) -> None:

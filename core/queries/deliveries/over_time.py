@@ -22,10 +22,10 @@ from breakwater.core.queries.deliveries.list import (
     page_of,
     rows_of,
 )
-from breakwater.core.queries.deliveries.selection import LOOKED_AT, branches, span
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
 from breakwater.core.queries.models import ListOverTime
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.queries.paging.scan import Branch, Reach, Span, find_reach, walk
+from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, find_scan_limit, scan
 from breakwater.core.queries.rows import bounded
 from breakwater.core.store.engine import Database
 
@@ -49,39 +49,41 @@ class ListsOverTime:
         now = self._clock.now()
         check_limit(limit)
         walks = branches(wanted, now)
-        if any(one.residual for one in walks):
+        if any(one.filter_conditions for one in walks):
             return await self._looked_at(wanted, walks, limit, now)
         page, matching, histogram = await asyncio.gather(
             self._lists.page(wanted, None, limit),
-            self._lists.count(wanted, LOOKED_AT),
+            self._lists.count(wanted, SCAN_LIMIT),
             self._histograms.of(wanted),
         )
         return ListOverTime(page, matching, histogram)
 
     async def _looked_at(
-        self, wanted: DeliveryFilter, walks: tuple[Branch, ...], limit: int, now: float
+        self, wanted: DeliveryFilter, walks: tuple[IndexScan, ...], limit: int, now: float
     ) -> ListOverTime:
         async with self._database.read() as connection:
             times = await times_of(connection, wanted, now)
             drawn_from = floor_id("dlv", times[0])
             covered = span(wanted, now)
-            reach = await find_reach(connection, LOOKED_UP[0], walks, covered)
-            reached = covered.within(floor=reach.down_to)
+            scan_limit = await find_scan_limit(connection, LOOKED_UP[0], walks, covered)
+            reached = covered.within(floor=scan_limit.down_to)
             found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
             rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
             halted = await halted_lanes(connection, now)
             newest = await newest_delivery(connection)
         drawn = [one for one in found if one[0] >= drawn_from]
-        drawn_to = reach if reach.down_to is not None and reach.down_to > drawn_from else Reach()
+        drawn_to = (
+            scan_limit if scan_limit.down_to is not None and scan_limit.down_to > drawn_from else ScanLimit()
+        )
         return ListOverTime(
-            page_of(rows, limit, reach, now, newest),
-            bounded(count, LOOKED_AT, more=reach.down_to is not None),
+            page_of(rows, limit, scan_limit, now, newest),
+            bounded(count, SCAN_LIMIT, more=scan_limit.down_to is not None),
             histogram_of(drawn, wanted, times, drawn_to, halted, now),
         )
 
 
 async def _matching(
-    connection: AsyncConnection, walks: tuple[Branch, ...], covered: Span, drawn_from: str, limit: int
+    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
 ) -> tuple[list[Found], int]:
     """Return the newest `limit` and all from `drawn_from` on, and how many match in all."""
     found = (await connection.execute(matching_statement(walks, covered, drawn_from, limit))).all()
@@ -90,11 +92,11 @@ async def _matching(
 
 
 def matching_statement(
-    walks: tuple[Branch, ...], covered: Span, drawn_from: str, limit: int
+    walks: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
 ) -> Select[str, str, str | None, int]:
     """Return the statement that finds the newest `limit` and all from `drawn_from` on, each with how many match."""
     # Named more than once, so that both databases keep what was found instead of looking for it again.
-    found = walk(LOOKED_UP, walks, covered, LOOKED_AT + 1).cte("matching")
+    found = scan(LOOKED_UP, walks, covered, SCAN_LIMIT + 1).cte("matching")
     page = select(found.c.id).order_by(found.c.id.desc()).limit(limit).subquery()
     count = select(func.count()).select_from(found).scalar_subquery()
     oldest = select(func.min(page.c.id)).scalar_subquery()

@@ -14,12 +14,12 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import floor_id, id_range
 from breakwater.core.queries.held import halted_endpoints
 from breakwater.core.queries.paging.filters import WILDCARD, DeliveryFilter
-from breakwater.core.queries.paging.scan import Branch, Condition, Span, constant, just_after, unindexed
+from breakwater.core.queries.paging.scan import Condition, IdRange, IndexScan, constant, just_after, no_index
 from breakwater.core.store.engine import bytes_contain
 from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, MESSAGES
 from breakwater.core.text.timestamps import resolve
 
-LOOKED_AT: Final = 10_000
+SCAN_LIMIT: Final = 10_000
 """Deliveries that one page checks against a condition without an index: about 20 ms."""
 SEARCHED: Final = 3_000
 """Deliveries whose payloads one page searches: about 20 ms at 1 KB each."""
@@ -31,25 +31,27 @@ _SHORTEST_ID: Final = 4
 _D = DELIVERIES.c
 
 
-def branches(wanted: DeliveryFilter, now: float) -> tuple[Branch, ...]:
+def branches(wanted: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
     """Return the walks that together find what `wanted` matches at `now`, apart from its times."""
     if wanted.q is None:
         return _walks(wanted, now)
-    checks = (or_(*(and_(true(), *walk.residual) for walk in _walks(wanted, now, led=False))),)
+    checks = (or_(*(and_(true(), *scan.filter_conditions) for scan in _walks(wanted, now, led=False))),)
     exact = _exact(wanted.q)
     if exact is not None:
-        return (replace(exact, residual=checks),)
-    of_key = Branch((_D.message_id.in_(_messages_of_key(wanted.q)),), checks)
+        return (replace(exact, filter_conditions=checks),)
+    of_key = IndexScan((_D.message_id.in_(_messages_of_key(wanted.q)),), checks)
     text = _mentions(wanted.q)
-    searched = (Branch(w.driver, (*w.residual, text), SEARCHED) for w in _walks(wanted, now))
+    searched = (
+        IndexScan(w.index_conditions, (*w.filter_conditions, text), SEARCHED) for w in _walks(wanted, now)
+    )
     return (of_key, *searched)
 
 
-def span(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> Span:
+def span(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
     """Return the ids that `wanted` covers: its times, and nothing that arrived after `up_to` (included)."""
     since = None if wanted.since is None else floor_id("dlv", resolve(wanted.since, now))
     until = None if wanted.until is None else floor_id("dlv", resolve(wanted.until, now))
-    return Span(since, until).within(ceiling=None if up_to is None else just_after(up_to))
+    return IdRange(since, until).within(ceiling=None if up_to is None else just_after(up_to))
 
 
 def clause(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> ColumnElement[bool]:
@@ -61,13 +63,13 @@ def clause(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> Colu
     return and_(matching, *span(wanted, now, up_to).conditions(_D.id))
 
 
-def _walks(wanted: DeliveryFilter, now: float, *, led: bool = True) -> tuple[Branch, ...]:
+def _walks(wanted: DeliveryFilter, now: float, *, led: bool = True) -> tuple[IndexScan, ...]:
     """Return the walks of everything in `wanted` but its times and its search; not `led`, all of it is checked."""
     statuses = _statuses(wanted, now)
     if wanted.failure_class is None:
         return tuple(_walk(wanted, state, extra, led=led) for state, extra in statuses)
     # Few deliveries have failed: one walk along the class is cheaper than one for each state.
-    checks = [and_(true(), *_equals("state", state, unindexed), *extra) for state, extra in statuses]
+    checks = [and_(true(), *_equals("state", state, no_index), *extra) for state, extra in statuses]
     return (_walk(wanted, None, (or_(*checks),), led=led),)
 
 
@@ -80,7 +82,7 @@ def _statuses(wanted: DeliveryFilter, now: float) -> tuple[_Status, ...]:
         return ((None, ()),)
     plain: tuple[_Status, ...] = tuple((state, ()) for state in sorted(wanted.states))
     derived = [
-        *([unindexed(_D.endpoint_id).in_(halted_endpoints(now))] if wanted.held else []),
+        *([no_index(_D.endpoint_id).in_(halted_endpoints(now))] if wanted.held else []),
         *([_D.attempt_count > 0] if wanted.retrying else []),
     ]
     if derived and DeliveryState.PENDING not in wanted.states:
@@ -90,7 +92,7 @@ def _statuses(wanted: DeliveryFilter, now: float) -> tuple[_Status, ...]:
 
 def _walk(
     wanted: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
-) -> Branch:
+) -> IndexScan:
     """Return the walk along the index that leaves least to check."""
     values = {
         "endpoint_id": wanted.endpoint_id,
@@ -99,12 +101,17 @@ def _walk(
         "event_type": wanted.event_type,
     }
     leading = _leading(wanted, state) if led else ()
-    driver = [condition for name in leading for condition in _equals(name, values[name])]
+    index_conditions = [condition for name in leading for condition in _equals(name, values[name])]
     checked = [name for name in values if name not in leading]
-    residual = [condition for name in checked for condition in _equals(name, values[name], unindexed)]
-    residual += [*extra, *_error(wanted)]
+    filter_conditions = [condition for name in checked for condition in _equals(name, values[name], no_index)]
+    filter_conditions += [*extra, *_error(wanted)]
     # Of several walks each has a state of its own.
-    return Branch(tuple(driver), tuple(residual), LOOKED_AT if residual else None, apart=True)
+    return IndexScan(
+        tuple(index_conditions),
+        tuple(filter_conditions),
+        SCAN_LIMIT if filter_conditions else None,
+        disjoint=True,
+    )
 
 
 def _leading(wanted: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:
@@ -141,16 +148,16 @@ def _error(wanted: DeliveryFilter) -> tuple[Condition, ...]:
 # --- searching
 
 
-def _exact(q: str) -> Branch | None:
+def _exact(q: str) -> IndexScan | None:
     """Return the walk to what has the id `q`, or to deliveries whose ids begin with it; None when it is a text."""
     prefix, _, rest = q.partition("_")
     found = id_range(prefix, rest) if len(rest) >= _SHORTEST_ID else None
     if found is None:
         return None
     if prefix == "dlv":
-        return Branch((_D.id.between(*found),), window=LOOKED_AT)
+        return IndexScan((_D.id.between(*found),), window=SCAN_LIMIT)
     of = _OF_ID.get(prefix) if found[0] == found[1] else None
-    return None if of is None else Branch((of(q),), window=LOOKED_AT)
+    return None if of is None else IndexScan((of(q),), window=SCAN_LIMIT)
 
 
 _OF_ID: Final[dict[str, Callable[[str], Condition]]] = {

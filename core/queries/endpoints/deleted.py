@@ -9,7 +9,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.circuits.history import audit_walk, read_audit
 from breakwater.core.queries.endpoints.views import endpoint_view
 from breakwater.core.queries.models import DeletedEndpoint
-from breakwater.core.queries.paging.scan import Span
+from breakwater.core.queries.paging.scan import IdRange
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema.rows import ENDPOINTS
@@ -32,7 +32,9 @@ class DeletedEndpoints:
             row = (await connection.execute(found)).mappings().one_or_none()
             if row is None:
                 raise NotFound("endpoint", endpoint_id)
-            entries = await read_audit(connection, (audit_walk({"subject": endpoint_id}),), Span(), _ENTRIES)
+            entries = await read_audit(
+                connection, (audit_walk({"subject": endpoint_id}),), IdRange(), _ENTRIES
+            )
             traffic = await read_traffic(connection, endpoint_id, HOUR, self._clock.now())
         deletion = next((entry for entry in entries if entry.action == "endpoint.delete"), None)
         return DeletedEndpoint(endpoint_view(row), row["deleted_at"], deletion, entries, traffic)

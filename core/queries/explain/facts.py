@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.lease import lease_seconds
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from breakwater.core.queries.explain.snapshot import Deed, LaneFacts, Standing
+from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot, EndpointSnapshot
 from breakwater.core.queries.models import AttemptView, BoundedCount
 from breakwater.core.queries.paging.scan import constant
 from breakwater.core.queries.rows import Row, bounded, breaker_of, delivery_row, part_of
@@ -20,15 +20,15 @@ _D = DELIVERIES.c
 
 async def read_standing(
     connection: AsyncConnection, row: Row, attempts: tuple[AttemptView, ...], now: float
-) -> Standing:
+) -> DeliverySnapshot:
     """Return how the delivery of `row` (see `delivery_statement`) stands: one query, and one more while it waits."""
     deeds = await _deeds(connection, row)
-    in_flight, ahead = await _crowd(connection, row)
+    in_flight, ahead = await _queue_position(connection, row)
     lane = _lane(row, deeds.get(row["endpoint_id"]), in_flight, ahead)
     return _standing(row, lane, attempts, deeds.get(row["id"]), now)
 
 
-async def _deeds(connection: AsyncConnection, row: Row) -> dict[str, Deed]:
+async def _deeds(connection: AsyncConnection, row: Row) -> dict[str, AuditRef]:
     """Return the latest thing that somebody did to the delivery, and to its endpoint, by subject."""
     newest = union_all(
         *(
@@ -45,12 +45,12 @@ async def _deeds(connection: AsyncConnection, row: Row) -> dict[str, Deed]:
         )
     )
     return {
-        entry["subject"]: Deed(entry["action"], entry["actor"], entry["at"], entry["reason"])
+        entry["subject"]: AuditRef(entry["action"], entry["actor"], entry["at"], entry["reason"])
         for entry in (await connection.execute(newest)).mappings()
     }
 
 
-async def _crowd(connection: AsyncConnection, row: Row) -> tuple[BoundedCount, BoundedCount]:
+async def _queue_position(connection: AsyncConnection, row: Row) -> tuple[BoundedCount, BoundedCount]:
     """Return how many attempts of the lane are under way, and how many deliveries are due before this one."""
     due = row["next_attempt_at"]
     if row["state"] != DeliveryState.PENDING.value or due is None:
@@ -74,9 +74,9 @@ def _in_lane(row: Row, state: DeliveryState, *conditions: ColumnElement[bool]) -
     return select(func.count()).select_from(found)
 
 
-def _lane(row: Row, deed: Deed | None, in_flight: BoundedCount, ahead: BoundedCount) -> LaneFacts:
+def _lane(row: Row, deed: AuditRef | None, in_flight: BoundedCount, ahead: BoundedCount) -> EndpointSnapshot:
     endpoint = part_of(row, "endpoint__")
-    return LaneFacts(
+    return EndpointSnapshot(
         name=endpoint["name"],
         breaker=breaker_of(endpoint, part_of(row, "circuit__")),
         state=EndpointState(endpoint["state"]),
@@ -94,11 +94,11 @@ def _lane(row: Row, deed: Deed | None, in_flight: BoundedCount, ahead: BoundedCo
 
 
 def _standing(
-    row: Row, lane: LaneFacts, attempts: tuple[AttemptView, ...], deed: Deed | None, now: float
-) -> Standing:
+    row: Row, lane: EndpointSnapshot, attempts: tuple[AttemptView, ...], deed: AuditRef | None, now: float
+) -> DeliverySnapshot:
     shown = delivery_row(row)
     lease_until = row["lease_until"]
-    return Standing(
+    return DeliverySnapshot(
         now=now,
         lane=lane,
         state=shown.state,

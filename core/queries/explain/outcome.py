@@ -4,10 +4,17 @@ from http import HTTPStatus
 from typing import Final, assert_never
 
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.explain.snapshot import Standing
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot
 from breakwater.core.queries.explain.waiting import why_waiting
-from breakwater.core.text.format import counted, ordinal, quote, reason_in_brackets, span_words, who
-from breakwater.core.text.zones import on_clock
+from breakwater.core.text.format import (
+    format_actor,
+    format_duration,
+    ordinal,
+    pluralize,
+    reason_in_brackets,
+    sanitize,
+)
+from breakwater.core.text.zones import format_time
 
 _NO_RETRY: Final = {
     FailureClass.REDIRECT: "Redirects are never followed; correct the endpoint's URL and resend it.",
@@ -17,7 +24,7 @@ _NO_RETRY: Final = {
 }
 
 
-def why(standing: Standing) -> str:
+def why(standing: DeliverySnapshot) -> str:
     """Return why the delivery stands where it does. Times are absolute: the page counts down by itself."""
     match standing.state:
         case DeliveryState.PENDING:
@@ -37,29 +44,31 @@ def why(standing: Standing) -> str:
 # --- under way
 
 
-def _in_flight(standing: Standing) -> str:
+def _in_flight(standing: DeliverySnapshot) -> str:
     number, now = standing.attempt_count + 1, standing.now
     if standing.lease_until is not None and standing.lease_until <= now:
         return (
-            f"The worker of attempt {number} was lost: its lease ended at {on_clock(standing.lease_until, now)}. "
+            f"The worker of attempt {number} was lost: its lease ended at {format_time(standing.lease_until, now)}. "
             "It may have been delivered; within a minute it is rescued and tried again."
         )
-    since = "" if standing.running_since is None else f" since {on_clock(standing.running_since, now)}"
-    return f"Attempt {number} has been under way{since}; it ends within {span_words(standing.lane.timeout)}."
+    since = "" if standing.running_since is None else f" since {format_time(standing.running_since, now)}"
+    return f"Attempt {number} has been under way{since}; it ends within {format_duration(standing.lane.timeout)}."
 
 
 # --- ended
 
 
-def _delivered(standing: Standing) -> str:
+def _delivered(standing: DeliverySnapshot) -> str:
     took = ""
     if standing.finished_at is not None:
-        took = f", {span_words(max(0.0, standing.finished_at - standing.created_at))} after it was accepted"
+        took = (
+            f", {format_duration(max(0.0, standing.finished_at - standing.created_at))} after it was accepted"
+        )
     attempt = f"the {ordinal(max(1, standing.attempt_count))} attempt"
     return f"Delivered at {attempt}{took}{_status(standing)}.{_maybe_twice(standing)}"
 
 
-def _status(standing: Standing) -> str:
+def _status(standing: DeliverySnapshot) -> str:
     if standing.status_code is None:
         return ""
     try:
@@ -68,35 +77,35 @@ def _status(standing: Standing) -> str:
         return f" ({standing.status_code})"
 
 
-def _maybe_twice(standing: Standing) -> str:
+def _maybe_twice(standing: DeliverySnapshot) -> str:
     if not standing.lost_attempts:
         return ""
     numbers = ", ".join(map(str, standing.lost_attempts))
     return f" Attempt {numbers} was lost with its worker and may have been delivered too."
 
 
-def _failed(standing: Standing) -> str:
-    at = "" if standing.finished_at is None else f" at {on_clock(standing.finished_at, standing.now)}"
+def _failed(standing: DeliverySnapshot) -> str:
+    at = "" if standing.finished_at is None else f" at {format_time(standing.finished_at, standing.now)}"
     failure = standing.failure_class
     if failure is FailureClass.LOST:
-        times = counted(max(1, standing.lost_count), "time")
+        times = pluralize(max(1, standing.lost_count), "time")
         return f"Failed{at}: its worker died {times} in a row while sending it. It may have been delivered."
     if failure in _NO_RETRY:
         return f"Failed{at}: {standing.met}. {_NO_RETRY[failure]}"
     if standing.budget_spent >= standing.max_attempts:
-        spent = counted(standing.max_attempts, "attempt")
+        spent = pluralize(standing.max_attempts, "attempt")
         all_spent = "its only attempt" if standing.max_attempts == 1 else f"all {spent}"
         return f"Failed{at} after {all_spent}; the last met {standing.met}.{_maybe_twice(standing)}"
     return f"Failed{at}: {standing.met}."
 
 
-def _cancelled(standing: Standing) -> str:
+def _cancelled(standing: DeliverySnapshot) -> str:
     deed = standing.deed
     if deed is not None and deed.action.endswith("cancel"):
-        by = f" by {who(deed.actor)} at {on_clock(deed.at, standing.now)}{reason_in_brackets(deed.reason)}"
+        by = f" by {format_actor(deed.actor)} at {format_time(deed.at, standing.now)}{reason_in_brackets(deed.reason)}"
     elif standing.lane.deleted:
-        by = f", because the endpoint {quote(standing.lane.name)} was deleted"
+        by = f", because the endpoint {sanitize(standing.lane.name)} was deleted"
     else:
-        by = "" if standing.finished_at is None else f" at {on_clock(standing.finished_at, standing.now)}"
-    made = counted(standing.attempt_count, "attempt") if standing.attempt_count else "any attempt"
+        by = "" if standing.finished_at is None else f" at {format_time(standing.finished_at, standing.now)}"
+    made = pluralize(standing.attempt_count, "attempt") if standing.attempt_count else "any attempt"
     return f"Cancelled{by}, {'after' if standing.attempt_count else 'before'} {made}."

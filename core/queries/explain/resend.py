@@ -4,24 +4,24 @@ from typing import assert_never
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, EndpointState
-from breakwater.core.queries.explain.snapshot import LaneFacts, Standing
-from breakwater.core.text.format import quote, who
-from breakwater.core.text.zones import on_clock
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot, EndpointSnapshot
+from breakwater.core.text.format import format_actor, sanitize
+from breakwater.core.text.zones import format_time
 
 
-def can_resend(standing: Standing) -> bool:
+def can_resend(standing: DeliverySnapshot) -> bool:
     """Whether a resend is possible: not while an attempt is under way, nor to an endpoint that was deleted."""
     return standing.state is not DeliveryState.IN_FLIGHT and not standing.lane.deleted
 
 
-def can_cancel(standing: Standing) -> bool:
+def can_cancel(standing: DeliverySnapshot) -> bool:
     """Whether it can be cancelled: only what waits can."""
     return standing.state is DeliveryState.PENDING
 
 
-def resend_consequence(standing: Standing) -> str:
+def resend_consequence(standing: DeliverySnapshot) -> str:
     """Return what a resend does now, as the operation will do it."""
-    name = quote(standing.lane.name)
+    name = sanitize(standing.lane.name)
     if standing.lane.deleted:
         return f"It cannot be resent: the endpoint {name} was deleted."
     match standing.state:
@@ -37,8 +37,8 @@ def resend_consequence(standing: Standing) -> str:
     return f"{_when(standing.lane, standing.now)}{twice}"
 
 
-def _when(lane: LaneFacts, now: float) -> str:
-    name = quote(lane.name)
+def _when(lane: EndpointSnapshot, now: float) -> str:
+    name = sanitize(lane.name)
     match lane.state:
         case EndpointState.PAUSED | EndpointState.DISABLED:
             return f"It will wait: {name} is {lane.state.value}, and it goes out when that is resumed."
@@ -48,8 +48,8 @@ def _when(lane: LaneFacts, now: float) -> str:
             assert_never(lane.state)
 
 
-def _past_circuit(lane: LaneFacts, now: float) -> str:
-    name, breaker = quote(lane.name), lane.breaker
+def _past_circuit(lane: EndpointSnapshot, now: float) -> str:
+    name, breaker = sanitize(lane.name), lane.breaker
     match breaker.state:
         case CircuitState.CLOSED:
             return _past_throttling(lane, now)
@@ -61,18 +61,22 @@ def _past_circuit(lane: LaneFacts, now: float) -> str:
             assert_never(breaker.state)
     hold = breaker.hold
     if hold is not None and not hold.is_over(now):
-        end = "that is released" if hold.until is None else f"{on_clock(hold.until, now)}"
-        return f"It will wait until {end}: {who(hold.by) if hold.by else 'somebody'} holds the circuit of {name} open."
+        end = "that is released" if hold.until is None else f"{format_time(hold.until, now)}"
+        by = format_actor(hold.by) if hold.by else "somebody"
+        return f"It will wait until {end}: {by} holds the circuit of {name} open."
     probe_at = breaker.next_admission_at(now=now)
     if probe_at is None:
         return f"It will go out as a probe: the circuit of {name} is open and may be tried now."
-    return f"It will wait: the circuit of {name} is open until {on_clock(probe_at, now)}. “Send now” makes it a probe."
+    until = format_time(probe_at, now)
+    return f"It will wait: the circuit of {name} is open until {until}. “Send now” makes it a probe."
 
 
-def _past_throttling(lane: LaneFacts, now: float) -> str:
+def _past_throttling(lane: EndpointSnapshot, now: float) -> str:
     if lane.throttled_until is not None and lane.throttled_until > now:
-        until = on_clock(lane.throttled_until, now)
-        return f"It will wait until {until}: the receiver of {quote(lane.name)} asked for a pause."
+        until = format_time(lane.throttled_until, now)
+        return f"It will wait until {until}: the receiver of {sanitize(lane.name)} asked for a pause."
     if lane.in_flight.value >= lane.max_in_flight:
-        return f"It will go out when an attempt to {quote(lane.name)} ends: {lane.in_flight} are under way."
+        return (
+            f"It will go out when an attempt to {sanitize(lane.name)} ends: {lane.in_flight} are under way."
+        )
     return "It will go out at once, with a new retry budget."

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from breakwater.core.queries.models import BoundedCount
-from breakwater.core.text.format import FAILURES, quote
+from breakwater.core.text.format import FAILURES, sanitize
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditRef:
     """What somebody did to the delivery or its endpoint."""
 
     action: str
@@ -19,7 +19,7 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneFacts:
+class EndpointSnapshot:
     """The lane that a delivery is in."""
 
     name: str
@@ -38,16 +38,16 @@ class LaneFacts:
     in_flight: BoundedCount = field(default_factory=lambda: BoundedCount(0))
     due_before: BoundedCount = field(default_factory=lambda: BoundedCount(0))
     """Pending deliveries of the lane whose turn is before this one's."""
-    deed: Deed | None = None
+    deed: AuditRef | None = None
     """Who paused it, or ended that."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliverySnapshot:
     """One delivery at one moment."""
 
     now: float
-    lane: LaneFacts
+    lane: EndpointSnapshot
     state: DeliveryState
     created_at: float
     max_attempts: int
@@ -64,12 +64,12 @@ class Standing:
     finished_at: float | None = None
     lost_attempts: tuple[int, ...] = ()
     """The numbers of attempts of which nobody knows whether they arrived."""
-    deed: Deed | None = None
+    deed: AuditRef | None = None
     """The latest resend or cancel."""
 
     @property
     def met(self) -> str:
         """Return what the latest attempt met, in words: `503 Service Unavailable`, `connection refused`."""
         if self.error:
-            return quote(self.error)
+            return sanitize(self.error)
         return "an unknown failure" if self.failure_class is None else FAILURES[self.failure_class]

@@ -8,7 +8,7 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState, FailureClass
 from breakwater.core.queries.models import CircuitView, Traffic
 from breakwater.core.queries.traffic.fold import SUCCESS
-from breakwater.core.text.format import FAILURES, counted, listed, quote, who
+from breakwater.core.text.format import FAILURES, format_actor, join_names, pluralize, sanitize
 
 _TOGETHER: Final = 3
 """From so many endpoints on, most of all failing together points at this machine rather than at them."""
@@ -19,7 +19,7 @@ _ENOUGH: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class SystemStatus:
     """What the sentence is made from."""
 
     endpoints: int
@@ -56,16 +56,16 @@ class Situation:
         )
 
     @property
-    def ailing(self) -> tuple[TaskHealth, ...]:
+    def unhealthy_tasks(self) -> tuple[TaskHealth, ...]:
         """Return the background loops that do not run."""
         return tuple(loop for loop in self.loops if not loop.healthy)
 
 
-def is_calm(situation: Situation) -> bool:
+def is_pristine(situation: SystemStatus) -> bool:
     """Whether nothing asks for a person."""
     return not (
         situation.write_error
-        or situation.ailing
+        or situation.unhealthy_tasks
         or situation.failing
         or situation.held
         or situation.stopped
@@ -73,7 +73,7 @@ def is_calm(situation: Situation) -> bool:
     )
 
 
-def overview_sentence(situation: Situation) -> str:
+def overview_sentence(situation: SystemStatus) -> str:
     """Return whether it is us or them, and what it keeps waiting."""
     us = _us(situation)
     them = _them(situation)
@@ -84,31 +84,31 @@ def overview_sentence(situation: Situation) -> str:
     return _fine(situation)
 
 
-def _us(situation: Situation) -> str:
+def _us(situation: SystemStatus) -> str:
     if situation.write_error:
         return (
-            f"Breakwater cannot write to its database ({quote(situation.write_error)}): new messages are refused for "
-            "now, and finished results are kept until it can."
+            f"Breakwater cannot write to its database ({sanitize(situation.write_error)}): new messages are refused "
+            "for now, and finished results are kept until it can."
         )
-    if situation.ailing:
-        names = listed([f"the {loop.name}" for loop in situation.ailing])
-        errors = [loop.last_error for loop in situation.ailing if loop.last_error]
-        because = f" ({quote(errors[0])})" if errors else ""
-        verb = "does" if len(situation.ailing) == 1 else "do"
+    if situation.unhealthy_tasks:
+        names = join_names([f"the {loop.name}" for loop in situation.unhealthy_tasks])
+        errors = [loop.last_error for loop in situation.unhealthy_tasks if loop.last_error]
+        because = f" ({sanitize(errors[0])})" if errors else ""
+        verb = "does" if len(situation.unhealthy_tasks) == 1 else "do"
         return f"Breakwater itself is not well: {names} {verb} not run{because}."
     return ""
 
 
-def _them(situation: Situation) -> str:
+def _them(situation: SystemStatus) -> str:
     parts = (_failing(situation), _held(situation.held), _stopped(situation.stopped))
     return " ".join(part for part in parts if part)
 
 
-def _failing(situation: Situation) -> str:
+def _failing(situation: SystemStatus) -> str:
     failing = situation.failing
     if not failing:
         return ""
-    names = listed([quote(lane.endpoint_name) for lane in failing])
+    names = join_names([sanitize(lane.endpoint_name) for lane in failing])
     waiting = _backlog(failing)
     if len(failing) >= _TOGETHER and len(failing) * 2 > situation.endpoints:
         return (
@@ -124,14 +124,14 @@ def _failing(situation: Situation) -> str:
 
 def _backlog(lanes: tuple[CircuitView, ...]) -> str:
     total = sum(lane.backlog.value for lane in lanes)
-    return counted(total, "delivery", more=any(lane.backlog.more for lane in lanes)) if total else ""
+    return pluralize(total, "delivery", more=any(lane.backlog.more for lane in lanes)) if total else ""
 
 
 def _held(held: tuple[CircuitView, ...]) -> str:
     if not held:
         return ""
-    names = listed([quote(lane.endpoint_name) for lane in held])
-    holders = listed(sorted({who(lane.held_by or "somebody") for lane in held}))
+    names = join_names([sanitize(lane.endpoint_name) for lane in held])
+    holders = join_names(sorted({format_actor(lane.held_by or "somebody") for lane in held}))
     circuits = "the circuit" if len(held) == 1 else "the circuits"
     waiting = _backlog(held) or "nothing"
     verb = "holds" if len({lane.held_by for lane in held}) == 1 else "hold"
@@ -140,7 +140,8 @@ def _held(held: tuple[CircuitView, ...]) -> str:
 
 def _stopped(stopped: tuple[CircuitView, ...]) -> str:
     return " ".join(
-        f"{listed([quote(lane.endpoint_name) for lane in lanes])} {'is' if len(lanes) == 1 else 'are'} {state.value}; "
+        f"{join_names([sanitize(lane.endpoint_name) for lane in lanes])} "
+        f"{'is' if len(lanes) == 1 else 'are'} {state.value}; "
         f"{_backlog(lanes) or 'nothing'} {_waits(_backlog(lanes) or 'nothing')}."
         for state in (EndpointState.DISABLED, EndpointState.PAUSED)
         if (lanes := tuple(lane for lane in stopped if lane.endpoint_state is state))
@@ -151,7 +152,7 @@ def _waits(waiting: str) -> str:
     return "waits" if waiting == "nothing" or waiting.startswith("1 ") else "wait"
 
 
-def _fine(situation: Situation) -> str:
+def _fine(situation: SystemStatus) -> str:
     traffic = situation.traffic
     if not situation.endpoints:
         return "There is no endpoint yet: make one, or send a message to a URL."

@@ -14,8 +14,8 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.circuits.board import circuits_of, is_not_closed, read_lanes
 from breakwater.core.queries.circuits.history import audit_walk, read_audit
 from breakwater.core.queries.models import BoundedCount, DeliveryRow, Overview
-from breakwater.core.queries.overview.headline import Situation, is_calm, overview_sentence
-from breakwater.core.queries.paging.scan import Span, constant
+from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
+from breakwater.core.queries.paging.scan import IdRange, constant
 from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
@@ -47,13 +47,13 @@ class Overviews:
             traffic = await read_traffic(connection, None, HOUR, now)
             counts = (await connection.execute(counts_statement(now))).mappings().one()
             oldest = await _oldest(connection, now)
-            actions = await read_audit(connection, (audit_walk({}),), Span(), RECENT_ACTIONS)
+            actions = await read_audit(connection, (audit_walk({}),), IdRange(), RECENT_ACTIONS)
         lanes = circuits_of(rows, now)
         loops = self._loops()
-        situation = Situation(counts["endpoints"], lanes, traffic, loops, self._database.writer.last_error)
+        situation = SystemStatus(counts["endpoints"], lanes, traffic, loops, self._database.writer.last_error)
         return Overview(
             sentence=overview_sentence(situation),
-            calm=is_calm(situation),
+            calm=is_pristine(situation),
             traffic=traffic,
             open_circuits=tuple(lane for lane in lanes if lane.state is not CircuitState.CLOSED),
             oldest_undelivered=oldest,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from breakwater.core.domain.errors import FieldProblem
-from breakwater.core.text.timestamps import Ago, Moment, MomentError, parse_moment
+from breakwater.core.text.timestamps import MomentError, RelativeTime, Timestamp, parse_moment
 
 _LONGEST_TEXT: Final = 200
 _UNSEARCHABLE: Final = frozenset({"Cc", "Cs"})
@@ -74,7 +74,7 @@ class Reader:
                 return None
         return text or None
 
-    def moment(self, field: str) -> Moment | None:
+    def moment(self, field: str) -> Timestamp | None:
         """Return a point in time."""
         text = self._values.get(field, "")
         try:
@@ -83,9 +83,9 @@ class Reader:
             self._refuse(field, error.position, error.remedy)
             return None
 
-    def check_order(self, since: Moment | None, until: Moment | None) -> None:
+    def check_order(self, since: Timestamp | None, until: Timestamp | None) -> None:
         """Note a span that ends before it begins, as far as that can be told without knowing the present."""
-        if isinstance(since, Ago) and isinstance(until, Ago):
+        if isinstance(since, RelativeTime) and isinstance(until, RelativeTime):
             backwards = since.seconds <= until.seconds
         elif isinstance(since, float) and isinstance(until, float):
             backwards = since >= until

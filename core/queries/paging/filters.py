@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.paging.filter_fields import Reader
-from breakwater.core.text.format import FAILURES, quote, span_words, utc
-from breakwater.core.text.timestamps import Ago, Moment, moment_text
+from breakwater.core.text.format import FAILURES, format_duration, format_time_utc, sanitize
+from breakwater.core.text.timestamps import RelativeTime, Timestamp, moment_text
 
 HELD: Final = "held"
 RETRYING: Final = "retrying"
@@ -35,9 +35,9 @@ class DeliveryFilter:
     """Of the latest attempt."""
     error: str | None = None
     """The latest attempt's error, whole; `…` in it stands for any text."""
-    since: Moment | None = None
+    since: Timestamp | None = None
     """Accepted then or later."""
-    until: Moment | None = None
+    until: Timestamp | None = None
     """Accepted before then."""
     q: str | None = None
     """An id, an idempotency key, or a text in event type, error or payload."""
@@ -99,23 +99,25 @@ class DeliveryFilter:
         derived = {HELD: self.held, RETRYING: self.retrying}
         return tuple(name for name in STATUSES if derived.get(name, name in self.states))
 
-    def in_words(self, endpoint_name: str | None = None, *, at: Callable[[float], str] = utc) -> str:
+    def in_words(
+        self, endpoint_name: str | None = None, *, at: Callable[[float], str] = format_time_utc
+    ) -> str:
         """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`.
 
         It is kept with a replay, so that its times are in UTC, unless `at` says them otherwise.
         """
         phrases = (
             f"{' or '.join(self.statuses()).replace('_', ' ') or 'all'} deliveries",
-            self.endpoint_id and f"to {quote(endpoint_name or self.endpoint_id)}",
-            self.event_type and f"of type {quote(self.event_type)}",
+            self.endpoint_id and f"to {sanitize(endpoint_name or self.endpoint_id)}",
+            self.event_type and f"of type {sanitize(self.event_type)}",
             self.failure_class and f"that last met {FAILURES[self.failure_class]}",
-            self.error and f"with the error “{quote(self.error)}”",
+            self.error and f"with the error “{sanitize(self.error)}”",
             self.span_in_words(at),
-            self.q and f"matching “{quote(self.q)}”",
+            self.q and f"matching “{sanitize(self.q)}”",
         )
         return " ".join(phrase for phrase in phrases if phrase)
 
-    def span_in_words(self, at: Callable[[float], str] = utc) -> str | None:
+    def span_in_words(self, at: Callable[[float], str] = format_time_utc) -> str | None:
         """Return the time alone, as `in_words` says it: `accepted since 2026-11-22 03:00:00 UTC`; None for any time."""
         begin = None if self.since is None else _since(self.since, at)
         end = None if self.until is None else _until(self.until, at)
@@ -127,11 +129,15 @@ class DeliveryFilter:
         return self != type(self)()
 
 
-def _since(moment: Moment, at: Callable[[float], str]) -> str:
-    return f"in the last {span_words(moment.seconds)}" if isinstance(moment, Ago) else f"since {at(moment)}"
+def _since(moment: Timestamp, at: Callable[[float], str]) -> str:
+    return (
+        f"in the last {format_duration(moment.seconds)}"
+        if isinstance(moment, RelativeTime)
+        else f"since {at(moment)}"
+    )
 
 
-def _until(moment: Moment, at: Callable[[float], str]) -> str:
-    if isinstance(moment, Ago):
-        return f"more than {span_words(moment.seconds)} ago"
+def _until(moment: Timestamp, at: Callable[[float], str]) -> str:
+    if isinstance(moment, RelativeTime):
+        return f"more than {format_duration(moment.seconds)} ago"
     return f"before {at(moment)}"

@@ -31,24 +31,24 @@ Columns = Sequence[ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class IndexScan:
     """One walk along an index, newest first."""
 
-    driver: tuple[Condition, ...] = ()
-    residual: tuple[Condition, ...] = ()
+    index_conditions: tuple[Condition, ...] = ()
+    filter_conditions: tuple[Condition, ...] = ()
     window: int | None = None
     """Rows of the driver that one page looks at; None: no residual, or so few rows that all can be looked at."""
-    apart: bool = False
+    disjoint: bool = False
     """It shares no row with the other branches that are apart: nothing has to look for rows found twice."""
 
     @property
     def condition(self) -> Condition:
         """Return what a row of this branch fulfils."""
-        return and_(true(), *self.driver, *self.residual)
+        return and_(true(), *self.index_conditions, *self.filter_conditions)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class IdRange:
     """The ids that a page may show."""
 
     floor: str | None = None
@@ -56,11 +56,11 @@ class Span:
     ceiling: str | None = None
     """Excluded."""
 
-    def within(self, floor: str | None = None, ceiling: str | None = None) -> "Span":
+    def within(self, floor: str | None = None, ceiling: str | None = None) -> "IdRange":
         """Return the part of the span that is also between these bounds."""
         floors = [bound for bound in (self.floor, floor) if bound is not None]
         ceilings = [bound for bound in (self.ceiling, ceiling) if bound is not None]
-        return Span(max(floors, default=None), min(ceilings, default=None))
+        return IdRange(max(floors, default=None), min(ceilings, default=None))
 
     def conditions(self, ids: IdColumn) -> tuple[Condition, ...]:
         """Return the span as conditions on the column `ids`."""
@@ -70,7 +70,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ScanLimit:
     """How far a page looked: every match from `down_to` (included) upwards is known; None: to the end of the list."""
 
     down_to: str | None = None
@@ -88,38 +88,42 @@ def constant(value: str) -> ColumnElement[str]:
     return literal(value, String, literal_execute=True)
 
 
-def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+def no_index(column: ColumnElement[str]) -> ColumnElement[str]:
     """Return `column` in a form that no planner finds an index for, so that a walk keeps to its driver's."""
     return column.concat(literal_column("''", String))
 
 
-def walk(columns: Columns, branches: Sequence[Branch], span: Span, limit: int) -> Select[*tuple[Any, ...]]:
+def scan(
+    columns: Columns, branches: Sequence[IndexScan], span: IdRange, limit: int
+) -> Select[*tuple[Any, ...]]:
     """Return `columns`, of which the first is the id, of the newest `limit` rows of all branches within `span`.
 
     Newest first, each once. What a list needs of other tables is joined to this statement as a subquery, so that no
     planner can begin with them, or walk along the whole table because it does not know how few rows these are.
     """
-    walks = [_walk(columns, branch.driver + branch.residual, span, limit) for branch in branches]
+    walks = [
+        _scan(columns, branch.index_conditions + branch.filter_conditions, span, limit) for branch in branches
+    ]
     if len(walks) == 1:
         return walks[0]
-    merge = union_all if all(branch.apart for branch in branches) else union
+    merge = union_all if all(branch.disjoint for branch in branches) else union
     merged = merge(*(one.subquery().select() for one in walks)).subquery()
     return select(merged).order_by(merged.c[0].desc()).limit(limit)
 
 
-def _walk(
-    columns: Columns, conditions: Iterable[Condition], span: Span, limit: int
+def _scan(
+    columns: Columns, conditions: Iterable[Condition], span: IdRange, limit: int
 ) -> Select[*tuple[Any, ...]]:
     ids = columns[0]
     return select(*columns).where(*conditions, *span.conditions(ids)).order_by(ids.desc()).limit(limit)
 
 
-def reach_statement(
-    ids: IdColumn, branches: Sequence[Branch], span: Span
+def scan_limit_statement(
+    ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
 ) -> CompoundSelect[*tuple[Any, ...]] | None:
     """Return the statement that says of each bounded walk how many rows it has, and where it must stop."""
     walks = [
-        (position, branch.window, _walk((ids,), branch.driver, span, branch.window).subquery())
+        (position, branch.window, _scan((ids,), branch.index_conditions, span, branch.window).subquery())
         for position, branch in enumerate(branches)
         if branch.window is not None
     ]
@@ -138,24 +142,24 @@ def reach_statement(
     )
 
 
-async def find_reaches(
-    connection: AsyncConnection, ids: IdColumn, branches: Sequence[Branch], span: Span
-) -> tuple[Reach, ...]:
+async def find_scan_limits(
+    connection: AsyncConnection, ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
+) -> tuple[ScanLimit, ...]:
     """Return how far each of these branches is looked along. One query, and none when nothing is bounded."""
-    statement = reach_statement(ids, branches, span)
-    reaches = [Reach() for _ in branches]
+    statement = scan_limit_statement(ids, branches, span)
+    scan_limits = [ScanLimit() for _ in branches]
     if statement is not None:
         for row in (await connection.execute(statement)).mappings():
             stopped = row["rows"] >= row["window"]
-            reaches[row["branch"]] = Reach(row["oldest"] if stopped else None, row["rows"])
-    return tuple(reaches)
+            scan_limits[row["branch"]] = ScanLimit(row["oldest"] if stopped else None, row["rows"])
+    return tuple(scan_limits)
 
 
-async def find_reach(
-    connection: AsyncConnection, ids: IdColumn, branches: Sequence[Branch], span: Span
-) -> Reach:
+async def find_scan_limit(
+    connection: AsyncConnection, ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
+) -> ScanLimit:
     """Return how far a page over all these branches can look: as far as the one that stops first."""
-    stopped = [r for r in await find_reaches(connection, ids, branches, span) if r.down_to is not None]
-    return Reach(
+    stopped = [r for r in await find_scan_limits(connection, ids, branches, span) if r.down_to is not None]
+    return ScanLimit(
         max((r.down_to for r in stopped if r.down_to), default=None), sum(r.looked_at for r in stopped)
     )

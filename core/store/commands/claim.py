@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
-from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
 from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
 
 
@@ -18,7 +18,7 @@ from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
 class Claimed:
     """What a lane got, and what it should know before it asks again."""
 
-    work: tuple[Work, ...]
+    work: tuple[ClaimedDelivery, ...]
     breaker: CircuitBreaker
     next_due: float | None
     """When the oldest delivery that is still pending is due; None when there is none."""
@@ -181,9 +181,9 @@ def _rows(connection: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
     return {row["id"]: row for row in connection.execute(_CLAIMED, {"ids": ids}).mappings()}
 
 
-def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> Work:
+def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> ClaimedDelivery:
     probing = breaker.state is not CircuitState.CLOSED and row["trigger"] == Trigger.SCHEDULE.value
-    return Work(
+    return ClaimedDelivery(
         delivery_id=row["id"],
         message_id=row["message_id"],
         endpoint_id=row["endpoint_id"],

@@ -6,7 +6,7 @@ from breakwater.core.domain.states import Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ClaimedDelivery:
     """One claim. Whoever holds its `token` may record the result; nobody else can."""
 
     delivery_id: str

@@ -25,14 +25,14 @@ from breakwater.core.domain.verdict import (
     breaker_signal,
 )
 from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
-from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
 from breakwater.core.store.engine import upsert
 from breakwater.core.store.schema import ALL_ENDPOINTS
 from breakwater.core.store.schema.rows import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class PersistedAttempt:
     """The result was written."""
 
     breaker: CircuitBreaker
@@ -47,10 +47,10 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordAttempt:
+class SaveAttempt:
     """One ended attempt of a claim."""
 
-    work: Work
+    work: ClaimedDelivery
     attempt: Mapping[str, Any]
     """The row of `attempts`."""
     failure: FailureClass | None
@@ -65,17 +65,17 @@ class RecordAttempt:
 
     @classmethod
     async def apply(
-        cls, connection: AsyncConnection, members: Sequence["RecordAttempt"]
-    ) -> Sequence[Recorded | Superseded]:
+        cls, connection: AsyncConnection, members: Sequence["SaveAttempt"]
+    ) -> Sequence[PersistedAttempt | Superseded]:
         """Write every member whose claim still stands."""
         return await connection.run_sync(_record, members)
 
 
-def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Recorded | Superseded]:
+def _record(connection: Connection, members: Sequence[SaveAttempt]) -> list[PersistedAttempt | Superseded]:
     # Circuits before deliveries, as when claiming: two nodes that lock in one order cannot deadlock.
     breakers = load_breakers(connection, {m.work.endpoint_id: m.config for m in members})
     tokens = _standing_claims(connection, [m.work.delivery_id for m in members])
-    standing = [m for m in members if _spend(tokens, m.work)]
+    standing = [m for m in members if _consume_token(tokens, m.work)]
     _step_circuits(connection, standing, breakers)
     if standing:
         connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
@@ -86,7 +86,7 @@ def _record(connection: Connection, members: Sequence[RecordAttempt]) -> list[Re
     return [_recorded(m, breakers[m.work.endpoint_id]) if id(m) in written else Superseded() for m in members]
 
 
-def _spend(tokens: dict[str, str | None], work: Work) -> bool:
+def _consume_token(tokens: dict[str, str | None], work: ClaimedDelivery) -> bool:
     """Return whether the claim stands, for this result and for none that follows in the batch."""
     if tokens.get(work.delivery_id) != work.token:
         return False
@@ -94,8 +94,8 @@ def _spend(tokens: dict[str, str | None], work: Work) -> bool:
     return True
 
 
-def _recorded(member: RecordAttempt, breaker: CircuitBreaker) -> Recorded:
-    return Recorded(breaker, isinstance(member.verdict, EndpointGone))
+def _recorded(member: SaveAttempt, breaker: CircuitBreaker) -> PersistedAttempt:
+    return PersistedAttempt(breaker, isinstance(member.verdict, EndpointGone))
 
 
 _STANDING_CLAIMS = (
@@ -114,7 +114,7 @@ def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dic
 
 
 def _step_circuits(
-    connection: Connection, members: Sequence[RecordAttempt], breakers: Mapping[str, CircuitBreaker]
+    connection: Connection, members: Sequence[SaveAttempt], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
     """Step each circuit by its results in order, and write down what changed."""
     told: list[dict[str, Any]] = []
@@ -134,7 +134,7 @@ def _step_circuits(
     save_transitions(connection, told)
 
 
-def _step(breaker: CircuitBreaker, member: RecordAttempt) -> None:
+def _step(breaker: CircuitBreaker, member: SaveAttempt) -> None:
     signal = breaker_signal(member.failure)
     generation = member.work.generation
     match signal:
@@ -174,7 +174,7 @@ _FINISH_CLAIM = (
 )
 
 
-def _delivery_values(member: RecordAttempt) -> dict[str, Any]:
+def _delivery_values(member: SaveAttempt) -> dict[str, Any]:
     state, next_attempt_at = _state_after(member.verdict)
     final = state is not DeliveryState.PENDING
     return {
@@ -203,7 +203,7 @@ def _state_after(verdict: Verdict) -> tuple[DeliveryState, float | None]:
             assert_never(verdict)
 
 
-def _count(connection: Connection, members: Sequence[RecordAttempt]) -> None:
+def _count(connection: Connection, members: Sequence[SaveAttempt]) -> None:
     counted = Counter(
         (
             endpoint_id,
@@ -219,7 +219,7 @@ def _count(connection: Connection, members: Sequence[RecordAttempt]) -> None:
     connection.execute(upsert(connection, MINUTE_STATS, columns, add=["attempts"]), rows)
 
 
-def _tell_endpoints(connection: Connection, members: Sequence[RecordAttempt]) -> None:
+def _tell_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:
     """Keep what a receiver said of its whole lane: wait until then, or no more at all."""
     for member in members:
         match member.verdict:
@@ -234,11 +234,11 @@ def _tell_endpoints(connection: Connection, members: Sequence[RecordAttempt]) ->
                 pass
 
 
-def _endpoint(member: RecordAttempt) -> Update:
+def _endpoint(member: SaveAttempt) -> Update:
     return update(ENDPOINTS).where(ENDPOINTS.c.id == member.work.endpoint_id)
 
 
-def _disabling(member: RecordAttempt, reason: str) -> dict[str, Any]:
+def _disabling(member: SaveAttempt, reason: str) -> dict[str, Any]:
     return {
         "id": member.make_id("aud"),
         "at": member.now,

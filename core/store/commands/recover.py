@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import Failed, RetryAt, judge_lost
-from breakwater.core.store.commands.claimed_delivery import Work
+from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
 from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES
 
 _BATCH = 500
@@ -18,7 +18,7 @@ LOST = "the worker died holding the claim; the webhook may have been delivered"
 
 
 @dataclass(frozen=True, slots=True)
-class Rescued:
+class Requeued:
     """A delivery that was taken from a dead worker."""
 
     delivery_id: str
@@ -27,7 +27,7 @@ class Rescued:
 
 
 @dataclass(frozen=True, slots=True)
-class RescueLost:
+class RequeueExpired:
     """Write the `lost` attempt of every claim whose lease has ended, some 500 at a time, and retry or fail it.
 
     With `only_worker` the claims of every worker but that one are lost whatever their lease says: on a database that
@@ -39,35 +39,35 @@ class RescueLost:
     only_worker: str | None = None
     claims: Mapping[str, str] | None = None
     """Delivery id -> token: just these claims, which their own worker gives up in the middle of an attempt."""
-    spared: Mapping[str, str] = field(default_factory=dict)
+    exclude: Mapping[str, str] = field(default_factory=dict)
     """Delivery id -> token: never these. Who asks is alive and has them in hand, however long ago their leases ended:
     while the database was away their results could not be written, and a rescue would send them again."""
 
     @classmethod
     async def apply(
-        cls, connection: AsyncConnection, members: Sequence["RescueLost"]
-    ) -> Sequence[tuple[Rescued, ...]]:
+        cls, connection: AsyncConnection, members: Sequence["RequeueExpired"]
+    ) -> Sequence[tuple[Requeued, ...]]:
         """Rescue; a second member of a batch finds nothing left."""
         return [await connection.run_sync(_rescue, member) for member in members]
 
 
-def _rescue(connection: Connection, member: RescueLost) -> tuple[Rescued, ...]:
+def _rescue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, ...]:
     lost = (
         select(DELIVERIES)
         .where(DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, _is_lost(member))
         .order_by(DELIVERIES.c.lease_until)
-        .limit(None if member.claims else _BATCH + len(member.spared))
+        .limit(None if member.claims else _BATCH + len(member.exclude))
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(lost).mappings().all()
     return tuple(
         _rescue_one(connection, member, row)
         for row in rows
-        if row["claim_token"] != member.spared.get(row["id"], "")
+        if row["claim_token"] != member.exclude.get(row["id"], "")
     )
 
 
-def _is_lost(member: RescueLost) -> ColumnElement[bool]:
+def _is_lost(member: RequeueExpired) -> ColumnElement[bool]:
     if member.claims is not None:
         return DELIVERIES.c.id.in_(member.claims) & DELIVERIES.c.claim_token.in_(set(member.claims.values()))
     if member.only_worker is not None:
@@ -75,7 +75,7 @@ def _is_lost(member: RescueLost) -> ColumnElement[bool]:
     return DELIVERIES.c.lease_until <= member.now
 
 
-def _rescue_one(connection: Connection, member: RescueLost, row: RowMapping) -> Rescued:
+def _rescue_one(connection: Connection, member: RequeueExpired, row: RowMapping) -> Requeued:
     number = row["attempt_count"] + 1
     lost_in_a_row = row["lost_count"] + 1
     connection.execute(insert(ATTEMPTS), _lost_attempt(member, row, number))
@@ -94,7 +94,7 @@ def _rescue_one(connection: Connection, member: RescueLost, row: RowMapping) -> 
             lease_until=None,
         )
     )
-    return Rescued(row["id"], row["endpoint_id"], retried=after["state"] == DeliveryState.PENDING.value)
+    return Requeued(row["id"], row["endpoint_id"], retried=after["state"] == DeliveryState.PENDING.value)
 
 
 def _after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
             assert_never(verdict)
 
 
-def _lost_attempt(member: RescueLost, row: RowMapping, number: int) -> dict[str, Any]:
+def _lost_attempt(member: RequeueExpired, row: RowMapping, number: int) -> dict[str, Any]:
     return {
         "id": member.make_id("att"),
         "delivery_id": row["id"],
@@ -167,7 +167,7 @@ def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...
 class ReleaseClaim:
     """Give back a claim whose attempt was never begun: it costs the delivery nothing."""
 
-    work: Work
+    work: ClaimedDelivery
     now: float
 
     @classmethod

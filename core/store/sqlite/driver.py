@@ -23,14 +23,14 @@ _LOCKED_PAUSE: Final = 0.02
 
 
 @unique
-class Visits(Enum):
+class OffloadPolicy(Enum):
     """What a connection goes to its thread for."""
 
-    EVERYTHING = auto()
+    ALL = auto()
     """A reader: a query may take its time."""
     COMMITS = auto()
     """The writer: its statements are short, shorter than a visit. A commit, which flushes the disk, is not."""
-    NOTHING = auto()
+    NONE = auto()
     """A database in memory waits for nothing."""
 
 
@@ -38,17 +38,23 @@ class SqliteConnection:
     """One connection, used by one task at a time."""
 
     def __init__(
-        self, raw: sqlite3.Connection, threads: ThreadPoolExecutor, visits: Visits, patience: float
+        self,
+        raw: sqlite3.Connection,
+        threads: ThreadPoolExecutor,
+        offload_policy: OffloadPolicy,
+        patience: float,
     ) -> None:
         self._connection: sqlite3.Connection | None = raw
         self._threads = threads
-        self._visits = visits
+        self._visits = offload_policy
         self._patience = patience
         self._begin: str | None = None
         self._changes = 0
 
     @classmethod
-    async def connect(cls, database: str, pragmas: Sequence[str], visits: Visits, patience: float) -> Self:
+    async def connect(
+        cls, database: str, pragmas: Sequence[str], offload_policy: OffloadPolicy, patience: float
+    ) -> Self:
         """Open `database`, a `file:` URI or `:memory:`, and run `pragmas`; locks are waited for `patience` seconds."""
         threads = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
@@ -57,7 +63,7 @@ class SqliteConnection:
             try:
                 for pragma in pragmas:
                     raw.execute(pragma)
-                if visits is not Visits.EVERYTHING:
+                if offload_policy is not OffloadPolicy.ALL:
                     # From now on SQLite must not wait by itself: it would stop the event loop. See `run`.
                     raw.execute("PRAGMA busy_timeout=0")
             except BaseException:
@@ -70,7 +76,7 @@ class SqliteConnection:
         except BaseException:
             threads.shutdown(wait=False)
             raise
-        return cls(raw, threads, visits, patience)
+        return cls(raw, threads, offload_policy, patience)
 
     @property
     def isolation_level(self) -> None:
@@ -85,8 +91,8 @@ class SqliteConnection:
     def off_loop(self) -> Iterator[None]:
         """Take also statements to the thread within the block: they may be long."""
         before = self._visits
-        if before is Visits.COMMITS:
-            self._visits = Visits.EVERYTHING
+        if before is OffloadPolicy.COMMITS:
+            self._visits = OffloadPolicy.ALL
         try:
             yield
         finally:
@@ -129,7 +135,7 @@ class SqliteConnection:
         deadline = loop.time() + self._patience
         while True:
             try:
-                return statement() if self._visits is not Visits.EVERYTHING else await self._visit(statement)
+                return statement() if self._visits is not OffloadPolicy.ALL else await self._visit(statement)
             except sqlite3.OperationalError as error:
                 begun = begin is None or raw.in_transaction
                 if begun or not _is_locked(error) or loop.time() > deadline:
@@ -140,7 +146,7 @@ class SqliteConnection:
         """Commit; in the thread, when there is anything to flush."""
         raw = self._open()
         try:
-            if self._visits is Visits.NOTHING or raw.total_changes == self._changes:
+            if self._visits is OffloadPolicy.NONE or raw.total_changes == self._changes:
                 raw.commit()
             else:
                 await self._visit(raw.commit)

@@ -18,7 +18,7 @@ from breakwater.core.store.failures import unavailable
 from breakwater.core.store.json import ENGINE_JSON
 from breakwater.core.store.migrations import upgrade
 from breakwater.core.store.sqlite.check import prepare_file, refuse_damaged, refuse_unusable
-from breakwater.core.store.sqlite.driver import SqliteConnection, Visits
+from breakwater.core.store.sqlite.driver import OffloadPolicy, SqliteConnection
 from breakwater.core.store.sqlite.lock import FileLock
 
 READERS: Final = 4
@@ -56,13 +56,13 @@ class SqliteFileStore:
         self._reading = _engine(
             f"{self._path.as_uri()}?mode=ro",
             _READER,
-            Visits.EVERYTHING,
+            OffloadPolicy.ALL,
             AsyncAdaptedQueuePool,
             pool_size=READERS,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
         )
-        self._writing = _engine(self._path.as_uri(), _WRITER, Visits.COMMITS, NullPool)
+        self._writing = _engine(self._path.as_uri(), _WRITER, OffloadPolicy.COMMITS, NullPool)
         self._writer = WritingConnection(self._writing)
 
     async def open(self) -> None:
@@ -86,7 +86,7 @@ class SqliteFileStore:
     async def _migrate(self) -> None:
         # A table is changed by copying it and dropping the old one. With foreign keys in force, the drop would take
         # every row along that names one of its rows.
-        engine = _engine(self._path.as_uri(), _DURABLE, Visits.EVERYTHING, NullPool)
+        engine = _engine(self._path.as_uri(), _DURABLE, OffloadPolicy.ALL, NullPool)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(upgrade)
@@ -126,7 +126,7 @@ class SqliteMemoryStore:
     exclusive: Final = True
 
     def __init__(self) -> None:
-        self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], Visits.NOTHING, StaticPool)
+        self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], OffloadPolicy.NONE, StaticPool)
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -176,15 +176,15 @@ async def _driver(connection: AsyncConnection) -> SqliteConnection:
 
 
 def _engine(
-    database: str, pragmas: Sequence[str], visits: Visits, pool: type[Pool], **options: Any
+    database: str, pragmas: Sequence[str], offload_policy: OffloadPolicy, pool: type[Pool], **options: Any
 ) -> AsyncEngine:
     async def connect() -> Any:
-        return await SqliteConnection.connect(database, pragmas, visits, BUSY_SECONDS)
+        return await SqliteConnection.connect(database, pragmas, offload_policy, BUSY_SECONDS)
 
     engine = create_async_engine(
         "sqlite+aiosqlite://", async_creator=connect, poolclass=pool, **ENGINE_JSON, **options
     )
-    begin = "BEGIN IMMEDIATE" if visits is Visits.COMMITS else "BEGIN"
+    begin = "BEGIN IMMEDIATE" if offload_policy is OffloadPolicy.COMMITS else "BEGIN"
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from msgspec import Meta, Raw
 from breakwater.core.accounts.keys import KEY_NAME
 from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.operations.deliveries import MOST_AT_ONCE
+from breakwater.core.operations.deliveries import MAX_BULK_RESEND
 from breakwater.core.text.timestamps import MomentError, parse_moment
 from breakwater.web.api.schema.endpoint_bodies import Delays, EventType
 from breakwater.web.problems import BadRequest
@@ -69,12 +69,12 @@ class ResendSeveral(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ids: Annotated[
         list[Annotated[str, Meta(pattern=DELIVERY_ID)]],
-        Meta(extra_json_schema={"minItems": 1, "maxItems": MOST_AT_ONCE}),
+        Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_BULK_RESEND}),
     ]
     reason: Reason | None = None
 
 
-class Because(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WithReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why something is done."""
 
     reason: Reason | None = None

@@ -12,7 +12,7 @@ from breakwater.core.delivery.intake import Accepted
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import BreakwaterError
 from breakwater.core.domain.states import DeliveryState, NotificationStatus
-from breakwater.core.operations import Done
+from breakwater.core.operations import OperationResult
 from breakwater.core.queries import models
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.schema import responses
@@ -213,9 +213,9 @@ def _transition(view: models.TransitionView) -> responses.Transition:
     )
 
 
-def done(result: Done) -> Response[bytes]:
+def done(result: OperationResult) -> Response[bytes]:
     """Return what an operation came to."""
-    return answer(responses.Done(result.sentence, result.affected))
+    return answer(responses.OperationResult(result.sentence, result.affected))
 
 
 def key_fields(view: KeyView) -> dict[str, Any]:

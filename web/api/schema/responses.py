@@ -228,7 +228,7 @@ class CircuitDetail(Circuit, frozen=True, kw_only=True):
     transitions: list[Transition]
 
 
-class Done(msgspec.Struct, frozen=True):
+class OperationResult(msgspec.Struct, frozen=True):
     """What an operation came to."""
 
     sentence: str

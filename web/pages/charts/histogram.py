@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.models import Histogram, HistogramBar
-from breakwater.core.text.format import counted, span_words
+from breakwater.core.text.format import format_duration, pluralize
 from breakwater.core.text.zones import reader_time, zone_at, zone_key
 from breakwater.web.pages.zones import exactly
 
@@ -54,13 +54,13 @@ def kind_of(state: DeliveryState) -> StateKind:
             assert_never(never)
 
 
-def state_kinds(counted: Histogram | HistogramBar) -> dict[StateKind, int]:
+def state_kinds(pluralize: Histogram | HistogramBar) -> dict[StateKind, int]:
     """Return the kinds that occur with their counts, in their fixed order."""
     found: Counter[StateKind] = Counter()
-    for state, count in counted.by_state.items():
+    for state, count in pluralize.by_state.items():
         found[kind_of(state)] += count
-    found[StateKind.HELD] += counted.held
-    found[StateKind.WAITING] -= counted.held
+    found[StateKind.HELD] += pluralize.held
+    found[StateKind.WAITING] -= pluralize.held
     return {kind: found[kind] for kind in StateKind if found[kind]}
 
 
@@ -74,8 +74,8 @@ def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
 
 def in_words(histogram: Histogram) -> str:
     """Return `412 deliveries over time: 400 delivered, 12 failed; 30 min a bar`."""
-    many = counted(histogram.total, "delivery")
-    return f"{many} over time: {_figures(histogram)}; {span_words(histogram.step)} a bar"
+    many = pluralize(histogram.total, "delivery")
+    return f"{many} over time: {_figures(histogram)}; {format_duration(histogram.step)} a bar"
 
 
 def when_accepted(histogram: Histogram) -> str:
@@ -84,7 +84,7 @@ def when_accepted(histogram: Histogram) -> str:
         return f"since {bar_time(histogram.bars[0].begin, histogram)}"
     if histogram.asked_since:
         return "in this time"
-    return f"in the last {span_words(_DAY)}"
+    return f"in the last {format_duration(_DAY)}"
 
 
 def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
@@ -116,8 +116,8 @@ def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:
     return url(since=exactly(reader_time(bar.begin)), until=exactly(reader_time(bar.end)))
 
 
-def _figures(counted: Histogram | HistogramBar) -> str:
-    told = [f"{count:,} {kind.value}" for kind, count in state_kinds(counted).items()]
+def _figures(pluralize: Histogram | HistogramBar) -> str:
+    told = [f"{count:,} {kind.value}" for kind, count in state_kinds(pluralize).items()]
     return ", ".join(told) or "none"
 
 

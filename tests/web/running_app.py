@@ -6,7 +6,7 @@ import httpx
 from litestar import Litestar
 
 from breakwater.core.runtime import Runtime
-from tests.delivery.harbour import Harbour
+from tests.delivery.running_engine import RunningEngine
 from tests.fakes import ManualClock, ScriptedSender
 
 BOOTSTRAP_KEY = "bw_" + "k" * 40
@@ -16,7 +16,7 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 PROBLEM = "application/problem+json"
 
 
-class Quay(Harbour):
+class RunningApp(RunningEngine):
     """A harbour with its HTTP side."""
 
     def __init__(self, runtime: Runtime, clock: ManualClock, sender: ScriptedSender, app: Litestar) -> None:

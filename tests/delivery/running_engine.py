@@ -27,7 +27,7 @@ def settings_for(tmp_path: Path, **changes: Any) -> Settings:
     return Settings(**(defaults | changes))
 
 
-class Harbour:
+class RunningEngine:
     """A running Breakwater and the handles that tests need."""
 
     def __init__(self, runtime: Runtime, clock: ManualClock, sender: ScriptedSender) -> None:
@@ -59,7 +59,7 @@ class Harbour:
             return dict(found.mappings().one())
 
     async def detail(self, delivery_id: str) -> DeliveryDetail:
-        return await self.runtime.insights.delivery(delivery_id)
+        return await self.runtime.queries.delivery(delivery_id)
 
     async def reaches(self, delivery_id: str, state: DeliveryState) -> None:
         """Wait until the delivery is in `state`; time stands still meanwhile."""

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import NEVER_AGAIN, Scene, scene
+from tests.browser.scenarios import NEVER_AGAIN, Scene, scene
 from tests.processes import ReceiverProcess, Service
 
 PASSWORD = "correct horse battery staple"
