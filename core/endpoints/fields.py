@@ -12,7 +12,7 @@ from breakwater.core.domain.event_type import event_type_problems
 from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
 from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
-from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.domain.target import AllowedNetworks, parse_endpoint_url, parse_target
 from breakwater.core.domain.target.headers import check_custom_headers
 from breakwater.core.text.masking import MASK
 
@@ -122,10 +122,12 @@ def _column(name: str, value: object, rules: Rules, current: Mapping[str, Any]) 
     return {column: defaults[column] for column in _COLUMNS.get(name, (name,)) if column in defaults}
 
 
-def _url(value: Any, rules: Rules, _current: Mapping[str, Any]) -> Columns:
+def _url(value: Any, rules: Rules, current: Mapping[str, Any]) -> Columns:
     if not isinstance(value, str):
         raise TargetRefused.of("url", "must be text, such as https://hooks.example.com/path")
-    return {"url": parse_target(value, rules.allowed).url}
+    # A form sends every field: an endpoint whose URL stays as it is can still be edited.
+    unchanged = value == current.get("url")
+    return {"url": (parse_target if unchanged else parse_endpoint_url)(value, rules.allowed).url}
 
 
 def _name(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:

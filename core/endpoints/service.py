@@ -15,7 +15,7 @@ from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
-from breakwater.core.domain.target import AllowedNetworks, parse_target
+from breakwater.core.domain.target import AllowedNetworks, parse_endpoint_url, parse_target
 from breakwater.core.endpoints.fields import Columns, Rules, columns_of
 from breakwater.core.endpoints.secrets import new_secret
 from breakwater.core.ids import Ids
@@ -179,7 +179,7 @@ class Endpoints:
         It subscribes to nothing. Without `secret` it gets one of its own, or none when not `signed`. Raises
         TargetRefused, and InvalidInput for wrong `fields` (those of `create`).
         """
-        target = parse_target(url, self._rules.allowed)
+        target = parse_endpoint_url(url, self._rules.allowed)
         key = _digest(target.url, secret, signed, fields)
         if (known := self._adhoc.get(key)) is not None:
             return known

@@ -112,7 +112,7 @@ def test_a_key_is_made_used_and_revoked(terminal: Terminal) -> None:
 
 
 def test_what_somebody_wrote_cannot_paint_the_terminal(terminal: Terminal, service: Service) -> None:
-    endpoint_id = service.endpoint("https://nobody.invalid/", name="\u202etrap", event_types=["nothing"])
+    endpoint_id = service.endpoint("https://nobody.example/", name="\u202etrap", event_types=["nothing"])
     told = terminal.run("circuits")
     assert endpoint_id in told
     assert "\u202e" not in told

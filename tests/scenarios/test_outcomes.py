@@ -55,7 +55,7 @@ def test_a_refused_connection_is_retried_and_named(service: Service) -> None:
 
 def test_a_name_that_does_not_resolve_is_retried_and_named(service: Service) -> None:
     delivery_id = sent_to(
-        service, "https://nobody.invalid/hook", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=5
+        service, "https://nobody.example/hook", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=5
     )
     delivery = service.delivery_once(delivery_id, "failed", within=30)
     assert {attempt["failure_class"] for attempt in delivery["attempts"]} == {"dns"}

@@ -18,6 +18,7 @@ from breakwater.core.domain.target.networks import (
     address_refusal,
     callable_port,
 )
+from breakwater.core.domain.target.special_names import special_name_reason
 
 MAX_URL_LENGTH: Final = 2048
 """Characters. Servers and proxies on the way cut or refuse longer ones."""
@@ -82,6 +83,23 @@ def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
     if literal is not None and (reason := address_refusal(literal, port, allowed)):
         raise _refused(reason)
     return Target(_origin(scheme, host, port) + path, scheme, host, port, path)
+
+
+def parse_endpoint_url(url: str, allowed: AllowedNetworks = NONE) -> Target:
+    """Parse `url` as `parse_target` does, for saving it: names that are special by definition are refused too.
+
+    Endpoints that were saved before a name was refused are still sent to: their resolved addresses are judged.
+
+    Raises:
+        TargetRefused: with the reason and the remedy.
+
+    """
+    target = parse_target(url, allowed)
+    if reason := special_name_reason(target.host):
+        raise _refused(
+            f'the host "{target.host}" cannot be an endpoint: {reason}; use the public name of the receiver'
+        )
+    return target
 
 
 def safe_url(url: str) -> str:
