@@ -13,8 +13,8 @@ from breakwater.core.domain.latency import bucket_of
 from breakwater.core.ids import Ids
 from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import (
+from breakwater.core.store.schema import (
+    ALL_ENDPOINTS,
     ATTEMPTS,
     AUDIT,
     CIRCUITS,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bench._history import Filler, Moving
 from breakwater.core.ids import Ids
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import (
+from breakwater.core.store.schema import (
     API_KEYS,
     ATTEMPTS,
     AUDIT,

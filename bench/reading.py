@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 LIMIT_MS = 100.0
 """What no page may exceed."""

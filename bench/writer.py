@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.schema import MESSAGES
 
 PAYLOAD = bytes(500)
 

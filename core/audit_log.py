@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
-from breakwater.core.store.schema.rows import AUDIT
+from breakwater.core.store.schema import AUDIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, 
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import API_KEYS
+from breakwater.core.store.schema import API_KEYS
 
 CREDENTIAL_CACHE_SECONDS: Final = 5.0
 """For how long a credential is believed without asking again: one ended on another node works as long."""

@@ -14,7 +14,7 @@ from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, 
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.store.schema import PEOPLE, SESSIONS, SIGN_IN_CODES
 
 CODE_SECONDS: Final = 600.0
 """For how long a sign-in code can be used."""

@@ -11,7 +11,7 @@ from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import SAVED_VIEWS
+from breakwater.core.store.schema import SAVED_VIEWS
 
 NAME_LENGTH: Final = 60
 MOST: Final = 30

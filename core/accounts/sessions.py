@@ -13,7 +13,7 @@ from breakwater.core.accounts.uses import Uses
 from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import PEOPLE, SESSIONS
+from breakwater.core.store.schema import PEOPLE, SESSIONS
 
 _USER_AGENT_LENGTH: Final = 200
 

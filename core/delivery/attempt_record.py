@@ -22,7 +22,7 @@ from breakwater.core.domain.verdict import (
     judge,
 )
 from breakwater.core.ports import Clock, Draw
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.commands.record import SaveAttempt
 
 log = structlog.get_logger("breakwater.delivery")

@@ -20,9 +20,8 @@ from breakwater.core.domain.lease import lease_seconds
 from breakwater.core.domain.verdict import Failed, RetryAt
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock, Draw, Sender
-from breakwater.core.store.circuit_rows import load_breakers
-from breakwater.core.store.commands.claim import ClaimDue
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.circuits import load_breakers
+from breakwater.core.store.commands.claim import ClaimDue, ClaimedDelivery
 from breakwater.core.store.commands.due import next_due_by_endpoint
 from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import ReleaseClaim, RequeueExpired

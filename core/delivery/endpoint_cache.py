@@ -13,9 +13,9 @@ from breakwater.core.domain.outcome import Headers
 from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
 from breakwater.core.domain.states import EndpointState, SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, Target, parse_target
-from breakwater.core.store.circuit_rows import circuit_config
+from breakwater.core.store.circuits import circuit_config
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.store.commands.accept import AcceptMessage, Idempotency, Stored
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.commands.claim import ClaimedDelivery
 
 IDEMPOTENCY_SECONDS: Final = 24 * 3600.0
 """How long a key answers for its request."""

@@ -27,7 +27,7 @@ from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 from breakwater.core.settings import Settings
 from breakwater.core.store.commands.cancel import cancel_pending_of
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.text.format import format_actor
 
 OVERLAP_SECONDS: Final = 24 * 3600.0

@@ -10,9 +10,9 @@ from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
 from breakwater.core.store.commands.cancel import cancel_pending_of, deleted_with_pending
-from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 log = structlog.get_logger("breakwater.warden")
 

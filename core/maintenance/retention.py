@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import (
+from breakwater.core.store.schema import (
     ATTEMPTS,
     DELIVERIES,
     HALF_HOUR_STATS,

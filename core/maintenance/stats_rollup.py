@@ -8,8 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database, upsert
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import HALF_HOUR_STATS, MINUTE_STATS
+from breakwater.core.store.schema import ALL_ENDPOINTS, HALF_HOUR_STATS, MINUTE_STATS
 
 HALF_HOUR: Final = 30
 """Minutes."""

@@ -12,8 +12,8 @@ from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.operations.result import OperationResult, clock_time
-from breakwater.core.store.circuit_rows import breaker_for_update, save_breaker
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.circuits import breaker_for_update, save_breaker
+from breakwater.core.store.schema import DELIVERIES
 from breakwater.core.text.format import format_actor
 
 _COUNTED: Final = 10_000

@@ -12,9 +12,9 @@ from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
 from breakwater.core.operations.result import OperationResult, clock_time
-from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
-from breakwater.core.store.commands.claim import next_due
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.commands.due import next_due
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from breakwater.core.text.format import format_actor
 
 MAX_BULK_RESEND: Final = 200

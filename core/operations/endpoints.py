@@ -11,8 +11,8 @@ from breakwater.core.domain.errors import Conflict, NotFound
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.operations.circuits import pending_of
 from breakwater.core.operations.result import OperationResult
-from breakwater.core.store.circuit_rows import breaker_for_update, circuit_config, save_breaker
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.text.format import format_actor
 
 

@@ -5,7 +5,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, EndpointState
-from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 # Made once: a filter asks for halted lanes up to a dozen times, and naming all columns anew took longer than reading.
 _ENDPOINTS, _CIRCUITS = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")

@@ -10,8 +10,8 @@ from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.held import held
 from breakwater.core.queries.models import BoundedCount, DeliveryRow
 from breakwater.core.queries.paging.scan import constant
-from breakwater.core.store.circuit_rows import breaker_from, circuit_config
-from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
+from breakwater.core.store.circuits import breaker_from, circuit_config
+from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
 
 Row = Mapping[Any, Any]
 

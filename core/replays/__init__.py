@@ -17,7 +17,7 @@ from breakwater.core.replays.dry_run import extent
 from breakwater.core.replays.model import ACTIVE, Plan, ReplayState, ReplayView
 from breakwater.core.replays.outcomes import OutcomeCounts
 from breakwater.core.replays.reading import replay_row, replay_view
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
 __all__ = ["DEFAULT_PACE", "FASTEST", "Plan", "ReplayState", "ReplayView", "Replays"]
 

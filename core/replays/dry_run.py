@@ -29,7 +29,7 @@ from breakwater.core.queries.paging.scan import (
     no_index,
     scan,
 )
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 RESENDABLE: Final = tuple(
     sorted(

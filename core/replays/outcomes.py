@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ports import Clock
-from breakwater.core.store.schema.rows import DELIVERIES, REPLAY_ITEMS
+from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS
 
 ALWAYS_COUNTED: Final = 10_000
 """Deliveries up to which they are counted anew whenever somebody asks: about 6 ms."""

@@ -12,7 +12,7 @@ from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays.dry_run import RESENDABLE
 from breakwater.core.replays.model import ReplayState, ReplayView
 from breakwater.core.replays.outcomes import Outcomes
-from breakwater.core.store.schema.rows import DELIVERIES, REPLAYS
+from breakwater.core.store.schema import DELIVERIES, REPLAYS
 
 
 def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:

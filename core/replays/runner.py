@@ -12,7 +12,7 @@ from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.replays.dry_run import RESENDABLE
 from breakwater.core.replays.model import ReplayState
 from breakwater.core.replays.reading import covered, filter_of, next_ids, replay_row
-from breakwater.core.store.schema.rows import DELIVERIES, REPLAY_ITEMS, REPLAYS
+from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0
 _Resent = Sequence[RowMapping]

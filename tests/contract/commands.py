@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import BreakwaterError, NotFound
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.schema import MESSAGES
 
 
 @dataclass

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.ids import Ids
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import (
+from breakwater.core.store.schema import (
+    ALL_ENDPOINTS,
     ATTEMPTS,
     AUDIT,
     DELIVERIES,

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.ids import Ids
-from breakwater.core.store.circuit_rows import circuit_values
+from breakwater.core.store.circuits import circuit_values
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import (
+from breakwater.core.store.schema import (
+    ALL_ENDPOINTS,
     ATTEMPTS,
     AUDIT,
     CIRCUITS,

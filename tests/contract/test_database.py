@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StartRefused, StoreUnavailable
 from breakwater.core.store.engine import Database, upsert
-from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES, MINUTE_STATS
+from breakwater.core.store.schema import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES, MINUTE_STATS
 from tests.contract.commands import Add, count, message, names
 from tests.contract.recorded_sql import explained
 

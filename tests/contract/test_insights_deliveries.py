@@ -9,7 +9,7 @@ from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.models import BoundedCount, DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from tests.contract.listed import every_page, found, wanted
 from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened

@@ -8,7 +8,7 @@ from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import EndpointState, FailureClass, Trigger
 from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries.detail import SHOWN_ATTEMPTS
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 

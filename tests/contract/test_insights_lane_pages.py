@@ -6,7 +6,7 @@ from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.cursors import Cursor
-from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 

@@ -8,7 +8,7 @@ from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.queries import Queries
 from breakwater.core.queries.models import BoundedCount
 from breakwater.core.queries.traffic.charts import CHARTS_KEPT
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StartRefused, StoreUnavailable
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.sqlite import store
 from tests.contract.commands import Add, count, message, names
 from tests.contract.conftest import administer

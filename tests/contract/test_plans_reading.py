@@ -26,8 +26,7 @@ from breakwater.core.queries.traffic.charts import (
     half_hours,
     half_hours_then_minutes,
 )
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import AUDIT, ENDPOINTS
+from breakwater.core.store.schema import ALL_ENDPOINTS, AUDIT, ENDPOINTS
 from tests.contract.plans import WALKS, Sample, plan_of
 
 

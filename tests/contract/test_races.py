@@ -16,13 +16,12 @@ from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import judge
-from breakwater.core.store.circuit_rows import load_breakers
-from breakwater.core.store.commands.claim import ClaimDue, Claimed
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.circuits import load_breakers
+from breakwater.core.store.commands.claim import ClaimDue, Claimed, ClaimedDelivery
 from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import FreePermits, RequeueExpired
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
+from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
 from tests.contract.stored import Stored
 
 CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.maintenance import retention
 from breakwater.core.maintenance.retention import RetentionJob
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.store.schema import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
 from tests.contract.commands import message
 from tests.contract.recorded_sql import explained
 from tests.fakes import ManualClock

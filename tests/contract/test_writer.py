@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.writer import GroupCommitWriter
 from tests.contract.commands import Add, AddLater, Missing, Seen, count, message, names
 

@@ -11,7 +11,7 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.models import DeliveryDetail
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 from tests.fakes import ManualClock, ScriptedSender, eventually, settle
 
 SECRET_KEY = "a-key-of-the-tests-and-of-nothing-else"

@@ -9,7 +9,7 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import Plan, dry_run
 from breakwater.core.replays.reading import covered
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine
 
 FILTERS = (

@@ -12,7 +12,7 @@ from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.runtime import Runtime
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine, settings_for
 from tests.fakes import ManualClock, ScriptedSender
 

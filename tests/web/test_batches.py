@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from breakwater.core.domain.errors import StoreUnavailable
-from breakwater.core.store.schema.rows import MESSAGES
+from breakwater.core.store.schema import MESSAGES
 from tests.web.running_app import RunningApp, problems
 
 GOOD: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}

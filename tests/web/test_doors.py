@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from breakwater.core.domain.errors import Conflict
-from breakwater.core.store.schema.rows import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.store.schema import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
 from tests.web.running_app import OURS, PASSWORD, RunningApp
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
 from breakwater.core.domain.states import DeliveryState, EndpointState
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 from tests.web.running_app import RunningApp, problems
 
 NEW: dict[str, Any] = {"url": "https://hooks.example/in?tenant=7", "name": "Billing"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
+from breakwater.core.store.schema import DELIVERIES, MESSAGES
 from tests.web.running_app import RunningApp, problems
 
 MESSAGE: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}

@@ -40,7 +40,7 @@ from breakwater.core.queries.rows import (
     part_of,
 )
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 BACKLOG_BOUND: Final = 10_000
 

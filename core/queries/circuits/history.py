@@ -14,7 +14,7 @@ from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 from breakwater.core.queries.paging.filter_fields import Reader
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, find_scan_limit, no_index, scan
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import AUDIT, ENDPOINTS, TRANSITIONS
+from breakwater.core.store.schema import AUDIT, ENDPOINTS, TRANSITIONS
 
 _LOOKED_AT: Final = 20_000
 _LEADING: Final = ("subject", "actor", "action")

@@ -28,7 +28,7 @@ from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.paging.cursors import Cursor, read_place, refuse_cursor
 from breakwater.core.queries.paging.filter_fields import Reader
 from breakwater.core.queries.rows import Row
-from breakwater.core.store.schema.rows import CIRCUITS, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 MOST_LANES: Final = 500
 """Lanes of one page."""

@@ -19,7 +19,7 @@ from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, constant, find_scan_limits
 from breakwater.core.queries.rows import Row
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 PER_CLASS: Final = 1_500
 """Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 40 ms."""

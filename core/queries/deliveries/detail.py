@@ -23,7 +23,7 @@ from breakwater.core.queries.rows import (
     last_cause,
 )
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 SHOWN_ATTEMPTS: Final = 100
 """A schedule allows 51 at most; whoever resends again and again sees the newest."""

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Select, func, select
 
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 
 MOST_KNOWN: Final = 1_000
 """Event types among which a text is looked for."""

@@ -33,7 +33,7 @@ from breakwater.core.queries.paging.scan import (
     scan,
 )
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 from breakwater.core.text.timestamps import resolve
 
 DAY_SECONDS: Final = 86_400.0

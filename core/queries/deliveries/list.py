@@ -23,7 +23,7 @@ from breakwater.core.queries.paging.scan import (
 )
 from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES
+from breakwater.core.store.schema import DELIVERIES
 from breakwater.core.text.zones import format_time
 
 LONGEST_PAGE: Final = 200

@@ -9,7 +9,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.models import MessageView
 from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
+from breakwater.core.store.schema import DELIVERIES, MESSAGES
 
 SHOWN_DELIVERIES: Final = 500
 NO_ENDPOINT: Final = "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."

@@ -16,7 +16,7 @@ from breakwater.core.queries.held import halted_endpoints
 from breakwater.core.queries.paging.filters import WILDCARD, DeliveryFilter
 from breakwater.core.queries.paging.scan import Condition, IdRange, IndexScan, constant, just_after, no_index
 from breakwater.core.store.engine import bytes_contain
-from breakwater.core.store.schema.rows import ATTEMPTS, DELIVERIES, MESSAGES
+from breakwater.core.store.schema import ATTEMPTS, DELIVERIES, MESSAGES
 from breakwater.core.text.timestamps import resolve
 
 SCAN_LIMIT: Final = 10_000

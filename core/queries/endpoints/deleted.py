@@ -12,7 +12,7 @@ from breakwater.core.queries.models import DeletedEndpoint
 from breakwater.core.queries.paging.scan import IdRange
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 
 HOUR: Final = 60
 _ENTRIES: Final = 20

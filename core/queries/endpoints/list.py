@@ -16,7 +16,7 @@ from breakwater.core.queries.rows import Row, part_of
 from breakwater.core.queries.traffic.charts import SPARK_STEP, each_endpoint, first_minute, read_traffic
 from breakwater.core.queries.traffic.fold import OutcomeCell, brief_traffic
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 
 HOUR: Final = 60
 """Minutes of traffic beside an endpoint."""

@@ -12,7 +12,7 @@ from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot,
 from breakwater.core.queries.models import AttemptView, BoundedCount
 from breakwater.core.queries.paging.scan import constant
 from breakwater.core.queries.rows import Row, bounded, breaker_of, delivery_row, part_of
-from breakwater.core.store.schema.rows import AUDIT, DELIVERIES
+from breakwater.core.store.schema import AUDIT, DELIVERIES
 
 _AHEAD_BOUND: Final = 1_000
 _D = DELIVERIES.c

@@ -19,7 +19,7 @@ from breakwater.core.queries.paging.scan import IdRange, constant
 from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 HOUR: Final = 60
 DAY_SECONDS: Final = 86_400.0

@@ -11,8 +11,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.models import Traffic
 from breakwater.core.queries.traffic.fold import Steps, chart_of, steps_of
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import HALF_HOUR_STATS, MINUTE_STATS
+from breakwater.core.store.schema import ALL_ENDPOINTS, HALF_HOUR_STATS, MINUTE_STATS
 
 HALF_HOUR: Final = 30
 LONGEST: Final = 31 * 1440

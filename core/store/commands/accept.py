@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import BreakwaterError, IdempotencyMismatch
-from breakwater.core.store.schema.rows import DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES
+from breakwater.core.store.schema import DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES
 
 _INSERT_MESSAGE: Final = insert(MESSAGES)
 _INSERT_DELIVERY: Final = insert(DELIVERIES)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, Update, select, update
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 
 def cancel_pending_of(endpoint_id: str, why: str, now: float) -> Update:

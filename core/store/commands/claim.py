@@ -9,9 +9,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.states import DeliveryState, Trigger
-from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
-from breakwater.core.store.schema.rows import DELIVERIES, MESSAGES
+from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.schema import DELIVERIES, MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery leased to this process, with everything that an attempt needs.
+
+    Only the holder of `token` may record the result.
+    """
+
+    delivery_id: str
+    message_id: str
+    endpoint_id: str
+    event_type: str
+    payload: bytes
+    token: str
+    number: int
+    """Number of the attempt to make, from 1; a resend continues the numbering."""
+    spent: int
+    """Attempts of the retry budget used before this one."""
+    trigger: Trigger
+    generation: int
+    """Of the circuit when it admitted this claim; a result of another generation does not change the circuit."""
+    retry_delays: tuple[float, ...] | None
+    """The delivery's own schedule when its caller gave one, else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +223,3 @@ def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> ClaimedDelive
 
 def _delays(stored: Any) -> tuple[float, ...] | None:
     return None if stored is None else tuple(stored)
-
-
-def next_due(connection: Connection, endpoint_id: str) -> float | None:
-    """Return when the oldest pending delivery of the lane is due; None when none is pending."""
-    statement = (
-        select(DELIVERIES.c.next_attempt_at)
-        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.PENDING.value)
-        .order_by(DELIVERIES.c.next_attempt_at)
-        .limit(1)
-    )
-    found: float | None = connection.execute(statement).scalar()
-    return found

@@ -1,10 +1,22 @@
-"""Which lanes have work, and since when: one index seek for each endpoint, however long its backlog is."""
+"""When the oldest pending delivery of each lane is due: one index seek per endpoint, however long its backlog is."""
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.store.schema.rows import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
+
+
+def next_due(connection: Connection, endpoint_id: str) -> float | None:
+    """Return when the oldest pending delivery of the endpoint is due; None when none is pending."""
+    statement = (
+        select(DELIVERIES.c.next_attempt_at)
+        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.PENDING.value)
+        .order_by(DELIVERIES.c.next_attempt_at)
+        .limit(1)
+    )
+    due: float | None = connection.execute(statement).scalar()
+    return due
 
 
 async def next_due_by_endpoint(connection: AsyncConnection) -> dict[str, float]:

@@ -24,11 +24,10 @@ from breakwater.core.domain.verdict import (
     Verdict,
     breaker_signal,
 )
-from breakwater.core.store.circuit_rows import load_breakers, save_breakers, save_transitions, transition_rows
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
+from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.engine import upsert
-from breakwater.core.store.schema import ALL_ENDPOINTS
-from breakwater.core.store.schema.rows import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
+from breakwater.core.store.schema import ALL_ENDPOINTS, ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
 
 
 @dataclass(frozen=True, slots=True)

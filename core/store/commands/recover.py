@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import Failed, RetryAt, judge_lost
-from breakwater.core.store.commands.claimed_delivery import ClaimedDelivery
-from breakwater.core.store.schema.rows import ATTEMPTS, CIRCUITS, DELIVERIES
+from breakwater.core.store.commands.claim import ClaimedDelivery
+from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
 
 _BATCH = 500
 LOST = "the worker died holding the claim; the webhook may have been delivered"

@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import json_column, long_text, moment, owned_by
+from breakwater.core.store.schema.columns import epoch_column, json_column, long_text, owned_by
 
 
 class ApiKey(SQLModel, table=True):
@@ -17,10 +17,10 @@ class ApiKey(SQLModel, table=True):
     preview: str
     """Its first characters, to tell it from others: `bw_3f9a…`."""
     scopes: list[str] = json_column("[]")
-    created_at: float = moment()
+    created_at: float = epoch_column()
     created_by: str
-    last_used_at: float | None = moment(nullable=True)
-    revoked_at: float | None = moment(nullable=True)
+    last_used_at: float | None = epoch_column(nullable=True)
+    revoked_at: float | None = epoch_column(nullable=True)
 
 
 class Person(SQLModel, table=True):
@@ -33,8 +33,8 @@ class Person(SQLModel, table=True):
     role: str
     password_digest: str | None = long_text()
     """argon2id; None until the sign-in link was used."""
-    created_at: float = moment()
-    disabled_at: float | None = moment(nullable=True)
+    created_at: float = epoch_column()
+    disabled_at: float | None = epoch_column(nullable=True)
 
 
 class Session(SQLModel, table=True):
@@ -45,9 +45,9 @@ class Session(SQLModel, table=True):
 
     digest: str = Field(primary_key=True)
     person_id: str = owned_by("people.id")
-    created_at: float = moment()
-    last_seen_at: float = moment()
-    expires_at: float = moment()
+    created_at: float = epoch_column()
+    last_seen_at: float = epoch_column()
+    expires_at: float = epoch_column()
     user_agent: str = ""
 
 
@@ -58,5 +58,5 @@ class SignInCode(SQLModel, table=True):
 
     digest: str = Field(primary_key=True)
     person_id: str = owned_by("people.id")
-    expires_at: float = moment()
-    used_at: float | None = moment(nullable=True)
+    expires_at: float = epoch_column()
+    used_at: float | None = epoch_column(nullable=True)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import json_column, long_text, moment
+from breakwater.core.store.schema.columns import epoch_column, json_column, long_text
 
 
 class AuditEntry(SQLModel, table=True):
@@ -19,7 +19,7 @@ class AuditEntry(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
-    at: float = moment()
+    at: float = epoch_column()
     actor: str
     """`person:ada`, `key:ci`, or `breakwater` where the service itself acted."""
     action: str

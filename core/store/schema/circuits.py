@@ -3,7 +3,7 @@
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import json_column, long_text, moment, of_endpoint, owned_by
+from breakwater.core.store.schema.columns import epoch_column, json_column, long_text, of_endpoint, owned_by
 
 
 class Circuit(SQLModel, table=True):
@@ -15,10 +15,10 @@ class Circuit(SQLModel, table=True):
     state: str = "closed"
     failure_count: int = 0
     success_count: int = 0
-    last_failure_time: float | None = moment(nullable=True)
-    opened_at: float | None = moment(nullable=True)
+    last_failure_time: float | None = epoch_column(nullable=True)
+    opened_at: float | None = epoch_column(nullable=True)
     """When the run of open states began that has not been ended by a close."""
-    retry_at: float | None = moment(nullable=True)
+    retry_at: float | None = epoch_column(nullable=True)
     reopenings: int = 0
     generation: int = 0
     """Counts transitions: a result of an attempt admitted in an earlier generation changes nothing."""
@@ -27,11 +27,11 @@ class Circuit(SQLModel, table=True):
     window: list[list[int]] = json_column("[]")
     """`[second, successes, failures]`, oldest first."""
     hold_reason: str | None = long_text()
-    held_at: float | None = moment(nullable=True)
+    held_at: float | None = epoch_column(nullable=True)
     """Not None: an operator holds the circuit open."""
-    hold_until: float | None = moment(nullable=True)
+    hold_until: float | None = epoch_column(nullable=True)
     held_by: str | None = None
-    updated_at: float = moment()
+    updated_at: float = epoch_column()
 
 
 class CircuitTransition(SQLModel, table=True):
@@ -42,7 +42,7 @@ class CircuitTransition(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     endpoint_id: str = of_endpoint()
-    at: float = moment()
+    at: float = epoch_column()
     from_state: str
     to_state: str
     cause: str = Field(sa_type=Text)

@@ -13,7 +13,7 @@ SQLModel.metadata.naming_convention = {
 }
 
 
-def moment(*, nullable: bool = False) -> Any:
+def epoch_column(*, nullable: bool = False) -> Any:
     """Make a column of seconds since the epoch."""
     return Field(default=None if nullable else ..., sa_type=Double, nullable=nullable)
 

@@ -4,9 +4,9 @@ from sqlalchemy import JSON, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from breakwater.core.store.schema.columns import (
+    epoch_column,
     json_column,
     long_text,
-    moment,
     of_endpoint,
     owned_by,
     partial_index,
@@ -28,7 +28,7 @@ class Message(SQLModel, table=True):
     delivery_count: int
     """0 when no endpoint matched: recorded, so that it can be seen and explained."""
     idempotency_key: str | None = None
-    created_at: float = moment()
+    created_at: float = epoch_column()
 
 
 class Delivery(SQLModel, table=True):
@@ -60,7 +60,7 @@ class Delivery(SQLModel, table=True):
     endpoint_id: str = of_endpoint()
     event_type: str
     state: str
-    next_attempt_at: float | None = moment(nullable=True)
+    next_attempt_at: float | None = epoch_column(nullable=True)
     trigger: str = "schedule"
     """What the next attempt will have been made by."""
     attempt_count: int = 0
@@ -76,13 +76,13 @@ class Delivery(SQLModel, table=True):
     claim_token: str | None = None
     """Fences the claim: a result that carries another token changes nothing."""
     claimed_by: str | None = None
-    lease_until: float | None = moment(nullable=True)
+    lease_until: float | None = epoch_column(nullable=True)
     retry_delays: list[float] | None = Field(
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
     )
     """This delivery's own schedule, when its caller gave one."""
-    created_at: float = moment()
-    finished_at: float | None = moment(nullable=True)
+    created_at: float = epoch_column()
+    finished_at: float | None = epoch_column(nullable=True)
     """When it became final; None while it is not."""
 
 
@@ -101,7 +101,7 @@ class Attempt(SQLModel, table=True):
     endpoint_id: str
     number: int
     trigger: str
-    started_at: float = moment()
+    started_at: float = epoch_column()
     duration_ms: int | None = None
     """None for a lost attempt: nobody measured it."""
     failure_class: str | None = None
@@ -126,4 +126,4 @@ class IdempotencyKey(SQLModel, table=True):
     fingerprint: str
     """SHA-256 of the request."""
     message_id: str
-    expires_at: float = moment()
+    expires_at: float = epoch_column()

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Double, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import json_column, long_text, moment
+from breakwater.core.store.schema.columns import epoch_column, json_column, long_text
 
 
 class Endpoint(SQLModel, table=True):
@@ -37,10 +37,10 @@ class Endpoint(SQLModel, table=True):
     """Encrypted."""
     previous_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
     """Encrypted; signs beside the new one until `previous_secret_until`."""
-    previous_secret_until: float | None = moment(nullable=True)
-    throttled_until: float | None = moment(nullable=True)
+    previous_secret_until: float | None = epoch_column(nullable=True)
+    throttled_until: float | None = epoch_column(nullable=True)
     """The receiver asked the whole lane to wait until then (429, or 503 with Retry-After)."""
-    created_at: float = moment()
-    updated_at: float = moment()
-    deleted_at: float | None = moment(nullable=True)
+    created_at: float = epoch_column()
+    updated_at: float = epoch_column()
+    deleted_at: float | None = epoch_column(nullable=True)
     """A deleted endpoint keeps its row, for the history that names it."""

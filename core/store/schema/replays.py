@@ -3,7 +3,7 @@
 from sqlalchemy import Double, Index, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import long_text, moment
+from breakwater.core.store.schema.columns import epoch_column, long_text
 
 
 class Replay(SQLModel, table=True):
@@ -19,15 +19,15 @@ class Replay(SQLModel, table=True):
     """The filter as a person reads it, with the names of that moment."""
     up_to: str
     """The newest delivery that belongs to it: what arrived later is never touched."""
-    frozen_at: float = moment()
+    frozen_at: float = epoch_column()
     """Relative times of the filter are taken from here; what ended later is never touched either."""
     pace: float = Field(sa_type=Double)
     """Deliveries a second."""
     reason: str | None = long_text()
     state: str
     created_by: str
-    created_at: float = moment()
-    finished_at: float | None = moment(nullable=True)
+    created_at: float = epoch_column()
+    finished_at: float | None = epoch_column(nullable=True)
     total: int
     """How many matched at the start, counted up to a bound."""
     total_is_bound: bool = False
@@ -46,4 +46,4 @@ class ReplayItem(SQLModel, table=True):
     replay_id: str = Field(primary_key=True)
     delivery_id: str = Field(primary_key=True)
     attempts_before: int
-    resent_at: float = moment()
+    resent_at: float = epoch_column()

@@ -3,7 +3,7 @@
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import moment
+from breakwater.core.store.schema.columns import epoch_column
 
 
 class SavedView(SQLModel, table=True):
@@ -18,4 +18,4 @@ class SavedView(SQLModel, table=True):
     name: str
     filter: str = Field(sa_type=Text)
     """The query string of the list."""
-    created_at: float = moment()
+    created_at: float = epoch_column()

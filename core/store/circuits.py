@@ -15,7 +15,7 @@ from breakwater.core.domain.circuit import (
     Transition,
 )
 from breakwater.core.store.engine import upsert
-from breakwater.core.store.schema.rows import CIRCUITS, TRANSITIONS
+from breakwater.core.store.schema import CIRCUITS, TRANSITIONS
 
 
 def circuit_config(fields: Mapping[str, Any]) -> CircuitBreakerConfig:
