@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from breakwater.core.domain.errors import InvalidInput, TargetRefused
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.store.schema.rows import ENDPOINTS
+from breakwater.core.store.schema import ENDPOINTS
 from tests.delivery.running_engine import RunningEngine
 
 
