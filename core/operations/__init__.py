@@ -3,7 +3,7 @@
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.operations.circuits import CircuitOperations
 from breakwater.core.operations.deliveries import DeliveryOperations
-from breakwater.core.operations.endpoints import LaneOperations
+from breakwater.core.operations.endpoints import EndpointOperations
 from breakwater.core.operations.result import OperationResult
 
 __all__ = ["OperationResult", "Operations"]
@@ -16,15 +16,6 @@ class Operations:
     """
 
     def __init__(self, context: EngineContext) -> None:
-        deliveries = DeliveryOperations(context)
-        circuits = CircuitOperations(context)
-        lanes = LaneOperations(context)
-        self.resend = deliveries.resend
-        self.resend_many = deliveries.resend_many
-        self.cancel = deliveries.cancel
-        self.reset = circuits.reset
-        self.probe = circuits.probe
-        self.hold = circuits.hold
-        self.release = circuits.release
-        self.pause = lanes.pause
-        self.resume = lanes.resume
+        self.deliveries = DeliveryOperations(context)
+        self.circuits = CircuitOperations(context)
+        self.endpoints = EndpointOperations(context)

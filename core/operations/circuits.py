@@ -104,11 +104,11 @@ class CircuitOperations:
             breaker = await breaker_for_update(connection, endpoint_id, config)
             backlog = await pending_of(connection, endpoint_id)
             now = self._context.clock.now()
-            sentence = step(breaker, now, _held(backlog))
+            message = step(breaker, now, _held(backlog))
             await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=actor)
-            entry = AuditEntry(actor, f"circuit.{action}", endpoint_id, sentence, reason, affected=backlog)
+            entry = AuditEntry(actor, f"circuit.{action}", endpoint_id, message, reason, affected=backlog)
             await self._context.audit_log.write(connection, entry)
-            return OperationResult(sentence, backlog)
+            return OperationResult(message, backlog)
 
         return change
 

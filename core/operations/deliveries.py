@@ -56,7 +56,7 @@ class DeliveryOperations:
             detail = {"state_before": row["state"], "attempts_before": row["attempt_count"], "now": now}
             await self._context.audit_log.write(
                 connection,
-                AuditEntry(actor, "delivery.resend", delivery_id, done.sentence, reason, detail=detail),
+                AuditEntry(actor, "delivery.resend", delivery_id, done.message, reason, detail=detail),
             )
             return row["endpoint_id"], done
 
@@ -131,7 +131,7 @@ class DeliveryOperations:
             actor,
             "delivery.resend_many",
             "deliveries",
-            done.sentence,
+            done.message,
             reason,
             affected=done.affected,
             detail={"ids": resent},
@@ -154,7 +154,7 @@ class DeliveryOperations:
             )
             done = OperationResult("Cancelled: no further attempt is made unless it is resent.")
             await self._context.audit_log.write(
-                connection, AuditEntry(actor, "delivery.cancel", delivery_id, done.sentence, reason)
+                connection, AuditEntry(actor, "delivery.cancel", delivery_id, done.message, reason)
             )
             return done
 

@@ -16,7 +16,7 @@ from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.text.format import format_actor
 
 
-class LaneOperations:
+class EndpointOperations:
     """What a person may do to an endpoint's lane. Its deliveries are kept in every state."""
 
     def __init__(self, context: EngineContext) -> None:
@@ -32,7 +32,7 @@ class LaneOperations:
             await connection.execute(self._becoming(endpoint_id, EndpointState.PAUSED, reason))
             done = OperationResult("Paused: new deliveries are accepted and wait until it is resumed.")
             await self._context.audit_log.write(
-                connection, AuditEntry(actor, "endpoint.pause", endpoint_id, done.sentence, reason)
+                connection, AuditEntry(actor, "endpoint.pause", endpoint_id, done.message, reason)
             )
             return done
 
@@ -56,7 +56,7 @@ class LaneOperations:
                 await self._forget_failures(connection, row, actor)
             backlog = await pending_of(connection, endpoint_id)
             done = OperationResult(f"Resumed: {backlog:,} waiting deliveries follow.", backlog)
-            entry = AuditEntry(actor, "endpoint.resume", endpoint_id, done.sentence, reason, affected=backlog)
+            entry = AuditEntry(actor, "endpoint.resume", endpoint_id, done.message, reason, affected=backlog)
             await self._context.audit_log.write(connection, entry)
             return done
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 class OperationResult:
     """One sentence for the person who asked, and how many things it touched."""
 
-    sentence: str
+    message: str
     affected: int = 1
 
 

@@ -184,7 +184,7 @@ class Replays:
                 f"{asked.verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"]
             )
             entry = AuditEntry(
-                actor, f"replay.{asked.action}", replay_id, done.sentence, affected=row["resent"]
+                actor, f"replay.{asked.action}", replay_id, done.message, affected=row["resent"]
             )
             await self._context.audit_log.write(connection, entry)
             return done

@@ -75,7 +75,7 @@ async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: Running
     engine.sender.default = Response(200)
     engine.sender.hold()
     engine.sender.most_under_way = 0
-    await engine.runtime.operations.reset(endpoint_id, actor=ADA)
+    await engine.runtime.operations.circuits.reset(endpoint_id, actor=ADA)
     met = []
     for _ in range(7):
         await engine.quiet()
@@ -128,7 +128,7 @@ async def test_a_reset_closes_it_clears_the_counters_and_lets_out_what_it_held(e
     endpoint_id = await failing(engine)
     held = await engine.send_one()
     engine.sender.default = Response(200)
-    done = await engine.runtime.operations.reset(endpoint_id, actor=ADA, reason="receiver fixed")
+    done = await engine.runtime.operations.circuits.reset(endpoint_id, actor=ADA, reason="receiver fixed")
     assert done.affected == 4
     await engine.reaches(held, DeliveryState.DELIVERED)
     circuit = await engine.runtime.queries.circuit(endpoint_id)
@@ -146,33 +146,33 @@ async def test_a_probe_half_opens_at_once(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine)
     held = await engine.send_one()
     engine.sender.default = Response(200)
-    await engine.runtime.operations.probe(endpoint_id, actor=ADA)
+    await engine.runtime.operations.circuits.probe(endpoint_id, actor=ADA)
     await engine.reaches(held, DeliveryState.DELIVERED)
 
 
 async def test_a_probe_needs_an_open_circuit(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     with pytest.raises(Conflict):
-        await engine.runtime.operations.probe(endpoint_id, actor=ADA)
+        await engine.runtime.operations.circuits.probe(endpoint_id, actor=ADA)
 
 
 async def test_a_hold_keeps_everything_back_until_it_is_released(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="receiver migrates")
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="receiver migrates")
     held = await engine.send_one()
     await engine.clock.advance(2_000.0)
     await engine.quiet()
     assert engine.sender.requests == []
     circuit = await engine.runtime.queries.circuit(endpoint_id)
     assert (circuit.held_open, circuit.hold_reason, circuit.held_by) == (True, "receiver migrates", ADA)
-    await engine.runtime.operations.release(endpoint_id, actor=ADA)
+    await engine.runtime.operations.circuits.release(endpoint_id, actor=ADA)
     await engine.reaches(held, DeliveryState.DELIVERED)
 
 
 async def test_a_hold_ends_by_itself_at_its_expiry(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     until = engine.clock.now() + 600
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="window", until=until)
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="window", until=until)
     held = await engine.send_one()
     await engine.clock.advance(599.0)
     await engine.quiet()
@@ -184,15 +184,17 @@ async def test_a_hold_ends_by_itself_at_its_expiry(engine: RunningEngine) -> Non
 async def test_a_hold_needs_a_reason_and_an_end_to_come(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     with pytest.raises(InvalidInput):
-        await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason=" ")
+        await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason=" ")
     with pytest.raises(InvalidInput):
-        await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="x", until=engine.clock.now())
+        await engine.runtime.operations.circuits.hold(
+            endpoint_id, actor=ADA, reason="x", until=engine.clock.now()
+        )
     assert await state(engine, endpoint_id) is CircuitState.CLOSED
 
 
 async def test_an_unknown_circuit_is_said_to_be_unknown(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
-        await engine.runtime.operations.reset("ep_nobody", actor=ADA)
+        await engine.runtime.operations.circuits.reset("ep_nobody", actor=ADA)
 
 
 async def test_a_permit_whose_attempt_says_nothing_is_given_back(engine: RunningEngine) -> None:
@@ -209,7 +211,7 @@ async def test_a_permit_whose_attempt_says_nothing_is_given_back(engine: Running
 async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     until = engine.clock.now() + 60
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="window", until=until)
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="window", until=until)
     for _ in range(3):  # the round that was under way, and the one that sees it
         await engine.clock.advance(60.0)
         await engine.quiet()

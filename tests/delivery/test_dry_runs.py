@@ -48,9 +48,9 @@ async def filled(engine: RunningEngine) -> dict[str, str]:
         state = DeliveryState.FAILED if answer.status == 400 else DeliveryState.DELIVERED
         for delivery_id in ids:
             await engine.reaches(delivery_id, state)
-    await engine.runtime.operations.hold(one, actor="person:ada", reason="away")
+    await engine.runtime.operations.circuits.hold(one, actor="person:ada", reason="away")
     waiting = [await engine.send_one(event_type="one") for _ in range(2)]
-    await engine.runtime.operations.cancel(waiting[0], actor="person:ada")
+    await engine.runtime.operations.deliveries.cancel(waiting[0], actor="person:ada")
     return {"endpoint": one, "delivery": ids[0]}
 
 
@@ -86,7 +86,7 @@ async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_coun
     ended = next(row for row in seen.sample if row.endpoint_name == "two.example")
     await engine.clock.advance(5.0)
     engine.sender.default = Response(400)
-    await engine.runtime.operations.resend(ended.id, actor="person:ada")
+    await engine.runtime.operations.deliveries.resend(ended.id, actor="person:ada")
     await engine.quiet()
     assert await engine.state(ended.id) is DeliveryState.FAILED
     for most in (10_000, 0):

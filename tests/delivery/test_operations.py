@@ -22,8 +22,8 @@ async def failed(engine: RunningEngine) -> str:
 async def test_a_failed_delivery_is_resent_under_its_own_id_and_numbering(engine: RunningEngine) -> None:
     await engine.endpoint()
     delivery_id = await failed(engine)
-    done = await engine.runtime.operations.resend(delivery_id, actor=ADA, reason="fixed")
-    assert "attempt 2" in done.sentence
+    done = await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA, reason="fixed")
+    assert "attempt 2" in done.message
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     detail = await engine.detail(delivery_id)
     assert [(a.number, a.trigger) for a in detail.attempts] == [(1, Trigger.SCHEDULE), (2, Trigger.MANUAL)]
@@ -36,7 +36,7 @@ async def test_a_resend_gives_the_retry_budget_anew(engine: RunningEngine) -> No
     await engine.endpoint(retry={"delays": [1], "jitter": 0})
     delivery_id = await failed(engine)
     engine.sender.script("billing.example", Response(500), Response(200))
-    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA)
     await engine.attempted(delivery_id, 2)
     await engine.clock.advance(1.0)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
@@ -46,7 +46,7 @@ async def test_a_delivered_one_can_be_resent(engine: RunningEngine) -> None:
     await engine.endpoint()
     delivery_id = await engine.send_one()
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
-    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA)
     await engine.attempted(delivery_id, 2)
 
 
@@ -55,9 +55,9 @@ async def test_an_attempt_under_way_is_neither_resent_nor_cancelled(engine: Runn
     engine.sender.hold()
     delivery_id = await engine.send_one()
     with pytest.raises(Conflict):
-        await engine.runtime.operations.resend(delivery_id, actor=ADA)
+        await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA)
     with pytest.raises(Conflict):
-        await engine.runtime.operations.cancel(delivery_id, actor=ADA)
+        await engine.runtime.operations.deliveries.cancel(delivery_id, actor=ADA)
     assert await engine.state(delivery_id) is DeliveryState.IN_FLIGHT
 
 
@@ -66,11 +66,11 @@ async def test_a_cancelled_delivery_is_sent_no_more_until_it_is_resent(engine: R
     engine.sender.script("billing.example", Response(500))
     delivery_id = await engine.send_one()
     await engine.attempted(delivery_id, 1)
-    await engine.runtime.operations.cancel(delivery_id, actor=ADA)
+    await engine.runtime.operations.deliveries.cancel(delivery_id, actor=ADA)
     await engine.clock.advance(60.0)
     await engine.quiet()
     assert len(engine.sender.requests) == 1
-    await engine.runtime.operations.resend(delivery_id, actor=ADA)
+    await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
@@ -79,8 +79,8 @@ async def test_a_resend_behind_an_open_circuit_waits_and_says_so(engine: Running
     delivery_id = await failed(engine)
     engine.sender.script("billing.example", DOWN)
     await engine.attempted(await engine.send_one(), 1)
-    done = await engine.runtime.operations.resend(delivery_id, actor=ADA)
-    assert "circuit is open" in done.sentence
+    done = await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA)
+    assert "circuit is open" in done.message
     await engine.quiet()
     assert await engine.state(delivery_id) is DeliveryState.PENDING
 
@@ -95,7 +95,7 @@ async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(engine: R
     for _ in range(5):
         await engine.send_one()
     engine.sender.default = DOWN
-    await engine.runtime.operations.resend(delivery_id, actor=ADA, now=True)
+    await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA, now=True)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     latest = (await engine.detail(delivery_id)).attempts[-1]
     assert latest.trigger is Trigger.PROBE
@@ -106,21 +106,21 @@ async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(engine: R
 async def test_send_now_does_not_break_a_hold(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     delivery_id = await failed(engine)
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="migration")
     with pytest.raises(Conflict, match="migration"):
-        await engine.runtime.operations.resend(delivery_id, actor=ADA, now=True)
+        await engine.runtime.operations.deliveries.resend(delivery_id, actor=ADA, now=True)
     assert await engine.state(delivery_id) is DeliveryState.FAILED
 
 
 async def test_a_paused_endpoint_keeps_everything_and_resuming_lets_it_out(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
-    await engine.runtime.operations.pause(endpoint_id, actor=ADA, reason="maintenance")
+    await engine.runtime.operations.endpoints.pause(endpoint_id, actor=ADA, reason="maintenance")
     delivery_id = await engine.send_one()
     await engine.clock.advance(100.0)
     await engine.quiet()
     assert engine.sender.requests == []
     assert (await engine.detail(delivery_id)).row.held
-    done = await engine.runtime.operations.resume(endpoint_id, actor=ADA)
+    done = await engine.runtime.operations.endpoints.resume(endpoint_id, actor=ADA)
     assert done.affected == 1
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
@@ -133,14 +133,14 @@ async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothi
     await engine.attempted(await engine.send_one(), 1)
     await engine.reaches(await engine.send_one(), DeliveryState.FAILED)
     await engine.quiet()
-    await engine.runtime.operations.resume(endpoint_id, actor=ADA)
+    await engine.runtime.operations.endpoints.resume(endpoint_id, actor=ADA)
     circuit = await engine.runtime.queries.circuit(endpoint_id)
     assert (circuit.state, circuit.failure_count) == (CircuitState.CLOSED, 0)
 
 
 async def test_what_is_not_there_cannot_be_resent(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
-        await engine.runtime.operations.resend("dlv_nobody", actor=ADA)
+        await engine.runtime.operations.deliveries.resend("dlv_nobody", actor=ADA)
 
 
 async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(engine: RunningEngine) -> None:
@@ -160,8 +160,8 @@ async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(e
     await engine.endpoint()
     ids = [await failed(engine) for _ in range(3)]
     others = await failed(engine)
-    done = await engine.runtime.operations.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
-    assert (done.sentence, done.affected) == ("Resent 3 deliveries.", 3)
+    done = await engine.runtime.operations.deliveries.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
+    assert (done.message, done.affected) == ("Resent 3 deliveries.", 3)
     for delivery_id in ids:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await engine.state(others) is DeliveryState.FAILED
@@ -181,9 +181,9 @@ async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted
     delivery_id = await failed(engine)
     engine.sender.hold()
     under_way = await engine.send_one()
-    many = engine.runtime.operations.resend_many
+    many = engine.runtime.operations.deliveries.resend_many
     done = await many([delivery_id, under_way, deleted, "dlv_nobody"], actor=ADA)
-    assert done.sentence == "Resent 1 delivery; 3 could not be resent and were left alone."
+    assert done.message == "Resent 1 delivery; 3 could not be resent and were left alone."
     with pytest.raises(Conflict):
         await many([under_way, "dlv_nobody"], actor=ADA)
 
@@ -191,9 +191,9 @@ async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted
 async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     ids = [await failed(engine) for _ in range(2)]
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
-    done = await engine.runtime.operations.resend_many(ids, actor=ADA)
-    assert "2 of them wait" in done.sentence
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="migration")
+    done = await engine.runtime.operations.deliveries.resend_many(ids, actor=ADA)
+    assert "2 of them wait" in done.message
     await engine.quiet()
     assert {await engine.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
 
@@ -202,4 +202,4 @@ async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEng
 async def test_none_or_too_many_at_once_are_refused(engine: RunningEngine, count: int) -> None:
     ids = [f"dlv_{number}" for number in range(count)]
     with pytest.raises(InvalidInput, match="200"):
-        await engine.runtime.operations.resend_many(ids, actor=ADA)
+        await engine.runtime.operations.deliveries.resend_many(ids, actor=ADA)

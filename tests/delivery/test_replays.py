@@ -175,7 +175,7 @@ async def test_a_replay_of_nothing_and_a_pace_without_sense_are_refused(engine: 
 async def test_a_replay_respects_an_open_circuit(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     ids = await failed(engine, 3)
-    await engine.runtime.operations.hold(endpoint_id, actor=ADA, reason="migration")
+    await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="migration")
     await started(engine)
     await seconds(engine, 3)
     assert engine.sender.requests == []
@@ -201,7 +201,7 @@ async def test_the_same_snapshot_is_counted_again_less_what_has_changed(engine: 
     plan = await engine.runtime.replays.plan(FAILED)
     await engine.clock.advance(1.0)
     await failed(engine, 2)
-    await engine.runtime.operations.resend(first, actor=ADA)
+    await engine.runtime.operations.deliveries.resend(first, actor=ADA)
     await engine.reaches(first, DeliveryState.DELIVERED)
     again = await engine.runtime.replays.plan(FAILED, plan.up_to, plan.frozen_at)
     assert (again.total.value, again.frozen_at) == (2, plan.frozen_at)

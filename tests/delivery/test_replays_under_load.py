@@ -92,7 +92,7 @@ async def test_what_changed_between_being_found_and_being_resent_is_left_alone(
     plan = await engine.runtime.replays.plan(FAILED)
     await engine.clock.advance(1.0)
     engine.sender.default = REFUSED
-    await engine.runtime.operations.resend(first, actor="person:eve")
+    await engine.runtime.operations.deliveries.resend(first, actor="person:eve")
     await engine.attempted(first, 2)
     await engine.reaches(first, DeliveryState.FAILED)
 

@@ -156,7 +156,7 @@ async def test_a_replay_is_shown_in_the_readers_zone_and_kept_in_utc(service: Ru
 @pytest.mark.parametrize("path", ["/api/v1/deliveries", "/audit.csv"])
 async def test_programs_and_exports_stay_in_utc(service: RunningApp, path: str) -> None:
     delivery = await delivered(service)
-    await service.runtime.operations.resend(delivery, actor="person:ada", reason=None)
+    await service.runtime.operations.deliveries.resend(delivery, actor="person:ada", reason=None)
     answer = await service.api.get(path, headers=BERLIN)
     assert "2027-01-15T08:00:0" in answer.text
     assert "CET" not in answer.text

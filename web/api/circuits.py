@@ -55,13 +55,17 @@ async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respon
 @post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def reset_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Close a circuit now. Every counter and any hold is cleared, and what it held goes out."""
-    return await run_operation(request, runtime_of(request).operations.reset, "endpoint", endpoint_id)
+    return await run_operation(
+        request, runtime_of(request).operations.circuits.reset, "endpoint", endpoint_id
+    )
 
 
 @post("/circuits/{endpoint_id:str}/probe", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Half open an open circuit now, without waiting for its time."""
-    return await run_operation(request, runtime_of(request).operations.probe, "endpoint", endpoint_id)
+    return await run_operation(
+        request, runtime_of(request).operations.circuits.probe, "endpoint", endpoint_id
+    )
 
 
 @post(
@@ -74,7 +78,7 @@ async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
     """Hold a circuit open until a time, or until somebody releases it."""
     body = await bodies.read_body(request, bodies.NewHold)
     until = None if body.until is None else bodies.time_of("until", body.until, _UNTIL)
-    hold = runtime_of(request).operations.hold
+    hold = runtime_of(request).operations.circuits.hold
     endpoint_id = identified("endpoint", endpoint_id)
     return render.done(
         await hold(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body) or "", until=until)
@@ -84,7 +88,9 @@ async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
 @post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def release_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """End a hold: the circuit tries whether the endpoint is back."""
-    return await run_operation(request, runtime_of(request).operations.release, "endpoint", endpoint_id)
+    return await run_operation(
+        request, runtime_of(request).operations.circuits.release, "endpoint", endpoint_id
+    )
 
 
 CIRCUITS: Final = [list_circuits, one_circuit, reset_circuit, probe_circuit, hold_circuit, release_circuit]

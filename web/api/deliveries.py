@@ -90,7 +90,7 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     """Send a delivery again, with its retry budget anew."""
     body = await bodies.read_optional_body(request, bodies.Resend)
     delivery_id = identified("delivery", delivery_id)
-    resend = runtime_of(request).operations.resend
+    resend = runtime_of(request).operations.deliveries.resend
     return render.done(
         await resend(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body), now=body.now)
     )
@@ -111,14 +111,16 @@ async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
     deleted, or they are not there any more. More than 200 are resent by a replay, at a pace.
     """
     body = await bodies.read_body(request, bodies.ResendSeveral)
-    resend_many = runtime_of(request).operations.resend_many
+    resend_many = runtime_of(request).operations.deliveries.resend_many
     return render.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
 
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """End a delivery that waits. It can be resent."""
-    return await run_operation(request, runtime_of(request).operations.cancel, "delivery", delivery_id)
+    return await run_operation(
+        request, runtime_of(request).operations.deliveries.cancel, "delivery", delivery_id
+    )
 
 
 DELIVERIES: Final = [list_deliveries, one_delivery, resend_delivery, resend_deliveries, cancel_delivery]

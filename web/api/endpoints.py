@@ -138,13 +138,17 @@ async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
 @post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
-    return await run_operation(request, runtime_of(request).operations.pause, "endpoint", endpoint_id)
+    return await run_operation(
+        request, runtime_of(request).operations.endpoints.pause, "endpoint", endpoint_id
+    )
 
 
 @post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Let deliveries go out again, also of an endpoint that was disabled."""
-    return await run_operation(request, runtime_of(request).operations.resume, "endpoint", endpoint_id)
+    return await run_operation(
+        request, runtime_of(request).operations.endpoints.resume, "endpoint", endpoint_id
+    )
 
 
 ENDPOINTS: Final = [

@@ -50,7 +50,7 @@ def is_troubled(view: CircuitView) -> bool:
 async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Close a circuit now; what it held goes out."""
     form = await read_form(request, {"reason"})
-    work = runtime_of(request).operations.reset(
+    work = runtime_of(request).operations.circuits.reset(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
     return await act(request, work, back=BOARD)
@@ -60,7 +60,7 @@ async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
 async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Let one step through an open circuit now."""
     form = await read_form(request, {"reason"})
-    work = runtime_of(request).operations.probe(
+    work = runtime_of(request).operations.circuits.probe(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
     return await act(request, work, back=BOARD)
@@ -74,7 +74,7 @@ async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
         until = _until(form, runtime_of(request).clock.now())
     except InvalidInput as invalid:
         return answer(request, Flash("refused", str(invalid)), back=BOARD, status_code=422)
-    work = runtime_of(request).operations.hold(
+    work = runtime_of(request).operations.circuits.hold(
         endpoint_id, actor=actor_of(request), reason=form.get("reason", ""), until=until
     )
     return await act(request, work, back=BOARD)
@@ -84,7 +84,7 @@ async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
 async def release(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """End a hold."""
     form = await read_form(request, {"reason"})
-    work = runtime_of(request).operations.release(
+    work = runtime_of(request).operations.circuits.release(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
     return await act(request, work, back=BOARD)

@@ -47,7 +47,7 @@ def _ahead(detail: DeliveryDetail) -> tuple[float, ...]:
 async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """Send a delivery again; with the field `now`, past an open circuit, as one probe."""
     form = await read_form(request, {"reason", "now"})
-    work = runtime_of(request).operations.resend(
+    work = runtime_of(request).operations.deliveries.resend(
         delivery_id, actor=actor_of(request), reason=form.text("reason"), now="now" in form
     )
     return await act(request, work, back=f"/deliveries/{delivery_id}")
@@ -57,7 +57,7 @@ async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[A
 async def cancel(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """End a delivery that waits."""
     form = await read_form(request, {"reason"})
-    work = runtime_of(request).operations.cancel(
+    work = runtime_of(request).operations.deliveries.cancel(
         delivery_id, actor=actor_of(request), reason=form.text("reason")
     )
     return await act(request, work, back=f"/deliveries/{delivery_id}")

@@ -91,7 +91,7 @@ async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
 async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Hold the endpoint's deliveries back."""
     form = await read_form(request, {"reason"})
-    work = runtime_of(request).operations.pause(
+    work = runtime_of(request).operations.endpoints.pause(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
     return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
@@ -101,7 +101,7 @@ async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
 async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Let the endpoint's deliveries out again."""
     await read_form(request)
-    work = runtime_of(request).operations.resume(endpoint_id, actor=actor_of(request))
+    work = runtime_of(request).operations.endpoints.resume(endpoint_id, actor=actor_of(request))
     return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
 
 

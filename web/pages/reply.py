@@ -36,7 +36,7 @@ class Flash(msgspec.Struct, frozen=True):
 class OperationResult:
     """What an action of the pages themselves did; the engine's operations bring their own."""
 
-    sentence: str
+    message: str
 
 
 def runtime_of(request: PageRequest) -> Runtime:
@@ -104,13 +104,13 @@ def theme_of(request: PageRequest) -> str | None:
 async def act(request: PageRequest, work: Awaitable[object], *, back: str) -> Response[Any]:
     """Do `work` and say what came of it: in place for htmx, else on the page that the form was on, or on `back`.
 
-    `work` returns something with a `sentence`. What cannot be done is said in the same place, and nothing is lost.
+    `work` returns something with a `message`. What cannot be done is said in the same place, and nothing is lost.
     """
     try:
         outcome = await work
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
         return refused(request, problem, back=back)
-    return answer(request, Flash("done", getattr(outcome, "sentence", "Done.")), back=back)
+    return answer(request, Flash("done", getattr(outcome, "message", "Done.")), back=back)
 
 
 def refused(request: PageRequest, problem: BreakwaterError, *, back: str) -> Response[Any]:

@@ -50,11 +50,11 @@ async def _confirm(request: PageRequest, ids: tuple[str, ...]) -> Response[Any]:
 
 
 async def _resend(request: PageRequest, ids: tuple[str, ...], form: Form) -> Response[Any]:
-    resend_many = runtime_of(request).operations.resend_many
+    resend_many = runtime_of(request).operations.deliveries.resend_many
     back = local_path(form.text("back"))
     try:
         done = await resend_many(ids, actor=actor_of(request), reason=form.text("reason"))
-        said, status = Flash("done", done.sentence), 200
+        said, status = Flash("done", done.message), 200
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
         said, status = Flash("refused", str(problem)), status_of(problem)
     if back is not None:

@@ -215,7 +215,7 @@ def _transition(view: models.TransitionView) -> responses.Transition:
 
 def done(result: OperationResult) -> Response[bytes]:
     """Return what an operation came to."""
-    return answer(responses.OperationResult(result.sentence, result.affected))
+    return answer(responses.OperationResult(result.message, result.affected))
 
 
 def key_fields(view: KeyView) -> dict[str, Any]:
