@@ -9,7 +9,7 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import runner
 from tests.delivery.running_engine import RunningEngine
-from tests.delivery.test_replays import ADA, FAILED, failed, seconds, started
+from tests.replays.test_replays import ADA, FAILED, failed, seconds, started
 
 REFUSED = Response(400)
 MEANT = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
