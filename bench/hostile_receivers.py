@@ -34,11 +34,11 @@ from tests.egress.receivers import (
     Connection,
     Receiver,
     Script,
-    answer,
     drip,
     endless,
     flood,
     gzip_bomb,
+    respond,
     silence,
     then_silence,
 )
@@ -67,7 +67,7 @@ def scripts() -> dict[str, Script]:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
     return {
         "honest": _honest,
-        "gzip bombs": answer(head + bomb),
+        "gzip bombs": respond(head + bomb),
         "endless bodies": endless(b"HTTP/1.1 200 OK\r\n\r\n"),
         "bodies that stop": then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun"),
         "silence": silence,

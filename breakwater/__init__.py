@@ -1,7 +1,7 @@
-"""Breakwater: webhook delivery with retries and a circuit breaker per endpoint. The public names, nothing else.
+"""Breakwater: webhook delivery with retries and a circuit breaker per endpoint. Only the public names.
 
-What stands on the database, the wire or pydantic is imported when it is first asked for: a command that only asks a
-running service by HTTP, or code that only wants the circuit breaker, does not wait for them.
+Names that need the database, an HTTP client or pydantic are imported at their first use. So a command that talks to a
+running service, or code that uses only the circuit breaker, does not wait for these imports.
 """
 
 from importlib import import_module
@@ -69,7 +69,7 @@ __all__ = [
     "WebhookDeliveryService",
 ]
 
-_LATER: Final = {
+_LAZY_MODULES: Final = {
     "Runtime": "breakwater.core.runtime",
     "Settings": "breakwater.core.settings",
     "WebhookAdapter": "breakwater.core.adapters.webhook",
@@ -77,15 +77,15 @@ _LATER: Final = {
     "WebhookDeliveryAttempt": "breakwater.core.adapters.records",
     "WebhookDeliveryService": "breakwater.core.adapters.service",
 }
-"""Where the names live that are imported when they are asked for."""
+"""The module of each name that is imported at its first use."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of `_LATER`; the next time it is there."""
-    home = _LATER.get(name)
-    if home is None:
+    """Import a name of `_LAZY_MODULES` and keep it in the module."""
+    module = _LAZY_MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
+    value = globals()[name] = getattr(import_module(module), name)
     return value
 
 

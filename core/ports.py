@@ -30,7 +30,7 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
-    """One POST, complete but for the address that is dialled."""
+    """One POST, complete except for the address to connect to."""
 
     target: Target
     headers: Headers
@@ -40,12 +40,12 @@ class OutboundRequest:
 
 
 class Sender(Protocol):
-    """The wire: the only I/O of an attempt."""
+    """An HTTP client: the only I/O of an attempt."""
 
     async def send(self, request: OutboundRequest) -> Outcome:
-        """Make one request and say what came of it. Never raises for what a receiver or a network does.
+        """Make one request and return its outcome. Never raises for what a receiver or a network does.
 
-        Only cancellation passes through: then nothing is known of the outcome.
+        Only cancellation is raised; the outcome is unknown then.
         """
         ...
 

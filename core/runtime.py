@@ -26,7 +26,7 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.target import AllowedNetworks
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
-from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST
+from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.service import Endpoints
 from breakwater.core.ids import Ids

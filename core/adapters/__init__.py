@@ -1,1 +1,1 @@
-"""The names that the two specifications ask for, on the same engine as the service."""
+"""The classes of the two specifications, on the same engine as the service."""

@@ -1,4 +1,4 @@
-"""What every notification adapter offers, whatever its channel; and the values that pass through it."""
+"""The interface of every notification adapter, and its input and result values."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from breakwater.core.domain.states import NotificationStatus
 
 @unique
 class NotificationPriority(StrEnum):
-    """How much a notification matters to its recipient. It is told to the receiver; it does not reorder a lane."""
+    """How important a notification is to its recipient. It is part of the payload and does not reorder a lane."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -21,7 +21,7 @@ class NotificationPriority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotificationRecipient:
-    """Who is notified: for webhooks, `address` is the URL."""
+    """Whom to notify. For webhooks, `address` is the URL."""
 
     address: str
     name: str | None = None
@@ -29,18 +29,18 @@ class NotificationRecipient:
 
 @dataclass(frozen=True, slots=True)
 class NotificationMessage:
-    """What is sent to every recipient."""
+    """One notification for all its recipients."""
 
     recipients: Sequence[NotificationRecipient]
     subject: str = ""
     body: str = ""
     payload: dict[str, Any] | None = None
-    """The JSON to send, instead of the one made of subject, body and priority."""
+    """The JSON object to send instead of the one built from event type, subject, body and priority."""
     event_type: str = "notification"
     priority: NotificationPriority = NotificationPriority.NORMAL
 
     def to_payload(self) -> dict[str, Any]:
-        """Return the JSON that is sent."""
+        """Return the JSON object to send."""
         if self.payload is not None:
             return self.payload
         return {
@@ -53,41 +53,41 @@ class NotificationMessage:
 
 @dataclass(frozen=True, slots=True)
 class NotificationResult:
-    """What became of one message."""
+    """The outcome of one message."""
 
     message_id: str
     status: NotificationStatus
-    """Of all its recipients together: the worst of them."""
+    """The worst status among the recipients."""
     by_recipient: dict[str, NotificationStatus] = field(default_factory=dict)
-    """Address -> status; of several deliveries to one address, the worst."""
+    """Address -> status. The worst one where several deliveries have the same address."""
     error: str | None = None
-    """Of the first recipient that has none other than delivered."""
+    """The error of the first recipient whose status is not delivered."""
 
     @property
     def success(self) -> bool:
-        """Whether every recipient has it."""
+        """Whether the message was delivered to every recipient."""
         return self.status is NotificationStatus.DELIVERED
 
 
 class NotificationAdapter(ABC):
-    """A channel. Used as `async with`, or between `connect` and `disconnect`."""
+    """A notification channel. Use it with `async with`, or between `connect` and `disconnect`."""
 
     @abstractmethod
     async def connect(self) -> bool:
-        """Make ready; calling it again changes nothing."""
+        """Open the channel. Calling it again has no effect."""
 
     @abstractmethod
     async def disconnect(self) -> None:
-        """Let go of everything."""
+        """Close the channel and release its resources."""
 
     @abstractmethod
     async def send(self, message: NotificationMessage) -> NotificationResult:
-        """Send one message to all its recipients and return what became of it."""
+        """Send one message to all its recipients and return the outcome."""
 
     @abstractmethod
     async def send_batch(self, messages: Sequence[NotificationMessage]) -> list[NotificationResult]:
-        """Send several at once; results come in their order."""
+        """Send several messages concurrently and return their outcomes in the same order."""
 
     @abstractmethod
     async def get_status(self, message_id: str) -> NotificationStatus:
-        """Return how a message stands now."""
+        """Return the current status of a message."""

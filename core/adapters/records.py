@@ -1,4 +1,4 @@
-"""Deliveries and attempts in the shape that the adapter's specification gives them."""
+"""Deliveries and attempts as the adapter's specification defines them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,19 +21,19 @@ _WORST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class WebhookDeliveryAttempt:
-    """Record of a webhook delivery attempt."""
+    """One attempt of a webhook delivery."""
 
     attempt_number: int
     """From 1."""
     timestamp: datetime
-    """When it began, in UTC."""
+    """The start of the attempt, in UTC."""
     status_code: int | None
     error: str | None
     response_time_ms: int | None
     success: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the record as JSON values."""
         return {
             "attempt_number": self.attempt_number,
             "timestamp": iso(self.timestamp),
@@ -46,7 +46,7 @@ class WebhookDeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """Full record of webhook delivery with all attempts, to one recipient."""
+    """One webhook delivery to one recipient, with all its attempts."""
 
     message_id: str
     webhook_url: str
@@ -57,7 +57,7 @@ class WebhookDelivery:
     created_at: datetime
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the record as JSON values."""
         return {
             "message_id": self.message_id,
             "webhook_url": self.webhook_url,
@@ -76,14 +76,14 @@ def delivery_record(detail: DeliveryDetail) -> WebhookDelivery:
         payload=msgspec.json.decode(detail.payload),
         attempts=[_attempt_record(attempt) for attempt in detail.attempts],
         final_status=status_of(detail.row),
-        created_at=_moment(detail.row.created_at),
+        created_at=_utc(detail.row.created_at),
     )
 
 
 def _attempt_record(attempt: AttemptView) -> WebhookDeliveryAttempt:
     return WebhookDeliveryAttempt(
         attempt_number=attempt.number,
-        timestamp=_moment(attempt.started_at),
+        timestamp=_utc(attempt.started_at),
         status_code=attempt.status_code,
         error=attempt.error,
         response_time_ms=attempt.duration_ms,
@@ -92,7 +92,7 @@ def _attempt_record(attempt: AttemptView) -> WebhookDeliveryAttempt:
 
 
 def status_of(row: DeliveryRow) -> NotificationStatus:
-    """Return a delivery's state in the words of the adapter's callers."""
+    """Return a delivery's state as a notification status."""
     match row.state:
         case DeliveryState.DELIVERED:
             return NotificationStatus.DELIVERED
@@ -109,14 +109,14 @@ def status_of(row: DeliveryRow) -> NotificationStatus:
 
 
 def worst(statuses: list[NotificationStatus]) -> NotificationStatus:
-    """Return the one that most needs a person; of none at all: pending."""
+    """Return the status that most needs attention, or pending when there is none."""
     return min(statuses, key=_WORST_FIRST.index, default=NotificationStatus.PENDING)
 
 
-def _moment(at: float) -> datetime:
+def _utc(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def iso(moment: datetime) -> str:
+def iso(timestamp: datetime) -> str:
     """Return `2026-11-22T03:12:07.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""`WebhookDeliveryService` as its specification wants it: one call, one webhook, no database."""
+"""`WebhookDeliveryService` as its specification defines it: one call sends one webhook, without a database."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -37,11 +37,11 @@ _NOT_RETRIED: Final = frozenset(
 
 
 class WebhookDeliveryService:
-    """Deliver webhooks with retry logic and structured logging."""
+    """Delivers webhooks with retries and structured logging."""
 
     TIMEOUT_SECONDS: ClassVar[float] = 10.0
     MAX_RETRIES: ClassVar[int] = 3
-    """Attempts in all: the name is the specification's."""
+    """Attempts in total, including the first. The name is the specification's."""
     RETRY_DELAYS: ClassVar[Sequence[float]] = (1.0, 2.0, 4.0)
 
     def __init__(
@@ -54,16 +54,16 @@ class WebhookDeliveryService:
         sender: Sender | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Take what differs from the class's values.
+        """Create a service; each argument defaults to the value of the class.
 
         Args:
-            timeout_seconds: for one attempt, as a deadline over all of it.
-            max_retries: attempts in all, at least one.
-            retry_delays: seconds between them; the last one repeats.
-            allowed_networks: networks that may be called although they are not public (`CIDR` or `CIDR:port`); as
-                `BREAKWATER_ALLOWED_NETWORKS` says unless given.
-            sender: another wire.
-            clock: another time.
+            timeout_seconds: deadline of one whole attempt.
+            max_retries: attempts in total, at least one.
+            retry_delays: seconds between attempts; the last value repeats.
+            allowed_networks: networks to allow although they are not public (`CIDR` or `CIDR:port`). Defaults to
+                `BREAKWATER_ALLOWED_NETWORKS`.
+            sender: replaces the HTTP client.
+            clock: replaces the system's clock.
 
         Raises:
             InvalidInput: a number is out of its bounds.
@@ -81,24 +81,24 @@ class WebhookDeliveryService:
         self._sender: Sender = sender or HttpxSender(Guard(self._allowed))
 
     async def deliver(self, url: str, payload: Mapping[str, Any]) -> bool:
-        """Deliver webhook with retry logic: POST `payload` as JSON, again after a 5xx or no answer.
+        """Deliver webhook with retry logic: POST `payload` as JSON, again after a 5xx or when there is no response.
 
-        Returns True on a 2xx; False on any 4xx, on a redirect (never followed), on a URL that may not be called, and
-        when every attempt failed. Never raises for what a receiver or a network does; TypeError for a payload that is
-        no JSON.
+        Returns True on a 2xx. Returns False on any 4xx, on a redirect (never followed), on a blocked URL, and when
+        every attempt failed. Never raises for what a receiver or a network does. Raises TypeError for a payload that
+        is not JSON.
         """
-        destination = self._destination(url)
+        endpoint = self._delivery_target(url)
         webhook_id = self._ids.make("msg")
         body = msgspec.json.encode(payload)
         for number, pause in enumerate((*self._delays, None), start=1):
-            ended = await attempt(
-                destination, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
+            result = await attempt(
+                endpoint, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
             )
-            failure = classify(ended.outcome)
-            again = failure is not None and not _is_final(ended, failure) and pause is not None
-            retry_in = pause if again else None
-            _log(ended, failure, retry_in, url=safe_url(url), webhook_id=webhook_id, attempt=number)
-            if not again or pause is None:
+            failure = classify(result.outcome)
+            retried = failure is not None and not _is_final(result, failure) and pause is not None
+            retry_in = pause if retried else None
+            _log(result, failure, retry_in, url=safe_url(url), webhook_id=webhook_id, attempt=number)
+            if not retried or pause is None:
                 return failure is None
             await self._clock.sleep(pause)
         return False
@@ -115,11 +115,11 @@ class WebhookDeliveryService:
     ) -> None:
         await self.close()
 
-    def _destination(self, url: str) -> DeliveryTarget:
+    def _delivery_target(self, url: str) -> DeliveryTarget:
         try:
             target, refusal = parse_target(url, self._allowed), None
         except TargetRefused as refused:
-            target, refusal = None, refused.reason
+            target, refusal = None, str(refused)
         return DeliveryTarget(
             id="",
             target=target,
@@ -139,29 +139,31 @@ class WebhookDeliveryService:
         )
 
 
-def _delays(attempts: int, given: Sequence[float]) -> tuple[float, ...]:
+def _delays(attempts: int, delays: Sequence[float]) -> tuple[float, ...]:
     if attempts < 1:
-        raise InvalidInput.of("max_retries", "counts all attempts, so it must be at least 1")
-    if attempts > 1 and not given:
-        raise InvalidInput.of("retry_delays", "is empty; give the seconds between two attempts")
-    delays = tuple(given[min(step, len(given) - 1)] for step in range(attempts - 1))
-    return RetryPolicy(delays, jitter=0.0).delays
+        raise InvalidInput.of("max_retries", "counts the first attempt too, so it must be at least 1")
+    if attempts > 1 and not delays:
+        raise InvalidInput.of("retry_delays", "is empty; give the seconds between attempts")
+    repeated = tuple(delays[min(step, len(delays) - 1)] for step in range(attempts - 1))
+    return RetryPolicy(repeated, jitter=0.0).delays
 
 
-def _is_final(ended: AttemptResult, failure: FailureClass) -> bool:
-    """No 4xx is retried here, also those that ask for it: the specification says so."""
-    refused = isinstance(ended.outcome, Response) and 400 <= ended.outcome.status < 500  # noqa: PLR2004 - the 4xx
-    return refused or failure in _NOT_RETRIED
+def _is_final(result: AttemptResult, failure: FailureClass) -> bool:
+    """Return whether the failure is final. The specification retries no 4xx, not even 408, 425 and 429."""
+    client_error = isinstance(result.outcome, Response) and 400 <= result.outcome.status < 500  # noqa: PLR2004 - the 4xx
+    return client_error or failure in _NOT_RETRIED
 
 
-def _log(ended: AttemptResult, failure: FailureClass | None, pause: float | None, **identity: object) -> None:
+def _log(
+    result: AttemptResult, failure: FailureClass | None, pause: float | None, **identity: object
+) -> None:
     log.info(
         "webhook.attempted",
         **identity,
-        status_code=ended.outcome.status if isinstance(ended.outcome, Response) else None,
+        status_code=result.outcome.status if isinstance(result.outcome, Response) else None,
         failure_class=failure.value if failure else None,
-        error=describe(ended.outcome) if failure else None,
-        duration_ms=ended.duration_ms,
+        error=describe(result.outcome) if failure else None,
+        duration_ms=result.duration_ms,
         success=failure is None,
         retry_in_seconds=pause,
     )

@@ -1,4 +1,4 @@
-"""`WebhookAdapter` with the methods of its specification, on the engine of the service."""
+"""`WebhookAdapter` as its specification defines it, on the engine of the service."""
 
 import asyncio
 import inspect
@@ -30,14 +30,14 @@ _SETTLED: Final = frozenset(
 )
 
 DeadLetterCallback = Callable[[WebhookDelivery], Awaitable[None] | None]
-"""Told of each delivery that failed for good."""
+"""Called with each delivery that failed and will not be retried."""
 
 
 class WebhookAdapter(NotificationAdapter):
     """Webhook notification adapter with retry logic.
 
-    Alone it keeps its records in memory; with `database_url` on disk; with the `runtime` of a running service its
-    deliveries are on that service's dashboard. It owns, starts and stops only a runtime of its own.
+    By default its records are in memory, with `database_url` they are on disk, and with the `runtime` of a running
+    service they are on that service's dashboard. It starts and stops only a runtime that it created itself.
     """
 
     def __init__(
@@ -51,16 +51,17 @@ class WebhookAdapter(NotificationAdapter):
         database_url: str = IN_MEMORY,
         runtime: Runtime | None = None,
     ) -> None:
-        """Take the settings; nothing is opened before `connect`.
+        """Create an adapter; nothing is opened before `connect`.
 
         Args:
-            retry_config: the schedule of each delivery.
-            circuit_breaker_config: of each URL's circuit.
-            signing_secret: signs as `X-Webhook-Signature: v1=<hex>` over `{timestamp}.{body}`; None does not.
+            retry_config: the retry schedule of each delivery.
+            circuit_breaker_config: the settings of each URL's circuit.
+            signing_secret: signs requests with `X-Webhook-Signature: v1=<hex>` over `{timestamp}.{body}`. Requests are
+                not signed without it.
             default_timeout: seconds for one attempt.
-            dead_letter_callback: called, and awaited where it is a coroutine, with each delivery that failed.
-            database_url: where a runtime of its own keeps its records.
-            runtime: a started runtime to use instead.
+            dead_letter_callback: called with each delivery that failed for good; awaited if it returns an awaitable.
+            database_url: where the adapter's own runtime keeps its records.
+            runtime: a started runtime to use instead of an own one.
 
         """
         self._retry = retry_config or RetryConfig()
@@ -74,7 +75,7 @@ class WebhookAdapter(NotificationAdapter):
         self._starting = asyncio.Lock()
 
     async def connect(self) -> bool:
-        """Start the runtime, unless one was given. Raises StartRefused when its database cannot be opened."""
+        """Start the adapter's own runtime, if it needs one. Raises StartRefused when its database cannot be opened."""
         async with self._starting:
             if self._runtime is None:
                 owned = Runtime.library(self._database_url)
@@ -83,7 +84,7 @@ class WebhookAdapter(NotificationAdapter):
         return True
 
     async def disconnect(self) -> None:
-        """Let attempts under way end and stop a runtime of its own. What is not final goes on at the next connect."""
+        """Drain attempts in flight and stop the adapter's own runtime. Pending deliveries stay pending."""
         async with self._starting:
             if self._owned is not None:
                 await self._owned.stop()
@@ -99,19 +100,19 @@ class WebhookAdapter(NotificationAdapter):
         await self.disconnect()
 
     async def send(self, message: NotificationMessage) -> NotificationResult:
-        """Deliver to every recipient and return when each delivery is final, or held by its circuit.
+        """Deliver to every recipient and return when each delivery is final or held by its circuit.
 
-        What is held is not lost: it goes out when the circuit admits it, and `get_status` tells.
+        Held deliveries are sent when their circuit admits them; `get_status` returns their status then.
 
         Raises:
-            InvalidInput: there is no recipient, a URL may not be called, or the payload is no JSON.
+            InvalidInput: there is no recipient, a URL is not allowed, or the payload is not JSON.
             StoreUnavailable: nothing was accepted.
 
         """
         runtime = await self._connected()
         if not message.recipients:
             raise InvalidInput.of("recipients", "is empty; name at least one URL")
-        endpoint_ids = [await self._endpoint(runtime, one.address) for one in message.recipients]
+        endpoint_ids = [await self._endpoint(runtime, recipient.address) for recipient in message.recipients]
         async with runtime.change_feed.subscribe(pause_seconds=0.0) as change_feed:
             accepted = await runtime.intake.accept(self._new_message(message, tuple(endpoint_ids)))
             view = await runtime.queries.message(accepted.id)
@@ -122,16 +123,16 @@ class WebhookAdapter(NotificationAdapter):
         return _result(view)
 
     async def send_batch(self, messages: Sequence[NotificationMessage]) -> list[NotificationResult]:
-        """Send several messages at once; results come in their order, errors as from `send`."""
+        """Send several messages concurrently and return their outcomes in the same order. Raises like `send`."""
         return list(await asyncio.gather(*map(self.send, messages)))
 
     async def get_status(self, message_id: str) -> NotificationStatus:
-        """Return how a message stands now: the worst of its recipients. Raises NotFound."""
+        """Return the current status of a message: the worst of its recipients'. Raises NotFound."""
         runtime = await self._connected()
         return _result(await runtime.queries.message(message_id)).status
 
     async def get_delivery_details(self, message_id: str) -> list[WebhookDelivery]:
-        """Return the record of each recipient's delivery, in the recipients' order. Raises NotFound."""
+        """Return the delivery of each recipient, in the order of the recipients. Raises NotFound."""
         runtime = await self._connected()
         view = await runtime.queries.message(message_id)
         details = [await runtime.queries.delivery(row.id) for row in view.deliveries]
@@ -158,11 +159,11 @@ class WebhookAdapter(NotificationAdapter):
         if self._runtime is None:
             await self.connect()
         if self._runtime is None:
-            raise ConnectionError("the adapter was disconnected meanwhile")
+            raise ConnectionError("the adapter was disconnected while it connected")
         return self._runtime
 
     async def _endpoint(self, runtime: Runtime, url: str) -> str:
-        """Return the endpoint that stands for `url` with this adapter's settings."""
+        """Return the id of the ad-hoc endpoint for `url` with this adapter's settings."""
         policy = self._retry.policy()
         settings: dict[str, object] = {
             "timeout_seconds": float(self._timeout),
@@ -190,9 +191,9 @@ class WebhookAdapter(NotificationAdapter):
             return
         for row in view.deliveries:
             if status_of(row) is NotificationStatus.FAILED:
-                told = self._dead_letter(delivery_record(await runtime.queries.delivery(row.id)))
-                if inspect.isawaitable(told):
-                    await told
+                result = self._dead_letter(delivery_record(await runtime.queries.delivery(row.id)))
+                if inspect.isawaitable(result):
+                    await result
 
 
 def _is_settled(deliveries: Sequence[DeliveryRow]) -> bool:
@@ -204,5 +205,5 @@ def _result(view: MessageView) -> NotificationResult:
     for row in view.deliveries:
         earlier = by_recipient.get(row.webhook_url, NotificationStatus.DELIVERED)
         by_recipient[row.webhook_url] = worst([earlier, status_of(row)])
-    unhappy = (row.error for row in view.deliveries if status_of(row) is not NotificationStatus.DELIVERED)
-    return NotificationResult(view.id, worst(list(by_recipient.values())), by_recipient, next(unhappy, None))
+    errors = (row.error for row in view.deliveries if status_of(row) is not NotificationStatus.DELIVERED)
+    return NotificationResult(view.id, worst(list(by_recipient.values())), by_recipient, next(errors, None))

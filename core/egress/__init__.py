@@ -1,4 +1,5 @@
-"""The wire: `guard` judges addresses, `reqwest_sender` is the service's client, `httpx_sender` the library's.
+"""Outbound HTTP: `guard` decides which addresses may be requested; `reqwest` and `httpx` each hold a sender.
 
-Both dial only what was judged, and tell what they met in the same words (`failures`).
+The service sends with reqwest, the library with httpx. Both connect only to checked addresses and report failures in
+the same words (`failures`).
 """

@@ -1,8 +1,8 @@
-"""Name lookups off the event loop, bounded so that a dead zone costs the others nothing.
+"""DNS lookups in threads, bounded so that a zone whose name servers hang does not delay the others.
 
-`getaddrinfo` blocks for as long as the name servers make it wait (often half a minute) and cannot be cancelled. So
-each lookup has a daemon thread of its own: at most `max_lookups` at a time, of which one zone gets at most `per_zone`,
-and zones take turns. A thread that hangs delays neither another zone nor the end of the process.
+`getaddrinfo` blocks for as long as the name servers take (often half a minute) and cannot be cancelled. So each lookup
+has its own daemon thread. At most `max_lookups` run concurrently, at most `per_zone` of them for one zone, and zones
+take turns. A thread that hangs delays neither another zone nor the end of the process.
 """
 
 import threading
@@ -23,9 +23,9 @@ _SECOND_LEVEL: Final = 3
 
 
 def zone_of(host: str) -> str:
-    """Return the zone that `host` shares its name servers with, well enough to bound it.
+    """Return the zone whose name servers `host` probably depends on.
 
-    The last two labels, or three below a country's registry (`co.uk`, `com.au`), whose customers are strangers.
+    The last two labels, or three below a country's registry (`co.uk`, `com.au`), whose customers are unrelated.
     """
     labels = host.split(".")
     shared = len(labels[-1]) == _COUNTRY_CODE and len(labels) > 2 and len(labels[-2]) <= _SECOND_LEVEL  # noqa: PLR2004 -- two labels are the whole name
@@ -38,11 +38,11 @@ class _Zone:
     running: int = 0
     waiting: deque[tuple[str, Future[Addresses]]] = field(default_factory=deque)
     queued: bool = False
-    """Whether it stands in the line of zones that may start a lookup."""
+    """Whether it is in the queue of zones that may start a lookup."""
 
 
 class DnsResolver:
-    """Runs lookups; callers that ask for a host that is being looked up share the one that runs."""
+    """Runs lookups. Callers that ask for the same host concurrently share one lookup."""
 
     def __init__(self, resolve: Resolver, *, max_lookups: int, per_zone: int) -> None:
         self._resolve = resolve
@@ -51,67 +51,69 @@ class DnsResolver:
         self._lock = threading.Lock()
         self._running: dict[str, Future[Addresses]] = {}
         self._zones: dict[str, _Zone] = {}
-        self._line: deque[_Zone] = deque()
+        self._ready_zones: deque[_Zone] = deque()
 
     def start(self, host: str) -> Future[Addresses]:
-        """Return the lookup of `host`, begun now, or earlier, or when its zone has its turn. Never blocks."""
+        """Return the lookup of `host`: a running one, or one that starts now or when its zone has its turn.
+
+        Never blocks.
+        """
         with self._lock:
-            found = self._running.get(host)
-            if found is not None:
-                return found
+            running = self._running.get(host)
+            if running is not None:
+                return running
             future: Future[Addresses] = Future()
-            future.set_running_or_notify_cancel()  # shared: one caller's cancellation must not end it for the others
+            # Shared: the cancellation of one caller must not end the lookup for the others.
+            future.set_running_or_notify_cancel()
             self._running[host] = future
             name = zone_of(host)
             zone = self._zones.setdefault(name, _Zone(name))
             zone.waiting.append((host, future))
-            self._stand_in_line(zone)
-            self._admit()
+            self._enqueue_zone(zone)
+            self._start_lookups()
             return future
 
-    def _stand_in_line(self, zone: _Zone) -> None:
+    def _enqueue_zone(self, zone: _Zone) -> None:
         if zone.waiting and zone.running < self._per_zone and not zone.queued:
             zone.queued = True
-            self._line.append(zone)
+            self._ready_zones.append(zone)
 
-    def _admit(self) -> None:
-        while self._line and self._free:
-            zone = self._line.popleft()
+    def _start_lookups(self) -> None:
+        while self._ready_zones and self._free:
+            zone = self._ready_zones.popleft()
             zone.queued = False
             zone.running += 1
             self._free -= 1
             host, future = zone.waiting.popleft()
-            self._stand_in_line(zone)
+            self._enqueue_zone(zone)
             thread = threading.Thread(
                 target=self._run, args=(zone, host, future), name=f"lookup {host}", daemon=True
             )
             try:
                 thread.start()
-            except (
-                RuntimeError
-            ) as error:  # the system has no more threads: this lookup fails, the others go on
-                self._leave(zone, host)
+            except RuntimeError as error:  # the system has no more threads: only this lookup fails
+                self._release(zone, host)
                 future.set_exception(error)
 
     def _run(self, zone: _Zone, host: str, future: Future[Addresses]) -> None:
         try:
-            found = tuple(self._resolve(host))
-        except BaseException as error:  # noqa: BLE001 -- whatever it is belongs to those who wait for it
-            self._done(zone, host)
+            addresses = tuple(self._resolve(host))
+        except BaseException as error:  # noqa: BLE001 -- the callers that wait for the lookup handle it
+            self._finish(zone, host)
             future.set_exception(error)
         else:
-            self._done(zone, host)
-            future.set_result(found)
+            self._finish(zone, host)
+            future.set_result(addresses)
 
-    def _done(self, zone: _Zone, host: str) -> None:
+    def _finish(self, zone: _Zone, host: str) -> None:
         with self._lock:
-            self._leave(zone, host)
-            self._admit()
+            self._release(zone, host)
+            self._start_lookups()
 
-    def _leave(self, zone: _Zone, host: str) -> None:
+    def _release(self, zone: _Zone, host: str) -> None:
         del self._running[host]
         self._free += 1
         zone.running -= 1
-        self._stand_in_line(zone)
+        self._enqueue_zone(zone)
         if not (zone.running or zone.waiting):
             self._zones.pop(zone.name, None)

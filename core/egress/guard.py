@@ -1,7 +1,7 @@
-"""Which address a request may go to: resolved, judged and handed out to be dialled as it is.
+"""Which addresses a request may connect to: resolved, checked, and passed to the sender as addresses.
 
-Checking a name and letting the client resolve it again is the classic hole (DNS rebinding): the second answer can be
-another one. So the senders dial what the guard returned and nothing else.
+Checking a name and letting the HTTP client resolve it again allows DNS rebinding: the second lookup can return another
+address. So the senders connect to what the guard returned and to nothing else.
 """
 
 import socket
@@ -15,20 +15,20 @@ from breakwater.core.domain.target import NONE, AllowedNetworks, Target, address
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress.dns import Addresses, Resolver
 from breakwater.core.egress.dns_cache import DnsCache, system_resolver
-from breakwater.core.egress.failures import Refused, Unresolved, place
+from breakwater.core.egress.failures import DnsFailed, RequestBlocked, socket_address
 
-__all__ = ["Guard", "Refused", "Resolver", "Unresolved"]
+__all__ = ["DnsFailed", "Guard", "RequestBlocked", "Resolver"]
 
 MAX_LOOKUPS: Final = 64
-"""Threads that wait for name servers at the same time, in all."""
+"""Threads that wait for name servers concurrently."""
 LOOKUPS_PER_ZONE: Final = 4
-"""And for one zone: sixteen zones can be dead at once before any other waits."""
+"""Of these for one zone, so that it takes sixteen hanging zones to delay any other."""
 
-KEPT_VERDICTS: Final = 10_000
+MAX_CHECKED_HOSTS: Final = 10_000
 
 
 class Guard:
-    """Resolves and judges; one per process, shared by its senders."""
+    """Resolves hosts and checks their addresses. One per process, shared by its senders."""
 
     def __init__(
         self,
@@ -40,99 +40,102 @@ class Guard:
         lookups_per_zone: int = LOOKUPS_PER_ZONE,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a guard.
+        """Create a guard.
 
         Args:
             allowed: what the operator allows beyond public addresses.
-            resolve: the blocking lookup; called in threads of the guard's own.
-            own_addresses: host and port on which the service listens, never dialled even inside `allowed`. A host
-                that is no address (`localhost`), or stands for all (`0.0.0.0`), means every address of this machine.
-            max_lookups: lookups at the same time.
-            lookups_per_zone: lookups at the same time below one zone, such as `example.com`.
-            now: seconds on any steady scale, for the short memory of names.
+            resolve: the blocking lookup; it is called in the guard's own threads.
+            own_addresses: host and port on which the service listens, always blocked, even inside `allowed`. A host
+                that is not an address (`localhost`) or is unspecified (`0.0.0.0`) means every address of this
+                machine.
+            max_lookups: concurrent lookups.
+            lookups_per_zone: concurrent lookups below one zone, such as `example.com`.
+            now: seconds of a monotonic clock, for the DNS cache.
 
         """
         self._allowed = allowed
         self._own = frozenset((_listening_address(host), port) for host, port in own_addresses)
         self._own_ports = frozenset(port for _, port in self._own)
-        self._names = DnsCache(resolve, max_lookups=max_lookups, per_zone=lookups_per_zone, now=now)
-        self._passed: dict[tuple[str, int], Addresses] = {}
+        self._dns = DnsCache(resolve, max_lookups=max_lookups, per_zone=lookups_per_zone, now=now)
+        self._checked: dict[tuple[str, int], Addresses] = {}
 
-    async def addresses(self, target: Target, deadline_seconds: float) -> Addresses:
-        """Return the addresses to dial for `target`, in the order to try them; all of them were judged.
+    async def resolve_target(self, target: Target, deadline_seconds: float) -> Addresses:
+        """Return the checked addresses of `target`, in the order to try them.
 
         Raises:
-            Refused: one of them is forbidden. One is enough: who controls the name controls their order.
-            Unresolved: there is none, or none within `deadline_seconds`.
+            RequestBlocked: one of them is not allowed. One is enough: the owner of the name decides their order.
+            DnsFailed: there is none, or none within `deadline_seconds`.
 
         """
         return await self.resolve(target.host, target.port, deadline_seconds)
 
     async def resolve(self, host: str, port: int, deadline_seconds: float) -> Addresses:
-        """Return the addresses to dial for `host`, a name or an address. As `addresses` otherwise."""
-        found = _literal_addresses(host) or await self._names.addresses(host, deadline_seconds)
-        # The same tuple, not an equal one: what came of one lookup is judged once, however often it is used.
-        if self._passed.get((host, port)) is not found:
-            self._judge_all(found, host, port)
-            if len(self._passed) > KEPT_VERDICTS:
-                self._passed.clear()
-            self._passed[host, port] = found
-        return found
+        """Return the checked addresses of `host`, a name or an address. Raises like `resolve_target`."""
+        addresses = _literal_addresses(host) or await self._dns.resolve(host, deadline_seconds)
+        # Compared by identity: the result of one lookup is checked once, however often it is used.
+        if self._checked.get((host, port)) is not addresses:
+            self._check_all(addresses, host, port)
+            if len(self._checked) > MAX_CHECKED_HOSTS:
+                self._checked.clear()
+            self._checked[host, port] = addresses
+        return addresses
 
-    def _judge_all(self, found: Addresses, host: str, port: int) -> None:
-        for address in found:
+    def _check_all(self, addresses: Addresses, host: str, port: int) -> None:
+        for address in addresses:
             try:
-                self.judge(address, port)
-            except Refused as refused:
+                self.check_address(address, port)
+            except RequestBlocked as blocked:
                 if _literal(host):
                     raise
-                raise Refused(f"{host} resolves to a forbidden address: {refused.detail}") from None
+                raise RequestBlocked(f"{host} resolves to a blocked address: {blocked.detail}") from None
 
-    def judge(self, address: Address, port: int) -> None:
-        """Pass when `address` and `port` may be dialled.
+    def check_address(self, address: Address, port: int) -> None:
+        """Return when connections to `address` and `port` are allowed.
 
         Raises:
-            Refused: with the reason and the remedy.
+            RequestBlocked: with the reason and the remedy.
 
         """
         if port in self._own_ports and self._is_own(address, port):
-            raise Refused(f"{place(address, port)} is where this service itself listens")
+            raise RequestBlocked(
+                f"{socket_address(address, port)} is the address that Breakwater itself listens on"
+            )
         reason = address_refusal(address, port, self._allowed)
         if reason:
-            raise Refused(reason)
+            raise RequestBlocked(reason)
 
     def _is_own(self, address: Address, port: int) -> bool:
-        plain = _plain(address)
-        return (plain, port) in self._own or ((None, port) in self._own and _is_this_machine(plain))
+        unmapped = _unmapped(address)
+        return (unmapped, port) in self._own or ((None, port) in self._own and _is_this_machine(unmapped))
 
 
 @lru_cache(maxsize=4096)
 def _literal_addresses(host: str) -> Addresses:
-    """Return the one address that `host` spells; none for a name. Cached: it is asked for every attempt."""
+    """Return the address that `host` is, or nothing for a name. Cached, because every attempt needs it."""
     literal = _literal(host)
     return () if literal is None else (literal,)
 
 
 def _literal(host: str) -> Address | None:
     try:
-        return _plain(ip_address(host))
+        return _unmapped(ip_address(host))
     except ValueError:
         return None
 
 
-def _plain(address: Address) -> Address:
-    """Return the IPv4 address inside an IPv4-mapped one: it is the one that is reached."""
+def _unmapped(address: Address) -> Address:
+    """Return the IPv4 address inside an IPv4-mapped one: connections go to that address."""
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def _listening_address(host: str) -> Address | None:
-    """Return the one address that `host` stands for, or None when it stands for many."""
+    """Return the address that `host` is, or None when it means every address of this machine."""
     address = _literal(host)
     return None if address is None or address.is_unspecified else address
 
 
 def _is_this_machine(address: Address) -> bool:
-    """Return whether `address` belongs to this machine: only its owner can bind it, which sends no packet."""
+    """Return whether `address` belongs to this machine: only then can it be bound. Sends no packet."""
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET

@@ -1,25 +1,25 @@
-"""The limits that both wires keep."""
+"""Limits that both senders keep."""
 
 import asyncio
 from typing import Final
 
 CONNECT_LIMIT: Final = 5.0
-"""Seconds for connecting, the TLS handshake included. Who needs longer is down, and the slot is wanted."""
+"""Seconds for connecting, including the TLS handshake. A receiver that needs longer holds a slot for nothing."""
 CONNECT_SHARE: Final = 0.8
-"""Of a short deadline: the rest tells "cannot connect" from "does not answer" before it strikes."""
+"""Share of a short deadline for connecting, so that "cannot connect" and "does not respond" stay distinguishable."""
 BODY_GRACE: Final = 1.0
-"""Seconds that a response body may take after its head, which has decided the outcome already."""
+"""Seconds that a response body may take after its head, which has already decided the outcome."""
 MAX_ADDRESSES: Final = 3
-"""Addresses of a name that one attempt tries in turn, while none of them takes the connection."""
+"""Addresses of a host that one attempt tries in turn until one accepts the connection."""
 
 
-def connecting_seconds(timeout: float, limit: float = CONNECT_LIMIT) -> float:
+def connect_timeout(timeout: float, limit: float = CONNECT_LIMIT) -> float:
     """Return how many of an attempt's `timeout` seconds connecting may take."""
     return min(limit, timeout * CONNECT_SHARE)
 
 
-def bring_forward(deadline: asyncio.Timeout, seconds: float) -> None:
-    """Let `deadline` strike in `seconds`, unless it does so earlier anyway."""
+def shorten_deadline(deadline: asyncio.Timeout, seconds: float) -> None:
+    """Make `deadline` expire in `seconds`, unless it expires earlier anyway."""
     soon = asyncio.get_running_loop().time() + seconds
     when = deadline.when()
     if when is None or soon < when:

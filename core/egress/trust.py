@@ -1,6 +1,6 @@
-"""Whose certificates are believed: the system's authorities, and what the operator adds.
+"""Trusted certificate authorities: the system's, and those that the caller adds.
 
-Where the system has none (a bare container), Mozilla's list is used, which httpx brings along as `certifi`.
+Where the system has none (a minimal container), Mozilla's list is used, which httpx installs as `certifi`.
 """
 
 import ssl
@@ -18,11 +18,11 @@ def mozilla_roots() -> bytes:
     return Path(certifi.where()).read_bytes()
 
 
-def checked_roots(added_roots: bytes | None) -> bytes | None:
-    """Return `added_roots` when each of them can be read.
+def validate_roots(added_roots: bytes | None) -> bytes | None:
+    """Return `added_roots` when all of them can be read.
 
     Raises:
-        StartRefused: they are no PEM certificates.
+        StartRefused: they are not PEM certificates.
 
     """
     try:
@@ -35,10 +35,10 @@ def checked_roots(added_roots: bytes | None) -> bytes | None:
 
 @cache
 def tls_context(added_roots: bytes | None = None) -> ssl.SSLContext:
-    """Return the context for Python's TLS; cached, because loading the authorities takes milliseconds.
+    """Return the context for Python's TLS. Cached, because loading the authorities takes milliseconds.
 
     Args:
-        added_roots: PEM certificates to believe beside the system's.
+        added_roots: PEM certificates to trust in addition to the system's.
 
     """
     context = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""How Breakwater names itself to receivers."""
+"""The headers that identify Breakwater to receivers."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -18,7 +18,7 @@ USER_AGENT: Final = f"Breakwater/{_version()}"
 
 COMMON_HEADERS: Final[Headers] = (
     ("Accept", "*/*"),
-    # Said outright, because silence means "any", and nobody can read a compressed error page in the history.
+    # Without it a receiver may compress its response, and a compressed error page is unreadable in the history.
     ("Accept-Encoding", "identity"),
 )
-"""What every request carries beside its own headers; an endpoint's own header of the name replaces it."""
+"""Headers of every request. An endpoint's own header of the same name replaces one."""

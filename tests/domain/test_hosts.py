@@ -30,7 +30,7 @@ def test_a_host_has_at_least_two_parts(host: str) -> None:
     ],
 )
 def test_a_number_that_a_resolver_takes_for_an_address_is_no_host(host: str) -> None:
-    assert "could be taken for an address" in refusal(f"http://{host}/", LOOPBACK)
+    assert "could be read as an address" in refusal(f"http://{host}/", LOOPBACK)
 
 
 @pytest.mark.parametrize(

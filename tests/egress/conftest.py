@@ -23,9 +23,9 @@ from tests.egress.certificates import Authority
 LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, ::1/128")
 SENDERS = {"reqwest": ReqwestSender, "httpx": HttpxSender}
 DEADLINE = 0.5
-"""Seconds for an attempt that is expected to meet its deadline."""
+"""Seconds for an attempt that is expected to time out."""
 PATIENT = 5.0
-"""Seconds for an attempt that is not: only a machine that is far too busy sees them pass."""
+"""Seconds for an attempt that is not expected to time out, even on a busy machine."""
 
 LINUX = pytest.mark.skipif(
     sys.platform != "linux", reason="needs what only Linux has: all of 127.0.0.0/8, or /proc"
@@ -36,7 +36,7 @@ Answer = Sequence[str] | Exception | Callable[[], Sequence[str]]
 
 @dataclass
 class FakeResolver:
-    """A resolver that answers what it is told; names it was not told resolve to 127.0.0.1."""
+    """A resolver with configured results; other names resolve to 127.0.0.1."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def servers_failed() -> socket.gaierror:
 
 @dataclass
 class Wire:
-    """One sender with what it stands on."""
+    """One sender with its guard and resolver."""
 
     kind: str
     sender: Sender
@@ -87,12 +87,12 @@ def make_wire(
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    """Return once `holds()` does; for what threads do in their own time."""
+    """Return once `holds()` is true, for results of other threads."""
     for _ in range(500):
         if holds():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about within five seconds")
+    raise AssertionError("the condition did not become true within five seconds")
 
 
 @pytest.fixture(params=sorted(SENDERS))
@@ -102,7 +102,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def wire(kind: str, authority: Authority) -> AsyncIterator[Wire]:
-    """A sender of each kind that may call loopback and trusts the tests' authority."""
+    """A sender of each kind that may request loopback and trusts the tests' authority."""
     made = make_wire(kind, added_roots=authority.pem)
     yield made
     await made.sender.close()

@@ -1,11 +1,11 @@
-"""Raw TCP receivers on loopback, each doing one thing that a receiver should not do, or should.
+"""Raw TCP receivers on loopback, each with one correct or faulty behaviour.
 
 A `Receiver` runs a script for every connection::
 
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         ...  # receiver.port, receiver.requests, receiver.connections
 
-Scripts are coroutine functions of a `Connection`; the functions below make the ones of the fault matrix.
+Scripts are coroutine functions of a `Connection`. The functions below create those of the fault matrix.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """One request as it was on the wire."""
+    """One request as it was received."""
 
     line: str
     headers: tuple[tuple[str, str], ...]
@@ -43,7 +43,7 @@ class Connection:
     receiver: "Receiver"
 
     async def request(self) -> ReceivedRequest | None:
-        """Read one whole request; None when the peer closed instead."""
+        """Read one whole request; return None when the peer closes instead."""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -78,7 +78,7 @@ Script = Callable[[Connection], Awaitable[None]]
 
 @dataclass
 class Receiver:
-    """A TCP (or TLS) server on 127.0.0.1 that runs `script` for every connection and remembers what came."""
+    """A TCP or TLS server on 127.0.0.1 that runs `script` for every connection and records the requests."""
 
     script: Script
     tls: ssl.SSLContext | None = None
@@ -110,14 +110,14 @@ class Receiver:
         try:
             await self.script(Connection(reader, writer, self.connections, self))
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
-            pass  # the sender hung up, or the test is over: both are what was asked for
+            pass  # the sender closed the connection, or the test is over
         finally:
             writer.transport.abort()
             self._running.discard(task)
 
 
-def answer(*responses: bytes) -> Script:
-    """Answer each request of a connection with the next response, the last one again and again."""
+def respond(*responses: bytes) -> Script:
+    """Send the next response to each request of a connection; repeat the last one."""
 
     async def script(connection: Connection) -> None:
         for turn in range(1_000_000):
@@ -129,7 +129,7 @@ def answer(*responses: bytes) -> Script:
 
 
 def once(response: bytes) -> Script:
-    """Answer one request, then close the connection in good order."""
+    """Send one response, then close the connection with FIN."""
 
     async def script(connection: Connection) -> None:
         await connection.request()
@@ -140,12 +140,12 @@ def once(response: bytes) -> Script:
 
 
 async def silence(connection: Connection) -> None:
-    """Accept, read, and never say a word."""
+    """Accept and read, and never respond."""
     await connection.closed_by_peer()
 
 
 async def hang_up(connection: Connection) -> None:
-    """Read the request and close without an answer."""
+    """Read the request and close without a response."""
     await connection.request()
 
 
@@ -168,7 +168,7 @@ def drip(response: bytes, seconds: float) -> Script:
 
 
 def flood(block: bytes) -> Script:
-    """Send `block` for ever, as fast as the sender reads: 1xx responses, or a status line that never ends."""
+    """Send `block` endlessly, as fast as the sender reads: 1xx responses, or a status line without an end."""
 
     async def script(connection: Connection) -> None:
         await connection.request()
@@ -215,7 +215,7 @@ def endless(head: bytes, block: bytes = b"x" * 65536) -> Script:
 
 
 def unsolicited(response: bytes, extra: bytes, *, delay: float = 0.0) -> Script:
-    """Answer the first request with `response` and then, unasked, `extra`; never answer a second request."""
+    """Send `response` to the first request and then the unsolicited `extra`; never respond to a second request."""
 
     async def script(connection: Connection) -> None:
         await connection.request()
@@ -246,7 +246,7 @@ def closed_port() -> int:
 
 @contextlib.asynccontextmanager
 async def hanging_port() -> AsyncIterator[int]:
-    """Yield a port on which connecting neither succeeds nor fails: its queue of connections is full."""
+    """Yield a port on which connecting neither succeeds nor fails, because its backlog is full."""
     fillers: list[socket.socket] = []
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -52,7 +52,7 @@ async def test_a_connection_that_hangs_ends_at_the_connect_limit(wire: Wire) -> 
         started = time.perf_counter()
         outcome = await wire.post(f"http://hooks.example:{port}/", timeout=DEADLINE)
         assert time.perf_counter() - started < LATE
-    assert failed(outcome, FailureClass.TIMEOUT, f"connecting to 127.0.0.1:{port} took longer than 0.4 s")
+    assert failed(outcome, FailureClass.TIMEOUT, f"timed out: no connection to 127.0.0.1:{port} within 0.4 s")
 
 
 async def test_a_connection_that_is_closed_at_once_is_a_failed_connection(wire: Wire) -> None:
@@ -71,13 +71,13 @@ async def test_a_connection_that_is_reset_is_a_failed_connection(wire: Wire) -> 
 async def test_a_close_before_the_headers_is_a_failure(wire: Wire) -> None:
     outcome, receiver = await meet(wire, hang_up)
     assert failed(
-        outcome, FailureClass.CONNECT, f"127.0.0.1:{receiver.port} closed the connection without an answer"
+        outcome, FailureClass.CONNECT, f"127.0.0.1:{receiver.port} closed the connection without a response"
     )
 
 
 async def test_a_close_in_the_middle_of_the_headers_is_a_failure(wire: Wire) -> None:
     outcome, _ = await meet(wire, once(b"HTTP/1.1 200 OK\r\nContent-Le"))
-    assert failed(outcome, FailureClass.CONNECT, "closed the connection without an answer")
+    assert failed(outcome, FailureClass.CONNECT, "closed the connection without a response")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_an_answer_that_does_not_come_ends_at_the_deadline(wire: Wire, scr
     started = time.perf_counter()
     outcome, _ = await meet(wire, script, DEADLINE)
     assert DEADLINE - 0.05 < time.perf_counter() - started < LATE
-    assert failed(outcome, FailureClass.TIMEOUT, "no answer within 0.5 s")
+    assert failed(outcome, FailureClass.TIMEOUT, "timed out: no response within 0.5 s")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_a_flood_of_informational_responses_is_cut_at_the_deadline(wire: W
 )
 async def test_headers_without_an_end_are_not_http(wire: Wire, block: bytes) -> None:
     outcome, _ = await meet(wire, flood(block))
-    assert failed(outcome, FailureClass.PROTOCOL, "the answer is not valid HTTP: ")
+    assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP: ")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_headers_without_an_end_are_not_http(wire: Wire, block: bytes) -> 
 async def test_an_answer_that_is_not_http_says_so(wire: Wire, said: bytes) -> None:
     for script in (once(said), then_silence(said)):
         outcome, _ = await meet(wire, script)
-        assert failed(outcome, FailureClass.PROTOCOL, "the answer is not valid HTTP: ")
+        assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP: ")
         assert len(outcome.detail) <= 300
 
 
@@ -153,7 +153,7 @@ async def test_a_banner_that_comes_before_the_request_is_not_http(wire: Wire) ->
         await connection.closed_by_peer()
 
     outcome, _ = await meet(wire, script)
-    assert failed(outcome, FailureClass.PROTOCOL, "the answer is not valid HTTP")
+    assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP")
 
 
 async def test_an_answer_before_the_whole_request_was_read_counts(wire: Wire) -> None:
@@ -177,7 +177,7 @@ async def test_a_receiver_that_reads_nothing_ends_at_the_deadline(wire: Wire) ->
         url = f"http://hooks.example:{receiver.port}/"
         outcome = await wire.post(url, body=b"x" * 20_000_000, timeout=DEADLINE)
         assert time.perf_counter() - started < LATE
-    assert failed(outcome, FailureClass.TIMEOUT, "no answer within 0.5 s")
+    assert failed(outcome, FailureClass.TIMEOUT, "timed out: no response within 0.5 s")
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.02])

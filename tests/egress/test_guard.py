@@ -12,7 +12,7 @@ import pytest
 from breakwater.core.domain.target import NONE, AllowedNetworks, parse_target
 from breakwater.core.egress.dns import zone_of
 from breakwater.core.egress.dns_cache import system_resolver
-from breakwater.core.egress.guard import Guard, Refused, Unresolved
+from breakwater.core.egress.guard import DnsFailed, Guard, RequestBlocked
 from tests.egress.conftest import LOOPBACK, FakeResolver, eventually, no_such_name
 
 PUBLIC = "93.184.215.14"
@@ -31,7 +31,7 @@ class Now:
 
 async def test_public_addresses_are_handed_out_in_the_resolvers_order() -> None:
     guard = Guard(NONE, FakeResolver({"hooks.example": [PUBLIC, "2606:2800:21f::1", "1.1.1.1"]}))
-    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == [
+    assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == [
         PUBLIC,
         "2606:2800:21f::1",
         "1.1.1.1",
@@ -53,43 +53,43 @@ async def test_public_addresses_are_handed_out_in_the_resolvers_order() -> None:
 )
 async def test_one_forbidden_address_forbids_the_name(address: str) -> None:
     for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
-        with pytest.raises(Refused, match="resolves to a forbidden address"):
-            await Guard(NONE, FakeResolver({"hooks.example": answer})).addresses(HOOKS, 1)
+        with pytest.raises(RequestBlocked, match="resolves to a blocked address"):
+            await Guard(NONE, FakeResolver({"hooks.example": answer})).resolve_target(HOOKS, 1)
 
 
 async def test_an_allowed_network_is_allowed_for_its_port_only() -> None:
     guard = Guard(AllowedNetworks.parse("10.0.0.0/8:8443"), FakeResolver({"hooks.example": ["10.1.2.3"]}))
-    assert await guard.addresses(parse_target("https://hooks.example:8443/"), 1)
-    with pytest.raises(Refused):
-        await guard.addresses(HOOKS, 1)
+    assert await guard.resolve_target(parse_target("https://hooks.example:8443/"), 1)
+    with pytest.raises(RequestBlocked):
+        await guard.resolve_target(HOOKS, 1)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0", "::", "localhost", "127.0.0.1"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1"])
 async def test_the_own_address_is_refused_in_every_spelling(listen: str, address: str) -> None:
     guard = Guard(LOOPBACK, FakeResolver({"hooks.example": [address]}), own_addresses=[(listen, 8420)])
-    with pytest.raises(Refused, match="where this service itself listens"):
-        await guard.addresses(parse_target("http://hooks.example:8420/"), 1)
-    assert await guard.addresses(parse_target("http://hooks.example:8421/"), 1)
+    with pytest.raises(RequestBlocked, match="the address that Breakwater itself listens on"):
+        await guard.resolve_target(parse_target("http://hooks.example:8420/"), 1)
+    assert await guard.resolve_target(parse_target("http://hooks.example:8421/"), 1)
 
 
 def test_listening_everywhere_claims_this_machines_addresses_and_no_others() -> None:
     guard = Guard(NONE, own_addresses=[("0.0.0.0", 8420)])
-    guard.judge(ip_address(PUBLIC), 8420)
+    guard.check_address(ip_address(PUBLIC), 8420)
 
 
 def test_listening_on_one_address_leaves_the_others_callable() -> None:
-    Guard(LOOPBACK, own_addresses=[("127.0.0.1", 8420)]).judge(ip_address("127.0.0.2"), 8420)
+    Guard(LOOPBACK, own_addresses=[("127.0.0.1", 8420)]).check_address(ip_address("127.0.0.2"), 8420)
 
 
 async def test_a_literal_address_is_judged_and_never_looked_up() -> None:
     resolver = FakeResolver()
     guard = Guard(NONE, resolver)
-    assert [str(address) for address in await guard.addresses(parse_target(f"http://{PUBLIC}/"), 1)] == [
+    assert [str(address) for address in await guard.resolve_target(parse_target(f"http://{PUBLIC}/"), 1)] == [
         PUBLIC
     ]
-    with pytest.raises(Refused):
-        await guard.addresses(parse_target("http://127.0.0.1/", LOOPBACK), 1)
+    with pytest.raises(RequestBlocked):
+        await guard.resolve_target(parse_target("http://127.0.0.1/", LOOPBACK), 1)
     assert resolver.asked == []
 
 
@@ -98,37 +98,37 @@ async def test_addresses_are_remembered_for_ten_seconds() -> None:
     guard = Guard(NONE, resolver, now=now)
     for at in (0, 3, 6.9):
         now.at = at
-        await guard.addresses(HOOKS, 1)
+        await guard.resolve_target(HOOKS, 1)
     assert resolver.asked == ["hooks.example"]
     now.at = 10.1
-    await guard.addresses(HOOKS, 1)
+    await guard.resolve_target(HOOKS, 1)
     assert resolver.asked == ["hooks.example"] * 2
 
 
 async def test_a_busy_name_is_looked_up_again_before_it_is_forgotten() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
-    await guard.addresses(HOOKS, 1)
+    await guard.resolve_target(HOOKS, 1)
     now.at = 8
     resolver.answers["hooks.example"] = ["1.1.1.1"]
-    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == [PUBLIC]
-    await eventually(lambda: guard._names._known["hooks.example"].until == 18)
+    assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == [PUBLIC]
+    await eventually(lambda: guard._dns._entries["hooks.example"].expires_at == 18)
     now.at = 14
-    assert [str(address) for address in await guard.addresses(HOOKS, 1)] == ["1.1.1.1"]
+    assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == ["1.1.1.1"]
     assert resolver.asked == ["hooks.example"] * 2
 
 
 async def test_a_failed_refresh_does_not_take_addresses_away_before_their_time() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
-    await guard.addresses(HOOKS, 1)
+    await guard.resolve_target(HOOKS, 1)
     now.at, resolver.answers["hooks.example"] = 8, no_such_name()
-    assert await guard.addresses(HOOKS, 1)
-    await eventually(lambda: len(resolver.asked) == 2 and not guard._names._lookups._running)
-    assert await guard.addresses(HOOKS, 1)
+    assert await guard.resolve_target(HOOKS, 1)
+    await eventually(lambda: len(resolver.asked) == 2 and not guard._dns._resolver._running)
+    assert await guard.resolve_target(HOOKS, 1)
     now.at = 10.5
-    with pytest.raises(Unresolved):
-        await guard.addresses(HOOKS, 1)
+    with pytest.raises(DnsFailed):
+        await guard.resolve_target(HOOKS, 1)
 
 
 async def test_a_failure_is_remembered_for_two_seconds() -> None:
@@ -136,26 +136,26 @@ async def test_a_failure_is_remembered_for_two_seconds() -> None:
     guard = Guard(NONE, resolver, now=now)
     for at in (0, 1.9):
         now.at = at
-        with pytest.raises(Unresolved, match="does not resolve"):
-            await guard.addresses(HOOKS, 1)
+        with pytest.raises(DnsFailed, match="does not resolve"):
+            await guard.resolve_target(HOOKS, 1)
     assert resolver.asked == ["hooks.example"]
     now.at, resolver.answers["hooks.example"] = 2.1, [PUBLIC]
-    assert await guard.addresses(HOOKS, 1)
+    assert await guard.resolve_target(HOOKS, 1)
 
 
 @pytest.mark.parametrize(
     ("problem", "words"),
     [
-        (socket.gaierror(socket.EAI_AGAIN, "try again"), "the name servers gave no answer for hooks.example"),
-        (socket.gaierror(socket.EAI_FAIL, "broken"), "resolving the name hooks.example failed"),
-        (OSError("no resolver"), "resolving the name hooks.example failed: no resolver"),
-        (UnicodeError("label too long"), "resolving the name hooks.example failed: label too long"),
-        ([], "the name hooks.example has no address"),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), "the DNS servers did not respond for hooks.example"),
+        (socket.gaierror(socket.EAI_FAIL, "broken"), "DNS lookup of hooks.example failed"),
+        (OSError("no resolver"), "DNS lookup of hooks.example failed: no resolver"),
+        (UnicodeError("label too long"), "DNS lookup of hooks.example failed: label too long"),
+        ([], "the host hooks.example has no address"),
     ],
 )
 async def test_each_way_not_to_resolve_has_its_words(problem: Exception | list[str], words: str) -> None:
-    with pytest.raises(Unresolved, match=words):
-        await Guard(NONE, FakeResolver({"hooks.example": problem})).addresses(HOOKS, 1)
+    with pytest.raises(DnsFailed, match=words):
+        await Guard(NONE, FakeResolver({"hooks.example": problem})).resolve_target(HOOKS, 1)
 
 
 class Gate:
@@ -191,7 +191,7 @@ def gate() -> Iterator[Gate]:
 async def test_those_who_ask_for_one_name_at_once_share_one_lookup(gate: Gate) -> None:
     guard = Guard(NONE, gate)  # type: ignore[arg-type]
     target = parse_target("https://a.dead.example/")
-    asking = [asyncio.create_task(guard.addresses(target, 5)) for _ in range(50)]
+    asking = [asyncio.create_task(guard.resolve_target(target, 5)) for _ in range(50)]
     await asyncio.sleep(0.02)
     asking[0].cancel()
     gate.open.set()
@@ -203,23 +203,23 @@ async def test_a_hanging_lookup_ends_at_the_callers_deadline_and_serves_the_next
     guard = Guard(NONE, gate)  # type: ignore[arg-type]
     target = parse_target("https://a.dead.example/")
     started = time.perf_counter()
-    with pytest.raises(Unresolved, match="took longer than"):
-        await guard.addresses(target, 0.05)
+    with pytest.raises(DnsFailed, match="took longer than"):
+        await guard.resolve_target(target, 0.05)
     assert time.perf_counter() - started < 0.3
     gate.open.set()
-    assert await guard.addresses(target, 5)
+    assert await guard.resolve_target(target, 5)
     assert gate.asked == ["a.dead.example"]
 
 
 async def test_a_zone_gets_no_more_than_its_share_of_lookups(gate: Gate) -> None:
     guard = Guard(NONE, gate, max_lookups=6, lookups_per_zone=2)  # type: ignore[arg-type]
     asking = [
-        asyncio.create_task(guard.addresses(parse_target(f"https://h{number}.dead.example/"), 5))
+        asyncio.create_task(guard.resolve_target(parse_target(f"https://h{number}.dead.example/"), 5))
         for number in range(10)
     ]
     await eventually(lambda: gate.inside == 2)
     for number in range(20):
-        assert await guard.addresses(parse_target(f"https://h{number}.alive.test/"), 1)
+        assert await guard.resolve_target(parse_target(f"https://h{number}.alive.test/"), 1)
     gate.open.set()
     assert all([await each for each in asking])
     assert len(gate.asked) == 30
@@ -230,7 +230,7 @@ async def test_all_lookups_together_are_bounded(gate: Gate) -> None:
     gate._blocks = ""
     guard = Guard(NONE, gate, max_lookups=5)  # type: ignore[arg-type]
     asking = [
-        asyncio.create_task(guard.addresses(parse_target(f"https://hooks.zone{number}.example/"), 5))
+        asyncio.create_task(guard.resolve_target(parse_target(f"https://hooks.zone{number}.example/"), 5))
         for number in range(40)
     ]
     await eventually(lambda: gate.inside == 5)
@@ -241,7 +241,7 @@ async def test_all_lookups_together_are_bounded(gate: Gate) -> None:
 
 async def test_a_lookup_never_blocks_the_event_loop(gate: Gate) -> None:
     guard = Guard(NONE, gate)  # type: ignore[arg-type]
-    asking = asyncio.create_task(guard.addresses(parse_target("https://a.dead.example/"), 5))
+    asking = asyncio.create_task(guard.resolve_target(parse_target("https://a.dead.example/"), 5))
     beats = 0
     for _ in range(20):
         await asyncio.sleep(0.001)

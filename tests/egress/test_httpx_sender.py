@@ -15,7 +15,7 @@ from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.ports import OutboundRequest
 from tests.egress.conftest import LOOPBACK, FakeResolver, make_wire, no_such_name
-from tests.egress.receivers import OK, Receiver, answer
+from tests.egress.receivers import OK, Receiver, respond
 
 HOOK = parse_target("https://example.com/hook")
 
@@ -59,9 +59,9 @@ async def test_respx_side_effects_are_taken_in_turn() -> None:
             FailureClass.CONNECT,
             "example.com:443 failed: All",
         ),
-        (httpx.ConnectTimeout("slow"), FailureClass.TIMEOUT, "connecting to example.com:443 took too long"),
-        (httpx.ReadTimeout("slow"), FailureClass.TIMEOUT, "no answer within 1 s"),
-        (httpx.PoolTimeout("slow"), FailureClass.TIMEOUT, "no answer within 1 s"),
+        (httpx.ConnectTimeout("slow"), FailureClass.TIMEOUT, "timed out: no connection to example.com:443"),
+        (httpx.ReadTimeout("slow"), FailureClass.TIMEOUT, "timed out: no response within 1 s"),
+        (httpx.PoolTimeout("slow"), FailureClass.TIMEOUT, "timed out: no response within 1 s"),
         (httpx.ReadError(""), FailureClass.CONNECT, "connection to example.com:443 failed"),
         (httpx.RemoteProtocolError("illegal status line"), FailureClass.PROTOCOL, "illegal status line"),
         (
@@ -106,7 +106,7 @@ async def test_another_transport_can_be_given() -> None:
 
 async def test_a_connection_is_used_once() -> None:
     wire = make_wire("httpx")
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         for _ in range(3):
             assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 3
@@ -118,7 +118,7 @@ async def test_nothing_of_a_url_is_logged(caplog: pytest.LogCaptureFixture) -> N
     logging.getLogger("httpx").setLevel(logging.INFO)
     wire = make_wire("httpx")
     with caplog.at_level(logging.NOTSET):
-        async with Receiver(answer(OK)) as receiver:
+        async with Receiver(respond(OK)) as receiver:
             await wire.post(f"http://hooks.example:{receiver.port}/?token=s3cret")
     assert "s3cret" not in caplog.text
     assert logging.getLogger("httpx").level == logging.WARNING
@@ -130,7 +130,7 @@ async def test_one_sender_serves_one_event_loop_after_another() -> None:
     outcomes: list[Outcome] = []
 
     async def with_receiver() -> None:
-        async with Receiver(answer(OK)) as receiver:
+        async with Receiver(respond(OK)) as receiver:
             outcomes.append(await wire.post(f"http://hooks.example:{receiver.port}/", timeout=3))
 
     def in_loops_of_its_own() -> None:

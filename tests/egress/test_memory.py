@@ -6,7 +6,7 @@ from pathlib import Path
 
 from breakwater.core.domain.outcome import Response
 from tests.egress.conftest import LINUX, Wire
-from tests.egress.receivers import Receiver, answer, endless, gzip_bomb
+from tests.egress.receivers import Receiver, endless, gzip_bomb, respond
 
 MEGABYTE = 1024 * 1024
 
@@ -24,7 +24,10 @@ async def test_a_hundred_gzip_bombs_and_a_hundred_endless_bodies_cost_less_than_
 ) -> None:
     bomb = gzip_bomb(200)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
-    async with Receiver(answer(head + bomb)) as bombs, Receiver(endless(b"HTTP/1.1 200 OK\r\n\r\n")) as pours:
+    async with (
+        Receiver(respond(head + bomb)) as bombs,
+        Receiver(endless(b"HTTP/1.1 200 OK\r\n\r\n")) as pours,
+    ):
         urls = [f"http://hooks.example:{bombs.port}/", f"http://hooks.example:{pours.port}/"]
         for url in urls:  # what is loaded once, and the receivers' own buffers, do not count
             await asyncio.gather(*(wire.post(url, timeout=5) for _ in range(10)))

@@ -4,7 +4,7 @@ from pyreqwest.exceptions import ConnectTimeoutError
 
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.egress.failures import ConnectFailed
-from breakwater.core.egress.reqwest.failures import Dialled, failure_of
+from breakwater.core.egress.reqwest.failures import ConnectionAttempt, failure_of
 
 OUTER_TIMER = ConnectTimeoutError(
     "connection timeout",
@@ -15,18 +15,18 @@ OUTER_TIMER = ConnectTimeoutError(
 )
 
 
-def dialled(*, secure: bool) -> Dialled:
-    return Dialled("hooks.example", "192.0.2.1:8080", secure, timeout=30.0, connect_limit=10.0)
+def attempt(*, secure: bool) -> ConnectionAttempt:
+    return ConnectionAttempt("hooks.example", "192.0.2.1:8080", secure, timeout=30.0, connect_limit=10.0)
 
 
 def test_without_tls_the_only_thing_that_can_be_slow_is_dialling() -> None:
-    failure = failure_of(OUTER_TIMER, dialled(secure=False))
+    failure = failure_of(OUTER_TIMER, attempt(secure=False))
     assert isinstance(failure, ConnectFailed), "the next address is tried"
     assert failure.failure is FailureClass.TIMEOUT
-    assert failure.detail == "connecting to 192.0.2.1:8080 took longer than 10 s"
+    assert failure.detail == "timed out: no connection to 192.0.2.1:8080 within 10 s"
 
 
 def test_with_tls_it_was_the_handshake() -> None:
-    failure = failure_of(OUTER_TIMER, dialled(secure=True))
+    failure = failure_of(OUTER_TIMER, attempt(secure=True))
     assert failure.failure is FailureClass.TLS
-    assert failure.detail == "the TLS handshake with 192.0.2.1:8080 took longer than 10 s"
+    assert failure.detail == "TLS handshake with 192.0.2.1:8080 not complete within 10 s"

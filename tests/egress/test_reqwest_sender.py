@@ -10,12 +10,12 @@ from pyreqwest.exceptions import BuilderError
 from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import Target, parse_target
-from breakwater.core.egress.failures import Refused
+from breakwater.core.egress.failures import RequestBlocked
 from breakwater.core.egress.guard import Guard
-from breakwater.core.egress.reqwest.clients import Clients, wire_url
+from breakwater.core.egress.reqwest.client_pool import ClientPool, wire_url
 from tests.egress.certificates import Authority
 from tests.egress.conftest import LINUX, LOOPBACK, FakeResolver, make_wire
-from tests.egress.receivers import OK, Connection, Receiver, answer, closed_port, endless, once
+from tests.egress.receivers import OK, Connection, Receiver, closed_port, endless, once, respond
 
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -24,7 +24,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\
 @pytest.mark.parametrize("said", [OK, EMPTY, CHUNKED], ids=["sized", "empty", "chunked"])
 async def test_a_connection_serves_one_request_after_another(said: bytes) -> None:
     wire = make_wire("reqwest")
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         for _ in range(20):
             assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
@@ -50,7 +50,7 @@ async def test_a_connection_with_an_unread_body_is_not_used_again() -> None:
     async def script(connection: Connection) -> None:
         if connection.number == 1:
             await endless(b"HTTP/1.1 500 Oops\r\n\r\n")(connection)
-        await answer(OK)(connection)
+        await respond(OK)(connection)
 
     wire = make_wire("reqwest")
     async with Receiver(script) as receiver:
@@ -75,7 +75,7 @@ async def test_a_receiver_that_closes_idle_connections_fails_no_request() -> Non
 
 async def test_connections_can_be_used_once_only() -> None:
     wire = make_wire("reqwest", idle_per_host=0)
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         for _ in range(3):
             assert isinstance(await wire.post(f"http://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 3
@@ -84,7 +84,7 @@ async def test_connections_can_be_used_once_only() -> None:
 
 async def test_two_names_at_one_address_share_no_connection() -> None:
     wire = make_wire("reqwest")
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         for host in ("a.example", "b.example"):
             for _ in range(2):
                 assert isinstance(await wire.post(f"http://{host}:{receiver.port}/"), Response)
@@ -95,10 +95,10 @@ async def test_two_names_at_one_address_share_no_connection() -> None:
 @LINUX
 async def test_targets_that_name_an_address_share_one_client() -> None:
     wire = make_wire("reqwest")
-    async with Receiver(answer(OK)) as one, Receiver(answer(OK), address="127.0.0.2") as other:
+    async with Receiver(respond(OK)) as one, Receiver(respond(OK), address="127.0.0.2") as other:
         for receiver in (one, other):
             assert isinstance(await wire.post(f"http://{receiver.address}:{receiver.port}/"), Response)
-    assert len(wire.sender._clients._kept) == 1  # type: ignore[attr-defined]
+    assert len(wire.sender._clients) == 1  # type: ignore[attr-defined]
     await wire.sender.close()
 
 
@@ -114,19 +114,19 @@ async def test_a_client_dropped_for_the_bound_ends_its_requests_in_good_order() 
             *(wire.post(f"http://h{number}.example:{receiver.port}/") for number in range(6))
         )
         assert all(isinstance(outcome, Response) for outcome in outcomes)
-    assert len(wire.sender._clients._kept) == 2  # type: ignore[attr-defined]
+    assert len(wire.sender._clients) == 2  # type: ignore[attr-defined]
     await wire.sender.close()
 
 
 @LINUX
 async def test_the_address_that_took_the_last_connection_is_tried_first() -> None:
     wire = make_wire("reqwest")
-    async with Receiver(answer(OK), address="127.0.0.3") as receiver:
+    async with Receiver(respond(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         for _ in range(3):
             assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
-        async with Receiver(answer(OK), address="127.0.0.2", port=receiver.port) as first:
+        async with Receiver(respond(OK), address="127.0.0.2", port=receiver.port) as first:
             assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Response)
             assert first.connections == 0
     await wire.sender.close()
@@ -137,7 +137,7 @@ async def test_a_hanging_receiver_costs_the_others_nothing() -> None:
         await connection.closed_by_peer()
 
     wire = make_wire("reqwest")
-    async with Receiver(hangs) as bad, Receiver(answer(OK)) as good:
+    async with Receiver(hangs) as bad, Receiver(respond(OK)) as good:
         hanging = [
             asyncio.create_task(wire.post(f"http://bad.example:{bad.port}/", timeout=1)) for _ in range(100)
         ]
@@ -165,9 +165,9 @@ async def test_building_clients_leaves_the_event_loop_free() -> None:
 
 async def test_a_url_that_the_client_reads_differently_is_refused() -> None:
     wire = make_wire("reqwest")
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         odd = Target(f"http://other.example:{receiver.port}/", "http", "hooks.example", receiver.port, "/")
-        with pytest.raises(Refused, match=r"would call other\.example"):
+        with pytest.raises(RequestBlocked, match=r"would connect to other\.example"):
             wire_url(odd)
         assert receiver.connections == 0
     for url in (
@@ -185,14 +185,14 @@ async def test_a_name_is_never_resolved_by_the_client_itself() -> None:
     # "localhost.localdomain" may well resolve by the system's files; the guard says otherwise, and it alone is asked.
     resolver = FakeResolver({"localhost.localdomain": ["127.0.0.2"]})
     wire = make_wire("reqwest", resolver=resolver, guard=Guard(LOOPBACK, resolver))
-    async with Receiver(answer(OK), address="127.0.0.2") as pinned:
+    async with Receiver(respond(OK), address="127.0.0.2") as pinned:
         assert isinstance(await wire.post(f"http://localhost.localdomain:{pinned.port}/"), Response)
     await wire.sender.close()
 
 
 async def test_tls_connections_are_kept_too(authority: Authority, certificates: Path) -> None:
     wire = make_wire("reqwest", added_roots=authority.pem)
-    async with Receiver(answer(OK), authority.server_context(certificates, "hooks.example")) as receiver:
+    async with Receiver(respond(OK), authority.server_context(certificates, "hooks.example")) as receiver:
         for _ in range(5):
             assert isinstance(await wire.post(f"https://hooks.example:{receiver.port}/"), Response)
         assert receiver.connections == 1
@@ -202,10 +202,10 @@ async def test_tls_connections_are_kept_too(authority: Authority, certificates: 
 async def test_a_client_that_cannot_be_built_is_an_outcome_and_not_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def build(_clients: Clients, _pin: object) -> None:
+    def build(_clients: ClientPool, _pin: object) -> None:
         raise BuilderError("builder error", {"causes": None})
 
-    monkeypatch.setattr(Clients, "_build", build)
+    monkeypatch.setattr(ClientPool, "_build", build)
     wire = make_wire("reqwest")
     outcome = await wire.post("http://hooks.example:9999/")
     assert isinstance(outcome, TransportFailure)
@@ -219,7 +219,7 @@ async def test_without_authorities_of_the_system_the_common_ones_are_used(
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.setenv(name, "/nonexistent")
     wire = make_wire("reqwest")
-    async with Receiver(answer(OK), authority.server_context(certificates, "hooks.example")) as receiver:
+    async with Receiver(respond(OK), authority.server_context(certificates, "hooks.example")) as receiver:
         outcome = await wire.post(f"https://hooks.example:{receiver.port}/")
     assert isinstance(outcome, TransportFailure)
     assert outcome.detail == "the certificate of hooks.example is not signed by a trusted authority"

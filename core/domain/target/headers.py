@@ -1,4 +1,4 @@
-"""Which headers an endpoint may add to its requests."""
+"""Which custom headers an endpoint may add to its requests."""
 
 import re
 from collections import Counter
@@ -14,9 +14,9 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 """A token of RFC 9110, section 5.6.2."""
 _VALUE: Final = re.compile(r"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?")
 
-_OURS: Final = frozenset(
+_RESERVED: Final = frozenset(
     {
-        # Where the request ends and who gets it: naming one of these twice is how requests are smuggled.
+        # These say where a request ends and who gets it. Setting one of them twice enables request smuggling.
         *(
             "host",
             "content-length",
@@ -28,33 +28,33 @@ _OURS: Final = frozenset(
             "te",
             "trailer",
         ),
-        # What the signature schemes write.
+        # Set by the signature schemes.
         *("x-hub-signature-256", "x-webhook-signature", "x-webhook-timestamp", "x-webhook-delivery-id"),
     }
 )
-_OUR_PREFIXES: Final = ("proxy-", "webhook-")
+_RESERVED_PREFIXES: Final = ("proxy-", "webhook-")
 
 
 def check_custom_headers(headers: Mapping[str, object]) -> None:
-    """Judge the headers that a person wrote.
+    """Check custom headers.
 
     Raises:
-        InvalidInput: naming each header, as `headers.<name>`, that may not be sent, with reason and remedy.
+        InvalidInput: with reason and remedy for each header that is not allowed, named `headers.<name>`.
 
     """
-    if problems := [*_of_all(headers), *_of_each(headers)]:
+    if problems := [*_problems_of_all(headers), *_problems_of_each(headers)]:
         raise InvalidInput(problems)
 
 
-def _of_all(headers: Mapping[str, object]) -> Iterator[FieldProblem]:
+def _problems_of_all(headers: Mapping[str, object]) -> Iterator[FieldProblem]:
     if len(headers) > MAX_HEADERS:
         yield FieldProblem("headers", f"has {len(headers)} entries; at most {MAX_HEADERS} are allowed")
     for name, times in Counter(name.lower() for name in headers).items():
         if times > 1:
-            yield FieldProblem(f"headers.{name}", "is there more than once in different case; keep one")
+            yield FieldProblem(f"headers.{name}", "appears more than once in different case; keep one")
 
 
-def _of_each(headers: Mapping[str, object]) -> Iterator[FieldProblem]:
+def _problems_of_each(headers: Mapping[str, object]) -> Iterator[FieldProblem]:
     for name, value in headers.items():
         if reason := _name_problem(name) or _value_problem(value):
             yield FieldProblem(f"headers.{name}", reason)
@@ -62,15 +62,15 @@ def _of_each(headers: Mapping[str, object]) -> Iterator[FieldProblem]:
 
 def _name_problem(name: str) -> str:
     if not _NAME.fullmatch(name):
-        return "is no header name; use letters, digits and hyphens, at most 128"
-    if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
-        return "is written by Breakwater or by the connection; choose another name"
+        return "is not a valid header name; use letters, digits and hyphens, at most 128"
+    if name.lower() in _RESERVED or name.lower().startswith(_RESERVED_PREFIXES):
+        return "is set by Breakwater or by the connection; choose another name"
     return ""
 
 
 def _value_problem(value: object) -> str:
     if not isinstance(value, str):
-        return "must be a text"
+        return "must be text"
     if len(value) > MAX_VALUE_LENGTH:
         return f"has {len(value)} characters; at most {MAX_VALUE_LENGTH} are allowed"
     if not _VALUE.fullmatch(value):

@@ -1,4 +1,4 @@
-"""Host names in one form: ASCII, lower case, and read by every resolver and client in the same way."""
+"""The canonical form of host names: ASCII, lower case, read by every resolver and client in the same way."""
 
 import re
 import unicodedata
@@ -15,52 +15,52 @@ _PUNYCODE: Final = "xn--"
 
 
 def canonical_name(host: str) -> str:
-    """Return `host` as it is stored and dialled.
+    """Return `host` as it is stored and resolved.
 
-    Underscores are let through: names on private networks have them, and nothing reads them differently.
+    Underscores are allowed: names on private networks have them, and all programs read them in the same way.
 
     Raises:
-        ValueError: with reason and remedy, when `host` is no full name or could be read as something else.
+        ValueError: with reason and remedy, when `host` is not a full name or could be read as another host.
 
     """
     if "%" in host:
-        raise ValueError("a host is written without percent signs; spell it out")
+        raise ValueError("has a percent sign in its host; write the character itself")
     if _FOREIGN_DOTS & set(host):
-        raise ValueError("the host has full-width dots; write them as '.'")
+        raise ValueError("has full-width dots in its host; write them as '.'")
     labels = [_canonical_label(label) for label in host.removesuffix(".").split(".")]
     name = ".".join(labels)
     if len(name) > MAX_NAME_LENGTH:
-        raise ValueError(f"the host is longer than {MAX_NAME_LENGTH} characters")
+        raise ValueError(f"has a host longer than {MAX_NAME_LENGTH} characters")
     if _NUMBER.fullmatch(labels[-1]):
         # inet_aton takes 2130706433, 0x7f000001, 0177.0.0.1 and 127.1 for 127.0.0.1, and so do resolvers.
         raise ValueError(
-            "the host is a number that could be taken for an address; write it as four decimal parts"
+            "has a number as its host, which could be read as an address; write the address as four decimal parts"
         )
     if len(labels) == 1:
-        raise ValueError("the host has only one part; use its full name, such as hooks.example.com")
+        raise ValueError("has a host with only one label; use its full name, such as hooks.example.com")
     return name
 
 
 def _canonical_label(label: str) -> str:
     if not label:
-        raise ValueError("the host has an empty part; remove the extra dot")
+        raise ValueError("has an empty label in its host; remove the extra dot")
     lowered = label.lower() if label.isascii() else _punycoded(label)
     if len(lowered) > MAX_LABEL_LENGTH:
-        raise ValueError(f"a part of the host is longer than {MAX_LABEL_LENGTH} characters")
+        raise ValueError(f"has a label longer than {MAX_LABEL_LENGTH} characters in its host")
     if not _LABEL.fullmatch(lowered):
         raise ValueError(
-            f"the host has a part that is no name: {label!r}; use letters, digits and inner hyphens"
+            f"has the label {label!r} in its host, which is not valid; use letters, digits and inner hyphens"
         )
     if lowered.startswith(_PUNYCODE) and not _is_punycode(lowered):
-        raise ValueError(f"{label!r} is no valid internationalised name; write it out")
+        raise ValueError(f"has the label {label!r} in its host, which is not valid IDNA; write it in Unicode")
     return lowered
 
 
 def _punycoded(label: str) -> str:
-    """Return the `xn--` form, when it stands for exactly this label.
+    """Return the `xn--` form if it decodes to exactly this label.
 
     Full-width letters and digits, invisible characters and the letters on which the versions of IDNA disagree
-    turn into something else on the way: two programs would call two hosts.
+    change in the conversion: two programs would connect to two different hosts.
     """
     plain = unicodedata.normalize("NFC", label).lower()
     try:
@@ -70,7 +70,7 @@ def _punycoded(label: str) -> str:
         same, encoded = False, ""
     if not same:
         raise ValueError(
-            f"{label!r} is read differently by different programs; write the host in its xn-- form"
+            f"has the label {label!r} in its host, which programs read in different ways; write it in its xn-- form"
         )
     return encoded.lower()
 
@@ -79,7 +79,7 @@ def _is_punycode(label: str) -> bool:
     encoded = label.removeprefix(_PUNYCODE)
     try:
         decoded = encoded.encode("ascii").decode("punycode")
-        idna.nameprep(decoded)  # raises for what no name may hold
+        idna.nameprep(decoded)  # raises for characters that no name may contain
         return decoded.encode("punycode").decode("ascii") == encoded
     except (UnicodeError, OverflowError, ValueError):
         return False

@@ -1,6 +1,6 @@
-"""Which addresses may be called: the list against server-side request forgery, and what an operator allows.
+"""Which addresses may be requested: the list against server-side request forgery, and what an operator allows.
 
-`ipaddress.is_global` is not this list: it passes multicast, 6to4 relays, NAT64 and the old site-local range.
+`ipaddress.is_global` is a different list: it includes multicast, 6to4 relays, NAT64 and the old site-local range.
 """
 
 import re
@@ -68,10 +68,10 @@ class _Rule:
     def allows(self, address: Address, port: int) -> bool:
         if self.port is not None and self.port != port:
             return False
-        return address in self.network and self._is_meant_for(address)
+        return address in self.network and self._covers_link_local(address)
 
-    def _is_meant_for(self, address: Address) -> bool:
-        """Link-local holds the credentials of whole clouds: a wider network does not cover it."""
+    def _covers_link_local(self, address: Address) -> bool:
+        """Return False for link-local, where clouds keep credentials, unless the rule names link-local itself."""
         return all(address not in local or _within(self.network, local) for local in _LINK_LOCAL)
 
 
@@ -83,7 +83,7 @@ class AllowedNetworks:
 
     @classmethod
     def parse(cls, text: str | Iterable[str]) -> "AllowedNetworks":
-        """Read rules, separated by commas or spaces, or one per item. IPv6 with a port is `[fd00::/8]:8080`.
+        """Parse rules, separated by commas or spaces, or one per item. IPv6 with a port is `[fd00::/8]:8080`.
 
         Raises:
             InvalidInput: naming each rule that cannot be read.
@@ -101,7 +101,7 @@ class AllowedNetworks:
         return cls(tuple(rules))
 
     def allows(self, address: Address, port: int) -> bool:
-        """Return whether a rule names this address and port. IPv4 mapped into IPv6 counts as IPv4."""
+        """Return whether a rule includes this address and port. IPv4 mapped into IPv6 counts as IPv4."""
         return bool(self.rules) and any(rule.allows(_unmapped(address), port) for rule in self.rules)
 
 
@@ -109,24 +109,24 @@ NONE: Final = AllowedNetworks()
 """Only the public internet."""
 
 
-def callable_port(port: int) -> bool:
-    """Return whether `port` may be called: web ports and unprivileged ones, never mail, SSH or 0."""
+def is_allowed_port(port: int) -> bool:
+    """Return whether `port` is a web port or an unprivileged one; mail, SSH and 0 are not allowed."""
     return port in _WEB_PORTS or port in _UNPRIVILEGED_PORTS
 
 
 def address_refusal(address: Address, port: int, allowed: AllowedNetworks = NONE) -> str | None:
-    """Return why this address and port may not be called, with the remedy, or None when it may."""
-    if not callable_port(port):
-        return f"port {port} is never called; use 80, 443 or one from 1024 to 65535"
+    """Return why this address and port are not allowed, with the remedy, or None when they are allowed."""
+    if not is_allowed_port(port):
+        return f"port {port} is not allowed; use 80, 443 or a port from 1024 to 65535"
     reason = _denial(_unmapped(address))
     if reason is None or allowed.allows(address, port):
         return None
-    return f"{address} is not a public address ({reason}); an operator can allow its network by {SETTING}"
+    return f"{address} is not a public address ({reason}); an operator can allow its network with {SETTING}"
 
 
 @lru_cache(maxsize=4096)
 def _denial(address: Address) -> str | None:
-    """Return the range that forbids `address`, in words. Cached: it is asked for every attempt."""
+    """Return the denied range that includes `address`, in words. Cached, because every attempt needs it."""
     if isinstance(address, IPv4Address):
         return next((f"{net}: {words}" for net, words in _DENIED_IPV4.items() if address in net), None)
     if address not in _GLOBAL_IPV6:
@@ -153,8 +153,8 @@ def _parse_rule(item: str) -> _Rule:
     if network is None:
         raise ValueError("write it as CIDR or CIDR:port, such as 10.2.0.0/16:8080")
     port = int(match["port"]) if match["port"] else None
-    if port is not None and not callable_port(port):
-        raise ValueError(f"port {port} is never called; use 80, 443 or one from 1024 to 65535")
+    if port is not None and not is_allowed_port(port):
+        raise ValueError(f"port {port} is not allowed; use 80, 443 or a port from 1024 to 65535")
     return _Rule(network, port)
 
 

@@ -1,7 +1,7 @@
-"""Which URLs may be called.
+"""Which URLs may be requested.
 
-A URL is parsed once, by this parser. What another parser could read differently is refused; what is accepted
-is kept in one canonical form. So the host that was judged is the host that is dialled.
+A URL is parsed once, by this parser. A URL that another parser could read differently is refused, and an accepted one
+is stored in canonical form. So the host that is checked is the host that is connected to.
 """
 
 import re
@@ -16,7 +16,7 @@ from breakwater.core.domain.target.networks import (
     Address,
     AllowedNetworks,
     address_refusal,
-    callable_port,
+    is_allowed_port,
 )
 from breakwater.core.domain.target.special_names import special_name_reason
 
@@ -37,17 +37,17 @@ _TO_ENCODE: Final = re.compile("[\"'<>^`{|}]")
 _AMBIGUITIES: Final = (
     (
         _INVISIBLE,
-        "it has a space, a control or an invisible character; remove it, or write %20 for a space",
+        "has a space, a control or an invisible character; remove it, or write %20 for a space",
     ),
-    (re.compile(r"\\"), "it has a backslash, which some programs take for a slash; write / or %5C"),
-    (re.compile("#"), "it has a fragment, which is never sent; leave out '#' and what follows"),
-    (_STRAY_PERCENT, "it has a '%' that begins no escape; write %25"),
+    (re.compile(r"\\"), "has a backslash, which some programs read as a slash; write / or %5C"),
+    (re.compile("#"), "has a fragment, which is never sent; remove '#' and the rest"),
+    (_STRAY_PERCENT, "has a '%' that does not start an escape; write %25"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes, in canonical form. Made by `parse_target` alone."""
+    """Where a request goes, in canonical form. Only `parse_target` creates it."""
 
     url: str
     scheme: str
@@ -56,21 +56,21 @@ class Target:
     """ASCII, lower case, without a final dot; an IPv6 address without its brackets."""
     port: int
     path: str
-    """What the request line carries: the path, at least `/`, and the query."""
+    """The target of the request line: the path, at least `/`, and the query."""
 
     @property
     def origin(self) -> str:
-        """`https://hooks.example.com:8443`, without the port where it is the scheme's own."""
+        """`https://hooks.example.com:8443`, without the port where it is the scheme's default."""
         return _origin(self.scheme, self.host, self.port)
 
     @property
     def literal(self) -> Address | None:
-        """The address that the URL names, or None when it names a host."""
+        """The address in the URL, or None when it has a host name."""
         return _literal(self.host)
 
 
 def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
-    """Parse and judge `url`; an address in it is judged too, with what the operator allows.
+    """Parse and check `url`, including an address in it, against what the operator allows.
 
     Raises:
         TargetRefused: with the reason and the remedy.
@@ -86,9 +86,9 @@ def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
 
 
 def parse_endpoint_url(url: str, allowed: AllowedNetworks = NONE) -> Target:
-    """Parse `url` as `parse_target` does, for saving it: names that are special by definition are refused too.
+    """Parse the URL of an endpoint that is being saved: like `parse_target`, but special host names are refused too.
 
-    Endpoints that were saved before a name was refused are still sent to: their resolved addresses are judged.
+    Endpoints that were saved with such a name by an earlier version are still sent to. Their addresses are checked.
 
     Raises:
         TargetRefused: with the reason and the remedy.
@@ -97,13 +97,13 @@ def parse_endpoint_url(url: str, allowed: AllowedNetworks = NONE) -> Target:
     target = parse_target(url, allowed)
     if reason := special_name_reason(target.host):
         raise _refused(
-            f'the host "{target.host}" cannot be an endpoint: {reason}; use the public name of the receiver'
+            f'has the host "{target.host}", which cannot be an endpoint: {reason}; use the public name of the receiver'
         )
     return target
 
 
 def safe_url(url: str) -> str:
-    """Return `url` fit for a log: user, password and query values masked, the fragment cut. Never raises."""
+    """Return `url` for a log: user, password and query values masked, without the fragment. Never raises."""
     location, question_mark, query = url.partition("#")[0].partition("?")
     scheme = match[0] if (match := _SCHEME.match(location)) else ""
     authority, slash, path = location.removeprefix(scheme).partition("/")
@@ -124,40 +124,40 @@ def _refused(reason: str) -> TargetRefused:
 def _split(url: str) -> tuple[str, str, str]:
     """Return scheme, authority, and path with query."""
     if len(url) > MAX_URL_LENGTH:
-        raise _refused(f"it has {len(url)} characters; at most {MAX_URL_LENGTH} are allowed")
+        raise _refused(f"has {len(url)} characters; at most {MAX_URL_LENGTH} are allowed")
     for pattern, reason in _AMBIGUITIES:
         if pattern.search(url):
             raise _refused(reason)
     match = _URL.fullmatch(url)
     if match is None:
-        raise _refused("it is no http or https URL; write it as https://hooks.example.com/path")
+        raise _refused("is not a valid http or https URL; write it as https://hooks.example.com/path")
     scheme, authority, path, query = match.groups(default="")
     return scheme.lower(), authority, _path(path or "/") + _encoded(query)
 
 
 def _path(path: str) -> str:
     if _DOT_SEGMENT.search(path):
-        raise _refused("its path has '.' or '..' as a part; write the path that is meant")
+        raise _refused("has '.' or '..' as a path segment; write the resulting path")
     return _encoded(path)
 
 
 def _encoded(part: str) -> str:
-    """Percent-encode the few characters that clients would encode each in its own way."""
+    """Percent-encode the few characters that clients encode in different ways."""
     if not part.isascii():
-        raise _refused("its path or query has letters beyond ASCII; percent-encode them as UTF-8")
+        raise _refused("has characters beyond ASCII in its path or query; percent-encode them as UTF-8")
     return _TO_ENCODE.sub(lambda match: f"%{ord(match[0]):02X}", part)
 
 
 def _split_authority(authority: str, scheme: str) -> tuple[str, int]:
-    """Return host (in its brackets, where it has them) and port."""
+    """Return the host, with its brackets if it has them, and the port."""
     if "@" in authority:
-        raise _refused("it carries a user name or password; send credentials in a custom header instead")
+        raise _refused("has a user name or password; send credentials in a custom header instead")
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise _refused("its host and port cannot be read; write them as hooks.example.com:8443")
+        raise _refused("has no valid host and port; write them as hooks.example.com:8443")
     port = int(match[2]) if match[2] else _DEFAULT_PORTS[scheme]
-    if not callable_port(port):
-        raise _refused(f"port {port} is never called; use 80, 443 or one from 1024 to 65535")
+    if not is_allowed_port(port):
+        raise _refused(f"has port {port}, which is not allowed; use 80, 443 or a port from 1024 to 65535")
     return match[1], port
 
 
@@ -172,11 +172,11 @@ def _host(name: str) -> str:
 
 def _ipv6(text: str) -> str:
     if "%" in text:
-        raise ValueError("an address in a URL has no zone; leave out '%' and what follows")
+        raise ValueError("has an address with a zone; remove '%' and the rest")
     try:
         return str(IPv6Address(text))
     except ValueError:
-        raise ValueError("what stands in brackets is no IPv6 address; write it as [2606:4700::1]") from None
+        raise ValueError("has no valid IPv6 address in its brackets; write it as [2606:4700::1]") from None
 
 
 def _literal(host: str) -> Address | None:

@@ -1,1 +1,1 @@
-"""The sender on httpx: every connection opens its own socket to the address that was checked."""
+"""The sender on httpx: every connection opens a socket to a checked address."""

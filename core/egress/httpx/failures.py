@@ -1,7 +1,7 @@
-"""What httpx raises, in the classes and words of `failures`.
+"""Maps what httpx raises to the classes and words of `failures`.
 
-Little of it comes from the guarded network, which says itself what failed; the rest is for the parser's errors and
-for other transports (`respx`, `httpx.MockTransport`).
+The guarded network raises `TransportError` itself. What is left are the parser's errors and those of other transports
+(`respx`, `httpx.MockTransport`).
 """
 
 import httpx
@@ -9,7 +9,7 @@ import httpx
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import Target
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError
+from breakwater.core.egress.failures import ConnectFailed, RequestBlocked, TransportError
 
 
 def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> TransportError:
@@ -17,16 +17,16 @@ def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> T
     where = f"{target.host}:{target.port}"
     match error:
         case httpx.ConnectTimeout():
-            return ConnectFailed(FailureClass.TIMEOUT, f"connecting to {where} took too long")
+            return ConnectFailed(FailureClass.TIMEOUT, f"timed out: no connection to {where}")
         case httpx.TimeoutException():
-            return failures.deadline_passed(timeout)
+            return failures.timed_out(timeout)
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
-            return failures.hung_up(where)
+            return failures.closed_without_response(where)
         case httpx.RemoteProtocolError():
-            return failures.not_http(str(error))
+            return failures.invalid_http(str(error))
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
-            return Refused(f"the request cannot be sent: {error}")
+            return RequestBlocked(f"the request cannot be sent: {error}")
         case _:
             return TransportError(
-                FailureClass.CONNECT, f"connection to {where} failed: {str(error) or 'it broke'}"
+                FailureClass.CONNECT, f"connection to {where} failed: {str(error) or 'connection lost'}"
             )

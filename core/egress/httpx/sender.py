@@ -1,7 +1,7 @@
-"""The library's wire: httpx, so that `respx` and any other httpx transport work with what is built on it.
+"""The library's sender, on httpx, so that programs can test with `respx` and any other httpx transport.
 
-A connection is used once: httpx 0.28 would let bytes that follow a response answer the next request. Requests go to
-the transport itself and not through a client, which would keep cookies and log whole URLs.
+A connection serves one request: httpx 0.28 would take bytes that follow a response for the next response. Requests go
+to the transport directly and not through a client, which would keep cookies and log whole URLs.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ import httpx
 
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Headers, Outcome, Response
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import Refused, TransportError
+from breakwater.core.egress.failures import RequestBlocked, TransportError
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.failures import failure_of
-from breakwater.core.egress.httpx.network import JudgedNetwork
-from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward, connecting_seconds
-from breakwater.core.egress.trust import checked_roots, tls_context
+from breakwater.core.egress.httpx.network import GuardedNetwork
+from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, connect_timeout, shorten_deadline
+from breakwater.core.egress.trust import tls_context, validate_roots
 from breakwater.core.egress.user_agent import COMMON_HEADERS, USER_AGENT
 from breakwater.core.ports import OutboundRequest
 
@@ -29,22 +29,22 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 class PinnedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over a network that dials only judged addresses; no kept connection, no proxy."""
+    """httpx's transport over the guarded network, without kept connections and without proxies."""
 
     def __init__(self, guard: Guard, *, body_limit: int, added_roots: bytes | None) -> None:
-        context = tls_context(checked_roots(added_roots))
+        context = tls_context(validate_roots(added_roots))
         super().__init__(verify=context, trust_env=False)
-        # httpx has no public way to hand httpcore a network; 0.28 (pinned) keeps its pool here.
+        # httpx has no public way to give httpcore a network backend; 0.28 (pinned) keeps its pool here.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=0,
-            network_backend=JudgedNetwork(guard, body_limit=body_limit),
+            network_backend=GuardedNetwork(guard, body_limit=body_limit),
         )
 
 
 class HttpxSender:
-    """A `breakwater.core.ports.Sender` for few requests at a time."""
+    """A `breakwater.core.ports.Sender` for few concurrent requests."""
 
     def __init__(
         self,
@@ -57,16 +57,16 @@ class HttpxSender:
         connect_limit: float = CONNECT_LIMIT,
         added_roots: bytes | None = None,
     ) -> None:
-        """Make a sender.
+        """Create a sender.
 
         Args:
-            guard: judges and resolves every address that is dialled.
-            user_agent: what requests say unless their own headers say otherwise.
-            transport: used instead of the guarded network; then only addresses written in URLs are judged.
+            guard: resolves hosts and checks every address.
+            user_agent: the User-Agent of requests that do not set their own.
+            transport: replaces the guarded network; then only addresses that are written in URLs are checked.
             body_cap: bytes of a response body that are kept.
             body_grace: seconds that a body may take after its headers.
-            connect_limit: seconds that connecting may take at most, the TLS handshake included.
-            added_roots: PEM certificates of authorities to believe beside the system's.
+            connect_limit: seconds that connecting may take, including the TLS handshake.
+            added_roots: PEM certificates of authorities to trust in addition to the system's.
 
         """
         self._guard = guard
@@ -78,26 +78,26 @@ class HttpxSender:
         _silence_loggers()
 
     async def send(self, request: OutboundRequest) -> Outcome:
-        """Make one request and say what came of it."""
+        """Make one request and return its outcome."""
         started = perf_counter()
         response: httpx.Response | None = None
         body = bytearray()
-        whole = False
+        complete = False
         try:
             async with asyncio.timeout(request.timeout) as deadline:
-                response = await self._ask(request)
-                bring_forward(deadline, self._body_grace)
-                whole = await self._read(response, body)
+                response = await self._open_response(request)
+                shorten_deadline(deadline, self._body_grace)
+                complete = await self._read(response, body)
         except TransportError as failure:
-            return failure.after(perf_counter() - started)
+            return failure.to_outcome(perf_counter() - started)
         except TimeoutError:
             if response is None:
-                return failures.deadline_passed(request.timeout).after(perf_counter() - started)
+                return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
         return Response(
             status=response.status_code,
             headers=tuple(response.headers.multi_items()),
             body=bytes(body[: self._body_cap]),
-            body_truncated=not whole,
+            body_truncated=not complete,
             elapsed=perf_counter() - started,
         )
 
@@ -105,10 +105,10 @@ class HttpxSender:
         """Close the transport."""
         await self._transport.aclose()
 
-    async def _ask(self, request: OutboundRequest) -> httpx.Response:
+    async def _open_response(self, request: OutboundRequest) -> httpx.Response:
         target = request.target
         if target.literal is not None:
-            self._guard.judge(target.literal, target.port)
+            self._guard.check_address(target.literal, target.port)
         wire_request = self._wire_request(request)
         try:
             response = await self._transport.handle_async_request(wire_request)
@@ -116,28 +116,28 @@ class HttpxSender:
             raise failure_of(error, target, request.timeout) from error
         if response.status_code == _SWITCHING_PROTOCOLS:
             await response.aclose()
-            raise failures.switched_protocols()
+            raise failures.unexpected_upgrade()
         return response
 
     def _wire_request(self, request: OutboundRequest) -> httpx.Request:
-        limit = connecting_seconds(request.timeout, self._connect_limit)
+        limit = connect_timeout(request.timeout, self._connect_limit)
         try:
             return httpx.Request(
                 "POST",
                 request.target.url,
-                headers=[*request.headers, *self._missing(request.headers)],
+                headers=[*request.headers, *self._defaults_for(request.headers)],
                 content=request.body,
                 extensions={"timeout": {"connect": limit}},
             )
         except (ValueError, httpx.InvalidURL) as error:
-            raise Refused(f"the request cannot be sent: {error}") from error
+            raise RequestBlocked(f"the request cannot be sent: {error}") from error
 
-    def _missing(self, given: Headers) -> Headers:
-        names = {name.lower() for name, _ in given}
+    def _defaults_for(self, headers: Headers) -> Headers:
+        names = {name.lower() for name, _ in headers}
         return tuple((name, value) for name, value in self._common if name.lower() not in names)
 
     async def _read(self, response: httpx.Response, body: bytearray) -> bool:
-        """Read up to the cap into `body`, never unpacking it; return whether that was all. Then hang up."""
+        """Read up to the cap into `body` without decompressing it, and close. Return whether the body is complete."""
         stream = cast("httpx.AsyncByteStream", response.stream)
         try:
             async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as pieces:
@@ -146,14 +146,14 @@ class HttpxSender:
                     if len(body) > self._body_cap:
                         return False
         except (httpx.TransportError, TransportError):
-            return False  # cut short after the head: that changes nothing
+            return False  # the body ends early, but the head has decided the outcome
         finally:
             await stream.aclose()
         return True
 
 
 def _silence_loggers() -> None:
-    """Keep whole URLs, whose query values can be secrets, out of the log: httpx's own lines carry them."""
+    """Keep httpx's own lines out of the log: they contain whole URLs, whose query values can be secrets."""
     for name in ("httpx", "httpcore"):
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:

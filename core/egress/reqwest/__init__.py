@@ -1,1 +1,1 @@
-"""The sender on pyreqwest, which the service uses."""
+"""The service's sender, on pyreqwest."""

@@ -1,8 +1,8 @@
-"""What pyreqwest raises, in the classes and words of `failures`.
+"""Maps what pyreqwest raises to the classes and words of `failures`.
 
-Its exception types tell little (a total timeout before the headers arrives as `ConnectTimeoutError`). Its chain of
-causes tells nearly all: `client error (Connect)` is dialling or the handshake, `tcp ... error` is dialling alone. Both
-have a timer of the same length, and the outer one can strike first: then only the scheme tells that it was dialling.
+Its exception types say little: a total timeout before the headers arrives as `ConnectTimeoutError`. Its chain of causes
+says nearly everything: `client error (Connect)` is connecting or the handshake, `tcp ... error` is connecting alone.
+Both have a timer of the same length, and the outer one can expire first: then only the scheme tells them apart.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Final
 from pyreqwest import exceptions as pyreqwest
 
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError
+from breakwater.core.egress.failures import ConnectFailed, RequestBlocked, TransportError
 
 _CONNECT: Final = "client error (Connect)"
-_DIALLING: Final = (
+_TCP_CONNECT: Final = (
     "tcp connect error",
     "tcp open error",
     "tcp bind local error",
@@ -26,31 +26,31 @@ _UNTRUSTED: Final = ("UnknownIssuer", "BadSignature", "CaUsedAsEndEntity")
 
 
 @dataclass(frozen=True, slots=True)
-class Dialled:
+class ConnectionAttempt:
     """What was attempted, for the words of its failure."""
 
     host: str
     where: str
     secure: bool
-    """Whether a TLS handshake follows dialling."""
+    """Whether a TLS handshake follows connecting."""
     timeout: float
     connect_limit: float
 
 
-def failure_of(error: pyreqwest.PyreqwestError, dialled: Dialled) -> TransportError:
+def failure_of(error: pyreqwest.PyreqwestError, attempt: ConnectionAttempt) -> TransportError:
     """Return why there was no response."""
     causes = _causes(error)
     reason = causes[-1] if causes else error.message
-    named = any(cause.startswith(_DIALLING) for cause in causes)
-    connecting = named or _CONNECT in causes
-    dialling = named or (connecting and not dialled.secure)
+    in_tcp = any(cause.startswith(_TCP_CONNECT) for cause in causes)
+    before_request = in_tcp or _CONNECT in causes
+    connecting = in_tcp or (before_request and not attempt.secure)
     if isinstance(error, pyreqwest.RequestTimeoutError):
-        return _too_slow(dialled, dialling=dialling, connecting=connecting)
-    if dialling:
-        return failures.connection_failed(_os_error(reason), dialled.where, ConnectFailed)
+        return _timed_out(attempt, connecting=connecting, before_request=before_request)
     if connecting:
-        return _handshake_failed(reason, dialled)
-    return _exchange_failed(error, reason, dialled)
+        return failures.connection_failed(_os_error(reason), attempt.where, ConnectFailed)
+    if before_request:
+        return _handshake_failed(reason, attempt)
+    return _exchange_failed(error, reason, attempt)
 
 
 def _causes(error: pyreqwest.PyreqwestError) -> tuple[str, ...]:
@@ -64,19 +64,19 @@ def _os_error(reason: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _too_slow(dialled: Dialled, *, dialling: bool, connecting: bool) -> TransportError:
-    if dialling:
-        return failures.dialling_too_slow(dialled.where, dialled.connect_limit)
+def _timed_out(attempt: ConnectionAttempt, *, connecting: bool, before_request: bool) -> TransportError:
     if connecting:
-        return failures.handshake_too_slow(dialled.where, dialled.connect_limit)
-    return failures.deadline_passed(dialled.timeout)
+        return failures.connect_timed_out(attempt.where, attempt.connect_limit)
+    if before_request:
+        return failures.handshake_timed_out(attempt.where, attempt.connect_limit)
+    return failures.timed_out(attempt.timeout)
 
 
-def _handshake_failed(reason: str, dialled: Dialled) -> TransportError:
+def _handshake_failed(reason: str, attempt: ConnectionAttempt) -> TransportError:
     if _os_error(reason) is not None or "handshake eof" in reason:
-        return failures.handshake_cut(dialled.where)
+        return failures.handshake_closed(attempt.where)
     if "peer certificate" in reason:
-        return _certificate_failed(reason, dialled.host)
+        return _certificate_failed(reason, attempt.host)
     return failures.tls_failed(reason)
 
 
@@ -86,20 +86,22 @@ def _certificate_failed(reason: str, host: str) -> TransportError:
     if "not valid yet" in reason:
         return failures.certificate_not_valid_yet(host)
     if "not valid for name" in reason:
-        return failures.certificate_of_another(host)
+        return failures.certificate_name_mismatch(host)
     if any(word in reason for word in _UNTRUSTED):
         return failures.certificate_not_trusted(host)
-    return failures.certificate_not_accepted(host, reason)
+    return failures.certificate_rejected(host, reason)
 
 
-def _exchange_failed(error: pyreqwest.PyreqwestError, reason: str, dialled: Dialled) -> TransportError:
+def _exchange_failed(
+    error: pyreqwest.PyreqwestError, reason: str, attempt: ConnectionAttempt
+) -> TransportError:
     number = _os_error(reason)
-    if "received fatal alert" in reason:  # such as: the receiver wants a certificate of ours
+    if "received fatal alert" in reason:  # for example: the receiver requires a client certificate
         return failures.tls_failed(reason)
     if number is None and "closed before message completed" in reason:
-        return failures.hung_up(dialled.where)
+        return failures.closed_without_response(attempt.where)
     if number is None and (isinstance(error, pyreqwest.DecodeError) or "unexpected message" in reason):
-        return failures.not_http(reason)
+        return failures.invalid_http(reason)
     if isinstance(error, pyreqwest.BuilderError):
-        return Refused(f"the request cannot be sent: {reason}")
-    return failures.connection_failed(number, dialled.where)
+        return RequestBlocked(f"the request cannot be sent: {reason}")
+    return failures.connection_failed(number, attempt.where)

@@ -1,8 +1,8 @@
-"""Origins whose connections are used once, because their latest answers were no successes.
+"""Origins whose connections are closed after each request, because a recent response was not a success.
 
-HTTP/1.1 matches answers to requests by their order alone: bytes that a receiver sends after its answer are, on a kept
-connection and from the moment the next request goes out, the answer to that. What is at stake is a failure followed
-by a stray success. So a failure ends the keeping: whatever follows it finds no request to answer.
+HTTP/1.1 matches responses to requests by their order alone. On a kept connection, bytes that a receiver sends after
+its response are the response to the next request. The dangerous case is a failure followed by a stray success. So
+after a failure no connection is kept, and whatever follows the response meets no request.
 """
 
 from collections import OrderedDict
@@ -12,37 +12,37 @@ from typing import Final
 
 from breakwater.core.domain.target import Target
 
-DISTRUST_SECONDS: Final = 60.0
-"""How long after such an answer: far beyond any answer that is late, and short for whoever recovers."""
-_MOST: Final = 4096
-"""Origins that are remembered; the one that failed longest ago is forgotten first."""
+CLOSE_AFTER_USE_SECONDS: Final = 60.0
+"""How long after such a response: longer than any late response, and short for a receiver that has recovered."""
+_MAX_ORIGINS: Final = 4096
+"""Origins that are remembered. The one that failed longest ago is evicted first."""
 
 _Origin = tuple[str, str, int]
 
 
 class KeepAlivePolicy:
-    """Remembers who answered with something else than success, and since when."""
+    """Decides from the latest responses of an origin whether its connections are kept."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
-        self._until: OrderedDict[_Origin, float] = OrderedDict()
+        self._close_until: OrderedDict[_Origin, float] = OrderedDict()
 
     def on_response(self, target: Target, status: int) -> None:
-        """Note an answer of this target's origin: of the whole origin, for its endpoints share connections."""
+        """Take in a response. It counts for the whole origin, because endpoints of one origin share connections."""
         if 200 <= status < 300:  # noqa: PLR2004 -- the class of success
             return
-        self._until[_origin(target)] = self._now() + DISTRUST_SECONDS
-        self._until.move_to_end(_origin(target))
-        if len(self._until) > _MOST:
-            self._until.popitem(last=False)
+        self._close_until[_origin(target)] = self._now() + CLOSE_AFTER_USE_SECONDS
+        self._close_until.move_to_end(_origin(target))
+        if len(self._close_until) > _MAX_ORIGINS:
+            self._close_until.popitem(last=False)
 
-    def of(self, target: Target) -> bool:
-        """Return whether a connection to this target is to be used once."""
-        if not self._until:
+    def closes_after_use(self, target: Target) -> bool:
+        """Return whether a connection to this target serves one request only."""
+        if not self._close_until:
             return False
-        until = self._until.get(_origin(target))
+        until = self._close_until.get(_origin(target))
         if until is not None and self._now() >= until:
-            del self._until[_origin(target)]
+            del self._close_until[_origin(target)]
             return False
         return until is not None
 

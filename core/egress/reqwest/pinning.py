@@ -5,49 +5,52 @@ from dataclasses import dataclass
 
 from breakwater.core.domain.target import Target
 from breakwater.core.egress.dns import Addresses
-from breakwater.core.egress.limits import MAX_ADDRESSES, connecting_seconds
-from breakwater.core.egress.reqwest.clients import Clients, PinnedAddress
+from breakwater.core.egress.limits import MAX_ADDRESSES, connect_timeout
+from breakwater.core.egress.reqwest.client_pool import ClientPool, PinnedAddress
 from breakwater.core.egress.reqwest.keep_alive import KeepAlivePolicy
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     addresses: Addresses
-    dials: tuple[PinnedAddress, ...]
+    pinned: tuple[PinnedAddress, ...]
 
 
 class ConnectionPlan:
-    """Makes the dials of a target, once for as long as its addresses stay the same."""
+    """Which pinned addresses to try for a target; computed once for as long as its addresses stay the same."""
 
-    def __init__(self, clients: Clients, connect_limit: float, *, kept: int) -> None:
+    def __init__(self, clients: ClientPool, connect_limit: float, *, max_plans: int) -> None:
         self._clients = clients
         self._connect_limit = connect_limit
-        self._kept = kept
+        self._max_plans = max_plans
         self._plans: dict[tuple[str, float, bool], _Plan] = {}
-        self._distrust = KeepAlivePolicy()
+        self._keep_alive = KeepAlivePolicy()
 
     def on_response(self, target: Target, status: int) -> None:
-        """Note with which status the target answered: after a failure its connections are used once for a while."""
-        self._distrust.on_response(target, status)
+        """Take in a response: after a failure the target's connections are closed after each use for a while."""
+        self._keep_alive.on_response(target, status)
 
-    def of(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[PinnedAddress]:
-        """Return what to try in turn. An address with a client comes first, for its connections are open."""
-        limit = connecting_seconds(timeout, self._connect_limit)
-        once = self._distrust.of(target)
-        plan = self._plans.get((target.host, limit, once))
+    def pins_for(self, target: Target, timeout: float, addresses: Addresses) -> Sequence[PinnedAddress]:
+        """Return what to try in turn. An address that has a client comes first, because it has open connections."""
+        limit = connect_timeout(timeout, self._connect_limit)
+        close_after_use = self._keep_alive.closes_after_use(target)
+        plan = self._plans.get((target.host, limit, close_after_use))
         if plan is None or plan.addresses is not addresses:
-            plan = self._planned(target, limit, addresses, once=once)
-        if len(plan.dials) == 1 or self._clients.has(plan.dials[0]):
-            return plan.dials
-        return sorted(plan.dials, key=lambda dial: not self._clients.has(dial))
+            plan = self._make_plan(target, limit, addresses, close_after_use=close_after_use)
+        if len(plan.pinned) == 1 or plan.pinned[0] in self._clients:
+            return plan.pinned
+        return sorted(plan.pinned, key=lambda pinned: pinned not in self._clients)
 
-    def _planned(self, target: Target, limit: float, addresses: Addresses, *, once: bool) -> _Plan:
+    def _make_plan(
+        self, target: Target, limit: float, addresses: Addresses, *, close_after_use: bool
+    ) -> _Plan:
         host = "" if target.literal else target.host
-        plan = _Plan(
-            addresses,
-            tuple(PinnedAddress.to(address, host, limit, once=once) for address in addresses[:MAX_ADDRESSES]),
+        pinned = tuple(
+            PinnedAddress.create(address, host, limit, close_after_use=close_after_use)
+            for address in addresses[:MAX_ADDRESSES]
         )
-        if len(self._plans) >= self._kept:
+        if len(self._plans) >= self._max_plans:
             self._plans.clear()
-        self._plans[target.host, limit, once] = plan
+        plan = _Plan(addresses, pinned)
+        self._plans[target.host, limit, close_after_use] = plan
         return plan

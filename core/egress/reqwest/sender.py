@@ -1,6 +1,6 @@
-"""The server's wire: pyreqwest (Rust), about 30 µs of Python's thread a request (`bench/senders.py`).
+"""The service's sender, on pyreqwest (Rust): it costs Python's thread little for each request.
 
-Everything slow happens elsewhere: names are resolved and clients built in threads, sockets and TLS are Rust's.
+Everything slow happens elsewhere: hosts are resolved and clients built in threads; sockets and TLS are in Rust.
 """
 
 import asyncio
@@ -14,34 +14,39 @@ from pyreqwest.request import StreamRequest
 
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Outcome
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, Refused, TransportError, place
+from breakwater.core.egress.failures import (
+    ConnectFailed,
+    RequestBlocked,
+    TransportError,
+    socket_address,
+)
 from breakwater.core.egress.guard import Guard
-from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, bring_forward
-from breakwater.core.egress.reqwest.clients import IDLE_PER_HOST, Clients, PinnedAddress, wire_url
-from breakwater.core.egress.reqwest.failures import Dialled, failure_of
+from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, shorten_deadline
+from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST, ClientPool, PinnedAddress, wire_url
+from breakwater.core.egress.reqwest.failures import ConnectionAttempt, failure_of
 from breakwater.core.egress.reqwest.pinning import ConnectionPlan
-from breakwater.core.egress.reqwest.response import Answer
-from breakwater.core.egress.trust import checked_roots
+from breakwater.core.egress.reqwest.response import StreamedResponse
+from breakwater.core.egress.trust import validate_roots
 from breakwater.core.egress.user_agent import USER_AGENT
 from breakwater.core.ports import OutboundRequest
 
 MAX_CLIENTS: Final = 1024
 _SWITCHING_PROTOCOLS: Final = 101
 _EMPTY: Final = ("Content-Length", "0")
-"""reqwest leaves the length of nothing out, and some servers answer that with 411."""
-_SLACK: Final = 0.1
-"""Seconds by which Python's deadline is later than Rust's, which can tell in which phase it struck."""
-_SHORTEST: Final = 0.001
-"""Seconds that Rust is given when resolving took nearly all: zero would mean something else."""
+"""reqwest sends no length for an empty body, and some servers respond to that with 411."""
+_TIMEOUT_MARGIN: Final = 0.1
+"""Seconds by which Python's deadline is later than Rust's, which knows in which phase it expired."""
+_MIN_TIMEOUT: Final = 0.001
+"""Seconds that Rust gets when resolving used the whole timeout; zero would mean no timeout."""
 
 
 class ReqwestSender:
-    """A `breakwater.core.ports.Sender` for many requests at once, with kept connections. Belongs to one event loop.
+    """A `breakwater.core.ports.Sender` for many concurrent requests, with kept connections. Belongs to one event loop.
 
-    A cancelled request is abandoned, not aborted: reqwest goes on with it until its deadline, so the receiver may
-    still get it. Bytes that follow a response end its connection, as long as they are noticed before the next request
-    goes out; from then on no client of HTTP/1.1 can tell whose answer they are. So an answer that is no success ends
-    the keeping of its origin's connections for a while (`reqwest_distrust`).
+    A cancelled request is abandoned, not aborted: reqwest continues with it until its deadline, so the receiver may
+    still get it. Bytes that follow a response end its connection if they are noticed before the next request is sent;
+    after that, no HTTP/1.1 client can tell which request they belong to. So after a response that is not a success,
+    the origin's connections are not kept for a while (`keep_alive`).
     """
 
     def __init__(
@@ -56,71 +61,76 @@ class ReqwestSender:
         idle_per_host: int = IDLE_PER_HOST,
         added_roots: bytes | None = None,
     ) -> None:
-        """Make a sender.
+        """Create a sender.
 
         Args:
-            guard: judges and resolves every address that is dialled.
-            user_agent: what requests say unless their own headers say otherwise.
+            guard: resolves hosts and checks every address.
+            user_agent: the User-Agent of requests that do not set their own.
             body_cap: bytes of a response body that are kept.
             body_grace: seconds that a body may take after its headers.
-            connect_limit: seconds that connecting may take at most, the TLS handshake included.
+            connect_limit: seconds that connecting may take, including the TLS handshake.
             max_clients: pairs of host and address for which connections are kept; about 0.13 MB each.
-            idle_per_host: connections to one host that are kept for the next request; with 0 each is used once.
-            added_roots: PEM certificates of authorities to believe beside the system's.
+            idle_per_host: idle connections to one host that are kept; with 0 each connection serves one request.
+            added_roots: PEM certificates of authorities to trust in addition to the system's.
 
         """
         self._guard = guard
         self._body_cap = body_cap
         self._body_grace = body_grace
-        self._clients = Clients(
-            user_agent, limit=max_clients, idle_per_host=idle_per_host, added_roots=checked_roots(added_roots)
+        self._clients = ClientPool(
+            user_agent,
+            limit=max_clients,
+            idle_per_host=idle_per_host,
+            added_roots=validate_roots(added_roots),
         )
-        self._dials = ConnectionPlan(self._clients, connect_limit, kept=2 * max_clients)
+        self._plan = ConnectionPlan(self._clients, connect_limit, max_plans=2 * max_clients)
 
     async def send(self, request: OutboundRequest) -> Outcome:
-        """Make one request and say what came of it."""
+        """Make one request and return its outcome."""
         started = perf_counter()
-        answer: Answer | None = None
+        response: StreamedResponse | None = None
         try:
-            async with asyncio.timeout(request.timeout + _SLACK) as deadline:
-                answer = await self._ask(request, started)
-                bring_forward(deadline, self._body_grace)
-                await answer.read(self._body_cap)
+            async with asyncio.timeout(request.timeout + _TIMEOUT_MARGIN) as deadline:
+                response = await self._open_response(request, started)
+                shorten_deadline(deadline, self._body_grace)
+                await response.read(self._body_cap)
         except TransportError as failure:
-            return failure.after(perf_counter() - started)
+            return failure.to_outcome(perf_counter() - started)
         except TimeoutError:
-            if answer is None:
-                return failures.deadline_passed(request.timeout).after(perf_counter() - started)
-        return await answer.outcome(self._body_cap, started)
+            if response is None:
+                return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
+        return await response.to_outcome(self._body_cap, started)
 
     async def close(self) -> None:
         """Close every kept connection."""
         await self._clients.close()
 
-    async def _ask(self, request: OutboundRequest, started: float) -> Answer:
-        """Return the answer of the first address that takes the connection."""
-        addresses = await self._guard.addresses(request.target, request.timeout)
-        *others, last = self._dials.of(request.target, request.timeout, addresses)
-        for dial in others:
+    async def _open_response(self, request: OutboundRequest, started: float) -> StreamedResponse:
+        """Return the response of the first address that accepts the connection."""
+        addresses = await self._guard.resolve_target(request.target, request.timeout)
+        *others, last = self._plan.pins_for(request.target, request.timeout, addresses)
+        for pinned in others:
             try:
-                return await self._exchange(request, dial, started)
+                return await self._exchange(request, pinned, started)
             except ConnectFailed:
-                self._clients.drop(dial)
+                self._clients.discard(pinned)
         return await self._exchange(request, last, started)
 
-    async def _exchange(self, request: OutboundRequest, dial: PinnedAddress, started: float) -> Answer:
-        client = self._clients.kept(dial) or await self._clients.built(dial)
-        left = max(_SHORTEST, request.timeout - (perf_counter() - started))
-        streamed = _streamed(client, request, left)
+    async def _exchange(
+        self, request: OutboundRequest, pinned: PinnedAddress, started: float
+    ) -> StreamedResponse:
+        client = self._clients.get(pinned) or await self._clients.build(pinned)
+        remaining = max(_MIN_TIMEOUT, request.timeout - (perf_counter() - started))
+        streamed = _streamed(client, request, remaining)
         try:
             response = await streamed.__aenter__()
         except PyreqwestError as error:
-            raise failure_of(error, _dialled(request, dial)) from error
-        self._dials.on_response(request.target, response.status)
+            raise failure_of(error, _connection_attempt(request, pinned)) from error
+        self._plan.on_response(request.target, response.status)
         if response.status == _SWITCHING_PROTOCOLS:
             await streamed.__aexit__(None, None, None)
-            raise failures.switched_protocols()
-        return Answer(streamed, response)
+            raise failures.unexpected_upgrade()
+        return StreamedResponse(streamed, response)
 
 
 def _streamed(client: Client, request: OutboundRequest, seconds: float) -> StreamRequest:
@@ -131,14 +141,14 @@ def _streamed(client: Client, request: OutboundRequest, seconds: float) -> Strea
             .headers(headers)
             .body_bytes(request.body)
             .timeout(timedelta(seconds=seconds))
-            .streamed_read_buffer_limit(0)  # or it waits for the body before it shows the headers
+            .streamed_read_buffer_limit(0)  # with a buffer, the headers are returned only with the body
             .build_streamed()
         )
     except ValueError as error:
-        raise Refused(f"the request cannot be sent: {error}") from error
+        raise RequestBlocked(f"the request cannot be sent: {error}") from error
 
 
-def _dialled(request: OutboundRequest, dial: PinnedAddress) -> Dialled:
-    where = place(dial.address, request.target.port)
+def _connection_attempt(request: OutboundRequest, pinned: PinnedAddress) -> ConnectionAttempt:
+    where = socket_address(pinned.address, request.target.port)
     secure = request.target.scheme == "https"
-    return Dialled(request.target.host, where, secure, request.timeout, dial.connect_limit)
+    return ConnectionAttempt(request.target.host, where, secure, request.timeout, pinned.connect_limit)

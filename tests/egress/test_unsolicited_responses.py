@@ -12,10 +12,10 @@ import pytest
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.target import parse_target
-from breakwater.core.egress.reqwest.keep_alive import DISTRUST_SECONDS, KeepAlivePolicy
+from breakwater.core.egress.reqwest.keep_alive import CLOSE_AFTER_USE_SECONDS, KeepAlivePolicy
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from tests.egress.conftest import Wire, make_wire
-from tests.egress.receivers import Connection, Receiver, answer
+from tests.egress.receivers import Connection, Receiver, respond
 
 FAILED = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 SUCCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -103,8 +103,8 @@ async def test_after_a_success_it_closes_the_connection_when_nobody_asks(wire: W
 async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_are_kept() -> None:
     wire, now = make_wire("reqwest"), [0.0]
     assert isinstance(wire.sender, ReqwestSender)
-    wire.sender._dials._distrust = KeepAlivePolicy(lambda: now[0])
-    async with Receiver(answer(SUCCESS, FAILED, SUCCESS)) as receiver, Receiver(answer(SUCCESS)) as another:
+    wire.sender._plan._keep_alive = KeepAlivePolicy(lambda: now[0])
+    async with Receiver(respond(SUCCESS, FAILED, SUCCESS)) as receiver, Receiver(respond(SUCCESS)) as another:
         assert [await status(wire, receiver) for _ in range(2)] == [200, 500]
         assert receiver.connections == 1
         for connections in (2, 3, 4):
@@ -112,19 +112,19 @@ async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_a
             assert receiver.connections == connections
         assert [await status(wire, another) for _ in range(3)] == [200] * 3
         assert another.connections == 1, "another port is another origin"
-        now[0] += DISTRUST_SECONDS
+        now[0] += CLOSE_AFTER_USE_SECONDS
         assert [await status(wire, receiver) for _ in range(3)] == [200] * 3
         assert receiver.connections <= 5, "the last three shared one"
     await wire.sender.close()
 
 
 def test_what_is_remembered_of_failures_is_bounded() -> None:
-    distrust = KeepAlivePolicy(lambda: 0.0)
+    policy = KeepAlivePolicy(lambda: 0.0)
     targets = [parse_target(f"https://h{number}.example/") for number in range(5000)]
     for target in targets:
-        distrust.on_response(target, 500)
-    assert sum(distrust.of(target) for target in targets) == 4096
-    assert distrust.of(targets[-1])
+        policy.on_response(target, 500)
+    assert sum(policy.closes_after_use(target) for target in targets) == 4096
+    assert policy.closes_after_use(targets[-1])
 
 
 @pytest.fixture

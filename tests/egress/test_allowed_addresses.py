@@ -22,14 +22,14 @@ from tests.egress.conftest import (
     no_such_name,
     servers_failed,
 )
-from tests.egress.receivers import OK, Receiver, answer, closed_port, hang_up
+from tests.egress.receivers import OK, Receiver, closed_port, hang_up, respond
 
 
 async def test_a_name_that_does_not_resolve_says_so(wire: Wire) -> None:
     wire.resolver.answers["gone.example"] = no_such_name()
     outcome = await wire.post("http://gone.example/")
     assert isinstance(outcome, TransportFailure)
-    assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the name gone.example does not resolve")
+    assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the host gone.example does not resolve")
 
 
 async def test_name_servers_that_fail_say_so(wire: Wire) -> None:
@@ -38,7 +38,7 @@ async def test_name_servers_that_fail_say_so(wire: Wire) -> None:
     assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (
         FailureClass.DNS,
-        "the name servers gave no answer for sick.example",
+        "the DNS servers did not respond for sick.example",
     )
 
 
@@ -51,23 +51,23 @@ async def test_name_servers_that_hang_end_inside_the_deadline(wire: Wire) -> Non
     released.set()
     assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.DNS
-    assert "resolving the name slow.example took longer than" in outcome.detail
+    assert "DNS lookup of slow.example took longer than" in outcome.detail
 
 
 async def test_one_forbidden_address_among_others_forbids_the_name(wire: Wire) -> None:
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         wire.resolver.answers["hooks.example"] = ["127.0.0.1", "10.0.0.7"]
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         assert receiver.connections == 0
     assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.BLOCKED
-    assert "hooks.example resolves to a forbidden address: 10.0.0.7 is not a public address" in outcome.detail
+    assert "hooks.example resolves to a blocked address: 10.0.0.7 is not a public address" in outcome.detail
 
 
 async def test_a_forbidden_address_gets_no_packet(kind: str) -> None:
     resolver = FakeResolver()
     wire = make_wire(kind, resolver=resolver, guard=Guard(NONE, resolver))
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         for host in ("hooks.example", "127.0.0.1"):
             # Parsed as if loopback were allowed: it was, when the endpoint was saved, and no longer is.
             target = parse_target(f"http://{host}:{receiver.port}/", LOOPBACK)
@@ -79,7 +79,7 @@ async def test_a_forbidden_address_gets_no_packet(kind: str) -> None:
 
 
 async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
-    async with Receiver(answer(OK)) as own, Receiver(answer(OK)) as other:
+    async with Receiver(respond(OK)) as own, Receiver(respond(OK)) as other:
         resolver = FakeResolver()
         guard = Guard(LOOPBACK, resolver, own_addresses=[("127.0.0.1", own.port)])
         wire = make_wire(kind, resolver=resolver, guard=guard)
@@ -87,7 +87,7 @@ async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
             outcome = await wire.post(f"http://{host}:{own.port}/")
             assert isinstance(outcome, TransportFailure)
             assert outcome.failure is FailureClass.BLOCKED
-            assert f"127.0.0.1:{own.port} is where this service itself listens" in outcome.detail
+            assert f"127.0.0.1:{own.port} is the address that Breakwater itself listens on" in outcome.detail
             assert isinstance(await wire.post(f"http://{host}:{other.port}/"), Response)
         assert own.connections == 0
         await wire.sender.close()
@@ -96,7 +96,7 @@ async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
 async def test_the_address_that_was_judged_is_the_one_that_is_dialled(wire: Wire) -> None:
     answers = iter([["127.0.0.1"], ["169.254.169.254"], ["169.254.169.254"]])
     wire.resolver.answers["rebind.example"] = lambda: next(answers)
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         for _ in range(3):
             assert isinstance(await wire.post(f"http://rebind.example:{receiver.port}/"), Response)
     assert wire.resolver.asked == ["rebind.example"]
@@ -107,7 +107,7 @@ async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again
     answers = iter([["127.0.0.1"], ["169.254.169.254"]])
     resolver = FakeResolver({"rebind.example": lambda: next(answers)})
     wire = make_wire(kind, guard=Guard(LOOPBACK, resolver, now=lambda: now))
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         url = f"http://rebind.example:{receiver.port}/"
         assert isinstance(await wire.post(url), Response)
         now += 11
@@ -120,7 +120,7 @@ async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again
 
 @LINUX
 async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire) -> None:
-    async with Receiver(answer(OK), address="127.0.0.3") as receiver:
+    async with Receiver(respond(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{receiver.port}/")
         assert isinstance(outcome, Response)
@@ -132,7 +132,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
     port = closed_port()
     async with (
         Receiver(hang_up, address="127.0.0.2", port=port) as first,
-        Receiver(answer(OK), address="127.0.0.3", port=port) as second,
+        Receiver(respond(OK), address="127.0.0.3", port=port) as second,
     ):
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{port}/")
@@ -151,7 +151,7 @@ async def test_the_last_address_names_the_failure_when_none_takes_a_connection(w
 
 async def test_an_ipv6_address_is_dialled(wire: Wire) -> None:
     try:
-        receiver = await Receiver(answer(OK), address="::1").__aenter__()
+        receiver = await Receiver(respond(OK), address="::1").__aenter__()
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
     try:
@@ -174,8 +174,8 @@ async def test_a_dead_zone_does_not_delay_other_names(wire: Wire) -> None:
             raise socket.gaierror(socket.EAI_AGAIN, "no answer")
         return FakeResolver()(host)
 
-    wire.guard._names._lookups._resolve = resolve  # type: ignore[assignment]
-    async with Receiver(answer(OK)) as receiver:
+    wire.guard._dns._resolver._resolve = resolve  # type: ignore[assignment]
+    async with Receiver(respond(OK)) as receiver:
         dead = [
             asyncio.create_task(wire.post(f"http://h{number}.dead.example:{receiver.port}/", timeout=2))
             for number in range(200)

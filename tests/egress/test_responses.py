@@ -13,10 +13,10 @@ from tests.egress.receivers import (
     OK,
     Connection,
     Receiver,
-    answer,
     endless,
     gzip_bomb,
     once,
+    respond,
     then_reset,
     then_silence,
 )
@@ -32,7 +32,7 @@ def response(status: str, *headers: str, body: bytes = b"") -> bytes:
 
 
 async def test_a_request_is_one_post_with_its_headers_and_its_exact_body(wire: Wire) -> None:
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         outcome = await wire.post(
             f"http://hooks.example:{receiver.port}/in/box?a=1&b=%20",
             body=b'{"amount":  10.00}\n',
@@ -59,7 +59,7 @@ async def test_a_request_is_one_post_with_its_headers_and_its_exact_body(wire: W
 
 
 async def test_an_endpoints_own_user_agent_replaces_the_common_one(wire: Wire) -> None:
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         await wire.post(f"http://hooks.example:{receiver.port}/", headers=(("user-agent", "Acme/1"),))
     names = [name.lower() for name, _ in receiver.requests[0].headers]
     assert receiver.requests[0].header("User-Agent") == "Acme/1"
@@ -67,7 +67,7 @@ async def test_an_endpoints_own_user_agent_replaces_the_common_one(wire: Wire) -
 
 
 async def test_an_empty_body_is_sent_as_an_empty_body(wire: Wire) -> None:
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=b"")
     assert isinstance(outcome, Response)
     assert receiver.requests[0].body == b""
@@ -76,7 +76,7 @@ async def test_an_empty_body_is_sent_as_an_empty_body(wire: Wire) -> None:
 
 async def test_a_large_body_arrives_whole(wire: Wire) -> None:
     body = bytes(range(256)) * 1024
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=body)
     assert isinstance(outcome, Response)
     assert receiver.requests[0].body == body
@@ -86,7 +86,7 @@ async def test_an_answer_is_its_status_its_headers_and_its_body(wire: Wire) -> N
     said = response(
         "422 No", "Content-Type: text/plain", "X-Trace: 7", "Set-Cookie: a=1", "Set-Cookie: b=2", body=b"no"
     )
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (422, b"no", False)
@@ -97,7 +97,7 @@ async def test_an_answer_is_its_status_its_headers_and_its_body(wire: Wire) -> N
 
 
 async def test_cookies_are_never_sent_back(wire: Wire) -> None:
-    async with Receiver(answer(response("200 OK", "Set-Cookie: session=1; Path=/"))) as receiver:
+    async with Receiver(respond(response("200 OK", "Set-Cookie: session=1; Path=/"))) as receiver:
         for _ in range(2):
             await wire.post(f"http://hooks.example:{receiver.port}/")
     assert [request.header("Cookie") for request in receiver.requests] == [None, None]
@@ -107,7 +107,7 @@ async def test_cookies_are_never_sent_back(wire: Wire) -> None:
     "status", [200, 201, 204, 299, 301, 304, 400, 408, 410, 429, 500, 503, 599, 600, 999]
 )
 async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> None:
-    async with Receiver(answer(response(f"{status} Something"))) as receiver:
+    async with Receiver(respond(response(f"{status} Something"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.status == status
@@ -115,9 +115,9 @@ async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> No
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, status: int) -> None:
-    async with Receiver(answer(OK)) as elsewhere:
+    async with Receiver(respond(OK)) as elsewhere:
         there = f"http://hooks.example:{elsewhere.port}/there"
-        async with Receiver(answer(response(f"{status} Moved", f"Location: {there}"))) as receiver:
+        async with Receiver(respond(response(f"{status} Moved", f"Location: {there}"))) as receiver:
             outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         assert isinstance(outcome, Response)
         assert (outcome.status, outcome.header("Location")) == (status, there)
@@ -126,7 +126,7 @@ async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, s
 
 @pytest.mark.parametrize("value", ["120", "1000000000", "-1", "NaN", "Fri, 31 Dec 2027 23:59:59 GMT", "soon"])
 async def test_retry_after_is_handed_on_whatever_it_says(wire: Wire, value: str) -> None:
-    async with Receiver(answer(response("503 Busy", f"Retry-After: {value}"))) as receiver:
+    async with Receiver(respond(response("503 Busy", f"Retry-After: {value}"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.header("retry-after") == value
@@ -134,7 +134,7 @@ async def test_retry_after_is_handed_on_whatever_it_says(wire: Wire, value: str)
 
 async def test_a_header_that_is_not_ascii_harms_nothing(wire: Wire) -> None:
     said = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.header("X-City") in {"Malmö", "(not ASCII)"}
@@ -144,7 +144,7 @@ async def test_a_header_that_is_not_ascii_harms_nothing(wire: Wire) -> None:
 
 async def test_a_chunked_body_is_put_together(wire: Wire) -> None:
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"abcdefg", False)
@@ -160,7 +160,7 @@ async def test_a_body_that_ends_with_the_connection_is_whole(wire: Wire) -> None
 @pytest.mark.parametrize(("size", "truncated"), [(99, False), (100, False), (101, True), (5000, True)])
 async def test_a_body_is_kept_up_to_the_cap(kind: str, size: int, truncated: bool) -> None:
     wire = make_wire(kind, body_cap=100)
-    async with Receiver(answer(response("200 OK", body=b"x" * size))) as receiver:
+    async with Receiver(respond(response("200 OK", body=b"x" * size))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"x" * min(size, 100), truncated)
@@ -252,7 +252,7 @@ async def test_what_goes_wrong_after_the_head_changes_nothing(wire: Wire, script
 async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
     bomb = gzip_bomb(10)
     said = response("200 OK", "Content-Encoding: gzip", body=bomb)
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.body == bomb[:16384]
@@ -261,7 +261,7 @@ async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
 
 async def test_an_informational_response_before_the_answer_is_skipped(wire: Wire) -> None:
     said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
-    async with Receiver(answer(said)) as receiver:
+    async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body) == (200, b"ok")
@@ -276,7 +276,7 @@ async def test_an_upgrade_that_nobody_asked_for_is_no_answer(wire: Wire) -> None
 
 
 async def test_proxies_of_the_environment_are_not_used(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Receiver(answer(response("407 Proxy"))) as proxy, Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(response("407 Proxy"))) as proxy, Receiver(respond(OK)) as receiver:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         wire = make_wire(kind)
@@ -291,7 +291,7 @@ async def test_proxies_of_the_environment_are_not_used(kind: str, monkeypatch: p
 async def test_a_header_that_would_break_the_request_is_never_sent(
     wire: Wire, headers: tuple[tuple[str, str]]
 ) -> None:
-    async with Receiver(answer(OK)) as receiver:
+    async with Receiver(respond(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", headers=headers)
     assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.BLOCKED
