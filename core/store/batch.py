@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import BreakwaterError
 from breakwater.core.store.failures import store_failure
+
+log = structlog.get_logger("breakwater.store")
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -44,12 +47,24 @@ class WriteFunction:
 class Member(Generic[R]):
     """One caller's command, and the future by which the caller waits."""
 
-    __slots__ = ("command", "done", "outcome")
+    __slots__ = ("command", "done", "on_commit", "outcome")
 
-    def __init__(self, command: Any, done: "asyncio.Future[R]") -> None:
+    def __init__(
+        self, command: Any, done: "asyncio.Future[R]", on_commit: Callable[[R], None] | None = None
+    ) -> None:
         self.command = command
         self.done = done
+        self.on_commit = on_commit
         self.outcome: Any = None
+
+    def follow_up(self) -> None:
+        """Call `on_commit` with the result, whether or not the caller still waits for it."""
+        if self.on_commit is None or isinstance(self.outcome, BaseException):
+            return
+        try:
+            self.on_commit(self.outcome)
+        except Exception:  # the commit stands, and the writer must go on for the others
+            log.exception("writer.follow_up_failed")
 
     def release(self) -> None:
         """Wake the caller with the outcome; one that was cancelled meanwhile is passed over."""

@@ -82,29 +82,37 @@ class GroupCommitWriter:
             member.outcome = _closed()
             member.release()
 
-    async def submit(self, command: Command[R]) -> R:
+    async def submit(self, command: Command[R], *, on_commit: Callable[[R], None] | None = None) -> R:
         """Write `command` and return its result, after the commit.
+
+        `on_commit` is called with the result after the commit, before any caller goes on, and also where this caller
+        was cancelled. It must neither block nor raise.
 
         Raises the error that stands in its slot, or StoreUnavailable when the database cannot commit just now. A caller
         that is cancelled meanwhile does not know whether its command was written; nobody else notices.
         """
-        result: R = await self._enqueue(command)
+        result: R = await self._enqueue(command, on_commit)
         return result
 
-    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        *,
+        on_commit: Callable[[T], None] | None = None,
+    ) -> T:
         """Write by a function instead of a command, in the transaction that it shares with others.
 
         For what is rare or long. What `work` raises undoes its own statements only, and is raised here. It may be
-        called a second time when others of its batch fail.
+        called a second time when others of its batch fail. `on_commit` is that of `submit`.
         """
-        result: T = await self._enqueue(WriteFunction(work))
+        result: T = await self._enqueue(WriteFunction(work), on_commit)
         return result
 
-    async def _enqueue(self, command: Any) -> Any:
+    async def _enqueue(self, command: Any, on_commit: Callable[[Any], None] | None) -> Any:
         self._check()
         if self._closing or self._task is None:
             raise _closed()
-        member: Member[Any] = Member(command, asyncio.get_running_loop().create_future())
+        member: Member[Any] = Member(command, asyncio.get_running_loop().create_future(), on_commit)
         self._queue.append(member)
         self._arrived.set()
         return await member.done
@@ -116,6 +124,8 @@ class GroupCommitWriter:
                 await asyncio.sleep(0)
             batch = self._next_batch()
             await self._write(batch)
+            for member in batch:
+                member.follow_up()
             for member in batch:
                 member.release()
 
