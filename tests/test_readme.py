@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""Settings, flags, links and file names in the documents match the code."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def settings_table() -> str:
-    """Return the table of settings as the README must have it."""
+    """Return the table of settings, generated from the settings."""
     rows = ["| variable | default | what it is |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = default_words(field)
@@ -19,11 +19,11 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def test_the_settings_table_is_that_of_the_settings() -> None:
-    found = re.search(r"<!-- settings:.*?-->\n\n?(.*?)\n?<!-- /settings -->", README, re.DOTALL)
-    assert found
+def test_the_settings_table_is_current() -> None:
+    section = re.search(r"<!-- settings:.*?-->\n\n?(.*?)\n?<!-- /settings -->", README, re.DOTALL)
+    assert section
     table = settings_table()
-    assert found[1].strip() == table, f"put this into the README:\n\n{table}\n"
+    assert section[1].strip() == table, f"put this into the README:\n\n{table}\n"
 
 
 def test_every_flag_that_the_readme_names_exists() -> None:
@@ -32,7 +32,7 @@ def test_every_flag_that_the_readme_names_exists() -> None:
     assert named <= flags
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:
