@@ -23,15 +23,15 @@ from breakwater.web.api.metrics import Metrics
 from breakwater.web.api.schema.openapi import openapi_document
 from breakwater.web.live import LIVE, end_streams
 from breakwater.web.pages import PAGES, zones
-from breakwater.web.pages.errors import error_page, kept_form_page
+from breakwater.web.pages.errors import error_page, preserved_form_page
 from breakwater.web.pages.fingerprint import static_router
 from breakwater.web.pages.reply import here, wants_fragment
 from breakwater.web.pages.templating import template_config
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
-from breakwater.web.security.csrf import AUTH_ROUTES
 from breakwater.web.security.guards import authenticate
-from breakwater.web.security.hosts import Hosts
+from breakwater.web.security.hosts import AllowedHosts
 from breakwater.web.security.middleware import SecurityMiddleware
+from breakwater.web.security.sign_in import AUTH_ROUTES
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request's body beside the payload that it carries."""
@@ -69,7 +69,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
     intake = IntakeRoute(zones.InReaderZone(app.asgi_handler, _FOR_MACHINES), service, body_max)
-    app.asgi_handler = SecurityMiddleware(intake, Hosts(settings), _methods(app), metrics.observe)
+    app.asgi_handler = SecurityMiddleware(intake, AllowedHosts(settings), _methods(app), metrics.observe)
     return app
 
 
@@ -107,7 +107,7 @@ def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[An
         return Redirect(f"/sign-in?next={quote(here(request), safe='')}", status_code=303)
     if isinstance(error, Unauthorized) and request.url.path == "/sign-out":
         return Redirect("/sign-in?next=%2F", status_code=303)  # what it asks for is so already
-    page = kept_form_page(request, error) or error_page(request, error)
+    page = preserved_form_page(request, error) or error_page(request, error)
     page.headers.update(headers)
     return page
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from breakwater.core.settings import Settings
-from breakwater.web.security.hosts import Hosts
+from breakwater.web.security.hosts import AllowedHosts
 from tests.web.running_app import BOOTSTRAP_KEY, ORIGIN, PASSWORD, PROBLEM, RunningApp
 from tests.web.test_every_route import form_token
 
@@ -89,21 +89,21 @@ async def test_loopback_goes_by_its_names(service: RunningApp, host: str) -> Non
 
 
 def test_a_request_with_two_hosts_or_none_is_refused() -> None:
-    hosts = Hosts(Settings())
+    hosts = AllowedHosts(Settings())
     assert hosts.problem([(b"host", b"localhost")]) is None
     assert hosts.problem([]) is not None
     assert hosts.problem([(b"host", b"localhost"), (b"host", b"evil.example")]) is not None
 
 
 def test_the_base_url_and_the_allowed_hosts_are_names_of_the_service() -> None:
-    hosts = Hosts(Settings(base_url="https://hooks.example.com", allowed_hosts=("Alias.example",)))
+    hosts = AllowedHosts(Settings(base_url="https://hooks.example.com", allowed_hosts=("Alias.example",)))
     assert hosts.problem([(b"host", b"hooks.example.com")]) is None
     assert hosts.problem([(b"host", b"alias.example:8420")]) is None
     assert hosts.problem([(b"host", b"192.0.2.7")]) is not None
 
 
 def test_a_service_on_every_address_answers_to_addresses_and_to_no_foreign_name() -> None:
-    hosts = Hosts(Settings(host="0.0.0.0"))
+    hosts = AllowedHosts(Settings(host="0.0.0.0"))
     assert hosts.problem([(b"host", b"192.0.2.7:8420")]) is None
     assert hosts.problem([(b"host", b"evil.example")]) is not None
 

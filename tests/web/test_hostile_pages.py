@@ -18,7 +18,7 @@ from breakwater.core.runtime import Runtime
 from breakwater.web.app import create_app
 from tests.delivery.running_engine import settings_for
 from tests.fakes import ManualClock, ScriptedSender
-from tests.web.harmless import harmful
+from tests.web.hostile_markup import hostile_markup
 from tests.web.running_app import BOOTSTRAP_KEY, RunningApp
 from tests.web.test_every_route import form_token, routes
 from tests.web.test_hostile import CORPUS
@@ -108,7 +108,7 @@ async def forms_are_sent(
         ):
             answer = await browser.post(path, data={"_csrf": token, **fields})
             assert answer.status_code in {200, 303, 404, 409, 413, 422}, (path, text[:40], answer.text[-300:])
-            assert harmful(answer.text) == [], (path, text[:40])
+            assert hostile_markup(answer.text) == [], (path, text[:40])
 
 
 async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
@@ -116,7 +116,7 @@ async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
         for headers in ({}, {"HX-Request": "true"}):
             answer = await filled.browser.get(path, headers=headers)
             assert answer.status_code == 200, path
-            assert harmful(answer.text) == [], path
+            assert hostile_markup(answer.text) == [], path
     assert "&lt;script&gt;" in (await filled.browser.get("/audit")).text
 
 
@@ -127,7 +127,7 @@ async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
         for path in lists:
             answer = await filled.browser.get(f"{path}?{query}")
             assert answer.status_code in {200, 404, 422}, path
-            assert harmful(answer.text) == [], path
+            assert hostile_markup(answer.text) == [], path
 
 
 async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: RunningApp) -> None:
@@ -137,7 +137,7 @@ async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: Ru
         for path in ("/deliveries", "/deliveries/causes", "/replays/new"):
             answer = await browser.get(path, params={"q": text, "event_type": text, "since": text})
             assert answer.status_code in {200, 422}
-            assert harmful(answer.text) == []
+            assert hostile_markup(answer.text) == []
             assert 'id="search"' in answer.text
 
 
@@ -169,7 +169,7 @@ async def test_a_key_of_a_caller_is_shown_harmlessly(service: RunningApp) -> Non
     assert sent.status_code == 202
     page = await service.api.get(f"/messages/{sent.json()['id']}")
     assert "k&lt;script&gt;" in page.text
-    assert harmful(page.text) == []
+    assert hostile_markup(page.text) == []
 
 
 async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from breakwater.web.pages.reply import (
     wants_fragment,
 )
 from breakwater.web.pages.sign_in import resume_page, sign_in_page
-from breakwater.web.security.cookies import csrf_token, session_token
-from breakwater.web.security.preserved_form import kept, sent_from
+from breakwater.web.security.cookies import session_token
+from breakwater.web.security.csrf import csrf_token
+from breakwater.web.security.preserved_form import preserved_form, sent_from
 
 _TITLES: Final = {
     400: "This request cannot be read",
@@ -62,12 +63,12 @@ def error_page(request: PageRequest, exception: Exception) -> Response[Any]:
     return answer
 
 
-def kept_form_page(request: PageRequest, exception: Exception) -> Template | None:
+def preserved_form_page(request: PageRequest, exception: Exception) -> Template | None:
     """Return the page that keeps what was typed into a form whose session is over; None where there is nothing to keep.
 
     A part of a page that asks by itself has its form still, and is told as in `error_page`.
     """
-    form = kept(request)
+    form = preserved_form(request)
     if form is None or local_path(form.path) is None or wants_fragment(request):
         return None
     back = local_path(sent_from(request)) or "/"

@@ -7,7 +7,7 @@ from litestar.response import Template
 
 from breakwater.web.pages.reply import PageRequest, local_path, page
 from breakwater.web.security.guards import PUBLIC
-from breakwater.web.security.preserved_form import KeptForm
+from breakwater.web.security.preserved_form import PreservedForm
 
 
 def sign_in_page(
@@ -16,7 +16,7 @@ def sign_in_page(
     problem: str | None = None,
     name: str = "",
     status_code: int = 200,
-    kept: KeptForm | None = None,
+    kept: PreservedForm | None = None,
     next_path: str | None = None,
 ) -> Template:
     """Return the page that asks for name and password, with what was wrong with the last try.
@@ -35,7 +35,7 @@ def sign_in_page(
 
 
 def resume_page(
-    request: PageRequest, kept: KeptForm, *, csrf: str, sentence: str, back: str, status_code: int = 200
+    request: PageRequest, kept: PreservedForm, *, csrf: str, sentence: str, back: str, status_code: int = 200
 ) -> Template:
     """Return the page that shows a form that was not taken, for its sender to send it again or to leave it.
 

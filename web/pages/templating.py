@@ -16,10 +16,10 @@ from breakwater.core.text.zones import format_time, reader_zone
 from breakwater.web.assets import TEMPLATES
 from breakwater.web.pages import bodies, replay_words, words
 from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
+from breakwater.web.pages.charts.progress import progress_bar
 from breakwater.web.pages.fingerprint import asset
 from breakwater.web.pages.traffic import RANGES
-from breakwater.web.security.guards import csrf_field
-from breakwater.web.serve.progress import progress_bar
+from breakwater.web.security.csrf import csrf_field
 
 
 def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Which Host headers are answered: a page elsewhere must not reach the service under a name of its own."""
+"""The Host headers that the service accepts, as protection against DNS rebinding."""
 
 import ipaddress
 import re
@@ -12,33 +12,30 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 
 
-class Hosts:
-    """The names of this service: loopback, the listening address, that of the base URL, and those allowed.
+class AllowedHosts:
+    """The names of this service: loopback, the listening address, the host of the base URL, and the allowed hosts.
 
-    DNS rebinding needs a name. So where the service listens on every address, any address is answered as well:
-    probes and scrapers use them.
+    A service that listens on every address also accepts any IP address, for probes and scrapers. This is safe,
+    because DNS rebinding needs a name.
     """
 
     def __init__(self, settings: Settings) -> None:
         listening = ipaddress.ip_address(settings.host)
         self._any_address = listening.is_unspecified
-        named = [host.lower() for host in settings.allowed_hosts]
+        names = [host.lower() for host in settings.allowed_hosts]
         if settings.base_url:
-            named.append(urlsplit(settings.base_url).hostname or "")
-        self._names = _LOOPBACK | {str(listening), *named}
+            names.append(urlsplit(settings.base_url).hostname or "")
+        self._names = _LOOPBACK | {str(listening), *names}
 
     def problem(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """Return what is wrong with the request's host, in one sentence, or None."""
+        """Return one sentence about what is wrong with the request's host, or None when it is accepted."""
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1:
-            return f"A request names one host; this one names {len(hosts)}."
+            return f"A request must have exactly one Host header; this one has {len(hosts)}."
         match = _HOST.fullmatch(hosts[0].decode("latin-1"))
         name = (match[1] or match[2]).lower() if match else None
         if name is None or not (name in self._names or (self._any_address and _is_address(name))):
-            return (
-                "This service does not go by that name. If it should, add the name to BREAKWATER_ALLOWED_HOSTS, "
-                "or set BREAKWATER_BASE_URL."
-            )
+            return "This host name is not allowed. Add it to BREAKWATER_ALLOWED_HOSTS, or set BREAKWATER_BASE_URL."
         return None
 
 

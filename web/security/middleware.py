@@ -1,23 +1,23 @@
-"""What every request passes before routing, and every answer after: the host's name, HEAD, and security headers."""
+"""ASGI middleware around the whole application: allowed hosts, HEAD, security headers and the request count."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from breakwater.web.problems import MEDIA_TYPE, encoded, host_problem
-from breakwater.web.security.hosts import Hosts
+from breakwater.web.security.hosts import AllowedHosts
 
 Scope = Any
 Message = Any
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""Plain ASGI: servers, frameworks and tests each have types of their own for the same dictionaries."""
+"""Plain ASGI: servers, frameworks and tests have types of their own for the same dictionaries."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_SECURITY: Final = (
+_SECURITY_HEADERS: Final = (
     (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -28,12 +28,16 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
 class SecurityMiddleware:
-    """Stands around the whole application, its errors and unknown addresses included."""
+    """Wraps every request, also those that end in an error or have no route."""
 
     def __init__(
-        self, app: App, hosts: Hosts, methods: Mapping[str, str], observe: Callable[[Scope, int], None]
+        self,
+        app: App,
+        hosts: AllowedHosts,
+        methods: Mapping[str, str],
+        observe: Callable[[Scope, int], None],
     ) -> None:
-        """`methods` are those of each route; `observe` is told of every answer's status, with its request's scope."""
+        """`methods` is the Allow header by route; `observe` gets the scope and the status of every response."""
         self._app = app
         self._hosts = hosts
         self._methods = methods
@@ -44,24 +48,24 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Everything that can be got can be asked about: HEAD is GET without its body.
-        asked = scope["method"] == "HEAD"
-        inner = {**scope, "method": "GET"} if asked else scope
-        outward = _without_body(send) if asked else send
+        # Every GET route also serves HEAD, as the same response without its body.
+        is_head = scope["method"] == "HEAD"
+        inner_scope = {**scope, "method": "GET"} if is_head else scope
+        send_outward = _without_body(send) if is_head else send
 
-        async def answer(message: Message) -> None:
+        async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._observe(inner, message["status"])
-                message["headers"] = _secured(self._allowing(inner, message.get("headers", ())))
-            await outward(message)
+                self._observe(inner_scope, message["status"])
+                message["headers"] = _secured(self._with_allow(inner_scope, message.get("headers", ())))
+            await send_outward(message)
 
         if (problem := self._hosts.problem(scope["headers"])) is not None:
-            await _refuse(answer, problem)
+            await _refuse(respond, problem)
         else:
-            await self._app(inner, receive, answer)
+            await self._app(inner_scope, receive, respond)
 
-    def _allowing(self, scope: Scope, headers: Any) -> Any:
-        """Tell all methods of a route: the framework's own answer to OPTIONS knows only those of its first handler."""
+    def _with_allow(self, scope: Scope, headers: Any) -> Any:
+        """List all methods of the route in Allow: the framework lists only those of the route's first handler."""
         methods = self._methods.get(scope.get("path_template", "")) if scope["method"] == "OPTIONS" else None
         if methods is None:
             return headers
@@ -69,10 +73,10 @@ class SecurityMiddleware:
 
 
 def _without_body(send: Send) -> Send:
-    """Return a `send` that ends the answer after its headers: what streams for ever would otherwise never end."""
+    """Return a `send` that ends the response after its headers, so that HEAD on an endless stream ends too."""
     ended = False
 
-    async def headers_alone(message: Message) -> None:
+    async def send_headers(message: Message) -> None:
         nonlocal ended
         if message["type"] == "http.response.start":
             await send(message)
@@ -80,15 +84,14 @@ def _without_body(send: Send) -> Send:
             ended = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    return headers_alone
+    return send_headers
 
 
 def _secured(headers: Any) -> list[tuple[bytes, bytes]]:
-    kept = list(headers)
-    kept += _SECURITY
-    if not any(name == b"cache-control" for name, _ in kept):
-        kept.append(_NO_STORE)
-    return kept
+    secured = [*headers, *_SECURITY_HEADERS]
+    if not any(name == b"cache-control" for name, _ in secured):
+        secured.append(_NO_STORE)
+    return secured
 
 
 async def _refuse(send: Send, detail: str) -> None:

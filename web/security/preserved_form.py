@@ -1,7 +1,8 @@
-"""A form that came after its session had ended: nothing is done, and nothing that was typed into it is lost.
+"""Preserve the form of a request whose session has ended, so that its text is not lost.
 
-It goes along in the page that says so, through the signing in, and is shown again: whoever signed in sends it or not.
-Only what our own pages sent is kept, never a token or a secret, and nothing of it is stored, logged or put in a URL.
+The form travels in the sign-in page and is shown again after the sign-in; its sender decides whether to send it. Only
+forms that a page of this service sent are preserved, without tokens and secrets. They are never stored, logged or put
+into a URL.
 """
 
 import re
@@ -14,36 +15,37 @@ from litestar import Request
 
 from breakwater.core.domain.errors import Forbidden
 from breakwater.web.security.cookies import Connection
-from breakwater.web.security.origin import CSRF_FIELD, check_same_origin
+from breakwater.web.security.csrf import CSRF_FIELD
+from breakwater.web.security.origin import check_same_origin
 
-MOST_BYTES: Final = 64 * 1024
-"""Of a form, as many as forms may have."""
-_MOST_FIELDS: Final = 200
+MAX_BYTES: Final = 64 * 1024
+"""Bytes of a form: the limit of every form of the service."""
+_MAX_FIELDS: Final = 200
 _TYPE: Final = "application/x-www-form-urlencoded"
 _SECRET: Final = frozenset({"secret", "password", "code"})
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_.]{0,60}", re.ASCII)
-"""As fields of our forms are called."""
-_STATE: Final = "kept_form"
+"""The names of fields in forms of this service."""
+_STATE: Final = "preserved_form"
 
 Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class KeptForm:
-    """Where a form was sent, and what was typed into it."""
+class PreservedForm:
+    """The path and the fields of a form that was not processed."""
 
     path: str
     fields: Fields
     missing: tuple[str, ...]
-    """Secrets that were typed: they are not given back, and have to be typed again."""
+    """Secret fields that had a value. The value is dropped and has to be typed again."""
     had_token: bool = False
-    """Whether it came with the token of a session, as every form of ours does."""
+    """Whether the form carried a CSRF token, as every form of this service does."""
 
     @classmethod
-    def read(cls, path: str, encoded: str) -> "KeptForm | None":
-        """Read a form as browsers send it; None for what no form of ours is."""
+    def read(cls, path: str, encoded: str) -> "PreservedForm | None":
+        """Read a form in the browser's encoding; return None when it cannot be a form of this service."""
         try:
-            sent = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+            sent = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except ValueError:
             return None
         pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent]
@@ -55,22 +57,22 @@ class KeptForm:
 
     @property
     def typed(self) -> Fields:
-        """Return the fields that say something."""
+        """Return the fields that have a value."""
         return tuple((name, value) for name, value in self.fields if value)
 
     def __bool__(self) -> bool:
-        """Whether there is anything to lose."""
+        """Return whether the form contains anything that could be lost."""
         return bool(self.typed or self.missing)
 
     @property
     def encoded(self) -> str:
-        """Return what `read` reads back, for one hidden field. Of a secret only that there was one goes along."""
+        """Return the form for one hidden field, as `read` reads it. A secret is only marked as present."""
         return urlencode([*self.fields, *((name, "-") for name in self.missing)])
 
 
-async def keep(connection: Connection) -> None:
-    """Keep the form of a request that is about to be refused, if one of our own pages sent it."""
-    # Guards are given the request itself, of which their signature only tells the connection.
+async def preserve(connection: Connection) -> None:
+    """Preserve the form of a request that is about to be refused, if a page of this service sent it."""
+    # Litestar passes the request itself to guards; only their signature says connection.
     request = cast("Request[Any, Any, Any]", connection)
     if not _is_form(request.headers):
         return
@@ -79,17 +81,17 @@ async def keep(connection: Connection) -> None:
     except Forbidden:
         return
     body = (await request.body()).decode("latin-1")
-    if (form := KeptForm.read(connection.scope["path"], body)) is not None:
+    if (form := PreservedForm.read(connection.scope["path"], body)) is not None:
         connection.scope["state"][_STATE] = form
 
 
-def kept(connection: Connection) -> KeptForm | None:
-    """Return the form that was kept of this request."""
-    return cast("KeptForm | None", connection.scope["state"].get(_STATE))
+def preserved_form(connection: Connection) -> PreservedForm | None:
+    """Return the form that was preserved from this request."""
+    return cast("PreservedForm | None", connection.scope["state"].get(_STATE))
 
 
 def sent_from(connection: Connection) -> str | None:
-    """Return the path of the page of ours that the form was on, if the browser says so."""
+    """Return the path of the page of this service that the form was on, if the browser reports it."""
     page = urlsplit(connection.headers.get("referer", ""))
     if page.netloc != connection.headers.get("host"):
         return None
@@ -98,5 +100,5 @@ def sent_from(connection: Connection) -> str | None:
 
 def _is_form(headers: Mapping[str, str]) -> bool:
     length = headers.get("content-length", "")
-    small = length.isascii() and length.isdigit() and int(length) <= MOST_BYTES
+    small = length.isascii() and length.isdigit() and int(length) <= MAX_BYTES
     return small and headers.get("content-type", "").partition(";")[0].strip().lower() == _TYPE

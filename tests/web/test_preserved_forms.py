@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from tests.web.harmless import harmful
+from tests.web.hostile_markup import hostile_markup
 from tests.web.running_app import ORIGIN, OURS, PASSWORD, RunningApp
 from tests.web.test_every_route import form_token
 
@@ -204,7 +204,7 @@ async def test_hostile_text_is_harmless_in_what_was_kept(service: RunningApp) ->
     browser, late = await sent_too_late(service, name=hostile, headers=hostile)
     shown = await signs_in(browser, late)
     for page in (late, shown):
-        assert harmful(page.text) == []
+        assert hostile_markup(page.text) == []
     assert hidden_in(shown)["name"] == hostile
 
 
