@@ -6,7 +6,7 @@
   const POLL_MS = 5000
   const HIDDEN_MS = 30000
   const CHORD_MS = 1200
-  const SAID_MS = 8000
+  const FLASH_MS = 8000
   const root = document.documentElement
   root.classList.add("js")
   const $ = (selector, within = document) => within.querySelector(selector)
@@ -21,10 +21,10 @@
   const now = () => stoppedAt ?? Date.now() / 1000 + skew
 
   function readDrawn() {
-    const drawn = Number($("#drawn")?.dataset.at)
+    const drawn = Number($("#rendered-at")?.dataset.at)
     if (!drawn || drawn === drawnAt) return
     drawnAt = drawn
-    drawnClock = $("#drawn").dataset.clock
+    drawnClock = $("#rendered-at").dataset.clock
     skew = drawn - Date.now() / 1000
   }
 
@@ -294,9 +294,9 @@
   const sent = new WeakSet()
 
   function say(words, link) {
-    const line = Object.assign(document.createElement("p"), { className: "said said-refused", textContent: words })
+    const line = Object.assign(document.createElement("p"), { className: "notice notice-error", textContent: words })
     if (link) line.append(" ", link)
-    $("#said")?.replaceChildren(line)
+    $("#flash")?.replaceChildren(line)
     line.scrollIntoView({ block: "nearest" })
   }
 
@@ -356,12 +356,12 @@
     if (button?.id === "theme") turnTheme()
     if (button && "unselect" in button.dataset) tickAll(false)
     if ((button && "close" in button.dataset) || event.target.nodeName === "DIALOG") event.target.closest("dialog").close()
-    if (event.target.closest?.("#said")) $("#said").replaceChildren()
+    if (event.target.closest?.("#flash")) $("#flash").replaceChildren()
   })
   /* What was done is said for a while; what was refused stays until it is clicked away or something else is said. */
   function fade() {
-    const done = $("#said .said-done")
-    if (done) setTimeout(() => done.remove(), SAID_MS)
+    const done = $("#flash .notice-success")
+    if (done) setTimeout(() => done.remove(), FLASH_MS)
   }
   document.addEventListener("htmx:oobAfterSwap", fade)
 

@@ -25,7 +25,7 @@ from breakwater.web.live import LIVE, end_streams
 from breakwater.web.pages import PAGES, zones
 from breakwater.web.pages.errors import error_page, preserved_form_page
 from breakwater.web.pages.fingerprint import static_router
-from breakwater.web.pages.reply import here, wants_fragment
+from breakwater.web.pages.reply import path_and_query, wants_fragment
 from breakwater.web.pages.templating import template_config
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
 from breakwater.web.security.guards import authenticate
@@ -104,7 +104,7 @@ def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[An
     if request.url.path.startswith(_FOR_MACHINES):
         return Response(encoded(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
     if isinstance(error, Unauthorized) and _looks_for_a_page(request):
-        return Redirect(f"/sign-in?next={quote(here(request), safe='')}", status_code=303)
+        return Redirect(f"/sign-in?next={quote(path_and_query(request), safe='')}", status_code=303)
     if isinstance(error, Unauthorized) and request.url.path == "/sign-out":
         return Redirect("/sign-in?next=%2F", status_code=303)  # what it asks for is so already
     page = preserved_form_page(request, error) or error_page(request, error)

@@ -74,13 +74,13 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
     make = page.get_by_role("button", name="Make the endpoint")
     page.context.clear_cookies()
     make.click()
-    expect(page.locator("#said")).to_contain_text("You are signed out, and nothing was sent")
+    expect(page.locator("#flash")).to_contain_text("You are signed out, and nothing was sent")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed with care")
 
     signed_in(page.context, administrator)  # in another tab
     page.route("**/events", lambda route: route.abort())
     make.click()
-    expect(page.locator("#said")).to_contain_text("Breakwater does not answer, and nothing was sent")
+    expect(page.locator("#flash")).to_contain_text("Breakwater does not answer, and nothing was sent")
     page.unroute("**/events")
     make.click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
@@ -123,7 +123,7 @@ def test_only_what_was_changed_is_changed(service: Service, receiver: ReceiverPr
     page.get_by_role("link", name="Edit").first.click()
     page.get_by_label("Description").fill("Second floor")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#said")).to_contain_text("Saved")
+    expect(page.locator("#flash")).to_contain_text("Saved")
     after = service.api.get(f"/endpoints/{made.endpoint_id}").json()
     assert {key for key in after if after[key] != before[key]} == {"description", "updated_at"}
 
@@ -170,7 +170,7 @@ def test_a_deleted_endpoint_keeps_its_history(
     deletion.get_by_label("Why").fill("no longer used")
     page.get_by_role("button", name=f"Delete {made.name}").click()
     expect(page).to_have_url(re.compile("/endpoints$"))
-    expect(page.locator("#said")).to_contain_text("Deleted")
+    expect(page.locator("#flash")).to_contain_text("Deleted")
     expect(page.locator(f"tr#{made.endpoint_id}")).to_have_count(0)
     page.goto(f"/deliveries/{delivery}")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Failed")

@@ -63,12 +63,12 @@ def test_hostile_text_that_is_typed_into_a_page_runs_nothing(busy: Scene, page: 
         page.get_by_text("Keep this view").click()
         page.get_by_label("Name").fill(text[:60])
         page.get_by_role("button", name="Keep", exact=True).click()
-        expect(page.locator("#said")).to_contain_text("Kept as")
+        expect(page.locator("#flash")).to_contain_text("Kept as")
         page.goto(f"/circuits#hold-{busy.endpoint_id}")
         page.locator(f"#hold-{busy.endpoint_id} summary").click()
         page.get_by_label("Why, for whoever finds it held").first.fill(text)
         page.locator(f"#hold-{busy.endpoint_id} button").click()
-        expect(page.locator("#said")).to_contain_text("Held open")
+        expect(page.locator("#flash")).to_contain_text("Held open")
     for name in what_forms_answer(page, busy):
         assert page.evaluate("window.hacked") is None, name
         assert page.locator("img, main script").count() == 0, name

@@ -26,7 +26,7 @@ async def test_a_page_and_its_fragment_share_what_is_live(service: RunningApp) -
         assert whole.headers["vary"] == part.headers["vary"] == "HX-Request"
         assert "<!doctype html>" in whole.text
         assert "<nav" not in part.text
-        assert 'id="drawn"' in part.text
+        assert 'id="rendered-at"' in part.text
         assert (
             re.search("<title>(.*)</title>", whole.text)[1] == re.search("<title>(.*)</title>", part.text)[1]
         )  # type: ignore[index]
@@ -84,7 +84,7 @@ async def test_a_forged_message_cookie_says_nothing_and_breaks_nothing(
     service: RunningApp, cookie: str
 ) -> None:
     browser = await service.browser()
-    browser.cookies.set("said", cookie, domain="127.0.0.1")
+    browser.cookies.set("flash", cookie, domain="127.0.0.1")
     assert (await browser.get("/circuits")).status_code == 200
 
 

@@ -12,7 +12,7 @@ from breakwater.core.domain.errors import FieldProblem, InvalidInput
 from breakwater.core.queries.models import AuditView, Page
 from breakwater.core.text.timestamps import iso
 from breakwater.web.pages.downloads import csv_of, download
-from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.pages.words import ACTIONS
 from breakwater.web.security.guards import requires
 
@@ -35,7 +35,7 @@ async def audit(request: PageRequest) -> Template:
         found = await _read(request, given, cursor)
     except InvalidInput as invalid:
         found, problems = NOTHING, invalid.problems
-    return page(
+    return render_page(
         request,
         "audit/list.html",
         found=found,

@@ -7,7 +7,7 @@ from litestar.response import Response
 
 from breakwater.core.queries.models import FailureGroups
 from breakwater.web.pages.delivery_list import Asked, choices
-from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.security.guards import requires
 
 
@@ -20,7 +20,7 @@ async def causes(request: PageRequest) -> Response[Any]:
     groups = FailureGroups((), None)
     if asked.wanted is not None:
         groups = await runtime_of(request).queries.groups(asked.wanted)
-    return page(
+    return render_page(
         request,
         "deliveries/causes.html",
         live=("deliveries",),

@@ -13,7 +13,15 @@ from breakwater.core.queries.models import CircuitView
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.lane_list import asked_lanes
-from breakwater.web.pages.reply import Flash, PageRequest, act, actor_of, answer, page, runtime_of
+from breakwater.web.pages.reply import (
+    Flash,
+    PageRequest,
+    actor_of,
+    render_page,
+    respond_with_flash,
+    run_action,
+    runtime_of,
+)
 from breakwater.web.security.guards import requires
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
@@ -29,7 +37,7 @@ async def circuits(request: PageRequest) -> Template:
     """Show every circuit, worst first, and what changed lately."""
     queries = runtime_of(request).queries
     asked, found = await asked_lanes(request, queries.circuits)
-    return page(
+    return render_page(
         request,
         "circuits/board.html",
         live=("circuits", "endpoints", "deliveries"),
@@ -53,7 +61,7 @@ async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     work = runtime_of(request).operations.circuits.reset(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
-    return await act(request, work, back=BOARD)
+    return await run_action(request, work, back=BOARD)
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/probe", guards=[requires("operate")], include_in_schema=False)
@@ -63,7 +71,7 @@ async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     work = runtime_of(request).operations.circuits.probe(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
-    return await act(request, work, back=BOARD)
+    return await run_action(request, work, back=BOARD)
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/hold", guards=[requires("operate")], include_in_schema=False)
@@ -73,11 +81,11 @@ async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
     try:
         until = _until(form, runtime_of(request).clock.now())
     except InvalidInput as invalid:
-        return answer(request, Flash("refused", str(invalid)), back=BOARD, status_code=422)
+        return respond_with_flash(request, Flash("error", str(invalid)), back=BOARD, status_code=422)
     work = runtime_of(request).operations.circuits.hold(
         endpoint_id, actor=actor_of(request), reason=form.get("reason", ""), until=until
     )
-    return await act(request, work, back=BOARD)
+    return await run_action(request, work, back=BOARD)
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/release", guards=[requires("operate")], include_in_schema=False)
@@ -87,7 +95,7 @@ async def release(request: PageRequest, endpoint_id: FromPath[str]) -> Response[
     work = runtime_of(request).operations.circuits.release(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
-    return await act(request, work, back=BOARD)
+    return await run_action(request, work, back=BOARD)
 
 
 def _until(form: Form, now: float) -> float | None:

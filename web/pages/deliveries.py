@@ -10,7 +10,7 @@ from breakwater.core.queries.models import DeliveryDetail
 from breakwater.web.pages.bodies import as_curl
 from breakwater.web.pages.changes import changes_between
 from breakwater.web.pages.forms import read_form
-from breakwater.web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.security.guards import requires
 
 
@@ -19,7 +19,7 @@ async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template
     """Show one delivery, and everything that was tried."""
     detail = await runtime_of(request).queries.delivery(delivery_id)
     endpoint_id = detail.row.endpoint_id
-    return page(
+    return render_page(
         request,
         "deliveries/one.html",
         live=(f"deliveries:{delivery_id}", f"circuits:{endpoint_id}", f"endpoints:{endpoint_id}"),
@@ -50,7 +50,7 @@ async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[A
     work = runtime_of(request).operations.deliveries.resend(
         delivery_id, actor=actor_of(request), reason=form.text("reason"), now="now" in form
     )
-    return await act(request, work, back=f"/deliveries/{delivery_id}")
+    return await run_action(request, work, back=f"/deliveries/{delivery_id}")
 
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], include_in_schema=False)
@@ -60,7 +60,7 @@ async def cancel(request: PageRequest, delivery_id: FromPath[str]) -> Response[A
     work = runtime_of(request).operations.deliveries.cancel(
         delivery_id, actor=actor_of(request), reason=form.text("reason")
     )
-    return await act(request, work, back=f"/deliveries/{delivery_id}")
+    return await run_action(request, work, back=f"/deliveries/{delivery_id}")
 
 
 HANDLERS: Final = [delivery, resend, cancel]

@@ -22,7 +22,7 @@ from breakwater.core.queries.models import (
 )
 from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
 from breakwater.web.pages.first_webhook import first_webhook
-from breakwater.web.pages.reply import PageRequest, page, runtime_of, wants_fragment
+from breakwater.web.pages.reply import PageRequest, render_page, runtime_of, wants_fragment
 from breakwater.web.pages.zones import in_reader_zone
 from breakwater.web.security.guards import principal_of, requires
 
@@ -134,7 +134,7 @@ async def deliveries(request: PageRequest) -> Response[Any]:
         found = await _found(request, asked)
     except InvalidInput as invalid:  # an expired cursor
         asked, found = replace(asked, problems=invalid.problems), _NOTHING
-    return page(
+    return render_page(
         request,
         "deliveries/list.html",
         live=("deliveries", "circuits", "endpoints"),

@@ -13,7 +13,15 @@ from breakwater.web.pages import endpoint_form
 from breakwater.web.pages.endpoint_form import EndpointForm
 from breakwater.web.pages.endpoints import ENDPOINTS
 from breakwater.web.pages.forms import Form, read_form
-from breakwater.web.pages.reply import Flash, PageRequest, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.pages.reply import (
+    Flash,
+    PageRequest,
+    actor_of,
+    redirect_with_flash,
+    render_page,
+    runtime_of,
+    status_of,
+)
 from breakwater.web.security.guards import requires
 
 
@@ -25,7 +33,7 @@ def _form_page(
     *,
     deleted: DeletedEndpoint | None = None,
 ) -> Template:
-    return page(
+    return render_page(
         request,
         "endpoints/form.html",
         status_code=status_code,
@@ -64,7 +72,7 @@ async def create(request: PageRequest) -> Template:
         made, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
     except (InvalidInput, StoreUnavailable) as problem:
         return _again(request, form, None, problem)
-    return page(request, "endpoints/secret.html", endpoint=made, secret=secret, rotated=False)
+    return render_page(request, "endpoints/secret.html", endpoint=made, secret=secret, rotated=False)
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
@@ -93,7 +101,7 @@ async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Respons
     except (InvalidInput, StoreUnavailable) as problem:
         return _again(request, form, view, problem)
     sentence = "Saved. Attempts from now on follow the new settings." if fields else "Nothing was changed."
-    return moved(request, Flash("done", sentence), f"{ENDPOINTS}/{endpoint_id}")
+    return redirect_with_flash(request, Flash("success", sentence), f"{ENDPOINTS}/{endpoint_id}")
 
 
 async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:

@@ -9,6 +9,7 @@ from litestar.response import Response, Template
 
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
+from breakwater.core.operations.result import OperationResult
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.first_webhook import first_webhook
@@ -16,13 +17,12 @@ from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.lane_list import asked_lanes
 from breakwater.web.pages.reply import (
     Flash,
-    OperationResult,
     PageRequest,
-    act,
     actor_of,
-    moved,
-    page,
-    refused,
+    redirect_with_flash,
+    render_page,
+    respond_with_problem,
+    run_action,
     runtime_of,
 )
 from breakwater.web.pages.traffic import MOST_MARKS, charted
@@ -37,7 +37,7 @@ _RECENT: Final = 10
 async def endpoints(request: PageRequest) -> Template:
     """List the endpoints with the traffic of their last hour."""
     asked, found = await asked_lanes(request, runtime_of(request).queries.endpoints)
-    return page(
+    return render_page(
         request,
         "endpoints/list.html",
         live=("endpoints", "circuits", "deliveries"),
@@ -57,7 +57,7 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
         return await _deleted(request, endpoint_id)
     latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
     changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
-    return page(
+    return render_page(
         request,
         "endpoints/one.html",
         live=(f"endpoints:{endpoint_id}", f"circuits:{endpoint_id}", "deliveries"),
@@ -76,7 +76,7 @@ async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
     deleted = await queries.deleted_endpoint(endpoint_id)
     latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
     changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
-    return page(
+    return render_page(
         request,
         "endpoints/deleted.html",
         deleted=deleted,
@@ -94,7 +94,7 @@ async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     work = runtime_of(request).operations.endpoints.pause(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
     )
-    return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
+    return await run_action(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
@@ -102,14 +102,14 @@ async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
     """Let the endpoint's deliveries out again."""
     await read_form(request)
     work = runtime_of(request).operations.endpoints.resume(endpoint_id, actor=actor_of(request))
-    return await act(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
+    return await run_action(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", guards=[requires("operate")], include_in_schema=False)
 async def ping(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Send a test message to the endpoint alone."""
     await read_form(request)
-    return await act(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
+    return await run_action(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
 
 
 async def _ping(request: PageRequest, endpoint_id: str) -> OperationResult:
@@ -127,9 +127,9 @@ async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Res
     try:
         secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
     except (Conflict, NotFound, StoreUnavailable) as problem:
-        return refused(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
+        return respond_with_problem(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
     shown = await runtime.endpoints.get(endpoint_id)
-    return page(request, "endpoints/secret.html", endpoint=shown, secret=secret, rotated=True)
+    return render_page(request, "endpoints/secret.html", endpoint=shown, secret=secret, rotated=True)
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", guards=[requires("admin")], include_in_schema=False)
@@ -141,9 +141,9 @@ async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
             endpoint_id, actor=actor_of(request), reason=form.text("reason")
         )
     except (Conflict, NotFound, StoreUnavailable) as problem:
-        return refused(request, problem, back=ENDPOINTS)
-    return moved(
-        request, Flash("done", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
+        return respond_with_problem(request, problem, back=ENDPOINTS)
+    return redirect_with_flash(
+        request, Flash("success", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
     )
 
 

@@ -15,9 +15,9 @@ from breakwater.core.domain.errors import (
 from breakwater.web.pages.reply import (
     Flash,
     PageRequest,
+    flash_fragment,
     local_path,
-    page,
-    said_in_place,
+    render_page,
     status_of,
     wants_fragment,
 )
@@ -47,11 +47,11 @@ def error_page(request: PageRequest, exception: Exception) -> Response[Any]:
     sentence = _sentence(exception, status_code)
     if request.method != "GET" and wants_fragment(request):
         # An action from a page that stays as it is: said above it.
-        return said_in_place(Flash("refused", sentence), status_code)
+        return flash_fragment(Flash("error", sentence), status_code)
     headers = (
         {"Retry-After": f"{exception.retry_after:.0f}"} if isinstance(exception, StoreUnavailable) else {}
     )
-    answer = page(
+    answer = render_page(
         request,
         "errors/error.html",
         status_code=status_code,

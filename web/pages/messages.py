@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Template
 
-from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.security.guards import requires
 
 
@@ -15,7 +15,7 @@ async def message(request: PageRequest, message_id: FromPath[str]) -> Template:
     """Show a message and its deliveries."""
     view = await runtime_of(request).queries.message(message_id)
     live = tuple(f"deliveries:{row.id}" for row in view.deliveries) or ("deliveries",)
-    return page(request, "messages/one.html", live=live[:20], message=view)
+    return render_page(request, "messages/one.html", live=live[:20], message=view)
 
 
 HANDLERS: Final = [message]

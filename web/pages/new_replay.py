@@ -18,7 +18,15 @@ from breakwater.web.pages.delivery_list import Asked, choices
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.replay_words import lasting
 from breakwater.web.pages.replays import REPLAYS
-from breakwater.web.pages.reply import Flash, PageRequest, actor_of, moved, page, runtime_of, status_of
+from breakwater.web.pages.reply import (
+    Flash,
+    PageRequest,
+    actor_of,
+    redirect_with_flash,
+    render_page,
+    runtime_of,
+    status_of,
+)
 from breakwater.web.security.guards import requires
 
 NEW: Final = f"{REPLAYS}/new"
@@ -72,9 +80,9 @@ async def start(request: PageRequest) -> Response[Any]:
         match _still_to_confirm(plan, form):
             case Confirmation.NONE:
                 started = await _start(request, plan, wish)
-                return moved(request, Flash("done", "Started."), f"{REPLAYS}/{started.id}")
+                return redirect_with_flash(request, Flash("success", "Started."), f"{REPLAYS}/{started.id}")
             case Confirmation.DIALOG:
-                return page(request, "replays/confirm.html", **_context(asked, plan, wish))
+                return render_page(request, "replays/confirm.html", **_context(asked, plan, wish))
             case Confirmation.NUMBER:
                 number = f"{plan.total.value:,}"
                 unconfirmed = InvalidInput.of("typed", f"type {number}, the number of deliveries, to confirm")
@@ -113,7 +121,7 @@ async def _form_page(request: PageRequest, asked: Asked, plan: Plan | None, wish
     concerned = [endpoint_id for endpoint_id, _, _ in plan.endpoints] if plan else []
     views = await runtime_of(request).queries.circuits_of(concerned)
     circuits = {view.endpoint_id: view for view in views}
-    return page(
+    return render_page(
         request,
         "replays/new.html",
         status_code=wish.status_code,

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.response import Template
 
 from breakwater.web.pages.first_webhook import first_webhook
-from breakwater.web.pages.reply import PageRequest, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.pages.traffic import MOST_MARKS, charted
 from breakwater.web.security.guards import requires
 
@@ -17,7 +17,7 @@ async def now(request: PageRequest) -> Template:
     queries = runtime_of(request).queries
     overview = await queries.overview()
     changes = await queries.transitions(limit=MOST_MARKS)
-    return page(
+    return render_page(
         request,
         "now/now.html",
         live=("deliveries", "circuits", "endpoints", "audit", "health"),

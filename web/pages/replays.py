@@ -8,7 +8,7 @@ from litestar.response import Response, Template
 
 from breakwater.core.replays.outcomes import ALWAYS_COUNTED
 from breakwater.web.pages.forms import read_form
-from breakwater.web.pages.reply import PageRequest, act, actor_of, page, runtime_of
+from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.security.guards import requires
 
 REPLAYS: Final = "/replays"
@@ -17,7 +17,7 @@ REPLAYS: Final = "/replays"
 @get(REPLAYS, guards=[requires("read")], include_in_schema=False)
 async def replays(request: PageRequest) -> Template:
     """List the latest replays."""
-    return page(
+    return render_page(
         request, "replays/list.html", live=("replays",), replays=await runtime_of(request).replays.all()
     )
 
@@ -27,7 +27,7 @@ async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
     """Show a replay, how far it has come, and what became of each delivery."""
     engine = runtime_of(request).replays
     after = request.query_params.get("after", "")
-    return page(
+    return render_page(
         request,
         "replays/one.html",
         live=(f"replays:{replay_id}", "deliveries"),
@@ -43,7 +43,7 @@ async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]
     """Stop for a while."""
     await read_form(request)
     work = runtime_of(request).replays.pause(replay_id, actor=actor_of(request))
-    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+    return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
 
 
 @post(f"{REPLAYS}/{{replay_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
@@ -51,7 +51,7 @@ async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any
     """Go on."""
     await read_form(request)
     work = runtime_of(request).replays.resume(replay_id, actor=actor_of(request))
-    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+    return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
 
 
 @post(f"{REPLAYS}/{{replay_id:str}}/cancel", guards=[requires("operate")], include_in_schema=False)
@@ -59,7 +59,7 @@ async def cancel(request: PageRequest, replay_id: FromPath[str]) -> Response[Any
     """End it: what it has not resent yet is not touched."""
     await read_form(request)
     work = runtime_of(request).replays.cancel(replay_id, actor=actor_of(request))
-    return await act(request, work, back=f"{REPLAYS}/{replay_id}")
+    return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
 
 
 HANDLERS: Final = [replays, replay, pause, resume, cancel]

@@ -6,9 +6,10 @@ from litestar import post
 from litestar.params import FromPath
 from litestar.response import Response
 
+from breakwater.core.operations.result import OperationResult
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.web.pages.forms import read_form
-from breakwater.web.pages.reply import OperationResult, PageRequest, act, runtime_of
+from breakwater.web.pages.reply import PageRequest, run_action, runtime_of
 from breakwater.web.security.guards import principal_of, requires
 
 DELIVERIES: Final = "/deliveries"
@@ -26,7 +27,7 @@ async def save_view(request: PageRequest) -> Response[Any]:
         )
         return OperationResult(f"Kept as “{view.name}”.")
 
-    return await act(request, save(), back=DELIVERIES)
+    return await run_action(request, save(), back=DELIVERIES)
 
 
 @post(f"{DELIVERIES}/views/{{view_id:str}}/delete", guards=[requires("read")], include_in_schema=False)
@@ -38,7 +39,7 @@ async def forget_view(request: PageRequest, view_id: FromPath[str]) -> Response[
         await runtime_of(request).saved_views.delete(principal_of(request).id, view_id)
         return OperationResult("Forgotten.")
 
-    return await act(request, forget(), back=DELIVERIES)
+    return await run_action(request, forget(), back=DELIVERIES)
 
 
 HANDLERS: Final = [save_view, forget_view]

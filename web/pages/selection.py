@@ -13,10 +13,10 @@ from breakwater.web.pages.reply import (
     Flash,
     PageRequest,
     actor_of,
-    answer,
     local_path,
-    moved,
-    page,
+    redirect_with_flash,
+    render_page,
+    respond_with_flash,
     runtime_of,
     status_of,
     wants_fragment,
@@ -32,8 +32,8 @@ async def resend_selected(request: PageRequest) -> Response[Any]:
     form = await read_form(request, {"reason", "confirmed", "back"}, many={"ids"})
     ids = tuple(dict.fromkeys(form.lists["ids"]))
     if not ids:
-        nothing = Flash("refused", "Nothing is selected: tick the deliveries to resend.")
-        return answer(request, nothing, back=LIST, status_code=422)
+        nothing = Flash("error", "Nothing is selected: tick the deliveries to resend.")
+        return respond_with_flash(request, nothing, back=LIST, status_code=422)
     asks = confirmation_for(len(ids)) is not Confirmation.NONE and len(ids) <= MAX_BULK_RESEND
     if asks and "confirmed" not in form:
         return await _confirm(request, ids)
@@ -42,11 +42,11 @@ async def resend_selected(request: PageRequest) -> Response[Any]:
 
 async def _confirm(request: PageRequest, ids: tuple[str, ...]) -> Response[Any]:
     if wants_fragment(request):
-        unconfirmed = Flash("refused", f"{len(ids)} deliveries are resent once that is confirmed.")
-        return answer(request, unconfirmed, back=LIST, status_code=422)
+        unconfirmed = Flash("error", f"{len(ids)} deliveries are resent once that is confirmed.")
+        return respond_with_flash(request, unconfirmed, back=LIST, status_code=422)
     rows = await runtime_of(request).queries.rows(ids)
     came_from = request.headers.get("referer", "").partition(request.headers.get("host", "/"))[2]
-    return page(request, "deliveries/confirm.html", rows=rows, back=local_path(came_from) or LIST)
+    return render_page(request, "deliveries/confirm.html", rows=rows, back=local_path(came_from) or LIST)
 
 
 async def _resend(request: PageRequest, ids: tuple[str, ...], form: Form) -> Response[Any]:
@@ -54,12 +54,12 @@ async def _resend(request: PageRequest, ids: tuple[str, ...], form: Form) -> Res
     back = local_path(form.text("back"))
     try:
         done = await resend_many(ids, actor=actor_of(request), reason=form.text("reason"))
-        said, status = Flash("done", done.message), 200
+        said, status = Flash("success", done.message), 200
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
-        said, status = Flash("refused", str(problem)), status_of(problem)
+        said, status = Flash("error", str(problem)), status_of(problem)
     if back is not None:
-        return moved(request, said, back)
-    return answer(request, said, back=LIST, status_code=status)
+        return redirect_with_flash(request, said, back)
+    return respond_with_flash(request, said, back=LIST, status_code=status)
 
 
 HANDLERS: Final = [resend_selected]

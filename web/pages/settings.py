@@ -9,17 +9,17 @@ from litestar.response import Redirect, Response, Template
 
 from breakwater.core.accounts.model import Role, Scope
 from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.operations.result import OperationResult
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
     THEMES,
     Flash,
-    OperationResult,
     PageRequest,
-    act,
     actor_of,
-    answer,
-    moved,
-    page,
+    redirect_with_flash,
+    render_page,
+    respond_with_flash,
+    run_action,
     runtime_of,
 )
 from breakwater.web.pages.zones import COOKIE, UTC_NAME, names, offered
@@ -36,7 +36,7 @@ async def _settings_page(
 ) -> Template:
     runtime = runtime_of(request)
     problems = {problem.field: problem.message for problem in invalid.problems} if invalid else {}
-    return page(
+    return render_page(
         request,
         "settings/settings.html",
         status_code=422 if invalid else 200,
@@ -85,10 +85,10 @@ async def zone(request: PageRequest) -> Response[Any]:
     chosen = form.get("zone", "")
     if chosen not in names():
         unknown = Flash(
-            "refused", f"“{chosen[:_SHOWN]}” is no time zone that is known here; times stay as they are."
+            "error", f"“{chosen[:_SHOWN]}” is no time zone that is known here; times stay as they are."
         )
-        return answer(request, unknown, back=SETTINGS, status_code=422)
-    done = moved(request, Flash("done", f"Times are in {chosen} from now on."), SETTINGS)
+        return respond_with_flash(request, unknown, back=SETTINGS, status_code=422)
+    done = redirect_with_flash(request, Flash("success", f"Times are in {chosen} from now on."), SETTINGS)
     done.set_cookie(_remembered(request, COOKIE, "" if chosen == UTC_NAME else chosen))
     return done
 
@@ -103,7 +103,7 @@ async def create_key(request: PageRequest) -> Template:
         )
     except InvalidInput as invalid:
         return await _settings_page(request, form=form, invalid=invalid, which="key")
-    return page(request, "settings/key.html", key=key, token=token)
+    return render_page(request, "settings/key.html", key=key, token=token)
 
 
 @post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
@@ -115,7 +115,7 @@ async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[An
         await runtime_of(request).access.keys.revoke(key_id, actor=actor_of(request))
         return OperationResult("Revoked: requests with this key are refused from now on.")
 
-    return await act(request, revoke(), back=SETTINGS)
+    return await run_action(request, revoke(), back=SETTINGS)
 
 
 @post(f"{SETTINGS}/people", guards=[requires("admin")], status_code=200, include_in_schema=False)
@@ -129,7 +129,7 @@ async def invite(request: PageRequest) -> Template:
     except InvalidInput as invalid:
         return await _settings_page(request, form=form, invalid=invalid, which="person")
     origin = runtime.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
-    return page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
+    return render_page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
 
 
 @post(f"{SETTINGS}/people/{{person_id:str}}/disable", guards=[requires("admin")], include_in_schema=False)
@@ -141,7 +141,7 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
         await runtime_of(request).access.people.disable(person_id, actor=actor_of(request))
         return OperationResult("Disabled: every session of that person has ended.")
 
-    return await act(request, disable(), back=SETTINGS)
+    return await run_action(request, disable(), back=SETTINGS)
 
 
 @post(f"{SETTINGS}/people/{{person_id:str}}/sign-out", guards=[requires("admin")], include_in_schema=False)
@@ -149,7 +149,7 @@ async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Respon
     """End every session of a person."""
     await read_form(request)
     ended = await runtime_of(request).access.sessions.end_all(person_id)
-    return answer(request, Flash("done", f"Signed out of {ended} browsers."), back=SETTINGS)
+    return respond_with_flash(request, Flash("success", f"Signed out of {ended} browsers."), back=SETTINGS)
 
 
 HANDLERS: Final = [settings, theme, zone, create_key, revoke_key, invite, disable_person, end_sessions]

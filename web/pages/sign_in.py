@@ -5,7 +5,7 @@ from typing import Final
 from litestar import get
 from litestar.response import Template
 
-from breakwater.web.pages.reply import PageRequest, local_path, page
+from breakwater.web.pages.reply import PageRequest, local_path, render_page
 from breakwater.web.security.guards import PUBLIC
 from breakwater.web.security.preserved_form import PreservedForm
 
@@ -23,7 +23,7 @@ def sign_in_page(
 
     `kept` is a form that came without a session: its fields go along until somebody is signed in.
     """
-    return page(
+    return render_page(
         request,
         "sign_in/sign_in.html",
         status_code=status_code,
@@ -41,7 +41,7 @@ def resume_page(
 
     `csrf` is the token of the session that it will be sent under.
     """
-    return page(
+    return render_page(
         request,
         "sign_in/resume.html",
         status_code=status_code,
@@ -56,7 +56,7 @@ def welcome_page(
     request: PageRequest, *, problem: str | None = None, code: str = "", status_code: int = 200
 ) -> Template:
     """Return the page on which the bearer of a code sets a password."""
-    return page(request, "sign_in/welcome.html", status_code=status_code, problem=problem, code=code)
+    return render_page(request, "sign_in/welcome.html", status_code=status_code, problem=problem, code=code)
 
 
 @get("/sign-in", opt=PUBLIC, include_in_schema=False)
