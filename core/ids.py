@@ -1,6 +1,7 @@
 """Time-ordered identifiers: `dlv_01jd3k…`, sortable by the millisecond in which they were made."""
 
 import os
+import secrets
 from collections.abc import Callable
 from typing import Final
 
@@ -40,6 +41,14 @@ class Ids:
         else:
             self._last += 1
         return f"{prefix}_{_encode(self._last)}"
+
+
+def new_node_id() -> str:
+    """Return a random name for this start of the process.
+
+    A hostname with a process id will not do: a restarted container keeps both.
+    """
+    return f"node_{_encode(secrets.randbits(_LENGTH * 5))}"
 
 
 def floor_id(prefix: str, at: float) -> str:

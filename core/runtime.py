@@ -1,9 +1,7 @@
 """The one place where the parts are put together."""
 
-import os
 import random
 import secrets
-import socket
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +27,7 @@ from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.service import Endpoints
-from breakwater.core.ids import Ids
+from breakwater.core.ids import Ids, new_node_id
 from breakwater.core.maintenance.expiry import ExpiryJob
 from breakwater.core.maintenance.retention import RetentionJob
 from breakwater.core.maintenance.stats_rollup import StatsRollup
@@ -61,10 +59,10 @@ class Runtime:
         `clock`, `sender` and `draw` (a random number from 0 up to 1) stand in for time, the wire and chance.
         """
         allowed = AllowedNetworks.parse(settings.allowed_networks)
-        worker = f"{socket.gethostname()}:{os.getpid()}"
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
+        self.node_id = new_node_id()
         self.database = Database(settings.database_url)
         self.change_feed = ChangeFeed()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
@@ -83,7 +81,7 @@ class Runtime:
             ids=self.ids,
             draw=draw,
             change_feed=self.change_feed,
-            worker=worker,
+            node_id=self.node_id,
             max_in_flight=settings.max_in_flight,
         )
         context = EngineContext(
@@ -95,12 +93,14 @@ class Runtime:
             change_feed=self.change_feed,
             audit_log=AuditLog(self.ids, self.clock),
         )
-        self.intake = Intake(context, adhoc=self.endpoints, worker=worker, payload_cap=settings.payload_cap)
+        self.intake = Intake(
+            context, adhoc=self.endpoints, node_id=self.node_id, payload_cap=settings.payload_cap
+        )
         self.operations = Operations(context)
         self.queries = Queries(self.database, self.clock, self.health)
         self.replays = Replays(context, self.queries)
         self.saved_views = SavedViews(self.database, self.ids, self.clock)
-        self._lease_reaper = LeaseReaper(context, worker)
+        self._lease_reaper = LeaseReaper(context, self.node_id)
         self._supervisor = Supervisor(self.clock)
         self._add_loops(context)
 

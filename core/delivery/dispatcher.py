@@ -48,7 +48,7 @@ class Dispatcher:
         ids: Ids,
         draw: Draw,
         change_feed: ChangeFeed,
-        worker: str,
+        node_id: str,
         max_in_flight: int,
     ) -> None:
         self._directory = endpoint_cache
@@ -58,7 +58,7 @@ class Dispatcher:
         self._ids = ids
         self._draw = draw
         self._change_feed = change_feed
-        self._worker = worker
+        self._node_id = node_id
         self._lanes = Lanes(endpoint_cache, max_in_flight, self._begin_claim)
         self._wake_event = WakeEvent(clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -181,7 +181,7 @@ class Dispatcher:
             config=lane.endpoint.circuit,
             limit=limit,
             now=self._clock.now(),
-            worker=self._worker,
+            node_id=self._node_id,
             token=self._ids.make("clm"),
             lease_seconds=self.lease_for(lane.endpoint),
             make_id=self._ids.make,

@@ -59,7 +59,7 @@ class Intake:
     """Accepts messages. What it has answered survives any crash."""
 
     def __init__(
-        self, context: EngineContext, *, adhoc: AdhocEndpoints, worker: str, payload_cap: int
+        self, context: EngineContext, *, adhoc: AdhocEndpoints, node_id: str, payload_cap: int
     ) -> None:
         self._database = context.database
         self._directory = context.endpoint_cache
@@ -68,7 +68,7 @@ class Intake:
         self._ids = context.ids
         self._change_feed = context.change_feed
         self._adhoc = adhoc
-        self._worker = worker
+        self._node_id = node_id
         self._payload_cap = payload_cap
 
     async def accept(self, message: NewMessage) -> Accepted:
@@ -170,7 +170,7 @@ class Intake:
             "budget_spent": 0,
             "lost_count": 0,
             "claim_token": token,
-            "claimed_by": self._worker if claimed else None,
+            "claimed_by": self._node_id if claimed else None,
             "lease_until": lease_until,
             "retry_delays": None if message.retry_delays is None else list(message.retry_delays),
             "created_at": now,

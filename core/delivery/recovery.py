@@ -17,13 +17,13 @@ ROUND_SECONDS: Final = 10.0
 class LeaseReaper:
     """Finds claims whose lease has ended, writes the `lost` attempt and makes them due again."""
 
-    def __init__(self, context: EngineContext, worker: str) -> None:
+    def __init__(self, context: EngineContext, node_id: str) -> None:
         self._database = context.database
         self._dispatcher = context.dispatcher
         self._clock = context.clock
         self._ids = context.ids
         self._change_feed = context.change_feed
-        self._worker = worker
+        self._node_id = node_id
 
     async def run(self) -> None:
         """Sweep every ten seconds, for ever."""
@@ -33,7 +33,7 @@ class LeaseReaper:
 
     async def reap(self) -> int:
         """Rescue every claim whose lease has ended, but those that this process itself works at; return how many."""
-        return await self._requeue(only_worker=None)
+        return await self._requeue(except_node=None)
 
     async def recover_on_start(self) -> int:
         """Rescue every claim of earlier processes at once, where no other process can be alive beside this one.
@@ -43,23 +43,23 @@ class LeaseReaper:
         if not self._database.exclusive:
             return 0
         await self._free_permits()
-        return await self._requeue(only_worker=self._worker)
+        return await self._requeue(except_node=self._node_id)
 
     async def _free_permits(self) -> None:
         for endpoint_id in await self._database.writer.submit(FreePermits(self._clock.now())):
             await self._dispatcher.refresh(endpoint_id)
 
-    async def _requeue(self, only_worker: str | None) -> int:
+    async def _requeue(self, except_node: str | None) -> int:
         total = 0
-        while requeued := await self._database.writer.submit(self._lost(only_worker)):
+        while requeued := await self._database.writer.submit(self._lost(except_node)):
             total += len(requeued)
             for one in requeued:
                 self._tell(one)
         return total
 
-    def _lost(self, only_worker: str | None) -> RequeueExpired:
+    def _lost(self, except_node: str | None) -> RequeueExpired:
         exclude = dict(self._dispatcher.under_way)
-        return RequeueExpired(self._clock.now(), self._ids.make, only_worker=only_worker, exclude=exclude)
+        return RequeueExpired(self._clock.now(), self._ids.make, except_node=except_node, exclude=exclude)
 
     def _tell(self, requeued: Requeued) -> None:
         log.warning("delivery.lost", **_words(requeued))

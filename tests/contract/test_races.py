@@ -52,7 +52,7 @@ class Workers:
                 config=CONFIG,
                 limit=limit,
                 now=self.stored.now,
-                worker=f"host:{worker}",
+                node_id=f"node_{worker}",
                 token=self.stored.ids.make("clm"),
                 lease_seconds=LEASE,
                 make_id=self.stored.ids.make,

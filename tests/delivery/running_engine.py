@@ -81,6 +81,14 @@ class RunningEngine:
         """Wait until so many requests have been made in all."""
         await eventually(lambda: len(self.sender.requests) >= count)
 
+    async def kill(self) -> None:
+        """End the process as SIGKILL does: nothing is drained, recorded or released."""
+        runtime = self.runtime
+        for task in runtime._dispatcher._tasks:
+            task.cancel()
+        await runtime._supervisor.stop()
+        await runtime._close()
+
     async def quiet(self) -> None:
         """Wait until nothing is going on that needs no time to pass."""
         for _ in range(30):

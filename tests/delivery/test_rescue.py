@@ -134,6 +134,27 @@ async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_pa
         assert lost == 2
 
 
+async def test_a_restart_under_the_same_hostname_and_pid_puts_everything_in_flight_back_to_work_at_once(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db")
+    clock, sender = ManualClock(), ScriptedSender()
+    killed = RunningEngine(Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5), clock, sender)
+    await killed.runtime.start()
+    await killed.endpoint()
+    sender.hold()
+    ids = [await killed.send_one() for _ in range(8)]
+    await killed.sent(8)
+    await killed.kill()
+
+    clock, sender = ManualClock(clock.now()), ScriptedSender(Response(200))
+    async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
+        restarted = RunningEngine(runtime, clock, sender)
+        for delivery_id in ids:  # time stands still: no lease has ended
+            await restarted.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert len(sender.requests) == 8
+
+
 async def test_a_restart_gives_back_the_permits_of_probes_that_died(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0

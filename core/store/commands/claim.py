@@ -1,4 +1,4 @@
-"""Due deliveries of one lane, leased to this worker: at most as many as its circuit admits."""
+"""Due deliveries of one lane, leased to this node: at most as many as its circuit admits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class ClaimDue:
     config: CircuitBreakerConfig
     limit: int
     now: float
-    worker: str
+    node_id: str
     token: str
     lease_seconds: float
     make_id: Callable[[str], str]
@@ -160,7 +160,7 @@ _LEASE: Final = (
     .values(
         state=DeliveryState.IN_FLIGHT.value,
         claim_token=bindparam("claim"),
-        claimed_by=bindparam("worker"),
+        claimed_by=bindparam("node_id"),
         lease_until=bindparam("until"),
     )
 )
@@ -171,7 +171,7 @@ def _lease(connection: Connection, members: Sequence[ClaimDue], claimed: Sequenc
         {
             "claimed_id": delivery_id,
             "claim": member.token,
-            "worker": member.worker,
+            "node_id": member.node_id,
             "until": member.now + member.lease_seconds,
         }
         for member, ids in zip(members, claimed, strict=True)

@@ -30,13 +30,13 @@ class Requeued:
 class RequeueExpired:
     """Write the `lost` attempt of every claim whose lease has ended, some 500 at a time, and retry or fail it.
 
-    With `only_worker` the claims of every worker but that one are lost whatever their lease says: on a database that
+    With `except_node` the claims of every node but that one are lost whatever their lease says: on a database that
     only one process may open, an earlier process's claims have nobody left to finish them.
     """
 
     now: float
     make_id: Callable[[str], str]
-    only_worker: str | None = None
+    except_node: str | None = None
     claims: Mapping[str, str] | None = None
     """Delivery id -> token: just these claims, which their own worker gives up in the middle of an attempt."""
     exclude: Mapping[str, str] = field(default_factory=dict)
@@ -70,8 +70,8 @@ def _rescue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, .
 def _is_lost(member: RequeueExpired) -> ColumnElement[bool]:
     if member.claims is not None:
         return DELIVERIES.c.id.in_(member.claims) & DELIVERIES.c.claim_token.in_(set(member.claims.values()))
-    if member.only_worker is not None:
-        return DELIVERIES.c.claimed_by != member.only_worker
+    if member.except_node is not None:
+        return DELIVERIES.c.claimed_by != member.except_node
     return DELIVERIES.c.lease_until <= member.now
 
 
