@@ -152,7 +152,10 @@ class Runtime:
     def health(self) -> tuple[TaskHealth, ...]:
         """Return how each background loop and the writer are."""
         writer = self.database.writer
-        return (*self._supervisor.health(), TaskHealth("writer", writer.healthy, 0, writer.last_error))
+        return (
+            *self._supervisor.health(),
+            TaskHealth("writer", writer.healthy, writer.restarts, writer.last_error),
+        )
 
     async def __aenter__(self) -> Self:
         await self.start()

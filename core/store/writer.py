@@ -1,15 +1,17 @@
-"""Group commit: everything that writes goes through here, and who waits at the same time shares a transaction.
+"""Group commit: every write goes through here, and writes that wait at the same time share a transaction.
 
-A commit costs a flush of the disk, a row almost nothing. So a batch is whatever queued while the previous one was
-committed: a single member when nothing else waits, hundreds under load, with no timer and nothing to set.
+A commit costs a flush of the disk, a row costs almost nothing. So a batch is whatever queued while the previous one was
+committed: a single member when nothing else waits, hundreds under load, with no timer and nothing to configure.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StoreUnavailable
@@ -21,17 +23,22 @@ from breakwater.core.store.batch import (
     write_one_by_one,
     write_together,
 )
-from breakwater.core.store.failures import is_conflict, store_failure
+from breakwater.core.store.failures import is_conflict, store_failure, unavailable
 
 R = TypeVar("R")
 T = TypeVar("T")
 
+log = structlog.get_logger("breakwater.store")
+
 MAX_BATCH: Final = 1_000
-"""Members of one transaction, so that nobody waits for ever for the others of its batch."""
-TURNS_BETWEEN: Final = 4
-"""Turns of the event loop before a batch. Whom the previous commit released goes first, as far as the request that its
-webhook is sent with, and joins this batch if it writes again. With one turn that request waited for this batch's
-statements: two milliseconds, for one message in ten."""
+"""Members of one transaction. More would let the first ones wait too long for the others."""
+STALLED_SECONDS: Final = 30.0
+"""A batch that takes longer waits for a database that does not answer: later callers are refused."""
+STEP_ROWS: Final = 500
+"""Rows that one step of `run_in_steps` changes, unless they are large."""
+_LOOP_TURNS: Final = 4
+"""Turns of the event loop before a batch. Tasks released by the previous commit run first, so that their HTTP requests
+start before this batch's statements."""
 
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 """Opens a write transaction; leaving it commits, an exception rolls it back."""
@@ -46,41 +53,55 @@ class GroupCommitWriter:
         off_loop: OffLoop,
         *,
         max_batch: int = MAX_BATCH,
+        stalled_seconds: float = STALLED_SECONDS,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """Write by `transaction`; `check` may refuse a caller before it queues."""
         self._transaction = transaction
         self._off_loop = off_loop
         self._max_batch = max_batch
+        self._stalled_seconds = stalled_seconds
         self._check = check
         self._queue: deque[Member[Any]] = deque()
+        self._batch: list[Member[Any]] = []
+        """Members of the batch that is being written."""
+        self._batch_since: float | None = None
         self._arrived = asyncio.Event()
+        self._step_turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self.last_error: str | None = None
-        """Why the latest batch could not be written; None when it was."""
+        self._batch_error: str | None = None
+        self.restarts = 0
+        """How often the writer itself failed and began again."""
 
     @property
     def healthy(self) -> bool:
-        """Whether the database took the latest batch."""
+        """Whether writes are possible, as far as the latest batch shows."""
         return self.last_error is None
+
+    @property
+    def last_error(self) -> str | None:
+        """Why nothing can be written: the writer has stopped or waits too long, or the latest batch failed."""
+        if self._task is None or self._task.done():
+            return str(_closed()) if self._task is None or self._closing else str(_stopped())
+        stalled = self._stalled()
+        return self._batch_error if stalled is None else str(stalled)
 
     def start(self) -> None:
         """Begin to write."""
         self._closing = False
-        self._task = asyncio.create_task(self._write_batches(), name="group-commit-writer")
+        self._batch_error = None
+        self._task = asyncio.create_task(self._run(), name="group-commit-writer")
+        self._task.add_done_callback(self._on_task_end)
 
     async def close(self) -> None:
         """Write what is queued, then stop. Later callers are refused with StoreUnavailable."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
-            await asyncio.wait([self._task])  # which an ending event loop may have cancelled before
+            await asyncio.wait([self._task])  # an ending event loop may have cancelled it
             self._task = None
-        while self._queue:
-            member = self._queue.popleft()
-            member.outcome = _closed()
-            member.release()
+        self._fail(self._take_queue(), _closed)
 
     async def submit(self, command: Command[R], *, on_commit: Callable[[R], None] | None = None) -> R:
         """Write `command` and return its result, after the commit.
@@ -88,8 +109,8 @@ class GroupCommitWriter:
         `on_commit` is called with the result after the commit, before any caller goes on, and also where this caller
         was cancelled. It must neither block nor raise.
 
-        Raises the error that stands in its slot, or StoreUnavailable when the database cannot commit just now. A caller
-        that is cancelled meanwhile does not know whether its command was written; nobody else notices.
+        Raises the error that stands in its slot, or StoreUnavailable when the database cannot commit. A caller that is
+        cancelled does not know whether its command was written; the other members of the batch are not affected.
         """
         result: R = await self._enqueue(command, on_commit)
         return result
@@ -102,32 +123,71 @@ class GroupCommitWriter:
     ) -> T:
         """Write by a function instead of a command, in the transaction that it shares with others.
 
-        For what is rare or long. What `work` raises undoes its own statements only, and is raised here. It may be
-        called a second time when others of its batch fail. `on_commit` is that of `submit`.
+        For what is rare. What `work` raises undoes its own statements only, and is raised here. It may be called a
+        second time when others of its batch fail. Work on an unknown number of rows belongs into `run_in_steps`.
+        `on_commit` is that of `submit`.
         """
         result: T = await self._enqueue(WriteFunction(work), on_commit)
         return result
+
+    async def run_in_steps(self, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+        """Run `step` in one transaction after the other until it returns 0; return the sum of what it returned.
+
+        For work on any number of rows: each step changes a bounded number of them, so that other writes never wait for
+        more than one step, however many callers work in steps. What was committed stays when a later step fails.
+        """
+        total = 0
+        while True:
+            async with self._step_turn:
+                count = await self.run(step)
+            if count == 0:
+                return total
+            total += count
 
     async def _enqueue(self, command: Any, on_commit: Callable[[Any], None] | None) -> Any:
         self._check()
         if self._closing or self._task is None:
             raise _closed()
+        if self._task.done():
+            raise _stopped()
+        if (stalled := self._stalled()) is not None:
+            raise stalled
         member: Member[Any] = Member(command, asyncio.get_running_loop().create_future(), on_commit)
         self._queue.append(member)
         self._arrived.set()
         return await member.done
 
-    async def _write_batches(self) -> None:
+    async def _run(self) -> None:
+        """Write batches until closed. A failure of the writer itself fails that batch, and the next one is written."""
         while not self._closing or self._queue:
             await self._arrived.wait()
-            for _ in range(TURNS_BETWEEN):
+            for _ in range(_LOOP_TURNS):
                 await asyncio.sleep(0)
-            batch = self._next_batch()
-            await self._write(batch)
-            for member in batch:
-                member.follow_up()
-            for member in batch:
-                member.release()
+            try:
+                await self._write_batch()
+            except Exception:
+                log.exception("writer.failed", members=len(self._batch))
+                self.restarts += 1
+                self._batch_error = str(_failed())
+                self._fail(self._batch, _failed)
+
+    async def _write_batch(self) -> None:
+        self._batch = self._next_batch()
+        if not self._batch:
+            return
+        loop = asyncio.get_running_loop()
+        watch = loop.call_later(self._stalled_seconds, self._refuse_waiting)
+        self._batch_since = time.monotonic()
+        try:
+            await self._write(self._batch)
+        finally:
+            self._batch_since = None
+            watch.cancel()
+        for member in self._batch:
+            member.follow_up()
+        for member in self._batch:
+            member.release()
+        self._batch = []
 
     def _next_batch(self) -> list[Member[Any]]:
         batch: list[Member[Any]] = []
@@ -141,16 +201,14 @@ class GroupCommitWriter:
 
     async def _write(self, batch: list[Member[Any]]) -> None:
         """Give each member its outcome. Raises nothing that a database or a command raises."""
-        if not batch:
-            return
         error = await self._try(write_together, batch)
         if error is not None and is_conflict(error):
             error = await self._try(write_together, batch)
         if error is not None and len(batch) > 1 and store_failure(error) is None:
             error = await self._try(write_one_by_one, batch)
-        self.last_error = None
+        self._batch_error = None
         if error is not None:
-            self._fail(batch, error)
+            self._set_error(batch, error)
 
     async def _try(self, write: Callable[..., Awaitable[None]], batch: list[Member[Any]]) -> Exception | None:
         try:
@@ -158,17 +216,73 @@ class GroupCommitWriter:
                 await write(connection, batch, self._off_loop)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the members', not the writer's
             return error
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            # A driver gave its statement up: nobody cancelled the writer.
+            gave_up = unavailable("the connection was lost")
+            gave_up.__cause__ = error
+            return gave_up
         return None
 
-    def _fail(self, batch: list[Member[Any]], error: Exception) -> None:
-        unavailable = store_failure(error)
-        self.last_error = None if unavailable is None else str(unavailable)
+    def _set_error(self, batch: list[Member[Any]], error: Exception) -> None:
+        failure = store_failure(error)
+        self._batch_error = None if failure is None else str(failure)
         for member in batch:
             member.outcome = error
-            if unavailable is not None:  # each its own: a raised exception carries the trace of its raising
-                member.outcome = StoreUnavailable(str(unavailable), unavailable.retry_after)
+            if failure is not None:  # each its own: a raised exception carries the trace of its raising
+                member.outcome = StoreUnavailable(str(failure), failure.retry_after)
                 member.outcome.__cause__ = error
+
+    def _stalled(self) -> StoreUnavailable | None:
+        if self._batch_since is None:
+            return None
+        seconds = time.monotonic() - self._batch_since
+        return None if seconds < self._stalled_seconds else _stalled(seconds)
+
+    def _refuse_waiting(self) -> None:
+        """Refuse the callers behind a batch that does not end. Its own members wait on: it may still be committed."""
+        members = self._take_queue()
+        log.error(
+            "writer.stalled", seconds=self._stalled_seconds, batch=len(self._batch), refused=len(members)
+        )
+        self._fail(members, lambda: _stalled(self._stalled_seconds))
+
+    def _on_task_end(self, task: "asyncio.Task[None]") -> None:
+        if not self._closing:
+            log.error(
+                "writer.stopped", cancelled=task.cancelled(), waiting=len(self._batch) + len(self._queue)
+            )
+        self._fail([*self._batch, *self._take_queue()], _closed if self._closing else _stopped)
+        self._batch = []
+
+    def _take_queue(self) -> list[Member[Any]]:
+        members = list(self._queue)
+        self._queue.clear()
+        return members
+
+    def _fail(self, members: list[Member[Any]], error: Callable[[], StoreUnavailable]) -> None:
+        for member in members:
+            member.outcome = error()
+            member.release()
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _closed() -> StoreUnavailable:
     return StoreUnavailable("The database is closed.")
+
+
+def _stopped() -> StoreUnavailable:
+    return StoreUnavailable("The database writer has stopped: restart Breakwater.")
+
+
+def _stalled(seconds: float) -> StoreUnavailable:
+    return unavailable(f"a write has been waiting for {seconds:.0f} s")
+
+
+def _failed() -> StoreUnavailable:
+    return StoreUnavailable("The database writer failed; see the service log.")

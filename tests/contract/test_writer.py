@@ -1,7 +1,9 @@
-"""Group commit: who waits at the same time shares a transaction, and nobody pays for another's mistake."""
+"""Group commit: writes that wait at the same time share a transaction, and a failing one fails alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.writer import GroupCommitWriter
 from tests.contract.commands import Add, AddLater, Missing, Seen, count, message, names
+from tests.fakes import eventually
 
 
 def adding(name: str) -> Callable[[AsyncConnection], Awaitable[str]]:
@@ -198,8 +201,186 @@ async def test_closing_after_the_writer_was_cancelled_leaves_nobody_waiting(data
     caller = asyncio.create_task(database.writer.submit(Add("m1")))
     await asyncio.sleep(0)
     await database.writer.close()
-    with pytest.raises(StoreUnavailable, match="closed"):
+    with pytest.raises(StoreUnavailable, match="has stopped"):
         await caller
+
+
+async def test_a_writer_whose_task_has_ended_is_unhealthy_and_nobody_waits_for_it(database: Database) -> None:
+    waiting = [asyncio.create_task(database.writer.submit(Add(f"m{n}"))) for n in range(3)]
+    await asyncio.sleep(0)
+    assert database.writer._task is not None
+    database.writer._task.cancel()
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {str(result) for result in results} == {"The database writer has stopped: restart Breakwater."}
+        assert {type(result) for result in results} == {StoreUnavailable}
+        with pytest.raises(StoreUnavailable, match="has stopped"):
+            await database.writer.submit(Add("later"))
+        with pytest.raises(StoreUnavailable, match="has stopped"):
+            await database.writer.run_in_steps(lambda _: asyncio.sleep(0, 1))
+    assert not database.writer.healthy
+    assert database.writer.last_error == "The database writer has stopped: restart Breakwater."
+
+
+async def test_callers_of_a_batch_that_is_being_written_when_the_writer_ends_get_an_error(
+    database: Database,
+) -> None:
+    started = asyncio.Event()
+
+    async def endless(_connection: AsyncConnection) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    writing = asyncio.create_task(database.writer.run(endless))
+    await started.wait()
+    assert database.writer._task is not None
+    database.writer._task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailable, match="has stopped"):
+            await writing
+    assert not database.writer.healthy
+
+
+class GivenUp(Add):
+    """A command whose driver gives its statement up."""
+
+    @classmethod
+    async def apply(cls, _connection: AsyncConnection, _members: Any) -> list[str]:
+        raise asyncio.CancelledError
+
+
+async def test_a_driver_that_gives_a_statement_up_does_not_end_the_writer(database: Database) -> None:
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(
+            database.writer.submit(GivenUp("m1")),
+            database.writer.submit(GivenUp("m2")),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [StoreUnavailable] * 2
+        assert not database.writer.healthy
+        assert await database.writer.submit(Add("after")) == "added after"
+    assert database.writer.healthy
+    assert await names(database) == ["after"]
+
+
+class UnspeakableError(OSError):
+    """An error that cannot be put into words: the writer itself fails over it."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+async def test_a_failure_of_the_writer_itself_fails_its_batch_and_the_next_one_is_written(
+    database: Database,
+) -> None:
+    failures = 1
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[AsyncConnection]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise UnspeakableError
+        async with database._store.write() as connection:
+            yield connection
+
+    writer = GroupCommitWriter(transaction, database._store.off_loop)
+    writer.start()
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(
+            *(writer.submit(Add(f"m{n}")) for n in range(3)), return_exceptions=True
+        )
+        assert {str(result) for result in results} == {"The database writer failed; see the service log."}
+        assert not writer.healthy
+        assert await writer.submit(Add("after")) == "added after"
+    assert (writer.healthy, writer.restarts) == (True, 1)
+    await writer.close()
+    assert await names(database) == ["after"]
+
+
+async def test_a_write_that_does_not_end_is_unhealthy_and_refuses_those_behind_it(database: Database) -> None:
+    answers = asyncio.Event()
+
+    async def waits(_connection: AsyncConnection) -> str:
+        await answers.wait()
+        return "written"
+
+    writer = GroupCommitWriter(database._store.write, database._store.off_loop, stalled_seconds=0.05)
+    writer.start()
+    first = asyncio.create_task(writer.run(waits))
+    await eventually(lambda: writer._batch)
+    second = asyncio.create_task(writer.submit(Add("m1")))
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailable, match="has been waiting for"):
+            await second
+    assert not writer.healthy
+    with pytest.raises(StoreUnavailable, match="has been waiting for"):
+        await writer.submit(Add("m2"))
+    answers.set()
+    assert await first == "written"
+    assert writer.healthy
+    assert await writer.submit(Add("m3")) == "added m3"
+    await writer.close()
+
+
+async def test_a_writer_that_was_closed_or_never_started_is_not_healthy(database: Database) -> None:
+    await database.writer.close()
+    assert not database.writer.healthy
+    assert database.writer.last_error == "The database is closed."
+
+
+async def test_work_in_steps_lets_others_in_between(database: Database) -> None:
+    seen = Seen()
+    steps = 0
+    written: list[str] = []
+
+    async def step(_connection: AsyncConnection) -> int:
+        nonlocal steps
+        steps += 1
+        written.append("step")
+        return 7 if steps <= 5 else 0
+
+    async def accept(name: str) -> None:
+        await database.writer.submit(Add(name, seen))
+        written.append(name)
+
+    long_work = asyncio.create_task(database.writer.run_in_steps(step))
+    for n in range(3):
+        await accept(f"m{n}")
+    assert await long_work == 35
+    assert steps == 6
+    places = [written.index(f"m{n}") for n in range(3)]
+    assert all(later - earlier <= 3 for earlier, later in pairwise([0, *places]))
+
+
+async def test_many_who_work_in_steps_take_turns(database: Database) -> None:
+    batches: list[int] = []
+    left = dict.fromkeys(range(10), 3)
+
+    async def work(n: int) -> int:
+        async def step(connection: AsyncConnection) -> int:
+            batches.append(id(database.writer._batch))
+            assert len(database.writer._batch) == 1
+            left[n] -= 1
+            return max(left[n], 0)
+
+        return await database.writer.run_in_steps(step)
+
+    assert await asyncio.gather(*(work(n) for n in range(10))) == [3] * 10
+    assert len(batches) == 30
+
+
+async def test_steps_before_one_that_fails_stay_written(database: Database) -> None:
+    names_left = ["m1", "m2", "taken", "m3"]
+    await database.writer.submit(Add("taken"))
+
+    async def step(connection: AsyncConnection) -> int:
+        await adding(names_left.pop(0))(connection)
+        return len(names_left)
+
+    with pytest.raises(IntegrityError):
+        await database.writer.run_in_steps(step)
+    assert await names(database) == ["m1", "m2", "taken"]
 
 
 async def test_a_closed_writer_refuses(database: Database) -> None:
