@@ -37,8 +37,8 @@ def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
     dead, alive = min(history.dead), next(e for e in history.endpoints if e not in history.dead)
     middle, late = history.deliveries[len(history.deliveries) // 2], history.deliveries[-1]
     message = history.messages[len(history.messages) // 2]
-    yield "overview", queries.overview
-    queries = (
+    yield "overview", queries.overview.now
+    query_strings = (
         "",
         "status=failed",
         "status=delivered",
@@ -65,13 +65,13 @@ def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
         f"q={middle[:12]}&status=failed",
         "q=key-77777",
     )
-    for query in queries:
+    for query in query_strings:
         wanted = parse(query)
-        yield f"deliveries {query[:60]}", lambda w=wanted: queries.deliveries(w)
-        yield f"count      {query[:60]}", lambda w=wanted: queries.count(w)
+        yield f"deliveries {query[:60]}", lambda w=wanted: queries.deliveries.list(w)
+        yield f"count      {query[:60]}", lambda w=wanted: queries.deliveries.count(w)
     for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
         wanted = parse(query)
-        yield f"groups     {query[:60]}", lambda w=wanted: queries.groups(w)
+        yield f"groups     {query[:60]}", lambda w=wanted: queries.deliveries.causes(w)
     for query in (
         "",
         "status=failed",
@@ -83,25 +83,25 @@ def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
         "q=no such text anywhere",
     ):
         wanted = parse(query)
-        yield f"histogram  {query[:60]}", lambda w=wanted: queries.histogram(w)
-    yield "rows_since", lambda: queries.rows_since(DeliveryFilter(), history.deliveries[-500])
-    yield "delivery, delivered", lambda: queries.delivery(middle)
-    yield "delivery, held", lambda: queries.delivery(late)
-    yield "message", lambda: queries.message(message)
-    yield "endpoints", queries.endpoints
-    yield "endpoint", lambda: queries.endpoint(alive)
-    yield "endpoint_options", lambda: queries.endpoint_options("shop-1")
-    yield "event_types", lambda: queries.event_types("order")
-    yield "circuits", queries.circuits
-    yield "circuit, open", lambda: queries.circuit(dead)
-    yield "transitions", queries.transitions
-    yield "transitions of one", lambda: queries.transitions(dead)
-    yield "audit", queries.audit
-    yield "audit by actor", lambda: queries.audit(actor="person:p3")
-    yield "audit by actor and action", lambda: queries.audit(actor="person:p3", action="circuit.reset")
+        yield f"histogram  {query[:60]}", lambda w=wanted: queries.deliveries.histogram(w)
+    yield "rows_since", lambda: queries.deliveries.count_newer(DeliveryFilter(), history.deliveries[-500])
+    yield "delivery, delivered", lambda: queries.deliveries.get(middle)
+    yield "delivery, held", lambda: queries.deliveries.get(late)
+    yield "message", lambda: queries.messages.get(message)
+    yield "endpoints", queries.endpoints.list
+    yield "endpoint", lambda: queries.endpoints.get(alive)
+    yield "endpoint_options", lambda: queries.endpoints.options("shop-1")
+    yield "event_types", lambda: queries.deliveries.event_types("order")
+    yield "circuits", queries.circuits.board
+    yield "circuit, open", lambda: queries.circuits.get(dead)
+    yield "transitions", queries.circuits.transitions
+    yield "transitions of one", lambda: queries.circuits.transitions(dead)
+    yield "audit", queries.audit.list
+    yield "audit by actor", lambda: queries.audit.list(actor="person:p3")
+    yield "audit by actor and action", lambda: queries.audit.list(actor="person:p3", action="circuit.reset")
     for minutes in (60, 1440, 7 * 1440):
-        yield f"traffic {minutes} min", lambda m=minutes: queries.traffic(minutes=m)
-        yield f"traffic {minutes} min of one", lambda m=minutes: queries.traffic(alive, m)
+        yield f"traffic {minutes} min", lambda m=minutes: queries.traffic.get(minutes=m)
+        yield f"traffic {minutes} min of one", lambda m=minutes: queries.traffic.get(alive, m)
 
 
 def parse(query: str) -> DeliveryFilter:

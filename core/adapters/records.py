@@ -7,7 +7,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from breakwater.core.domain.states import DeliveryState, NotificationStatus
-from breakwater.core.queries.models import AttemptView, DeliveryDetail, DeliveryRow
+from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail, DeliveryRow
 
 _WORST_FIRST: Final = (
     NotificationStatus.FAILED,

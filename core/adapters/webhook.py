@@ -16,7 +16,7 @@ from breakwater.core.domain.circuit import CircuitBreakerConfig
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.retry import RetryConfig
 from breakwater.core.domain.states import NotificationStatus, SignatureScheme
-from breakwater.core.queries.models import DeliveryRow, MessageView
+from breakwater.core.queries.deliveries.model import DeliveryRow, MessageView
 from breakwater.core.runtime import Runtime
 
 IN_MEMORY: Final = "sqlite+aiosqlite:///:memory:"
@@ -115,10 +115,10 @@ class WebhookAdapter(NotificationAdapter):
         endpoint_ids = [await self._endpoint(runtime, recipient.address) for recipient in message.recipients]
         async with runtime.change_feed.subscribe(pause_seconds=0.0) as change_feed:
             accepted = await runtime.intake.accept(self._new_message(message, tuple(endpoint_ids)))
-            view = await runtime.queries.message(accepted.id)
+            view = await runtime.queries.messages.get(accepted.id)
             while not _is_settled(view.deliveries):
                 await anext(change_feed)
-                view = await runtime.queries.message(accepted.id)
+                view = await runtime.queries.messages.get(accepted.id)
         await self._notify_dead_letter(runtime, view)
         return _result(view)
 
@@ -129,19 +129,19 @@ class WebhookAdapter(NotificationAdapter):
     async def get_status(self, message_id: str) -> NotificationStatus:
         """Return the current status of a message: the worst of its recipients'. Raises NotFound."""
         runtime = await self._connected()
-        return _result(await runtime.queries.message(message_id)).status
+        return _result(await runtime.queries.messages.get(message_id)).status
 
     async def get_delivery_details(self, message_id: str) -> list[WebhookDelivery]:
         """Return the delivery of each recipient, in the order of the recipients. Raises NotFound."""
         runtime = await self._connected()
-        view = await runtime.queries.message(message_id)
-        details = [await runtime.queries.delivery(row.id) for row in view.deliveries]
+        view = await runtime.queries.messages.get(message_id)
+        details = [await runtime.queries.deliveries.get(row.id) for row in view.deliveries]
         return [delivery_record(detail) for detail in details]
 
     async def get_circuit_breaker_status(self, webhook_url: str) -> dict[str, Any]:
         """Return state, counts and thresholds of the circuit of `webhook_url`. Raises InvalidInput for a bad URL."""
         runtime = await self._connected()
-        circuit = await runtime.queries.circuit(await self._endpoint(runtime, webhook_url))
+        circuit = await runtime.queries.circuits.get(await self._endpoint(runtime, webhook_url))
         return {
             "webhook_url": circuit.webhook_url,
             "state": circuit.state.value,
@@ -191,7 +191,7 @@ class WebhookAdapter(NotificationAdapter):
             return
         for row in view.deliveries:
             if status_of(row) is NotificationStatus.FAILED:
-                result = self._dead_letter(delivery_record(await runtime.queries.delivery(row.id)))
+                result = self._dead_letter(delivery_record(await runtime.queries.deliveries.get(row.id)))
                 if inspect.isawaitable(result):
                     await result
 

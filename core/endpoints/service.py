@@ -21,9 +21,10 @@ from breakwater.core.endpoints.secrets import new_secret
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.queries.circuits.pages import mentions
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.queries.endpoints.views import endpoint_view
-from breakwater.core.queries.models import EndpointView, Page
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
+from breakwater.core.queries.paging.model import Page
 from breakwater.core.settings import Settings
 from breakwater.core.store.commands.cancel import cancel_pending_of
 from breakwater.core.store.engine import Database

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, FromClause, Label, Select, Table, func, se
 
 from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.held import held
-from breakwater.core.queries.models import BoundedCount, DeliveryRow
 from breakwater.core.queries.paging.scan import constant
 from breakwater.core.store.circuits import breaker_from, circuit_config
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
@@ -93,11 +93,6 @@ def breaker_of(endpoint: Row, circuit: Row) -> CircuitBreaker:
     """Return the breaker of an endpoint that was joined with its circuit, if it has one yet."""
     config = circuit_config(endpoint["circuit"])
     return breaker_from(circuit if circuit["endpoint_id"] is not None else None, config)
-
-
-def bounded(number: int, bound: int, *, more: bool = False) -> BoundedCount:
-    """Return a count that was taken up to one beyond `bound`; `more` when it stopped for another reason."""
-    return BoundedCount(min(number, bound), more or number > bound)
 
 
 def backlog_of_lane(bound: int) -> ColumnElement[int]:

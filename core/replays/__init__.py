@@ -11,8 +11,9 @@ from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.queries import Queries
-from breakwater.core.queries.models import DeliveryRow, Page
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import Page
 from breakwater.core.replays.dry_run import extent
 from breakwater.core.replays.model import ACTIVE, Plan, ReplayState, ReplayView
 from breakwater.core.replays.outcomes import OutcomeCounts
@@ -65,7 +66,7 @@ class Replays:
             newest = up_to or await _newest(connection)
             name = await _endpoint_name(connection, wanted)
             found = await extent(connection, wanted, newest, frozen_at, _SAMPLE)
-        rows = await self._queries.rows(found.first) if found.first else ()
+        rows = await self._queries.deliveries.by_ids(found.first) if found.first else ()
         return Plan(
             filter=wanted,
             words=wanted.in_words(name),
@@ -169,7 +170,7 @@ class Replays:
         async with self._context.database.read() as connection:
             await replay_row(connection, replay_id)
             ids = list((await connection.execute(items)).scalars())
-        rows = await self._queries.rows(ids[:limit]) if ids else ()
+        rows = await self._queries.deliveries.by_ids(ids[:limit]) if ids else ()
         return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
 
     async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> OperationResult:

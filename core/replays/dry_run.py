@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState, states_that_may_become
-from breakwater.core.queries.deliveries.list import bounds_of
 from breakwater.core.queries.deliveries.selection import branches, span
-from breakwater.core.queries.models import BoundedCount, SearchBounds
+from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 from breakwater.core.queries.paging.scan import (
     Condition,
     IdRange,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries.models import BoundedCount, DeliveryRow, SearchBounds
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 
 
 @unique

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.queries.deliveries.selection import clause
-from breakwater.core.queries.models import BoundedCount
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.replays.dry_run import RESENDABLE
 from breakwater.core.replays.model import ReplayState, ReplayView
 from breakwater.core.replays.outcomes import Outcomes

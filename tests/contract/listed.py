@@ -11,13 +11,13 @@ def wanted(**values: str) -> DeliveryFilter:
 
 
 async def found(queries: Queries, **values: str) -> list[str]:
-    return [row.id for row in (await queries.deliveries(wanted(**values), limit=200)).items]
+    return [row.id for row in (await queries.deliveries.list(wanted(**values), limit=200)).items]
 
 
 async def every_page(queries: Queries, filter_: DeliveryFilter, limit: int) -> AsyncIterator[list[str]]:
     cursor = None
     while True:
-        page = await queries.deliveries(filter_, cursor, limit)
+        page = await queries.deliveries.list(filter_, cursor, limit)
         yield [row.id for row in page.items]
         if (cursor := page.next_cursor) is None:
             return

@@ -6,9 +6,10 @@ from sqlalchemy import select
 from breakwater.core.domain.circuit import CircuitBreaker, Hold
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.queries import Queries
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.deliveries.selection import clause
-from breakwater.core.queries.models import BoundedCount, DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from tests.contract.listed import every_page, found, wanted
 from tests.contract.recorded_sql import reads_asked
@@ -28,7 +29,7 @@ async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, quer
         error="404 Not Found",
         attempt_count=1,
     )
-    page = await queries.deliveries(DeliveryFilter())
+    page = await queries.deliveries.list(DeliveryFilter())
     assert [row.id for row in page.items] == [newer, older]
     assert page.next_cursor is None
     assert page.up_to == newer
@@ -56,9 +57,9 @@ async def test_pages_neither_repeat_nor_leave_out(stored: Stored, queries: Queri
 async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id) for _ in range(4)]
-    first = await queries.deliveries(DeliveryFilter(), limit=2)
+    first = await queries.deliveries.list(DeliveryFilter(), limit=2)
     await stored.delivery(endpoint_id)
-    second = await queries.deliveries(DeliveryFilter(), first.next_cursor, limit=2)
+    second = await queries.deliveries.list(DeliveryFilter(), first.next_cursor, limit=2)
     assert [row.id for row in (*first.items, *second.items)] == made[::-1]
 
 
@@ -75,7 +76,7 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
         counts = []
         for limit in (1, 20):
             with reads_asked() as asked:
-                await queries.deliveries(wanted(**values), limit=limit)
+                await queries.deliveries.list(wanted(**values), limit=limit)
             counts.append(len(asked))
         assert counts[0] == counts[1] <= 3
 
@@ -83,17 +84,17 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
 async def test_a_page_has_a_size(queries: Queries) -> None:
     for limit in (0, 201):
         with pytest.raises(InvalidInput, match="limit: expected a number from 1 to 200"):
-            await queries.deliveries(DeliveryFilter(), limit=limit)
+            await queries.deliveries.list(DeliveryFilter(), limit=limit)
 
 
 async def test_a_cursor_expires_after_a_day(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for _ in range(2):
         await stored.delivery(endpoint_id)
-    cursor = (await queries.deliveries(DeliveryFilter(), limit=1)).next_cursor
+    cursor = (await queries.deliveries.list(DeliveryFilter(), limit=1)).next_cursor
     await stored.clock.advance(86_402)
     with pytest.raises(InvalidInput, match="start again without a cursor"):
-        await queries.deliveries(DeliveryFilter(), cursor)
+        await queries.deliveries.list(DeliveryFilter(), cursor)
 
 
 # --- filters
@@ -115,7 +116,7 @@ async def several(stored: Stored) -> dict[str, DeliveryRow]:
                         error=failure and f"{failure} of {event_type}",
                         attempt_count=0 if failure is None else 2,
                     )
-    page = await Queries(stored.database, stored.clock, tuple).deliveries(DeliveryFilter(), limit=200)
+    page = await Queries(stored.database, stored.clock, tuple).deliveries.list(DeliveryFilter(), limit=200)
     return {row.id: row for row in page.items}
 
 
@@ -158,10 +159,12 @@ async def test_every_filter_finds_what_it_says(stored: Stored, queries: Queries)
                 for class_ in ("", "connect"):
                     filter_ = wanted(status=status, endpoint=endpoint, event_type=event_type, class_=class_)
                     expected = [row.id for row in rows.values() if matches(filter_, row)]
-                    page = await queries.deliveries(filter_, limit=200)
+                    page = await queries.deliveries.list(filter_, limit=200)
                     assert [row.id for row in page.items] == expected, filter_.in_words()
-                    assert (await queries.count(filter_)).value == len(expected), filter_.in_words()
-                    at_once = await queries.deliveries_over_time(filter_, limit=200)
+                    assert (await queries.deliveries.count(filter_)).value == len(expected), (
+                        filter_.in_words()
+                    )
+                    at_once = await queries.deliveries.list_over_time(filter_, limit=200)
                     assert at_once.page == page, filter_.in_words()
                     assert at_once.matching == BoundedCount(len(expected), more=False), filter_.in_words()
 
@@ -229,7 +232,7 @@ async def test_pending_deliveries_of_a_halted_lane_are_held(
     await stored.delivery(halted, "delivered")
     await stored.delivery(running)
     assert await found(queries, status="held") == [waiting]
-    page = await queries.deliveries(DeliveryFilter())
+    page = await queries.deliveries.list(DeliveryFilter())
     assert [row.id for row in page.items if row.held] == [waiting]
 
 
@@ -247,15 +250,15 @@ async def test_a_count_stops_at_its_bound(stored: Stored, queries: Queries) -> N
     endpoint_id = await stored.endpoint()
     for _ in range(5):
         await stored.delivery(endpoint_id, "failed")
-    assert str(await queries.count(wanted(status="failed"), bound=3)) == "3+"
-    assert str(await queries.count(wanted(status="failed"), bound=5)) == "5"
+    assert str(await queries.deliveries.count(wanted(status="failed"), bound=3)) == "3+"
+    assert str(await queries.deliveries.count(wanted(status="failed"), bound=5)) == "5"
 
 
 async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     newest = await stored.delivery(endpoint_id, "failed")
-    assert (await queries.rows_since(DeliveryFilter(), newest)).value == 0
+    assert (await queries.deliveries.count_newer(DeliveryFilter(), newest)).value == 0
     await stored.delivery(endpoint_id, "failed")
     await stored.delivery(endpoint_id, "delivered")
-    assert (await queries.rows_since(DeliveryFilter(), newest)).value == 2
-    assert (await queries.rows_since(wanted(status="failed"), newest)).value == 1
+    assert (await queries.deliveries.count_newer(DeliveryFilter(), newest)).value == 2
+    assert (await queries.deliveries.count_newer(wanted(status="failed"), newest)).value == 1

@@ -20,7 +20,7 @@ async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> No
     refused = {"failure_class": "connect", "status_code": None, "error": "connection refused"}
     await stored.attempt(delivery_id, endpoint_id, 1, response_body=None, **refused)
     await stored.attempt(delivery_id, endpoint_id, 2, trigger="manual")
-    detail = await queries.delivery(delivery_id)
+    detail = await queries.deliveries.get(delivery_id)
     assert detail.why == "Delivered at the 2nd attempt, 500 ms after it was accepted (200 OK)."
     assert detail.payload == b'{"total":1}'
     assert [attempt.number for attempt in detail.attempts] == [1, 2]
@@ -38,10 +38,10 @@ async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> No
 
 async def test_an_unknown_id_is_told_apart_from_an_empty_answer(queries: Queries) -> None:
     for ask, kind in (
-        (queries.delivery, "delivery"),
-        (queries.message, "message"),
-        (queries.endpoint, "endpoint"),
-        (queries.circuit, "endpoint"),
+        (queries.deliveries.get, "delivery"),
+        (queries.messages.get, "message"),
+        (queries.endpoints.get, "endpoint"),
+        (queries.circuits.get, "endpoint"),
     ):
         with pytest.raises(NotFound, match=f"There is no {kind} nothing"):
             await ask("nothing")
@@ -51,9 +51,9 @@ async def test_its_own_schedule_goes_before_that_of_its_endpoint(stored: Stored,
     endpoint_id = await stored.endpoint(retry_delays=[5.0, 6.0])
     own = await stored.delivery(endpoint_id, retry_delays=[1.0])
     inherited = await stored.delivery(endpoint_id)
-    assert (await queries.delivery(own)).retry_delays == (1.0,)
-    assert (await queries.delivery(own)).budget_left == 2
-    assert (await queries.delivery(inherited)).retry_delays == (5.0, 6.0)
+    assert (await queries.deliveries.get(own)).retry_delays == (1.0,)
+    assert (await queries.deliveries.get(own)).budget_left == 2
+    assert (await queries.deliveries.get(inherited)).retry_delays == (5.0, 6.0)
 
 
 async def test_behind_an_open_circuit_the_cause_is_told(stored: Stored, queries: Queries) -> None:
@@ -62,7 +62,7 @@ async def test_behind_an_open_circuit_the_cause_is_told(stored: Stored, queries:
     await stored.circuit(endpoint_id, opened(stored.now))
     await stored.transition(endpoint_id, "older")
     await stored.transition(endpoint_id, "5 failures in a row")
-    detail = await queries.delivery(delivery_id)
+    detail = await queries.deliveries.get(delivery_id)
     assert detail.why.startswith("Held: the circuit of billing is open (5 failures in a row). The next probe")
     assert detail.row.held
     assert detail.circuit_state is CircuitState.OPEN
@@ -75,15 +75,15 @@ async def test_who_cancelled_or_resent_it_is_named(stored: Stored, queries: Quer
     await stored.deed("delivery.resend", delivery_id, "person:eve")
     await stored.deed("delivery.cancel", delivery_id, "key:ci", reason="sent by hand")
     await stored.deed("delivery.cancel", "dlv_other", "person:mallory")
-    assert "Cancelled by the key ci at" in (await queries.delivery(delivery_id)).why
-    assert "(sent by hand), before any attempt." in (await queries.delivery(delivery_id)).why
+    assert "Cancelled by the key ci at" in (await queries.deliveries.get(delivery_id)).why
+    assert "(sent by hand), before any attempt." in (await queries.deliveries.get(delivery_id)).why
 
 
 async def test_who_paused_its_endpoint_is_named(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing", state="paused", state_reason="migration")
     delivery_id = await stored.delivery(endpoint_id)
     await stored.deed("endpoint.pause", endpoint_id)
-    assert (await queries.delivery(delivery_id)).why == (
+    assert (await queries.deliveries.get(delivery_id)).why == (
         "Held: billing is paused by ada (migration). It goes out when somebody resumes the endpoint."
     )
 
@@ -94,18 +94,18 @@ async def test_a_queue_is_counted(stored: Stored, queries: Queries) -> None:
         await stored.delivery(endpoint_id)
     last = await stored.delivery(endpoint_id)
     await stored.delivery(endpoint_id)
-    assert (await queries.delivery(last)).why.endswith("3 deliveries of billing go before it.")
+    assert (await queries.deliveries.get(last)).why.endswith("3 deliveries of billing go before it.")
     for _ in range(2):
         await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
-    assert (await queries.delivery(last)).why.endswith("billing has 2 of 2 attempts under way.")
+    assert (await queries.deliveries.get(last)).why.endswith("billing has 2 of 2 attempts under way.")
 
 
 async def test_an_attempt_under_way_says_since_when(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
-    assert (await queries.delivery(delivery_id)).why.startswith("Attempt 1 has been under way since ")
+    assert (await queries.deliveries.get(delivery_id)).why.startswith("Attempt 1 has been under way since ")
     await stored.clock.advance(60)
-    assert (await queries.delivery(delivery_id)).why.startswith("The worker of attempt 1 was lost: ")
+    assert (await queries.deliveries.get(delivery_id)).why.startswith("The worker of attempt 1 was lost: ")
 
 
 async def test_a_lost_attempt_is_admitted(stored: Stored, queries: Queries) -> None:
@@ -115,7 +115,7 @@ async def test_a_lost_attempt_is_admitted(stored: Stored, queries: Queries) -> N
         delivery_id, endpoint_id, 1, failure_class="lost", duration_ms=None, status_code=None
     )
     await stored.attempt(delivery_id, endpoint_id, 2)
-    assert (await queries.delivery(delivery_id)).why.endswith(
+    assert (await queries.deliveries.get(delivery_id)).why.endswith(
         "Attempt 1 was lost with its worker and may have been delivered too."
     )
 
@@ -125,7 +125,7 @@ async def test_of_very_many_attempts_the_newest_are_shown(stored: Stored, querie
     delivery_id = await stored.delivery(endpoint_id)
     for number in range(1, SHOWN_ATTEMPTS + 3):
         await stored.attempt(delivery_id, endpoint_id, number)
-    shown = (await queries.delivery(delivery_id)).attempts
+    shown = (await queries.deliveries.get(delivery_id)).attempts
     assert (shown[0].number, shown[-1].number, len(shown)) == (3, SHOWN_ATTEMPTS + 2, SHOWN_ATTEMPTS)
 
 
@@ -133,10 +133,10 @@ async def test_a_deleted_endpoint_keeps_its_history_readable(stored: Stored, que
     endpoint_id = await stored.endpoint("billing")
     delivery_id = await stored.delivery(endpoint_id, "cancelled")
     await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
-    detail = await queries.delivery(delivery_id)
+    detail = await queries.deliveries.get(delivery_id)
     assert detail.why == "Cancelled, because the endpoint billing was deleted, before any attempt."
     assert not detail.can_resend
-    assert [row.id for row in (await queries.message(detail.row.message_id)).deliveries] == [delivery_id]
+    assert [row.id for row in (await queries.messages.get(detail.row.message_id)).deliveries] == [delivery_id]
 
 
 # --- messages
@@ -146,18 +146,18 @@ async def test_a_message_shows_where_it_went(stored: Stored, queries: Queries) -
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     message_id = await stored.message(b"[1]", delivery_count=2, idempotency_key="k-1")
     ids = [await stored.delivery(one, message_id=message_id) for one in (first, second)]
-    message = await queries.message(message_id)
+    message = await queries.messages.get(message_id)
     assert [row.id for row in message.deliveries] == ids
     assert (message.payload, message.idempotency_key, message.note) == (b"[1]", "k-1", None)
 
 
 async def test_a_message_without_deliveries_says_why(stored: Stored, queries: Queries) -> None:
     nowhere = await stored.message(delivery_count=0)
-    assert (await queries.message(nowhere)).note == (
+    assert (await queries.messages.get(nowhere)).note == (
         "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."
     )
     pruned = await stored.message(delivery_count=2)
-    assert (await queries.message(pruned)).note == (
+    assert (await queries.messages.get(pruned)).note == (
         "Its deliveries are older than the retention and were removed."
     )
 
@@ -169,7 +169,7 @@ async def test_hostile_words_are_kept_as_they_are_and_sentences_stay_on_one_line
     endpoint_id = await stored.endpoint(name=hostile, url="https://x.example/")
     delivery_id = await stored.delivery(endpoint_id)
     await stored.change(DELIVERIES, delivery_id, failure_class="tls", error=hostile * 100, attempt_count=1)
-    detail = await queries.delivery(delivery_id)
+    detail = await queries.deliveries.get(delivery_id)
     assert detail.row.endpoint_name == hostile
     assert "\n" not in detail.why
     assert "\x1b" not in detail.why

@@ -5,7 +5,7 @@ import pytest
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries import histogram, over_time
-from breakwater.core.queries.models import Histogram
+from breakwater.core.queries.deliveries.histogram_model import Histogram
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.text.timestamps import iso
 from tests.contract.stored import Stored, opened
@@ -49,7 +49,7 @@ def wanted(values: dict[str, str]) -> DeliveryFilter:
 
 
 async def listed(queries: Queries, values: dict[str, str]) -> int:
-    return len((await queries.deliveries(wanted(values), limit=200)).items)
+    return len((await queries.deliveries.list(wanted(values), limit=200)).items)
 
 
 async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
@@ -57,7 +57,7 @@ async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
 ) -> None:
     fine, dead = await fill(stored)
     for values in (*FILTERS, {"endpoint": fine}, {"endpoint": dead, "status": "pending,cancelled"}):
-        drawn = await queries.histogram(wanted(values))
+        drawn = await queries.deliveries.histogram(wanted(values))
         assert drawn.total == await listed(queries, values), values
         assert drawn.total, values
         assert drawn.search_bounds is None
@@ -71,10 +71,10 @@ async def test_read_together_list_count_and_bars_are_what_they_are_apart(
     for values in (*FILTERS, {"endpoint": fine}, {"q": "such name", "since": "2h"}, {"q": "nowhere"}):
         asked = wanted(values)
         for limit in (2, 200):
-            together = await queries.deliveries_over_time(asked, limit)
-            assert together.page == await queries.deliveries(asked, limit=limit), values
-            assert together.matching == await queries.count(asked), values
-            assert together.histogram == await queries.histogram(asked), values
+            together = await queries.deliveries.list_over_time(asked, limit)
+            assert together.page == await queries.deliveries.list(asked, limit=limit), values
+            assert together.matching == await queries.deliveries.count(asked), values
+            assert together.histogram == await queries.deliveries.histogram(asked), values
     assert dead
 
 
@@ -86,7 +86,7 @@ async def test_read_together_what_is_older_than_the_bars_is_listed_and_counted(
     await stored.clock.advance(2 * DAY)
     new = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="no such name")
     for values in ({"q": "such name"}, {"status": "failed,held"}, {"error": "no such …"}):
-        together = await queries.deliveries_over_time(wanted(values))
+        together = await queries.deliveries.list_over_time(wanted(values))
         assert [row.id for row in together.page.items] == [new, old], values
         assert (together.matching.value, together.histogram.total) == (2, 1), values
 
@@ -98,15 +98,15 @@ async def test_read_together_bars_that_are_cut_are_cut_where_they_are_apart(
     await fill(stored)
     for module in (histogram, over_time):
         monkeypatch.setattr(module, "SCAN_LIMIT", 2)
-    together = (await queries.deliveries_over_time(wanted(values))).histogram
-    assert together == await queries.histogram(wanted(values))
+    together = (await queries.deliveries.list_over_time(wanted(values))).histogram
+    assert together == await queries.deliveries.histogram(wanted(values))
     assert together.search_bounds is not None
 
 
 async def test_each_bar_is_the_list_of_its_time(stored: Stored, queries: Queries) -> None:
     await fill(stored)
     for values in ({}, {"status": "failed"}, {"class": "dns"}):
-        drawn = await queries.histogram(wanted(values))
+        drawn = await queries.deliveries.histogram(wanted(values))
         for bar in drawn.bars:
             of_bar = values | {"since": iso(bar.begin), "until": iso(bar.end)}
             assert bar.total == await listed(queries, of_bar), (values, bar)
@@ -114,7 +114,7 @@ async def test_each_bar_is_the_list_of_its_time(stored: Stored, queries: Queries
 
 async def test_bars_tell_states_apart(stored: Stored, queries: Queries) -> None:
     await fill(stored)
-    assert (await queries.histogram(DeliveryFilter())).by_state == {
+    assert (await queries.deliveries.histogram(DeliveryFilter())).by_state == {
         "pending": 6,
         "delivered": 6,
         "failed": 6,
@@ -128,11 +128,11 @@ async def test_bars_tell_what_is_held_from_what_only_waits(
 ) -> None:
     fine, dead = await fill(stored)
     waiting = await stored.delivery(fine, "pending", failure_class="dns", error="no such name")
-    drawn = await queries.histogram(wanted(values))
+    drawn = await queries.deliveries.histogram(wanted(values))
     assert drawn.held == 6
     assert drawn.by_state[DeliveryState.PENDING] == (6 if values == {"status": "held"} else 7)
-    assert (await queries.histogram(wanted({"endpoint": fine}))).held == 0
-    assert (await queries.histogram(wanted({"endpoint": dead}))).held == 6
+    assert (await queries.deliveries.histogram(wanted({"endpoint": fine}))).held == 0
+    assert (await queries.deliveries.histogram(wanted({"endpoint": dead}))).held == 6
     assert waiting
 
 
@@ -141,7 +141,7 @@ async def test_lanes_too_many_to_tell_apart_all_count_as_waiting(
 ) -> None:
     await fill(stored)
     monkeypatch.setattr(histogram, "MOST_HALTED", 0)
-    drawn = await queries.histogram(DeliveryFilter())
+    drawn = await queries.deliveries.histogram(DeliveryFilter())
     assert (drawn.held, drawn.by_state[DeliveryState.PENDING]) == (0, 6)
 
 
@@ -150,11 +150,11 @@ async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, querie
     await stored.delivery(endpoint_id, "delivered")
     await stored.clock.advance(2 * DAY)
     await stored.delivery(endpoint_id, "failed")
-    drawn = await queries.histogram(DeliveryFilter())
+    drawn = await queries.deliveries.histogram(DeliveryFilter())
     assert drawn.by_state == {"failed": 1}
     assert not drawn.asked_since
     assert drawn.bars[0].begin == stored.now - DAY
-    longer = await queries.histogram(wanted({"since": "7d"}))
+    longer = await queries.deliveries.histogram(wanted({"since": "7d"}))
     assert longer.total == 2
     assert longer.asked_since
 
@@ -166,7 +166,7 @@ async def test_bars_begin_with_the_first_delivery_of_all_and_end_with_now(
     await stored.delivery(endpoint_id)
     first = stored.now
     await stored.clock.advance(60)
-    drawn = await queries.histogram(DeliveryFilter())
+    drawn = await queries.deliveries.histogram(DeliveryFilter())
     assert drawn.bars[0].begin == pytest.approx(first, abs=0.001)
     assert drawn.bars[-2].end <= stored.now < drawn.bars[-1].end
 
@@ -178,7 +178,7 @@ async def test_only_the_newest_are_counted_and_that_is_said(
     await fill(stored)
     monkeypatch.setattr(histogram, "COUNT_LIMIT", 2)
     monkeypatch.setattr(histogram, "SCAN_LIMIT", 2)
-    drawn = await queries.histogram(wanted(values))
+    drawn = await queries.deliveries.histogram(wanted(values))
     assert drawn.search_bounds is not None
     assert "back to" in drawn.search_bounds.sentence
     since = {"since": iso(drawn.bars[0].begin)}
@@ -191,9 +191,9 @@ async def test_nothing_stored_and_nothing_matching_are_bars_without_deliveries(
     stored: Stored, queries: Queries
 ) -> None:
     for values in ({}, {"class": "tls"}, {"until": "1h"}):
-        empty: Histogram = await queries.histogram(wanted(values))
+        empty: Histogram = await queries.deliveries.histogram(wanted(values))
         assert empty.total == 0
         assert empty.bars
     await stored.delivery(await stored.endpoint(), "delivered")
     for values in ({"status": "failed"}, {"class": "tls"}, {"until": "1h"}):
-        assert (await queries.histogram(wanted(values))).total == 0
+        assert (await queries.deliveries.histogram(wanted(values))).total == 0

@@ -4,8 +4,7 @@ import pytest
 
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.queries import Queries
-from breakwater.core.queries.circuits import history
+from breakwater.core.queries import Queries, audit
 from breakwater.core.queries.deliveries import causes
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from tests.contract.stored import Stored
@@ -15,9 +14,9 @@ from tests.contract.stored import Stored
 
 async def test_audit_entries_are_paged_newest_first(stored: Stored, queries: Queries) -> None:
     made = [await stored.deed("delivery.resend", "dlv_1", detail={"n": number}) for number in range(5)]
-    first = await queries.audit(limit=2)
-    second = await queries.audit(first.next_cursor, limit=2)
-    third = await queries.audit(second.next_cursor, limit=2)
+    first = await queries.audit.list(limit=2)
+    second = await queries.audit.list(first.next_cursor, limit=2)
+    third = await queries.audit.list(second.next_cursor, limit=2)
     assert [entry.id for page in (first, second, third) for entry in page.items] == made[::-1]
     assert third.next_cursor is None
     assert first.items[0].detail == {"n": 4}
@@ -29,7 +28,7 @@ async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, quer
     other = await stored.deed("circuit.reset", "ep_2", "key:ci")
 
     async def found(**wanted: str) -> list[str]:
-        return [entry.id for entry in (await queries.audit(**wanted)).items]  # type: ignore[arg-type]
+        return [entry.id for entry in (await queries.audit.list(**wanted)).items]  # type: ignore[arg-type]
 
     assert await found(actor="person:ada") == [resend, reset]
     assert await found(action="circuit.reset") == [other, reset]
@@ -41,14 +40,14 @@ async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, quer
 async def test_a_rare_action_of_a_busy_person_is_found_in_steps(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "_LOOKED_AT", 2)
+    monkeypatch.setattr(audit, "_LOOKED_AT", 2)
     rare = await stored.deed("circuit.reset", "ep_1")
     for _ in range(3):
         await stored.deed("delivery.resend", "dlv_1")
-    page = await queries.audit(actor="person:ada", action="circuit.reset")
+    page = await queries.audit.list(actor="person:ada", action="circuit.reset")
     assert page.items == ()
     assert page.search_bounds is not None
-    page = await queries.audit(page.next_cursor, actor="person:ada", action="circuit.reset")
+    page = await queries.audit.list(page.next_cursor, actor="person:ada", action="circuit.reset")
     assert [entry.id for entry in page.items] == [rare]
 
 
@@ -56,9 +55,9 @@ async def test_a_cursor_of_deliveries_does_not_page_the_audit(stored: Stored, qu
     endpoint_id = await stored.endpoint()
     for _ in range(2):
         await stored.delivery(endpoint_id)
-    cursor = (await queries.deliveries(DeliveryFilter(), limit=1)).next_cursor
+    cursor = (await queries.deliveries.list(DeliveryFilter(), limit=1)).next_cursor
     with pytest.raises(InvalidInput, match="belongs to another list"):
-        await queries.audit(cursor)
+        await queries.audit.list(cursor)
 
 
 # --- transitions
@@ -68,12 +67,12 @@ async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await stored.transition(first, "5 failures in a row", attempt_id="att_1")
     await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")
-    both = await queries.transitions()
+    both = await queries.circuits.transitions()
     assert [(t.endpoint_name, t.to_state, t.actor) for t in both] == [
         ("b", "closed", "person:ada"),
         ("a", "open", None),
     ]
-    (one,) = await queries.transitions(first)
+    (one,) = await queries.circuits.transitions(first)
     assert (one.cause, one.attempt_id, one.failure_count) == ("5 failures in a row", "att_1", 5)
 
 
@@ -94,7 +93,7 @@ async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, qu
     await fail(stored, second, "dns", "b.example does not resolve")
     await fail(stored, second, "server_error", "503 Service Unavailable")
     await stored.delivery(first, "delivered")
-    found = await queries.groups(DeliveryFilter())
+    found = await queries.deliveries.causes(DeliveryFilter())
     assert [(group.failure_class, group.error, str(group.count)) for group in found.items] == [
         (FailureClass.DNS, "… does not resolve", "4"),
         (FailureClass.SERVER_ERROR, "503 Service Unavailable", "1"),
@@ -113,9 +112,9 @@ async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries:
         await fail(stored, endpoint_id, "connect", f"connection to 203.0.113.{number}:443 refused")
     await fail(stored, endpoint_id, "connect", "connection reset")
     await fail(stored, endpoint_id, "timeout", "no answer within 10 s, 100% lost")
-    for group in (await queries.groups(DeliveryFilter())).items:
+    for group in (await queries.deliveries.causes(DeliveryFilter())).items:
         wanted = DeliveryFilter.from_query(group.query)
-        assert (await queries.count(wanted)).value == group.count.value
+        assert (await queries.deliveries.count(wanted)).value == group.count.value
 
 
 async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> None:
@@ -125,7 +124,9 @@ async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> No
     await stored.delivery(second, "pending", failure_class="tls", error="handshake failed", attempt_count=1)
 
     async def counted(**values: str) -> list[tuple[str, int]]:
-        found = await queries.groups(DeliveryFilter.parse({k.rstrip("_"): v for k, v in values.items()}))
+        found = await queries.deliveries.causes(
+            DeliveryFilter.parse({k.rstrip("_"): v for k, v in values.items()})
+        )
         return [(group.failure_class.value, group.count.value) for group in found.items]
 
     assert await counted(endpoint=first) == [("dns", 1)]
@@ -145,7 +146,7 @@ async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
     await fail(stored, endpoint_id, "tls", "handshake failed")
     for _ in range(5):
         await fail(stored, endpoint_id, "connect", "connection refused")
-    found = await queries.groups(DeliveryFilter())
+    found = await queries.deliveries.causes(DeliveryFilter())
     assert [(group.failure_class.value, str(group.count)) for group in found.items] == [
         ("connect", "3+"),
         ("tls", "1"),

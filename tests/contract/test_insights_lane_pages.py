@@ -33,7 +33,7 @@ WORST_FIRST = ["open-9", "open-7", "open-5", "probing", "paused", "a", "b", "c",
 async def names_by_page(queries: Queries, limit: int, text: str = "") -> list[list[str]]:
     pages, cursor = [], None
     while True:
-        page = await queries.circuits(cursor, limit, text)
+        page = await queries.circuits.board(cursor, limit, text)
         pages.append([circuit.endpoint_name for circuit in page.items])
         if (cursor := page.next_cursor) is None:
             return pages
@@ -51,16 +51,16 @@ async def test_pages_go_from_the_worst_to_the_best_and_neither_repeat_nor_leave_
 
 async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, queries: Queries) -> None:
     await engine(stored)
-    first = await queries.endpoints(limit=7)
-    second = await queries.endpoints(first.next_cursor, limit=7)
+    first = await queries.endpoints.list(limit=7)
+    second = await queries.endpoints.list(first.next_cursor, limit=7)
     assert [summary.endpoint.name for summary in (*first.items, *second.items)] == WORST_FIRST
     assert second.next_cursor is None
 
 
 async def test_every_page_says_how_many_there_are_in_all(stored: Stored, queries: Queries) -> None:
     await engine(stored)
-    first = await queries.circuits(limit=2)
-    second = await queries.endpoints(first.next_cursor, limit=2)
+    first = await queries.circuits.board(limit=2)
+    second = await queries.endpoints.list(first.next_cursor, limit=2)
     assert (
         first.states
         == second.states
@@ -73,19 +73,19 @@ async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Store
     await engine(stored)
     assert await names_by_page(queries, 2, "OPEN") == [["open-9", "open-7"], ["open-5"]]
     assert await names_by_page(queries, 9, "probing.example") == [["probing"]]
-    (only,) = (await queries.circuits(text="paused")).items
-    found = await queries.circuits(text=only.endpoint_id)
+    (only,) = (await queries.circuits.board(text="paused")).items
+    found = await queries.circuits.board(text=only.endpoint_id)
     assert [circuit.endpoint_name for circuit in found.items] == ["paused"]
     assert found.total == 1
-    assert (await queries.circuits(text="100 %_")).total == 0
+    assert (await queries.circuits.board(text="100 %_")).total == 0
 
 
 async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, queries: Queries) -> None:
     await engine(stored)
-    first = await queries.circuits(limit=6)
+    first = await queries.circuits.board(limit=6)
     last = first.items[-1]
     await stored.change(CIRCUITS, last.endpoint_id, state="open", failure_count=99)
-    second = await queries.circuits(first.next_cursor, limit=6)
+    second = await queries.circuits.board(first.next_cursor, limit=6)
     assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
 
 
@@ -93,9 +93,9 @@ async def test_a_page_goes_on_behind_an_endpoint_that_was_deleted_meanwhile(
     stored: Stored, queries: Queries
 ) -> None:
     await engine(stored)
-    first = await queries.circuits(limit=6)
+    first = await queries.circuits.board(limit=6)
     await stored.change(ENDPOINTS, first.items[-1].endpoint_id, deleted_at=stored.now)
-    second = await queries.circuits(first.next_cursor, limit=6)
+    second = await queries.circuits.board(first.next_cursor, limit=6)
     assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
     assert second.total == 11
 
@@ -112,17 +112,17 @@ async def test_cursors_limits_and_texts_that_are_not_in_order_are_refused(
         str(Cursor("dlv_1", stored.now)),
     ):
         with pytest.raises(InvalidInput, match="cursor"):
-            await queries.circuits(cursor)
+            await queries.circuits.board(cursor)
     for limit in (0, 501):
         with pytest.raises(InvalidInput, match="limit"):
-            await queries.endpoints(limit=limit)
+            await queries.endpoints.list(limit=limit)
     with pytest.raises(InvalidInput, match="q"):
-        await queries.endpoints(text="nul\0")
+        await queries.endpoints.list(text="nul\0")
 
 
 async def test_the_circuits_of_some_endpoints_are_read_together(stored: Stored, queries: Queries) -> None:
     await engine(stored)
-    some = [circuit.endpoint_id for circuit in (await queries.circuits(limit=4)).items]
-    found = await queries.circuits_of([*some[::-1], "ep_unknown"])
+    some = [circuit.endpoint_id for circuit in (await queries.circuits.board(limit=4)).items]
+    found = await queries.circuits.by_ids([*some[::-1], "ep_unknown"])
     assert [circuit.endpoint_id for circuit in found] == some
-    assert await queries.circuits_of([]) == ()
+    assert await queries.circuits.by_ids([]) == ()

@@ -6,7 +6,7 @@ from breakwater.core.domain.latency import bucket_of, upper_ms
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.queries import Queries
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.traffic.charts import CHARTS_KEPT
 from breakwater.core.store.schema import ENDPOINTS
 from tests.contract.recorded_sql import reads_asked
@@ -30,7 +30,7 @@ async def test_the_board_is_sorted_worst_first(stored: Stored, queries: Queries)
         await stored.circuit(endpoint_id, breaker)
         for _ in range(backlog):
             await stored.delivery(endpoint_id)
-    names = [circuit.endpoint_name for circuit in (await queries.circuits()).items]
+    names = [circuit.endpoint_name for circuit in (await queries.circuits.board()).items]
     assert names == ["open-large", "open-small", "probing", "paused-waiting", "calm"]
 
 
@@ -42,7 +42,7 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, qu
     await stored.attempt(delivery_id, endpoint_id, 2)
     await stored.circuit(endpoint_id, opened(stored.now))
     await stored.transition(endpoint_id, "5 failures in a row")
-    circuit = await queries.circuit(endpoint_id)
+    circuit = await queries.circuits.get(endpoint_id)
     assert circuit.state is CircuitState.OPEN
     assert circuit.backlog == BoundedCount(2)
     assert circuit.last_error == "connection refused"
@@ -56,7 +56,7 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, qu
 
 async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
-    circuit = await queries.circuit(endpoint_id)
+    circuit = await queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
     assert circuit.sentence == "Closed: deliveries go out."
 
@@ -67,10 +67,10 @@ async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) 
     hold = Hold(reason="moves", since=stored.now, until=stored.now + 60, by="person:ada")
     breaker.hold_open(now=stored.now, hold=hold)
     await stored.circuit(endpoint_id, breaker)
-    circuit = await queries.circuit(endpoint_id)
+    circuit = await queries.circuits.get(endpoint_id)
     assert (circuit.held_open, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
     await stored.clock.advance(61)
-    assert not (await queries.circuit(endpoint_id)).held_open
+    assert not (await queries.circuits.get(endpoint_id)).held_open
 
 
 async def test_the_board_costs_two_queries_for_any_number_of_circuits(
@@ -79,7 +79,7 @@ async def test_the_board_costs_two_queries_for_any_number_of_circuits(
     for number in range(6):
         await stored.endpoint(f"e{number}")
     with reads_asked() as asked:
-        assert len((await queries.circuits()).items) == 6
+        assert len((await queries.circuits.board()).items) == 6
     assert len(asked) == 2
 
 
@@ -92,7 +92,7 @@ async def test_endpoints_come_with_their_circuit_and_their_traffic(stored: Store
     await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
     await stored.circuit(bad, opened(stored.now))
     with reads_asked() as asked:
-        worst, best = (await queries.endpoints()).items
+        worst, best = (await queries.endpoints.list()).items
     assert len(asked) == 4
     assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
         "bad",
@@ -109,7 +109,7 @@ async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, queries: Q
         "billing", event_types=["order.paid"], headers={"Authorization": "Bearer x"}
     )
     await stored.counted(endpoint_id, stored.now, "success", 3, 2)
-    summary = await queries.endpoint(endpoint_id)
+    summary = await queries.endpoints.get(endpoint_id)
     assert summary.endpoint.event_types == ("order.paid",)
     assert "Bearer" not in str(summary)
     assert summary.traffic.attempts == 2
@@ -118,9 +118,9 @@ async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, queries: Q
 async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
-    assert (await queries.endpoints()).items == ()
-    assert (await queries.circuits()).items == ()
-    assert await queries.endpoint_options("bil") == ()
+    assert (await queries.endpoints.list()).items == ()
+    assert (await queries.circuits.board()).items == ()
+    assert await queries.endpoints.options("bil") == ()
 
 
 async def test_endpoints_and_event_types_are_offered_to_choose_from(stored: Stored, queries: Queries) -> None:
@@ -129,22 +129,22 @@ async def test_endpoints_and_event_types_are_offered_to_choose_from(stored: Stor
     await stored.endpoint("other", adhoc_key="k", url="https://adhoc.example/")
     for event_type in ("order.paid", "Invoice.sent", "order.created", "order.paid"):
         await stored.delivery(billing, event_type=event_type)
-    assert [option.name for option in await queries.endpoint_options("bill")] == ["Billing", "shop"]
-    assert [option.name for option in await queries.endpoint_options("%_")] == ["shop"]
-    assert [option.name for option in await queries.endpoint_options()][-1] == "other"
-    assert [option.name for option in await queries.endpoint_options(limit=2, chosen=billing)] == [
+    assert [option.name for option in await queries.endpoints.options("bill")] == ["Billing", "shop"]
+    assert [option.name for option in await queries.endpoints.options("%_")] == ["shop"]
+    assert [option.name for option in await queries.endpoints.options()][-1] == "other"
+    assert [option.name for option in await queries.endpoints.options(limit=2, chosen=billing)] == [
         "Billing",
         "shop",
     ]
     await stored.change(ENDPOINTS, billing, deleted_at=stored.now)
-    assert [option.name for option in await queries.endpoint_options(chosen=billing)] == [
+    assert [option.name for option in await queries.endpoints.options(chosen=billing)] == [
         "Billing",
         "shop",
         "other",
     ]
-    assert await queries.event_types() == ("Invoice.sent", "order.created", "order.paid")
-    assert await queries.event_types("ORDER.P") == ("order.paid",)
-    assert await queries.event_types("i") == ("Invoice.sent", "order.paid")
+    assert await queries.deliveries.event_types() == ("Invoice.sent", "order.created", "order.paid")
+    assert await queries.deliveries.event_types("ORDER.P") == ("order.paid",)
+    assert await queries.deliveries.event_types("i") == ("Invoice.sent", "order.paid")
 
 
 # --- traffic
@@ -155,7 +155,7 @@ async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, queries: Que
     await stored.counted(first, stored.now, "success", 3, 5)
     await stored.counted(second, stored.now - 61, "dns", 1, 2)
     await stored.counted(second, stored.now - 4000, "dns", 1, 7)
-    everything, one = await queries.traffic(), await queries.traffic(first)
+    everything, one = await queries.traffic.get(), await queries.traffic.get(first)
     assert (everything.attempts, everything.by_outcome) == (7, {"success": 5, "dns": 2})
     assert (one.attempts, one.successes) == (5, 5)
     assert len(everything.series) == 60
@@ -171,11 +171,13 @@ async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
             endpoint_id, stored.now - minutes_ago * 60, "success", minutes_ago % 7, 1 + minutes_ago
         )
     before = [
-        await queries.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
     ]
     summed = await StatsRollup(stored.database, stored.clock).roll_up()
     assert summed >= 5
-    after = [await queries.traffic(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)]
+    after = [
+        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+    ]
     assert after == before
     assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
 
@@ -191,9 +193,9 @@ async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_opened_an
         opened_anew = Queries(stored.database, stored.clock, tuple)
         for one in (None, endpoint_id):
             for minutes in (1440, 10_080):
-                assert await queries.traffic(one, minutes) == await opened_anew.traffic(one, minutes)
+                assert await queries.traffic.get(one, minutes) == await opened_anew.traffic.get(one, minutes)
         await stored.clock.advance(17 * 60)
-    assert (await queries.traffic(endpoint_id, 1440)).attempts == sum(range(1, 13))
+    assert (await queries.traffic.get(endpoint_id, 1440)).attempts == sum(range(1, 13))
 
 
 async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Queries) -> None:
@@ -202,7 +204,7 @@ async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Quer
         await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
     await StatsRollup(stored.database, stored.clock).roll_up()
     for _ in range(2):  # the second time some are remembered, and some were forgotten
-        found = [(await queries.traffic(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
+        found = [(await queries.traffic.get(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
         assert found == list(range(1, CHARTS_KEPT + 4))
 
 
@@ -222,7 +224,7 @@ async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries)
     endpoint_id = await stored.endpoint()
     await stored.delivery(endpoint_id, "delivered")
     await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
-    overview = await queries.overview()
+    overview = await queries.overview.now()
     assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
     assert overview.calm
     assert overview.oldest_undelivered is None
@@ -237,7 +239,7 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queri
     await stored.delivery(fine, "in_flight", lease_until=stored.now + 20)
     await stored.delivery(fine, "failed")
     await stored.deed("circuit.reset", dark)
-    overview = await queries.overview()
+    overview = await queries.overview.now()
     assert overview.sentence == (
         "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
         "Breakwater itself is healthy."
@@ -256,7 +258,7 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queri
 
 async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
     loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
-    overview = await Queries(stored.database, stored.clock, lambda: loops).overview()
+    overview = await Queries(stored.database, stored.clock, lambda: loops).overview.now()
     assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
     assert overview.loops == loops
 
@@ -267,7 +269,7 @@ async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
     counts = []
     for number in range(3):
         with reads_asked() as asked:
-            await queries.overview()
+            await queries.overview.now()
         counts.append(len(asked))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))

@@ -64,13 +64,13 @@ async def test_a_search_says_how_far_it_looked_and_goes_on_there(
     needle = await stored.delivery(endpoint_id, payload=b'"needle"')
     for _ in range(7):
         await stored.delivery(endpoint_id)
-    first = await queries.deliveries(wanted(q="needle"))
+    first = await queries.deliveries.list(wanted(q="needle"))
     assert first.items == ()
     assert first.search_bounds is not None
     assert first.search_bounds.looked_at == 3
     assert first.search_bounds.sentence.startswith("Looked through 3 deliveries, back to ")
-    assert str(await queries.count(wanted(q="needle"))) == "0+"
-    at_once = await queries.deliveries_over_time(wanted(q="needle"))
+    assert str(await queries.deliveries.count(wanted(q="needle"))) == "0+"
+    at_once = await queries.deliveries.list_over_time(wanted(q="needle"))
     assert (at_once.page, str(at_once.matching)) == (first, "0+")
     pages = [page async for page in every_page(queries, wanted(q="needle"), 50)]
     assert [id_ for page in pages for id_ in page] == [needle]

@@ -6,8 +6,9 @@ A walk that sorts, or that reads a whole table, is quick in a test and takes sec
 from typing import Any
 
 from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.queries.audit import audit_walk
 from breakwater.core.queries.circuits.board import lanes_statement
-from breakwater.core.queries.circuits.history import audit_walk, transitions_statement
+from breakwater.core.queries.circuits.history import transitions_statement
 from breakwater.core.queries.deliveries.causes import CLASSES_MET, groups_statement
 from breakwater.core.queries.deliveries.causes import _walks as group_walks
 from breakwater.core.queries.deliveries.detail import delivery_statement
@@ -16,7 +17,7 @@ from breakwater.core.queries.deliveries.histogram import bars_statement, stop_st
 from breakwater.core.queries.deliveries.list import page_statement
 from breakwater.core.queries.deliveries.messages import deliveries_statement
 from breakwater.core.queries.deliveries.selection import branches, span
-from breakwater.core.queries.overview.overview import counts_statement, oldest_statement
+from breakwater.core.queries.overview.queries import counts_statement, oldest_statement
 from breakwater.core.queries.paging.scan import IdRange, scan, scan_limit_statement
 from breakwater.core.queries.rows import LISTED
 from breakwater.core.queries.traffic.charts import (

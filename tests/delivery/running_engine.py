@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from breakwater.core.delivery.intake import Accepted, NewMessage
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries.models import DeliveryDetail
+from breakwater.core.queries.deliveries.model import DeliveryDetail
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 from breakwater.core.store.schema import DELIVERIES
@@ -59,7 +59,7 @@ class RunningEngine:
             return dict(found.mappings().one())
 
     async def detail(self, delivery_id: str) -> DeliveryDetail:
-        return await self.runtime.queries.delivery(delivery_id)
+        return await self.runtime.queries.deliveries.get(delivery_id)
 
     async def reaches(self, delivery_id: str, state: DeliveryState) -> None:
         """Wait until the delivery is in `state`; time stands still meanwhile."""

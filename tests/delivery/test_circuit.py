@@ -28,7 +28,7 @@ async def failing(engine: RunningEngine, **fields: object) -> str:
 
 
 async def state(engine: RunningEngine, endpoint_id: str) -> CircuitState:
-    return (await engine.runtime.queries.circuit(endpoint_id)).state
+    return (await engine.runtime.queries.circuits.get(endpoint_id)).state
 
 
 async def test_an_open_circuit_holds_and_spends_no_attempts(engine: RunningEngine) -> None:
@@ -50,7 +50,7 @@ async def test_a_recovered_endpoint_is_probed_then_closed_and_gets_all_it_held(e
     for delivery_id in held:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await state(engine, endpoint_id) is CircuitState.CLOSED
-    told = await engine.runtime.queries.transitions(endpoint_id)
+    told = await engine.runtime.queries.circuits.transitions(endpoint_id)
     assert [transition.to_state for transition in reversed(told)] == ["open", "half_open", "closed"]
     assert told[-1].cause == "3 failures in a row"
     assert told[-1].attempt_id is not None
@@ -108,7 +108,7 @@ async def test_a_failed_probe_opens_it_again(engine: RunningEngine) -> None:
     await engine.sent(4)
     await engine.quiet()
     assert await state(engine, endpoint_id) is CircuitState.OPEN
-    latest = (await engine.runtime.queries.transitions(endpoint_id))[0]
+    latest = (await engine.runtime.queries.circuits.transitions(endpoint_id))[0]
     assert latest.cause == "a probe failed: connection refused"
 
 
@@ -121,7 +121,7 @@ async def test_fifty_results_at_once_are_one_transition(engine: RunningEngine) -
     assert engine.sender.under_way == 50
     engine.sender.let_go()
     await engine.quiet()
-    assert len(await engine.runtime.queries.transitions(endpoint_id)) == 1
+    assert len(await engine.runtime.queries.circuits.transitions(endpoint_id)) == 1
 
 
 async def test_a_reset_closes_it_clears_the_counters_and_lets_out_what_it_held(engine: RunningEngine) -> None:
@@ -131,9 +131,9 @@ async def test_a_reset_closes_it_clears_the_counters_and_lets_out_what_it_held(e
     done = await engine.runtime.operations.circuits.reset(endpoint_id, actor=ADA, reason="receiver fixed")
     assert done.affected == 4
     await engine.reaches(held, DeliveryState.DELIVERED)
-    circuit = await engine.runtime.queries.circuit(endpoint_id)
+    circuit = await engine.runtime.queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.failure_count) == (CircuitState.CLOSED, 0)
-    entry = (await engine.runtime.queries.audit()).items[0]
+    entry = (await engine.runtime.queries.audit.list()).items[0]
     assert (entry.actor, entry.action, entry.subject, entry.reason) == (
         ADA,
         "circuit.reset",
@@ -163,7 +163,7 @@ async def test_a_hold_keeps_everything_back_until_it_is_released(engine: Running
     await engine.clock.advance(2_000.0)
     await engine.quiet()
     assert engine.sender.requests == []
-    circuit = await engine.runtime.queries.circuit(endpoint_id)
+    circuit = await engine.runtime.queries.circuits.get(endpoint_id)
     assert (circuit.held_open, circuit.hold_reason, circuit.held_by) == (True, "receiver migrates", ADA)
     await engine.runtime.operations.circuits.release(endpoint_id, actor=ADA)
     await engine.reaches(held, DeliveryState.DELIVERED)
@@ -204,7 +204,7 @@ async def test_a_permit_whose_attempt_says_nothing_is_given_back(engine: Running
         await engine.send_one()
     await engine.clock.advance(60.0)
     await engine.quiet()
-    circuit = await engine.runtime.queries.circuit(endpoint_id)
+    circuit = await engine.runtime.queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.half_open_calls) == (CircuitState.HALF_OPEN, 0)
 
 
@@ -215,7 +215,7 @@ async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine
     for _ in range(3):  # the round that was under way, and the one that sees it
         await engine.clock.advance(60.0)
         await engine.quiet()
-    circuit = await engine.runtime.queries.circuit(endpoint_id)
+    circuit = await engine.runtime.queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.held_open) == (CircuitState.HALF_OPEN, False)
 
 
@@ -231,7 +231,7 @@ async def test_five_days_without_a_success_disable_the_endpoint_and_keep_what_wa
     assert view.state.value == "disabled"
     assert "120 hours" in (view.state_reason or "")
     assert await engine.state(waiting) is DeliveryState.PENDING
-    assert (await engine.runtime.queries.audit()).items[0].action == "endpoint.disable"
+    assert (await engine.runtime.queries.audit.list()).items[0].action == "endpoint.disable"
 
 
 async def test_a_claim_made_while_half_open_is_for_probes_only(engine: RunningEngine) -> None:

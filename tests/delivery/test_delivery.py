@@ -28,7 +28,7 @@ async def test_a_message_without_a_subscriber_is_kept_and_says_so(engine: Runnin
     accepted = await engine.send()
     assert accepted.deliveries == ()
     assert accepted.note is not None
-    assert (await engine.runtime.queries.message(accepted.id)).note
+    assert (await engine.runtime.queries.messages.get(accepted.id)).note
 
 
 async def test_a_5xx_is_retried_by_schedule_under_the_same_webhook_id(engine: RunningEngine) -> None:
@@ -88,7 +88,7 @@ async def test_gone_disables_the_endpoint_and_keeps_what_comes_later(engine: Run
     later = await engine.send_one()
     await engine.quiet()
     assert await engine.state(later) is DeliveryState.PENDING
-    audit = await engine.runtime.queries.audit()
+    audit = await engine.runtime.queries.audit.list()
     assert ("breakwater", "endpoint.disable") in {(entry.actor, entry.action) for entry in audit.items}
 
 

@@ -28,7 +28,7 @@ async def test_a_failed_delivery_is_resent_under_its_own_id_and_numbering(engine
     detail = await engine.detail(delivery_id)
     assert [(a.number, a.trigger) for a in detail.attempts] == [(1, Trigger.SCHEDULE), (2, Trigger.MANUAL)]
     assert len({dict(request.headers)["webhook-id"] for request in engine.sender.requests}) == 1
-    entry = (await engine.runtime.queries.audit()).items[0]
+    entry = (await engine.runtime.queries.audit.list()).items[0]
     assert (entry.actor, entry.action, entry.subject) == (ADA, "delivery.resend", delivery_id)
 
 
@@ -99,7 +99,7 @@ async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(engine: R
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     latest = (await engine.detail(delivery_id)).attempts[-1]
     assert latest.trigger is Trigger.PROBE
-    told = await engine.runtime.queries.transitions(endpoint_id)
+    told = await engine.runtime.queries.circuits.transitions(endpoint_id)
     assert ("half_open", ADA) in {(one.to_state, one.actor) for one in told}
 
 
@@ -134,7 +134,7 @@ async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothi
     await engine.reaches(await engine.send_one(), DeliveryState.FAILED)
     await engine.quiet()
     await engine.runtime.operations.endpoints.resume(endpoint_id, actor=ADA)
-    circuit = await engine.runtime.queries.circuit(endpoint_id)
+    circuit = await engine.runtime.queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.failure_count) == (CircuitState.CLOSED, 0)
 
 
@@ -165,7 +165,7 @@ async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(e
     for delivery_id in ids:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await engine.state(others) is DeliveryState.FAILED
-    entry, *_ = (await engine.runtime.queries.audit()).items
+    entry, *_ = (await engine.runtime.queries.audit.list()).items
     assert (entry.actor, entry.action, entry.reason) == (ADA, "delivery.resend_many", "fixed")
     assert (entry.affected, entry.detail) == (3, {"ids": sorted(ids)})
 

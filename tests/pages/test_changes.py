@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from breakwater.core.domain.states import FailureClass, Trigger
-from breakwater.core.queries.models import AttemptView
+from breakwater.core.queries.deliveries.model import AttemptView
 from breakwater.web.pages.changes import changes_between
 
 FIRST = AttemptView(

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.queries.models import TransitionView
+from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.fold import traffic_of
 from breakwater.web.pages.charts import svg, traffic
 from breakwater.web.pages.charts.circuit_marks import marks_of, without_probes

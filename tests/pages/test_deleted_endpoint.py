@@ -44,7 +44,7 @@ async def test_an_endpoint_that_never_was_is_still_not_found(service: RunningApp
     assert (await service.api.get("/endpoints/ep_00000000000000000000000000")).status_code == 404
     kept = await service.endpoint()
     with pytest.raises(NotFound):
-        await service.runtime.queries.deleted_endpoint(kept)
+        await service.runtime.queries.endpoints.get_deleted(kept)
 
 
 async def test_the_api_goes_on_to_say_that_it_is_not_there(service: RunningApp) -> None:

@@ -5,7 +5,7 @@ import pytest
 from breakwater.core.domain.circuit import SERVICE_CIRCUIT
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 from breakwater.core.domain.states import EndpointState, SignatureScheme
-from breakwater.core.queries.models import EndpointView
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.web.pages import endpoint_form
 from breakwater.web.pages.forms import Form
 

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries.models import Histogram, HistogramBar, SearchBounds
+from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
+from breakwater.core.queries.paging.model import SearchBounds
 from breakwater.web.pages.charts import histogram
 from breakwater.web.pages.charts.histogram import HEIGHT, StateKind, kind_of
 from tests.web.running_app import RunningApp

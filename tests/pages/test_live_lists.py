@@ -5,7 +5,8 @@ import pytest
 from breakwater.core.accounts.saved_views import SavedViews
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries import Queries
+from breakwater.core.queries.deliveries.queries import DeliveryQueries
+from breakwater.core.queries.endpoints.queries import EndpointQueries
 from tests.web.running_app import RunningApp
 
 LIVE = {"HX-Request": "true"}
@@ -25,8 +26,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(kind, name, noted)
 
-    noting(Queries, "endpoint_options")
-    noting(Queries, "event_types")
+    noting(EndpointQueries, "options")
+    noting(DeliveryQueries, "event_types")
     noting(SavedViews, "of")
     return seen
 
@@ -43,7 +44,7 @@ async def failed(service: RunningApp) -> tuple[str, str]:
 
 async def test_a_whole_list_reads_what_its_fields_offer(service: RunningApp, reads: list[str]) -> None:
     await service.api.get("/deliveries")
-    assert reads == ["endpoint_options", "event_types", "of"]
+    assert reads == ["options", "event_types", "of"]
 
 
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes"])
@@ -70,4 +71,4 @@ async def test_without_a_row_it_asks_for_that_name_alone(service: RunningApp, re
     name = (await service.get(f"/endpoints/{endpoint}"))["name"]
     answer = await service.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
     assert f"Looked for all deliveries to {name}." in answer.text
-    assert reads == ["endpoint_options"]
+    assert reads == ["options"]

@@ -10,7 +10,7 @@ from breakwater.core.queries.circuits.sentence import (
     live_permits,
     reset_consequence,
 )
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 CLASSIC = CircuitBreakerConfig()

@@ -3,7 +3,7 @@
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.queries.explain.resend import resend_consequence
 from breakwater.core.queries.explain.snapshot import DeliverySnapshot
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 from tests.queries.standings import NOW, ended, half_opened, held, lane, opened
 
 

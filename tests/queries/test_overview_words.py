@@ -7,8 +7,10 @@ import pytest
 from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.queries.models import BoundedCount, CircuitView, Latency, Traffic
+from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
+from breakwater.core.queries.paging.model import BoundedCount
+from breakwater.core.queries.traffic.model import Latency, Traffic
 
 
 def traffic(successes: int, **failures: int) -> Traffic:

@@ -11,7 +11,7 @@ from breakwater.core.domain.states import DeliveryState, EndpointState, FailureC
 from breakwater.core.queries.explain.outcome import why
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
 from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 from tests.queries.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
 
 # --- pending

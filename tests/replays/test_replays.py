@@ -187,7 +187,7 @@ async def test_who_replayed_what_and_why_is_audited(engine: RunningEngine) -> No
     await failed(engine, 2)
     replay = await started(engine)
     await seconds(engine, 3)
-    entries = (await engine.runtime.queries.audit(subject=replay.id)).items
+    entries = (await engine.runtime.queries.audit.list(subject=replay.id)).items
     assert [(entry.actor, entry.action, entry.affected) for entry in reversed(entries)] == [
         (ADA, "replay.start", 2),
         ("breakwater", "replay.finish", 2),

@@ -36,7 +36,9 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
     with of_the_address():
-        page = await runtime_of(request).queries.circuits(values.get("cursor"), limit, values.get("q", ""))
+        page = await runtime_of(request).queries.circuits.board(
+            values.get("cursor"), limit, values.get("q", "")
+        )
     return render.list_of([render.circuit(each) for each in page.items], page.next_cursor)
 
 
@@ -48,8 +50,8 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
 async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Look at the circuit of an endpoint, with its latest transitions."""
     queries = runtime_of(request).queries
-    view = await queries.circuit(identified("endpoint", endpoint_id))
-    return render.answer(render.circuit_detail(view, await queries.transitions(endpoint_id)))
+    view = await queries.circuits.get(identified("endpoint", endpoint_id))
+    return render.answer(render.circuit_detail(view, await queries.circuits.transitions(endpoint_id)))
 
 
 @post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=REASON_BODY)

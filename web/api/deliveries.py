@@ -60,7 +60,7 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     limit = limit_of(values)
     with of_the_address():
         wanted = DeliveryFilter.parse(values)
-        page = await runtime_of(request).queries.deliveries(wanted, values.get("cursor"), limit)
+        page = await runtime_of(request).queries.deliveries.list(wanted, values.get("cursor"), limit)
     return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
@@ -71,7 +71,7 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
 )
 async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
     """Look at a delivery with its payload and its attempts."""
-    detail = await runtime_of(request).queries.delivery(identified("delivery", delivery_id))
+    detail = await runtime_of(request).queries.deliveries.get(identified("delivery", delivery_id))
     return render.answer(render.delivery(detail))
 
 

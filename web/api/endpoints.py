@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.endpoints.secrets import public_key_of
-from breakwater.core.queries.models import EndpointView
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.operations import REASON_BODY, run_operation
 from breakwater.web.api.parameters import (

@@ -54,7 +54,7 @@ def _loop(health: TaskHealth) -> responses.Loop:
 
 async def _reading(request: ApiRequest) -> responses.Loop:
     try:
-        await runtime_of(request).queries.transitions(limit=1)
+        await runtime_of(request).queries.circuits.transitions(limit=1)
     except StoreUnavailable as unavailable:
         return responses.Loop("reading", False, 0, str(unavailable))
     return responses.Loop("reading", True, 0, None)

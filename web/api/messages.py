@@ -107,7 +107,7 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
 )
 async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Response[bytes]:
     """Look at a message and its deliveries."""
-    view = await runtime_of(request).queries.message(identified("message", message_id))
+    view = await runtime_of(request).queries.messages.get(identified("message", message_id))
     return render.answer(render.message(view))
 
 

@@ -16,7 +16,8 @@ from prometheus_client.metrics_core import Metric
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
-from breakwater.core.queries.models import Overview, Traffic
+from breakwater.core.queries.overview.model import Overview
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.runtime import Runtime
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -48,8 +49,8 @@ class Metrics:
 
     async def exposition(self, runtime: Runtime) -> bytes:
         """Return everything as the text that Prometheus reads."""
-        overview = await runtime.queries.overview()
-        circuits = await runtime.queries.circuits(limit=1)
+        overview = await runtime.queries.overview.now()
+        circuits = await runtime.queries.circuits.board(limit=1)
         registry = CollectorRegistry()
         registry.register(
             _Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)])

@@ -45,7 +45,7 @@ async def stats(request: ApiRequest) -> Response[bytes]:
     endpoint_id = values.get("endpoint")
     if endpoint_id is not None:
         endpoint_id = (await runtime.endpoints.get(identified("endpoint", endpoint_id))).id
-    return render.answer(reports.stats(await runtime.queries.traffic(endpoint_id, minutes)))
+    return render.answer(reports.stats(await runtime.queries.traffic.get(endpoint_id, minutes)))
 
 
 @get(
@@ -68,7 +68,7 @@ async def audit(request: ApiRequest) -> Response[bytes]:
     limit = limit_of(values)
     by = {name: values.get(name) for name in ("actor", "action", "subject")}
     with of_the_address():
-        page = await runtime_of(request).queries.audit(values.get("cursor"), limit, **by)
+        page = await runtime_of(request).queries.audit.list(values.get("cursor"), limit, **by)
     return render.list_of([reports.audit_entry(entry) for entry in page.items], page.next_cursor)
 
 

@@ -9,7 +9,8 @@ from litestar import get
 from litestar.response import Stream, Template
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
-from breakwater.core.queries.models import AuditView, Page
+from breakwater.core.queries.audit import AuditView
+from breakwater.core.queries.paging.model import Page
 from breakwater.core.text.timestamps import iso
 from breakwater.web.pages.downloads import csv_of, download
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
@@ -102,7 +103,7 @@ async def _read(
             raise InvalidInput.of(
                 name, "has a character that no name and no id has: a control or an unseen one"
             )
-    return await runtime_of(request).queries.audit(
+    return await runtime_of(request).queries.audit.list(
         cursor,
         limit,
         actor=given.get("actor"),

@@ -5,7 +5,7 @@ from typing import Any, Final
 from litestar import get
 from litestar.response import Response
 
-from breakwater.core.queries.models import FailureGroups
+from breakwater.core.queries.deliveries.causes_model import FailureGroups
 from breakwater.web.pages.delivery_list import Asked, choices
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.security.guards import requires
@@ -19,7 +19,7 @@ async def causes(request: PageRequest) -> Response[Any]:
         return meant
     groups = FailureGroups((), None)
     if asked.wanted is not None:
-        groups = await runtime_of(request).queries.groups(asked.wanted)
+        groups = await runtime_of(request).queries.deliveries.causes(asked.wanted)
     return render_page(
         request,
         "deliveries/causes.html",

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from breakwater.core.domain.outcome import Headers
-from breakwater.core.queries.models import AttemptView
+from breakwater.core.queries.deliveries.model import AttemptView
 from breakwater.web.pages import words
 
 _ALWAYS_NEW: Final = frozenset({"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"})

@@ -9,7 +9,7 @@ from litestar.response import Response, Template
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.queries.models import CircuitView
+from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.lane_list import asked_lanes
@@ -36,7 +36,7 @@ _LOOKED_AT: Final = 60
 async def circuits(request: PageRequest) -> Template:
     """Show every circuit, worst first, and what changed lately."""
     queries = runtime_of(request).queries
-    asked, found = await asked_lanes(request, queries.circuits)
+    asked, found = await asked_lanes(request, queries.circuits.board)
     return render_page(
         request,
         "circuits/board.html",
@@ -45,7 +45,7 @@ async def circuits(request: PageRequest) -> Template:
         found=found,
         troubled=[view for view in found.items if is_troubled(view)],
         closed=[view for view in found.items if not is_troubled(view)],
-        transitions=without_probes(await queries.transitions(limit=_LOOKED_AT))[:_RECENT],
+        transitions=without_probes(await queries.circuits.transitions(limit=_LOOKED_AT))[:_RECENT],
     )
 
 

@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from breakwater.core.queries.models import DeliveryDetail
+from breakwater.core.queries.deliveries.model import DeliveryDetail
 from breakwater.web.pages.bodies import as_curl
 from breakwater.web.pages.changes import changes_between
 from breakwater.web.pages.forms import read_form
@@ -17,7 +17,7 @@ from breakwater.web.security.guards import requires
 @get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)
 async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template:
     """Show one delivery, and everything that was tried."""
-    detail = await runtime_of(request).queries.delivery(delivery_id)
+    detail = await runtime_of(request).queries.deliveries.get(delivery_id)
     endpoint_id = detail.row.endpoint_id
     return render_page(
         request,

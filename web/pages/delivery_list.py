@@ -11,16 +11,12 @@ from litestar.response import Redirect, Response
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.models import (
-    BoundedCount,
-    DeliveryRow,
-    EndpointOption,
-    FailureGroups,
-    Histogram,
-    ListOverTime,
-    Page,
-)
+from breakwater.core.queries.deliveries.causes_model import FailureGroups
+from breakwater.core.queries.deliveries.histogram_model import Histogram, ListOverTime
+from breakwater.core.queries.deliveries.model import DeliveryRow
+from breakwater.core.queries.endpoints.model import EndpointOption
 from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount, Page
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of, wants_fragment
 from breakwater.web.pages.zones import in_reader_zone
@@ -157,14 +153,14 @@ async def choices(request: PageRequest, asked: Asked, rows: Sequence[DeliveryRow
     chosen = asked.wanted.endpoint_id if asked.wanted else None
     names = {row.endpoint_id: row.endpoint_name for row in rows}
     if wants_fragment(request):
-        options = await queries.endpoint_options("", 1, chosen) if chosen and chosen not in names else ()
+        options = await queries.endpoints.options("", 1, chosen) if chosen and chosen not in names else ()
         return {"chosen": _name_of(chosen, options, names)}
-    options = await queries.endpoint_options("", MOST_CHOICES, chosen)
+    options = await queries.endpoints.options("", MOST_CHOICES, chosen)
     return {
         "chosen": _name_of(chosen, options, names),
         "endpoints": options,
         "more_endpoints": MOST_CHOICES,
-        "event_types": await queries.event_types(),
+        "event_types": await queries.deliveries.event_types(),
         "failure_classes": tuple(FailureClass),
         "tabs": TABS,
     }
@@ -199,19 +195,19 @@ async def _kept(
 ) -> Found:
     """Return what was drawn, also what no longer matches: nothing moves under the cursor."""
     queries = runtime_of(request).queries
-    kept = Page(await queries.rows(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
-    newer = await queries.rows_since(wanted, drawn.up_to) if drawn.up_to and not cursor else None
-    return Found(kept, newer, histogram=await queries.histogram(wanted) if kept.items else None)
+    kept = Page(await queries.deliveries.by_ids(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
+    newer = await queries.deliveries.count_newer(wanted, drawn.up_to) if drawn.up_to and not cursor else None
+    return Found(kept, newer, histogram=await queries.deliveries.histogram(wanted) if kept.items else None)
 
 
 async def _listed(request: PageRequest, wanted: DeliveryFilter, cursor: str | None) -> ListOverTime:
     queries = runtime_of(request).queries
     if cursor is None:
-        return await queries.deliveries_over_time(wanted, limit=PAGE_SIZE)
+        return await queries.deliveries.list_over_time(wanted, limit=PAGE_SIZE)
     page, matching, histogram = await asyncio.gather(
-        queries.deliveries(wanted, cursor=cursor, limit=PAGE_SIZE),
-        queries.count(wanted),
-        queries.histogram(wanted),
+        queries.deliveries.list(wanted, cursor=cursor, limit=PAGE_SIZE),
+        queries.deliveries.count(wanted),
+        queries.deliveries.histogram(wanted),
     )
     return ListOverTime(page, matching, histogram)
 
@@ -220,7 +216,7 @@ async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
     """Return what failed by its cause, for a whole page that asks for failures: the live part shows none."""
     if asked.wanted is None or wants_fragment(request) or not _asks_for_causes(asked):
         return None
-    return await runtime_of(request).queries.groups(asked.wanted)
+    return await runtime_of(request).queries.deliveries.causes(asked.wanted)
 
 
 def _asks_for_causes(asked: Asked) -> bool:

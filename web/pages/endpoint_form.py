@@ -9,7 +9,7 @@ from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import SignatureScheme
-from breakwater.core.queries.models import EndpointView
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.settings import Settings
 from breakwater.core.text.masking import MASK
 from breakwater.web.pages.forms import Form

@@ -8,7 +8,7 @@ from litestar.response import Response, Template
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
 from breakwater.core.domain.states import SignatureScheme
-from breakwater.core.queries.models import DeletedEndpoint, EndpointView
+from breakwater.core.queries.endpoints.model import DeletedEndpoint, EndpointView
 from breakwater.web.pages import endpoint_form
 from breakwater.web.pages.endpoint_form import EndpointForm
 from breakwater.web.pages.endpoints import ENDPOINTS
@@ -109,7 +109,7 @@ async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:
 
     Raises NotFound for one that never was.
     """
-    deleted = await runtime_of(request).queries.deleted_endpoint(endpoint_id)
+    deleted = await runtime_of(request).queries.endpoints.get_deleted(endpoint_id)
     return _form_page(request, endpoint_form.for_a_new_one(form), None, 409, deleted=deleted)
 
 

@@ -36,7 +36,7 @@ _RECENT: Final = 10
 @get(ENDPOINTS, guards=[requires("read")], include_in_schema=False)
 async def endpoints(request: PageRequest) -> Template:
     """List the endpoints with the traffic of their last hour."""
-    asked, found = await asked_lanes(request, runtime_of(request).queries.endpoints)
+    asked, found = await asked_lanes(request, runtime_of(request).queries.endpoints.list)
     return render_page(
         request,
         "endpoints/list.html",
@@ -52,11 +52,11 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
     """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
     queries = runtime_of(request).queries
     try:
-        summary = await queries.endpoint(endpoint_id)
+        summary = await queries.endpoints.get(endpoint_id)
     except NotFound:
         return await _deleted(request, endpoint_id)
-    latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
+    latest = await queries.deliveries.list(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await queries.circuits.transitions(endpoint_id, limit=MOST_MARKS)
     return render_page(
         request,
         "endpoints/one.html",
@@ -73,9 +73,9 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
 async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
     """Show what is left of an endpoint that was deleted: many deliveries and audit entries lead here."""
     queries = runtime_of(request).queries
-    deleted = await queries.deleted_endpoint(endpoint_id)
-    latest = await queries.deliveries(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await queries.transitions(endpoint_id, limit=MOST_MARKS)
+    deleted = await queries.endpoints.get_deleted(endpoint_id)
+    latest = await queries.deliveries.list(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
+    changes = await queries.circuits.transitions(endpoint_id, limit=MOST_MARKS)
     return render_page(
         request,
         "endpoints/deleted.html",

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
-from breakwater.core.queries.models import LanePage
+from breakwater.core.queries.paging.model import LanePage
 from breakwater.web.pages.reply import PageRequest
 
 PAGE_SIZE: Final = 50

@@ -13,7 +13,7 @@ from breakwater.web.security.guards import requires
 @get("/messages/{message_id:str}", guards=[requires("read")], include_in_schema=False)
 async def message(request: PageRequest, message_id: FromPath[str]) -> Template:
     """Show a message and its deliveries."""
-    view = await runtime_of(request).queries.message(message_id)
+    view = await runtime_of(request).queries.messages.get(message_id)
     live = tuple(f"deliveries:{row.id}" for row in view.deliveries) or ("deliveries",)
     return render_page(request, "messages/one.html", live=live[:20], message=view)
 

@@ -10,7 +10,7 @@ from litestar.response import Response, Template
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import BreakwaterError, Conflict, FieldProblem, InvalidInput, NotFound
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.queries.models import CircuitView
+from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.paging.filters import PARAMETERS
 from breakwater.core.replays import DEFAULT_PACE, FASTEST, Plan, ReplayView
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
@@ -119,7 +119,7 @@ def _still_to_confirm(plan: Plan, form: Form) -> Confirmation:
 
 async def _form_page(request: PageRequest, asked: Asked, plan: Plan | None, wish: Wish) -> Template:
     concerned = [endpoint_id for endpoint_id, _, _ in plan.endpoints] if plan else []
-    views = await runtime_of(request).queries.circuits_of(concerned)
+    views = await runtime_of(request).queries.circuits.by_ids(concerned)
     circuits = {view.endpoint_id: view for view in views}
     return render_page(
         request,

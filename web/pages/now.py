@@ -15,8 +15,8 @@ from breakwater.web.security.guards import requires
 async def now(request: PageRequest) -> Template:
     """Show the state of the whole service."""
     queries = runtime_of(request).queries
-    overview = await queries.overview()
-    changes = await queries.transitions(limit=MOST_MARKS)
+    overview = await queries.overview.now()
+    changes = await queries.circuits.transitions(limit=MOST_MARKS)
     return render_page(
         request,
         "now/now.html",

@@ -44,7 +44,7 @@ async def _confirm(request: PageRequest, ids: tuple[str, ...]) -> Response[Any]:
     if wants_fragment(request):
         unconfirmed = Flash("error", f"{len(ids)} deliveries are resent once that is confirmed.")
         return respond_with_flash(request, unconfirmed, back=LIST, status_code=422)
-    rows = await runtime_of(request).queries.rows(ids)
+    rows = await runtime_of(request).queries.deliveries.by_ids(ids)
     came_from = request.headers.get("referer", "").partition(request.headers.get("host", "/"))[2]
     return render_page(request, "deliveries/confirm.html", rows=rows, back=local_path(came_from) or LIST)
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from breakwater.core.queries.models import Traffic, TransitionView
+from breakwater.core.queries.circuits.model import TransitionView
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.reply import PageRequest, runtime_of
 
@@ -66,7 +67,7 @@ async def charted(
     span, problem = asked_range(request.query_params.get("range", ""))
     traffic = last_hour
     if span.minutes != last_hour.minutes:
-        traffic = await runtime_of(request).queries.traffic(endpoint_id, span.minutes)
+        traffic = await runtime_of(request).queries.traffic.get(endpoint_id, span.minutes)
     first = traffic.points[0].minute * 60 if traffic.points else 0
     marks = tuple(change for change in transitions if change.at >= first)
     drawn = without_probes(marks) if endpoint_id is None else marks

@@ -9,7 +9,8 @@ from typing import Final, assert_never
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
-from breakwater.core.queries.models import CircuitView, DeliveryRow
+from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.text.format import format_duration
 
 MINUTE: Final = 60

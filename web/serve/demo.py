@@ -17,7 +17,7 @@ from litestar import Litestar
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.queries.circuits.pages import MOST_LANES
-from breakwater.core.queries.models import EndpointView
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 
@@ -116,7 +116,7 @@ async def prepare(runtime: Runtime, receiver_url: str) -> None:
     Where something is still to be retried there, this comes before anything is sent: the earlier receiver's port may be
     anybody's by now, and is not allowed any more.
     """
-    summaries = (await runtime.queries.endpoints(limit=MOST_LANES)).items
+    summaries = (await runtime.queries.endpoints.list(limit=MOST_LANES)).items
     known = [summary.endpoint for summary in summaries]
     for member in CAST:
         fields = member.fields(receiver_url)

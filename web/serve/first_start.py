@@ -47,7 +47,7 @@ async def _refuse_an_open_door(runtime: Runtime) -> None:
 
 async def _example_endpoint(runtime: Runtime, receiver: Receiver) -> str | None:
     """Make the endpoint at the very first start only: who deleted it does not want it back."""
-    endpoints = (await runtime.queries.endpoints(limit=MOST_LANES)).items
+    endpoints = (await runtime.queries.endpoints.list(limit=MOST_LANES)).items
     url = f"{receiver.url}/steady"
     for known in (
         summary.endpoint for summary in endpoints if summary.endpoint.event_types == (EXAMPLE_EVENT,)
@@ -56,7 +56,7 @@ async def _example_endpoint(runtime: Runtime, receiver: Receiver) -> str | None:
             "http://127.0.0.1:"
         ):  # the service has moved to another port
             await runtime.endpoints.update(known.id, {"url": url}, actor=_BREAKWATER)
-    if endpoints or (await runtime.queries.audit(limit=1)).items:
+    if endpoints or (await runtime.queries.audit.list(limit=1)).items:
         return None
     fields = {
         "name": "Example receiver",

@@ -1,6 +1,6 @@
 """The circuit board, and the list of endpoints beside it: one row a lane, read together."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
-from breakwater.core.domain.errors import InvalidInput, NotFound
+from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.ports import Clock
+from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.circuits.pages import (
     MOST_LANES,
     Place,
@@ -28,50 +28,19 @@ from breakwater.core.queries.circuits.sentence import (
     live_permits,
     reset_consequence,
 )
-from breakwater.core.queries.models import CircuitView, LanePage
+from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.rows import (
     Row,
     backlog_of_lane,
-    bounded,
     breaker_of,
     columns_of,
     last_cause,
     last_error,
     part_of,
 )
-from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 BACKLOG_BOUND: Final = 10_000
-
-
-class CircuitBoard:
-    """Reads circuits with what an operator needs to decide about them."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def page(self, cursor: str | None, limit: int, text: str) -> LanePage[CircuitView]:
-        """Return one page of circuits, worst first, in two queries; three where a cursor says how to go on."""
-        now = self._clock.now()
-        async with self._database.read() as connection:
-            found = await read_page_of_lanes(connection, cursor, limit, text, now)
-        return LanePage(circuits_of(found.rows, now), found.next_cursor, found.states)
-
-    async def of_several(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
-        """Return the circuits of these endpoints (500 at most), worst first; deleted and unknown ones are left out."""
-        async with self._database.read() as connection:
-            rows = await read_lanes(connection, ENDPOINTS.c.id.in_(endpoint_ids))
-        return circuits_of(rows, self._clock.now())
-
-    async def of(self, endpoint_id: str) -> CircuitView:
-        """Return the circuit of one endpoint. Raises NotFound."""
-        async with self._database.read() as connection:
-            rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
-        if not rows:
-            raise NotFound("endpoint", endpoint_id)
-        return circuit_view(rows[0], self._clock.now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,69 +1,14 @@
-"""What has happened: transitions of circuits, and what people did."""
+"""The state changes of circuits."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.ports import Clock
-from breakwater.core.queries.deliveries.list import bounds_of, check_limit
-from breakwater.core.queries.models import AuditView, Page, TransitionView
-from breakwater.core.queries.paging.cursors import Cursor, read_cursor
-from breakwater.core.queries.paging.filter_fields import Reader
-from breakwater.core.queries.paging.scan import IdRange, IndexScan, find_scan_limit, no_index, scan
-from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import AUDIT, ENDPOINTS, TRANSITIONS
-
-_LOOKED_AT: Final = 20_000
-_LEADING: Final = ("subject", "actor", "action")
-"""Which index leads: a subject has fewest entries, then an actor."""
-
-
-class History:
-    """Reads transitions and audit entries, newest first."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def transitions(self, endpoint_id: str | None, limit: int) -> tuple[TransitionView, ...]:
-        """Return the latest transitions of one circuit, or of all."""
-        check_limit(limit)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(transitions_statement(endpoint_id, limit))).mappings()
-            return tuple(TransitionView(**row) for row in rows)
-
-    async def audit(
-        self, cursor: str | None, limit: int, *, actor: str | None, action: str | None, subject: str | None
-    ) -> Page[AuditView]:
-        """Return audit entries that match all that is given, `limit` (1 to 200) at a time."""
-        now = self._clock.now()
-        covered = IdRange(ceiling=read_cursor(cursor, "aud", now))
-        check_limit(limit)
-        walks = (audit_walk(_searchable(subject=subject, actor=actor, action=action)),)
-        async with self._database.read() as connection:
-            scan_limit = await find_scan_limit(connection, AUDIT.c.id, walks, covered)
-            entries = await read_audit(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1)
-        if len(entries) > limit:
-            return Page(entries[:limit], str(Cursor(entries[limit - 1].id, now)))
-        if scan_limit.down_to is None:
-            return Page(entries, None)
-        return Page(entries, str(Cursor(scan_limit.down_to, now)), bounds_of(scan_limit, now, "entries"))
-
-
-def _searchable(**given: str | None) -> dict[str, str | None]:
-    """Return what audit entries are searched for. Raises InvalidInput for text that no database stores."""
-    reader = Reader({name: value or "" for name, value in given.items()})
-    wanted = {name: reader.text(name) for name in given}
-    if reader.problems:
-        raise InvalidInput(reader.problems)
-    return wanted
+from breakwater.core.store.schema import ENDPOINTS, TRANSITIONS
 
 
 def transitions_statement(endpoint_id: str | None, limit: int) -> Select[*tuple[Any, ...]]:
-    """Return the statement of `History.transitions`."""
+    """Return the statement of `CircuitQueries.transitions`."""
     transitions = TRANSITIONS.c
     found = (
         select(TRANSITIONS, ENDPOINTS.c.name.label("endpoint_name"))
@@ -72,22 +17,3 @@ def transitions_statement(endpoint_id: str | None, limit: int) -> Select[*tuple[
         .limit(limit)
     )
     return found if endpoint_id is None else found.where(transitions.endpoint_id == endpoint_id)
-
-
-def audit_walk(wanted: Mapping[str, str | None]) -> IndexScan:
-    """Return the walk along the index that leaves least to check."""
-    given = {name: value for name, value in wanted.items() if value}
-    leading = next((name for name in _LEADING if name in given), None)
-    index_conditions = () if leading is None else (AUDIT.c[leading] == given[leading],)
-    filter_conditions = tuple(
-        no_index(AUDIT.c[name]) == value for name, value in given.items() if name != leading
-    )
-    return IndexScan(index_conditions, filter_conditions, _LOOKED_AT if filter_conditions else None)
-
-
-async def read_audit(
-    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, limit: int
-) -> tuple[AuditView, ...]:
-    """Return the newest entries that these walks find."""
-    statement = scan(tuple(AUDIT.c), walks, covered, limit)
-    return tuple(AuditView(**row) for row in (await connection.execute(statement)).mappings())

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.text.format import format_actor, pluralize, reason_in_brackets
 from breakwater.core.text.zones import format_time
 

@@ -10,15 +10,14 @@ from sqlalchemy import Select, func, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.causes_model import FailureGroup, FailureGroups
 from breakwater.core.queries.deliveries.failure_words import common_error
-from breakwater.core.queries.deliveries.list import bounds_of
 from breakwater.core.queries.deliveries.selection import branches, span
-from breakwater.core.queries.models import BoundedCount, FailureGroup, FailureGroups
+from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, constant, find_scan_limits
 from breakwater.core.queries.rows import Row
-from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 PER_CLASS: Final = 1_500
@@ -47,33 +46,24 @@ class _Walk:
     scan_limit: ScanLimit
 
 
-class Groups:
-    """Reads what deliveries last met."""
+async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> FailureGroups:
+    """Return the groups among the newest failures that match, in three statements.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def of(self, wanted: DeliveryFilter) -> FailureGroups:
-        """Return the groups among the newest failures that match, in three queries.
-
-        Those are 1,500 of each class, or 10,000 when only one is asked for.
-        """
-        now = self._clock.now()
-        covered = span(wanted, now)
-        async with self._database.read() as connection:
-            walks = _walks(wanted, await _classes(connection, wanted), now)
-            scan_limits = await find_scan_limits(connection, _D.id, [scan.branch for scan in walks], covered)
-            # Of some classes there is nothing in that time, and nothing to read.
-            reached = [
-                replace(scan, scan_limit=scan_limit)
-                for scan, scan_limit in zip(walks, scan_limits, strict=True)
-                if scan_limit.looked_at
-            ]
-            if not reached:
-                return FailureGroups((), None)
-            rows = (await connection.execute(groups_statement(reached, covered))).mappings().all()
-        return FailureGroups(_groups(rows, wanted, reached), bounds_of(_stop(scan_limits), now, "deliveries"))
+    Those are 1,500 of each class, or 10,000 when only one is asked for.
+    """
+    covered = span(filters, now)
+    walks = _walks(filters, await _classes(connection, filters), now)
+    scan_limits = await find_scan_limits(connection, _D.id, [scan.branch for scan in walks], covered)
+    # Of some classes there is nothing in that time, and nothing to read.
+    reached = [
+        replace(scan, scan_limit=scan_limit)
+        for scan, scan_limit in zip(walks, scan_limits, strict=True)
+        if scan_limit.looked_at
+    ]
+    if not reached:
+        return FailureGroups((), None)
+    rows = (await connection.execute(groups_statement(reached, covered))).mappings().all()
+    return FailureGroups(_groups(rows, filters, reached), bounds_of(_stop(scan_limits), now, "deliveries"))
 
 
 async def _classes(connection: AsyncConnection, wanted: DeliveryFilter) -> tuple[FailureClass, ...]:

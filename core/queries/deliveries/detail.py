@@ -7,12 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.domain.states import FailureClass, Trigger
-from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail
 from breakwater.core.queries.explain.facts import delays_of, read_standing
 from breakwater.core.queries.explain.outcome import why
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
 from breakwater.core.queries.explain.snapshot import DeliverySnapshot
-from breakwater.core.queries.models import AttemptView, DeliveryDetail
 from breakwater.core.queries.rows import (
     LISTED,
     Row,
@@ -22,7 +21,6 @@ from breakwater.core.queries.rows import (
     lane_columns,
     last_cause,
 )
-from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 SHOWN_ATTEMPTS: Final = 100
@@ -30,23 +28,14 @@ SHOWN_ATTEMPTS: Final = 100
 _D = DELIVERIES.c
 
 
-class DeliveryDetails:
-    """Reads one delivery."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def of(self, delivery_id: str) -> DeliveryDetail:
-        """Return the delivery in three queries, four while it waits. Raises NotFound."""
-        now = self._clock.now()
-        async with self._database.read() as connection:
-            row = (await connection.execute(delivery_statement(delivery_id, now))).mappings().one_or_none()
-            if row is None:
-                raise NotFound("delivery", delivery_id)
-            attempts = await _attempts(connection, delivery_id)
-            standing = await read_standing(connection, row, attempts, now)
-        return _detail(row, attempts, standing)
+async def read_detail(connection: AsyncConnection, delivery_id: str, now: float) -> DeliveryDetail:
+    """Return the delivery in three statements, four while it waits. Raises NotFound."""
+    row = (await connection.execute(delivery_statement(delivery_id, now))).mappings().one_or_none()
+    if row is None:
+        raise NotFound("delivery", delivery_id)
+    attempts = await _attempts(connection, delivery_id)
+    standing = await read_standing(connection, row, attempts, now)
+    return _detail(row, attempts, standing)
 
 
 def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:

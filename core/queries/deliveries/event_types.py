@@ -3,8 +3,8 @@
 from typing import Final
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES
 
 MOST_KNOWN: Final = 1_000
@@ -12,21 +12,14 @@ MOST_KNOWN: Final = 1_000
 MOST_OPTIONS: Final = 20
 
 
-class EventTypes:
-    """Reads event types for a list to choose from."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def containing(self, text: str) -> tuple[str, ...]:
-        """Return at most 20 event types that contain `text` in either case, those that begin with it first."""
-        async with self._database.read() as connection:
-            known = (await connection.execute(event_types_statement())).scalars().all()
-        wanted = text.lower()
-        found = [name for name in known if wanted in name.lower()]
-        return tuple(
-            sorted(found, key=lambda name: (not name.lower().startswith(wanted), name))[:MOST_OPTIONS]
-        )
+async def read_event_types(connection: AsyncConnection, text: str) -> tuple[str, ...]:
+    """Return at most 20 event types that contain `text` in either case, those that begin with it first."""
+    names = (await connection.execute(event_types_statement())).scalars().all()
+    lowered = text.lower()
+    matching = [name for name in names if lowered in name.lower()]
+    return tuple(
+        sorted(matching, key=lambda name: (not name.lower().startswith(lowered), name))[:MOST_OPTIONS]
+    )
 
 
 def event_types_statement() -> Select[str]:

@@ -16,12 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import floor_id, made_at
-from breakwater.core.ports import Clock
+from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
-from breakwater.core.queries.deliveries.list import bounds_of
 from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
 from breakwater.core.queries.held import halted_endpoints
-from breakwater.core.queries.models import Histogram, HistogramBar
+from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import (
     Condition,
@@ -32,7 +31,6 @@ from breakwater.core.queries.paging.scan import (
     just_after,
     scan,
 )
-from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES
 from breakwater.core.text.timestamps import resolve
 
@@ -57,19 +55,10 @@ Counts = Mapping[int, Mapping[str, int]]
 """Deliveries by state, of each bar that has some; under `held` those of the pending ones whose lane is halted."""
 
 
-class Histograms:
-    """Reads deliveries over time."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def of(self, wanted: DeliveryFilter) -> Histogram:
-        """Return the deliveries that match over the time that was asked for, else over the last day; four queries."""
-        now = self._clock.now()
-        read = _counted if _tells_by_index(wanted) else _looked_at
-        async with self._database.read() as connection:
-            return await read(connection, wanted, await times_of(connection, wanted, now), now)
+async def read_histogram(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> Histogram:
+    """Return the deliveries that match over the time of the filter, else over the last day, in four statements."""
+    read = _counted if _tells_by_index(filters) else _looked_at
+    return await read(connection, filters, await times_of(connection, filters, now), now)
 
 
 async def times_of(connection: AsyncConnection, wanted: DeliveryFilter, now: float) -> Times:

@@ -6,7 +6,7 @@ from sqlalchemy import Select, select
 
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.ports import Clock
-from breakwater.core.queries.models import MessageView
+from breakwater.core.queries.deliveries.model import MessageView
 from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES, MESSAGES
@@ -16,14 +16,14 @@ NO_ENDPOINT: Final = "No endpoint subscribed to this event type when it came: it
 PRUNED: Final = "Its deliveries are older than the retention and were removed."
 
 
-class Messages:
+class MessageQueries:
     """Reads messages."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def of(self, message_id: str) -> MessageView:
+    async def get(self, message_id: str) -> MessageView:
         """Return a message with its deliveries (the first 500), in two queries. Raises NotFound."""
         async with self._database.read() as connection:
             found = await connection.execute(select(MESSAGES).where(MESSAGES.c.id == message_id))

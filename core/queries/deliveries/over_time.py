@@ -1,85 +1,53 @@
 """A list of deliveries with the strip above it: where each delivery has to be looked at, both look at it once."""
 
-import asyncio
-
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ids import floor_id
-from breakwater.core.ports import Clock
 from breakwater.core.queries.deliveries.histogram import (
     LOOKED_UP,
     Found,
-    Histograms,
     halted_lanes,
     histogram_of,
     times_of,
 )
-from breakwater.core.queries.deliveries.list import (
-    DeliveryLists,
-    check_limit,
-    newest_delivery,
-    page_of,
-    rows_of,
-)
-from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
-from breakwater.core.queries.models import ListOverTime
+from breakwater.core.queries.deliveries.histogram_model import ListOverTime
+from breakwater.core.queries.deliveries.list import newest_delivery, page_of, rows_of
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, span
+from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, find_scan_limit, scan
-from breakwater.core.queries.rows import bounded
-from breakwater.core.store.engine import Database
 
 
-class ListsOverTime:
-    """Reads the first page of a list, how many match, and all of them over time."""
+async def read_list_over_time(
+    connection: AsyncConnection,
+    filters: DeliveryFilter,
+    walks: tuple[IndexScan, ...],
+    limit: int,
+    now: float,
+) -> ListOverTime:
+    """Return the first page, how many match (to 10,000) and the histogram, looking at each delivery once.
 
-    def __init__(
-        self, database: Database, clock: Clock, lists: DeliveryLists, histograms: Histograms
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._lists = lists
-        self._histograms = histograms
-
-    async def of(self, wanted: DeliveryFilter, limit: int) -> ListOverTime:
-        """Return the newest `limit` (1 to 200) that match, how many do (to 10,000), and the strip.
-
-        A search reads payloads, and nothing takes longer: page, count and strip are made of one.
-        """
-        now = self._clock.now()
-        check_limit(limit)
-        walks = branches(wanted, now)
-        if any(one.filter_conditions for one in walks):
-            return await self._looked_at(wanted, walks, limit, now)
-        page, matching, histogram = await asyncio.gather(
-            self._lists.page(wanted, None, limit),
-            self._lists.count(wanted, SCAN_LIMIT),
-            self._histograms.of(wanted),
-        )
-        return ListOverTime(page, matching, histogram)
-
-    async def _looked_at(
-        self, wanted: DeliveryFilter, walks: tuple[IndexScan, ...], limit: int, now: float
-    ) -> ListOverTime:
-        async with self._database.read() as connection:
-            times = await times_of(connection, wanted, now)
-            drawn_from = floor_id("dlv", times[0])
-            covered = span(wanted, now)
-            scan_limit = await find_scan_limit(connection, LOOKED_UP[0], walks, covered)
-            reached = covered.within(floor=scan_limit.down_to)
-            found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
-            rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
-            halted = await halted_lanes(connection, now)
-            newest = await newest_delivery(connection)
-        drawn = [one for one in found if one[0] >= drawn_from]
-        drawn_to = (
-            scan_limit if scan_limit.down_to is not None and scan_limit.down_to > drawn_from else ScanLimit()
-        )
-        return ListOverTime(
-            page_of(rows, limit, scan_limit, now, newest),
-            bounded(count, SCAN_LIMIT, more=scan_limit.down_to is not None),
-            histogram_of(drawn, wanted, times, drawn_to, halted, now),
-        )
+    A search reads payloads, and nothing takes longer: page, count and histogram are made of one search.
+    """
+    times = await times_of(connection, filters, now)
+    drawn_from = floor_id("dlv", times[0])
+    covered = span(filters, now)
+    scan_limit = await find_scan_limit(connection, LOOKED_UP[0], walks, covered)
+    reached = covered.within(floor=scan_limit.down_to)
+    found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
+    rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
+    halted = await halted_lanes(connection, now)
+    newest = await newest_delivery(connection)
+    drawn = [one for one in found if one[0] >= drawn_from]
+    drawn_to = (
+        scan_limit if scan_limit.down_to is not None and scan_limit.down_to > drawn_from else ScanLimit()
+    )
+    return ListOverTime(
+        page_of(rows, limit, scan_limit, now, newest),
+        bounded(count, SCAN_LIMIT, more=scan_limit.down_to is not None),
+        histogram_of(drawn, filters, times, drawn_to, halted, now),
+    )
 
 
 async def _matching(

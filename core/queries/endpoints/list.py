@@ -8,55 +8,50 @@ from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
-from breakwater.core.ports import Clock
 from breakwater.core.queries.circuits.board import circuit_view, circuits_of, read_lanes, read_page_of_lanes
+from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.endpoints.model import EndpointOption, EndpointSummary
 from breakwater.core.queries.endpoints.views import endpoint_view
-from breakwater.core.queries.models import CircuitView, EndpointOption, EndpointSummary, LanePage, Traffic
+from breakwater.core.queries.paging.model import LanePage
 from breakwater.core.queries.rows import Row, part_of
 from breakwater.core.queries.traffic.charts import SPARK_STEP, each_endpoint, first_minute, read_traffic
 from breakwater.core.queries.traffic.fold import OutcomeCell, brief_traffic
-from breakwater.core.store.engine import Database
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.store.schema import ENDPOINTS
 
 HOUR: Final = 60
 """Minutes of traffic beside an endpoint."""
 
 
-class EndpointLists:
-    """Reads endpoints as the list and the page of one show them."""
+async def read_summaries(
+    connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
+) -> LanePage[EndpointSummary]:
+    """Return one page of endpoints, those in trouble first, in four statements; five with a cursor."""
+    page = await read_page_of_lanes(connection, cursor, limit, text, now)
+    by_id = {row["endpoint__id"]: row for row in page.rows}
+    charts = await _charts(connection, list(by_id), now)
+    summaries = (
+        _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), circuit)
+        for circuit in circuits_of(page.rows, now)
+    )
+    return LanePage(tuple(summaries), page.next_cursor, page.states)
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
 
-    async def page(self, cursor: str | None, limit: int, text: str) -> LanePage[EndpointSummary]:
-        """Return one page of endpoints, those in trouble first, in four queries; five with a cursor."""
-        now = self._clock.now()
-        async with self._database.read() as connection:
-            found = await read_page_of_lanes(connection, cursor, limit, text, now)
-            by_id = {row["endpoint__id"]: row for row in found.rows}
-            charts = await _charts(connection, list(by_id), now)
-        summaries = (
-            _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), circuit)
-            for circuit in circuits_of(found.rows, now)
-        )
-        return LanePage(tuple(summaries), found.next_cursor, found.states)
+async def read_summary(connection: AsyncConnection, endpoint_id: str, now: float) -> EndpointSummary:
+    """Return one endpoint, in three statements. Raises NotFound."""
+    rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
+    if not rows:
+        raise NotFound("endpoint", endpoint_id)
+    traffic = await read_traffic(connection, endpoint_id, HOUR, now)
+    return _summary(rows[0], traffic, circuit_view(rows[0], now))
 
-    async def of(self, endpoint_id: str) -> EndpointSummary:
-        """Return one endpoint, in three queries. Raises NotFound."""
-        now = self._clock.now()
-        async with self._database.read() as connection:
-            rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
-            if not rows:
-                raise NotFound("endpoint", endpoint_id)
-            traffic = await read_traffic(connection, endpoint_id, HOUR, now)
-        return _summary(rows[0], traffic, circuit_view(rows[0], now))
 
-    async def options(self, text: str, limit: int, chosen: str | None) -> tuple[EndpointOption, ...]:
-        """Return endpoints whose name or URL contains `text`, for a list to choose from, and the `chosen` one first."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(options_statement(text, limit, chosen))).mappings().all()
-        return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
+async def read_options(
+    connection: AsyncConnection, text: str, limit: int, chosen: str | None
+) -> tuple[EndpointOption, ...]:
+    """Return endpoints whose name or URL contains `text`, the `chosen` one first."""
+    rows = (await connection.execute(options_statement(text, limit, chosen))).mappings().all()
+    return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
 
 
 async def _charts(
@@ -77,7 +72,7 @@ async def _charts(
 
 
 def options_statement(text: str, limit: int, chosen: str | None) -> Select[str, str, str]:
-    """Return the statement of `EndpointLists.options`. What was chosen is there even if it was deleted since."""
+    """Return the statement of `read_options`. What was chosen is there even if it was deleted since."""
     wanted = ENDPOINTS.c
     matches = wanted.name.icontains(text, autoescape=True) | wanted.url.icontains(text, autoescape=True)
     offered = and_(wanted.deleted_at.is_(None), *([matches] if text else []))

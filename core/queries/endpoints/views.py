@@ -5,7 +5,7 @@ from typing import Any
 
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import EndpointState, SignatureScheme
-from breakwater.core.queries.models import EndpointView
+from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.store.circuits import circuit_config
 from breakwater.core.text.masking import shown_value
 

@@ -8,10 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.lease import lease_seconds
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.queries.deliveries.model import AttemptView
 from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot, EndpointSnapshot
-from breakwater.core.queries.models import AttemptView, BoundedCount
+from breakwater.core.queries.paging.bounds import bounded
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.paging.scan import constant
-from breakwater.core.queries.rows import Row, bounded, breaker_of, delivery_row, part_of
+from breakwater.core.queries.rows import Row, breaker_of, delivery_row, part_of
 from breakwater.core.store.schema import AUDIT, DELIVERIES
 
 _AHEAD_BOUND: Final = 1_000

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from breakwater.core.queries.models import BoundedCount
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.text.format import FAILURES, sanitize
 
 

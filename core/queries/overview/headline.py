@@ -6,8 +6,9 @@ from typing import Final
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState, FailureClass
-from breakwater.core.queries.models import CircuitView, Traffic
+from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.traffic.fold import SUCCESS
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.format import FAILURES, format_actor, join_names, pluralize, sanitize
 
 _TOGETHER: Final = 3

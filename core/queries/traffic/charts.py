@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
-from breakwater.core.queries.models import Traffic
 from breakwater.core.queries.traffic.fold import Steps, chart_of, steps_of
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ALL_ENDPOINTS, HALF_HOUR_STATS, MINUTE_STATS
 
@@ -32,7 +32,7 @@ ByOutcome = Select[int, str, int]
 ByLatency = Select[int, int, int]
 
 
-class TrafficCharts:
+class TrafficQueries:
     """Reads the statistics of one endpoint, or of all, and remembers what cannot change any more.
 
     A half hour that was summed up stays as it is (`Summariser`), so that of a chart which somebody watches only its
@@ -45,8 +45,8 @@ class TrafficCharts:
         self._clock = clock
         self._closed: OrderedDict[tuple[str, int, range], Steps] = OrderedDict()
 
-    async def of(self, endpoint_id: str | None, minutes: int) -> Traffic:
-        """Return the attempts of the last `minutes`, the present one included."""
+    async def get(self, endpoint_id: str | None = None, minutes: int = 60) -> Traffic:
+        """Return the attempts of the last `minutes` (31 days at most) of one endpoint, or of all."""
         minutes = min(max(1, minutes), LONGEST)
         now, step = self._clock.now(), step_for(minutes)
         async with self._database.read() as connection:

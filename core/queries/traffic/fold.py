@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from breakwater.core.domain.latency import percentile
-from breakwater.core.queries.models import Latency, Traffic, TrafficPoint
+from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
 
 SUCCESS: Final = "success"
 

@@ -13,7 +13,10 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import BreakwaterError
 from breakwater.core.domain.states import DeliveryState, NotificationStatus
 from breakwater.core.operations import OperationResult
-from breakwater.core.queries import models
+from breakwater.core.queries.circuits.model import CircuitView, TransitionView
+from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail, DeliveryRow, MessageView
+from breakwater.core.queries.endpoints.model import EndpointView
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.schema import responses
 from breakwater.web.problems import problem_of
@@ -57,7 +60,7 @@ def _accepted_deliveries(result: Accepted) -> list[responses.AcceptedDelivery]:
     ]
 
 
-def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None = None) -> responses.Delivery:
+def delivery_row(row: DeliveryRow, detail: DeliveryDetail | None = None) -> responses.Delivery:
     """Return a delivery; without its `detail` as lists have it."""
     return responses.Delivery(
         id=row.id,
@@ -80,12 +83,12 @@ def delivery_row(row: models.DeliveryRow, detail: models.DeliveryDetail | None =
     )
 
 
-def delivery(detail: models.DeliveryDetail) -> responses.Delivery:
+def delivery(detail: DeliveryDetail) -> responses.Delivery:
     """Return a delivery, whole."""
     return delivery_row(detail.row, detail)
 
 
-def final_status(row: models.DeliveryRow) -> NotificationStatus:
+def final_status(row: DeliveryRow) -> NotificationStatus:
     """Return the state of a delivery in the words of a notification."""
     match row.state:
         case DeliveryState.PENDING if row.held:
@@ -96,7 +99,7 @@ def final_status(row: models.DeliveryRow) -> NotificationStatus:
             return NotificationStatus(row.state.value)
 
 
-def _attempt(attempt: models.AttemptView) -> responses.Attempt:
+def _attempt(attempt: AttemptView) -> responses.Attempt:
     body = attempt.response_body
     return responses.Attempt(
         attempt_number=attempt.number,
@@ -114,7 +117,7 @@ def _attempt(attempt: models.AttemptView) -> responses.Attempt:
     )
 
 
-def message(view: models.MessageView) -> responses.Message:
+def message(view: MessageView) -> responses.Message:
     """Return a message and where it went."""
     return responses.Message(
         id=view.id,
@@ -127,7 +130,7 @@ def message(view: models.MessageView) -> responses.Message:
     )
 
 
-def endpoint_fields(view: models.EndpointView) -> dict[str, Any]:
+def endpoint_fields(view: EndpointView) -> dict[str, Any]:
     """Return the fields of an endpoint, by name."""
     return {
         "id": view.id,
@@ -152,15 +155,15 @@ def endpoint_fields(view: models.EndpointView) -> dict[str, Any]:
     }
 
 
-def endpoint(view: models.EndpointView) -> responses.Endpoint:
+def endpoint(view: EndpointView) -> responses.Endpoint:
     """Return an endpoint."""
     return responses.Endpoint(**endpoint_fields(view))
 
 
-def _circuit_fields(view: models.CircuitView) -> dict[str, Any]:
+def _circuit_fields(view: CircuitView) -> dict[str, Any]:
     hold = responses.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.held_open else None
     admits = view.state is CircuitState.CLOSED and not view.held_open
-    held = models.BoundedCount(0) if admits else view.backlog
+    held = BoundedCount(0) if admits else view.backlog
     return {
         "endpoint_id": view.endpoint_id,
         "endpoint_name": view.endpoint_name,
@@ -184,21 +187,19 @@ def _circuit_fields(view: models.CircuitView) -> dict[str, Any]:
     }
 
 
-def circuit(view: models.CircuitView) -> responses.Circuit:
+def circuit(view: CircuitView) -> responses.Circuit:
     """Return a circuit."""
     return responses.Circuit(**_circuit_fields(view))
 
 
-def circuit_detail(
-    view: models.CircuitView, transitions: tuple[models.TransitionView, ...]
-) -> responses.CircuitDetail:
+def circuit_detail(view: CircuitView, transitions: tuple[TransitionView, ...]) -> responses.CircuitDetail:
     """Return a circuit and what it went through."""
     return responses.CircuitDetail(
         **_circuit_fields(view), transitions=[_transition(each) for each in transitions]
     )
 
 
-def _transition(view: models.TransitionView) -> responses.Transition:
+def _transition(view: TransitionView) -> responses.Transition:
     return responses.Transition(
         id=view.id,
         at=iso(view.at),

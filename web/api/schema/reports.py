@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from breakwater.core.queries.models import AuditView, Traffic
+from breakwater.core.queries.audit import AuditView
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.schema.responses import Time
 

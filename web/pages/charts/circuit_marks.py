@@ -8,7 +8,8 @@ from typing import Final
 from markupsafe import Markup
 
 from breakwater.core.domain.circuit import CircuitState
-from breakwater.core.queries.models import Traffic, TransitionView
+from breakwater.core.queries.circuits.model import TransitionView
+from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.zones import reader_time, zone_at
 from breakwater.web.pages.words import visible
 

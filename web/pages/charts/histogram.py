@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from markupsafe import Markup
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.queries.models import Histogram, HistogramBar
+from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.text.format import format_duration, pluralize
 from breakwater.core.text.zones import reader_time, zone_at, zone_key
 from breakwater.web.pages.zones import exactly

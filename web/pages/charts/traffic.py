@@ -14,7 +14,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from breakwater.core.queries.models import Latency, Traffic, TrafficPoint, TransitionView
+from breakwater.core.queries.circuits.model import TransitionView
+from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
 from breakwater.core.text.zones import reader_zone, zone_at
 from breakwater.web.pages.charts.circuit_marks import drawn_marks, marks_of
 from breakwater.web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share

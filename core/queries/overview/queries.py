@@ -11,12 +11,15 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.ids import floor_id
 from breakwater.core.ports import Clock
+from breakwater.core.queries.audit import audit_walk, read_audit
 from breakwater.core.queries.circuits.board import circuits_of, is_not_closed, read_lanes
-from breakwater.core.queries.circuits.history import audit_walk, read_audit
-from breakwater.core.queries.models import BoundedCount, DeliveryRow, Overview
+from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
+from breakwater.core.queries.overview.model import Overview
+from breakwater.core.queries.paging.bounds import bounded
+from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.paging.scan import IdRange, constant
-from breakwater.core.queries.rows import LISTED, bounded, delivery_row, delivery_rows
+from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
@@ -29,7 +32,7 @@ _D = DELIVERIES.c
 _UNDELIVERED: Final = (DeliveryState.PENDING, DeliveryState.IN_FLIGHT)
 
 
-class Overviews:
+class OverviewQueries:
     """Reads the overview."""
 
     def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[TaskHealth, ...]]) -> None:
@@ -37,7 +40,7 @@ class Overviews:
         self._clock = clock
         self._loops = loops
 
-    async def read(self) -> Overview:
+    async def now(self) -> Overview:
         """Return how things stand, in six queries."""
         now = self._clock.now()
         async with self._database.read() as connection:

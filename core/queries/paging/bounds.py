@@ -1,0 +1,32 @@
+"""How long a page may be, and how far a search got."""
+
+from typing import Final
+
+from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.ids import made_at
+from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
+from breakwater.core.queries.paging.scan import ScanLimit
+from breakwater.core.text.zones import format_time
+
+LONGEST_PAGE: Final = 200
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInput naming `limit` unless it is the size of a page."""
+    if not 1 <= limit <= LONGEST_PAGE:
+        raise InvalidInput.of("limit", f"expected a number from 1 to {LONGEST_PAGE}")
+
+
+def bounded(number: int, bound: int, *, more: bool = False) -> BoundedCount:
+    """Return a count that was taken up to one beyond `bound`; `more` when it stopped for another reason."""
+    return BoundedCount(min(number, bound), more or number > bound)
+
+
+def bounds_of(scan_limit: ScanLimit, now: float, what: str) -> SearchBounds | None:
+    """Return how far a search of `what` got, in words; None when it saw everything."""
+    if scan_limit.down_to is None:
+        return None
+    back_to = made_at(scan_limit.down_to)
+    until = format_time(back_to, now)
+    sentence = f"Looked through {scan_limit.looked_at:,} {what}, back to {until}; older ones may match too."
+    return SearchBounds(scan_limit.looked_at, back_to, sentence)
