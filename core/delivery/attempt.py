@@ -1,6 +1,9 @@
 """One attempt, from signing to outcome: the only code that makes one."""
 
 from dataclasses import dataclass
+from typing import Final
+
+import structlog
 
 from breakwater.core.crypto.ed25519 import sign_ed25519
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
@@ -8,7 +11,13 @@ from breakwater.core.domain.outcome import Headers, Outcome, TransportFailure
 from breakwater.core.domain.signing import sign
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.ports import Clock, OutboundRequest, Sender
-from breakwater.core.text.masking import shown_value
+from breakwater.core.text.format import sanitize
+from breakwater.core.text.masking import MASK, is_credential, shown_value
+
+log = structlog.get_logger("breakwater.delivery")
+
+LONGEST_CAUSE: Final = 300
+"""Characters of an exception that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +34,33 @@ class AttemptResult:
 async def attempt(
     endpoint: DeliveryTarget, *, webhook_id: str, body: bytes, sender: Sender, clock: Clock
 ) -> AttemptResult:
-    """Send `body` to `destination` once. Never raises for what a receiver does; cancellation passes through."""
+    """Send `body` to `endpoint` once. Never raises; cancellation passes through."""
     started_at = clock.now()
-    headers = _headers(endpoint, webhook_id, body, clock)
-    if endpoint.target is None:
-        refused = endpoint.refusal or "the address is refused"
-        outcome: Outcome = TransportFailure(FailureClass.BLOCKED, refused)
-    else:
-        request = OutboundRequest(endpoint.target, headers, body, endpoint.timeout)
-        outcome = await sender.send(request)
+    headers: Headers = ()
+    try:
+        headers = _headers(endpoint, webhook_id, body, clock)
+        outcome = await _send(endpoint, headers, body, sender)
+    except Exception as error:  # an unknown fault of ours must not look like a worker that died
+        log.exception("attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id)
+        outcome = internal_error(endpoint, error)
     duration_ms = max(0, round((clock.now() - started_at) * 1000))
     return AttemptResult(outcome, started_at, duration_ms, tuple(map(_shown, headers)))
+
+
+async def _send(endpoint: DeliveryTarget, headers: Headers, body: bytes, sender: Sender) -> Outcome:
+    if endpoint.target is None:
+        refusal = endpoint.refusal or "the address is refused"
+        return TransportFailure(FailureClass.BLOCKED, refusal)
+    return await sender.send(OutboundRequest(endpoint.target, headers, body, endpoint.timeout))
+
+
+def internal_error(endpoint: DeliveryTarget, error: Exception) -> TransportFailure:
+    """Return the outcome of an attempt that `error` ended: its type and message, without the endpoint's credentials."""
+    message = str(error)
+    for value in (*endpoint.secrets, *(value for name, value in endpoint.headers if is_credential(name))):
+        message = message.replace(value, MASK) if value else message
+    cause = ": ".join(filter(None, ("internal error", type(error).__name__, message)))
+    return TransportFailure(FailureClass.INTERNAL_ERROR, sanitize(cause, LONGEST_CAUSE))
 
 
 def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Clock) -> Headers:

@@ -88,6 +88,8 @@ class FailureClass(StrEnum):
     """What came back is not HTTP."""
     BLOCKED = "blocked"
     """The guard refused the address: no packet was sent."""
+    INTERNAL_ERROR = "internal_error"
+    """Breakwater raised an unexpected exception: it says nothing about the receiver."""
     LOST = "lost"
     """The worker died holding the claim: the webhook may have been delivered."""
 

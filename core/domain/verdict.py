@@ -16,6 +16,7 @@ name does not resolve            dns             yes                            
 handshake or certificate         tls             yes                            failure
 connect limit or total deadline  timeout         yes                            failure
 address refused by the guard     blocked         no                             nothing
+unexpected exception of ours     internal_error  yes                            nothing
 worker died holding the claim    lost            yes, with a budget of its own  nothing
 ===============================  ==============  =============================  ================
 
@@ -62,6 +63,7 @@ _WORDS: Final = {
     FailureClass.TIMEOUT: "no answer in time",
     FailureClass.PROTOCOL: "the answer is not HTTP",
     FailureClass.BLOCKED: "the address may not be called",
+    FailureClass.INTERNAL_ERROR: "internal error",
     FailureClass.LOST: "the worker died; it may have been delivered",
 }
 
@@ -125,7 +127,7 @@ def breaker_signal(failure: FailureClass | None) -> BreakerSignal:
     match failure:
         case None | FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR:
             return BreakerSignal.SUCCESS
-        case FailureClass.THROTTLED | FailureClass.BLOCKED | FailureClass.LOST:
+        case FailureClass.THROTTLED | FailureClass.BLOCKED | FailureClass.INTERNAL_ERROR | FailureClass.LOST:
             return BreakerSignal.NOTHING
         case (
             FailureClass.CLIENT_TIMEOUT
@@ -167,6 +169,7 @@ def judge(
             | FailureClass.TLS
             | FailureClass.TIMEOUT
             | FailureClass.PROTOCOL
+            | FailureClass.INTERNAL_ERROR
             | FailureClass.LOST
         ):
             delay = policy.delay_after(spent, draw)

@@ -27,6 +27,7 @@ FAILURES: Final[dict[FailureClass, str]] = {
     FailureClass.TIMEOUT: "a timeout",
     FailureClass.PROTOCOL: "an answer that is not HTTP",
     FailureClass.BLOCKED: "an address that may not be called",
+    FailureClass.INTERNAL_ERROR: "an internal error",
     FailureClass.LOST: "a lost worker",
 }
 """What a delivery met, one phrase for each class."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from breakwater.core.delivery.intake import Accepted, NewMessage
 from breakwater.core.domain.states import DeliveryState
@@ -57,6 +57,11 @@ class RunningEngine:
         async with self.runtime.database.read() as connection:
             found = await connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == delivery_id))
             return dict(found.mappings().one())
+
+    async def rows(self, table: Table) -> list[Mapping[str, Any]]:
+        """Return every row of a table."""
+        async with self.runtime.database.read() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
 
     async def detail(self, delivery_id: str) -> DeliveryDetail:
         return await self.runtime.queries.deliveries.get(delivery_id)

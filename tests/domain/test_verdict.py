@@ -59,6 +59,7 @@ TABLE = [
         for name in ("connect", "dns", "tls", "timeout", "protocol")
     ],
     (refused(FailureClass.BLOCKED), "blocked", ENDED, NOTHING),
+    (refused(FailureClass.INTERNAL_ERROR), "internal_error", RETRIED, NOTHING),
     (refused(FailureClass.LOST), "lost", RETRIED, NOTHING),
 ]
 

@@ -185,6 +185,7 @@ _FAILURES: Final[dict[str, str]] = {
     FailureClass.TIMEOUT: "timed out",
     FailureClass.PROTOCOL: "not HTTP",
     FailureClass.BLOCKED: "address not allowed",
+    FailureClass.INTERNAL_ERROR: "internal error",
     FailureClass.LOST: "lost: may have been delivered",
 }
 
@@ -202,6 +203,7 @@ class OutcomeKind(StrEnum):
     REFUSED = "refused"
     SERVER_ERROR = "broken"
     NO_RESPONSE = "silent"
+    INTERNAL_ERROR = "internal"
 
 
 OUTCOME_KINDS: Final = {
@@ -210,6 +212,7 @@ OUTCOME_KINDS: Final = {
     OutcomeKind.REFUSED: "refused",
     OutcomeKind.SERVER_ERROR: "server error",
     OutcomeKind.NO_RESPONSE: "no answer",
+    OutcomeKind.INTERNAL_ERROR: "internal error",
 }
 """Each kind in words, in the order in which charts stack them."""
 
@@ -231,5 +234,7 @@ def _kind_of_failure(failure: FailureClass) -> OutcomeKind:
             return OutcomeKind.NO_RESPONSE
         case FailureClass.TIMEOUT | FailureClass.PROTOCOL | FailureClass.LOST:
             return OutcomeKind.NO_RESPONSE
+        case FailureClass.INTERNAL_ERROR:
+            return OutcomeKind.INTERNAL_ERROR
         case _ as never:
             assert_never(never)

@@ -1,0 +1,104 @@
+"""An unexpected exception inside an attempt is recorded as an internal error with its cause."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from breakwater.core.adapters.service import WebhookDeliveryService
+from breakwater.core.domain.outcome import Outcome, Response
+from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.ports import OutboundRequest
+from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.schema import ALL_ENDPOINTS, CIRCUITS, MINUTE_STATS
+from tests.delivery.running_engine import RunningEngine
+from tests.fakes import ManualClock, ScriptedSender, settle
+
+TOKEN = "s3cret-token-of-the-receiver"
+RETRIES = {"delays": [1, 1], "jitter": 0}
+
+
+def broken(_request: OutboundRequest) -> Outcome:
+    raise KeyError("no such\nheader")
+
+
+async def test_an_unexpected_exception_is_recorded_once_per_attempt_and_retried_by_the_schedule(
+    engine: RunningEngine,
+) -> None:
+    await engine.endpoint(retry=RETRIES)
+    engine.sender.script("billing.example", broken)
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+    row = await engine.row(delivery_id)
+    assert (row["state"], row["failure_class"]) == ("pending", "internal_error")
+    assert row["error"] == "internal error: KeyError: 'no such\\nheader'"
+    await engine.clock.advance(1.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    classes = [attempt.failure_class for attempt in (await engine.detail(delivery_id)).attempts]
+    assert classes == [FailureClass.INTERNAL_ERROR, None]
+
+
+async def test_a_delivery_that_fails_of_it_says_so_and_blames_no_worker_and_no_receiver(
+    engine: RunningEngine,
+) -> None:
+    await engine.endpoint(retry=RETRIES, circuit={"failure_threshold": 1})
+    engine.sender.default = broken
+    delivery_id = await engine.send_one()
+    for attempt in (1, 2, 3):
+        await engine.attempted(delivery_id, attempt)
+        await engine.clock.advance(1.0)
+    await engine.reaches(delivery_id, DeliveryState.FAILED)
+    why = (await engine.detail(delivery_id)).why
+    assert "internal error: KeyError" in why
+    assert "worker" not in why
+    assert "may have been delivered" not in why
+    (circuit,) = await engine.rows(CIRCUITS)
+    assert (circuit["state"], circuit["failure_count"]) == ("closed", 0)
+
+
+def test_lists_can_be_filtered_by_it() -> None:
+    assert DeliveryFilter.parse({"class": "internal_error"}).failure_class is FailureClass.INTERNAL_ERROR
+
+
+async def test_it_is_logged_with_its_traceback(engine: RunningEngine) -> None:
+    await engine.endpoint(retry=RETRIES)
+    engine.sender.script("billing.example", broken)
+    with capture_logs() as logs:
+        await engine.attempted(await engine.send_one(), 1)
+    (entry,) = [entry for entry in logs if entry["event"] == "attempt.internal_error"]
+    assert entry["exc_info"]
+    (attempted,) = [entry for entry in logs if entry["event"] == "delivery.attempted"]
+    assert attempted["failure_class"] == "internal_error"
+
+
+async def test_its_text_shows_no_credential_of_the_endpoint(engine: RunningEngine) -> None:
+    def leaky(request: OutboundRequest) -> Outcome:
+        raise ValueError(f"illegal header value {dict(request.headers)['authorization']!r}" + "x" * 10_000)
+
+    await engine.endpoint(retry=RETRIES, headers={"authorization": TOKEN})
+    engine.sender.script("billing.example", leaky)
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+    error = (await engine.row(delivery_id))["error"]
+    assert error.startswith("internal error: ValueError: illegal header value '•••'")
+    assert len(error) <= 300
+
+
+async def test_the_statistics_count_it_as_an_outcome_of_its_own(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint(retry=RETRIES)
+    engine.sender.script("billing.example", broken)
+    await engine.attempted(await engine.send_one(), 1)
+    counted = {(row["endpoint_id"], row["outcome"]) for row in await engine.rows(MINUTE_STATS)}
+    assert counted == {(endpoint_id, "internal_error"), (ALL_ENDPOINTS, "internal_error")}
+
+
+@pytest.mark.parametrize(("outcomes", "delivered"), [([broken, Response(200)], True), ([broken] * 3, False)])
+async def test_the_service_without_a_database_retries_it_too(outcomes: list[object], delivered: bool) -> None:
+    sender = ScriptedSender()
+    sender.script("billing.example", *outcomes)  # type: ignore[arg-type]  # a list of both kinds
+    clock = ManualClock()
+    service = WebhookDeliveryService(sender=sender, clock=clock, allowed_networks=[])
+    delivering = asyncio.create_task(service.deliver("https://billing.example/hook", {"n": 1}))
+    await settle()
+    await clock.advance(10.0)
+    assert await delivering is delivered
