@@ -22,7 +22,7 @@ from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock, Draw, Sender
 from breakwater.core.store.circuits import load_breakers
 from breakwater.core.store.commands.claim import ClaimDue, ClaimedDelivery
-from breakwater.core.store.commands.due import next_due_by_endpoint
+from breakwater.core.store.commands.pending import next_due_by_endpoint
 from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import ReleaseClaim, RequeueExpired
 from breakwater.core.store.engine import Database

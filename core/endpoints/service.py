@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
+import structlog
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.crypto.vault import Vault
 from breakwater.core.delivery.change_feed import ChangeFeed
-from breakwater.core.domain.errors import NotFound
+from breakwater.core.domain.errors import NotFound, StoreUnavailable
 from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, parse_endpoint_url, parse_target
@@ -26,10 +28,12 @@ from breakwater.core.queries.endpoints.views import endpoint_view
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
 from breakwater.core.queries.paging.model import Page
 from breakwater.core.settings import Settings
-from breakwater.core.store.commands.cancel import cancel_pending_of
+from breakwater.core.store.commands.pending import COUNT_LIMIT, cancel_some_pending, count_pending
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.text.format import format_actor
+
+log = structlog.get_logger("breakwater.endpoints")
 
 OVERLAP_SECONDS: Final = 24 * 3600.0
 """For how long the old secret signs beside the new one."""
@@ -148,28 +152,34 @@ class Endpoints:
         return fresh
 
     async def delete(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> int:
-        """Delete an endpoint, cancel what it still has pending, and return how many that were. Raises NotFound.
+        """Delete an endpoint, cancel its pending deliveries, and return how many those were. Raises NotFound.
 
-        Its row and its deliveries stay, for the history that names them.
+        Its row and its deliveries stay, for the history that names them. The deliveries are cancelled in steps after
+        the deletion is committed; what this call cannot cancel, the expiry job cancels.
         """
+        now = self._clock.now()
 
         async def write(connection: AsyncConnection) -> int:
             row = await _row(connection, endpoint_id)
-            now = self._clock.now()
             await _update(connection, endpoint_id, {"deleted_at": now, "updated_at": now, "adhoc_key": None})
-            waiting = cancel_pending_of(
-                endpoint_id, f"The endpoint was deleted by {format_actor(actor)}", now
-            )
-            cancelled = int((await connection.execute(waiting)).rowcount)
-            outcome = f"Deleted the endpoint {row['name']}; {cancelled:,} pending deliveries are cancelled"
-            entry = AuditEntry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=cancelled)
+            pending = await count_pending(connection, endpoint_id)
+            count = f"{pending:,}{'+' if pending == COUNT_LIMIT else ''}"
+            outcome = f"Deleted the endpoint {row['name']}; {count} pending deliveries are cancelled"
+            entry = AuditEntry(actor, "endpoint.delete", endpoint_id, outcome, reason, affected=pending)
             await self._journal.write(connection, entry)
-            return cancelled
+            return pending
 
-        cancelled = await self._database.writer.run(write)
+        pending = await self._database.writer.run(write)
         self._adhoc = {key: known for key, known in self._adhoc.items() if known != endpoint_id}
-        self._change_feed.publish("deliveries", endpoint_id)
         await self._tell(endpoint_id)
+        why = f"The endpoint was deleted by {format_actor(actor)}"
+        step = partial(cancel_some_pending, endpoint_id=endpoint_id, why=why, now=now)
+        try:
+            cancelled = await self._database.writer.run_in_steps(step)
+        except StoreUnavailable as error:
+            log.warning("endpoint.cancel_postponed", endpoint_id=endpoint_id, reason=str(error))
+            return pending
+        self._change_feed.publish("deliveries", endpoint_id)
         return cancelled
 
     async def adhoc(

@@ -1,5 +1,6 @@
 """What time alone decides: holds that end, endpoints that are given up, and what was under way to a deleted one."""
 
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,7 @@ from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
-from breakwater.core.store.commands.cancel import cancel_pending_of, deleted_with_pending
+from breakwater.core.store.commands.pending import cancel_some_pending, deleted_with_pending
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
 log = structlog.get_logger("breakwater.warden")
@@ -73,11 +74,8 @@ class ExpiryJob:
         await self._tell(endpoint_id)
 
     async def _end_waiting(self, endpoint_id: str, now: float) -> None:
-        async def end(connection: AsyncConnection) -> None:
-            why = "The endpoint was deleted while an attempt was under way"
-            await connection.execute(cancel_pending_of(endpoint_id, why, now))
-
-        await self._context.database.writer.run(end)
+        step = partial(cancel_some_pending, endpoint_id=endpoint_id, why="The endpoint was deleted", now=now)
+        await self._context.database.writer.run_in_steps(step)
         self._context.change_feed.publish("deliveries", endpoint_id)
 
     async def _tell(self, endpoint_id: str) -> None:

@@ -1,23 +1,17 @@
 """Reset, probe now, hold open and release."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
-from breakwater.core.domain.states import DeliveryState
 from breakwater.core.operations.result import OperationResult, clock_time
 from breakwater.core.store.circuits import breaker_for_update, save_breaker
-from breakwater.core.store.schema import DELIVERIES
+from breakwater.core.store.commands.pending import COUNT_LIMIT, count_pending
 from breakwater.core.text.format import format_actor
-
-_COUNTED: Final = 10_000
-"""Held deliveries are counted up to here."""
 
 _Step = Callable[[CircuitBreaker, float, str], str]
 """Changes the breaker at a time, with what follows in words (`312 held deliveries`), and tells what came of it."""
@@ -102,7 +96,7 @@ class CircuitOperations:
 
         async def change(connection: AsyncConnection) -> OperationResult:
             breaker = await breaker_for_update(connection, endpoint_id, config)
-            backlog = await pending_of(connection, endpoint_id)
+            backlog = await count_pending(connection, endpoint_id)
             now = self._context.clock.now()
             message = step(breaker, now, _held(backlog))
             await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=actor)
@@ -113,23 +107,12 @@ class CircuitOperations:
         return change
 
 
-async def pending_of(connection: AsyncConnection, endpoint_id: str) -> int:
-    """Return how many deliveries of this endpoint wait, counted up to 10,000."""
-    waiting = (
-        select(DELIVERIES.c.id)
-        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.PENDING.value)
-        .limit(_COUNTED)
-        .subquery()
-    )
-    return int((await connection.execute(select(func.count()).select_from(waiting))).scalar_one())
-
-
 def _held(backlog: int) -> str:
     if backlog == 0:
         return "nothing is held"
     if backlog == 1:
         return "1 held delivery follows"
-    return f"{backlog:,}{'+' if backlog == _COUNTED else ''} held deliveries follow"
+    return f"{backlog:,}{'+' if backlog == COUNT_LIMIT else ''} held deliveries follow"
 
 
 def _refuse_unless_open(breaker: CircuitBreaker) -> None:

@@ -13,7 +13,7 @@ from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState, EndpointState, Trigger, states_that_may_become
 from breakwater.core.operations.result import OperationResult, clock_time
 from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
-from breakwater.core.store.commands.due import next_due
+from breakwater.core.store.commands.pending import next_due
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from breakwater.core.text.format import format_actor
 

@@ -9,9 +9,9 @@ from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.errors import Conflict, NotFound
 from breakwater.core.domain.states import EndpointState
-from breakwater.core.operations.circuits import pending_of
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.commands.pending import count_pending
 from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.text.format import format_actor
 
@@ -54,7 +54,7 @@ class EndpointOperations:
             await connection.execute(self._becoming(endpoint_id, EndpointState.ENABLED, None))
             if row["state"] == EndpointState.DISABLED.value:
                 await self._forget_failures(connection, row, actor)
-            backlog = await pending_of(connection, endpoint_id)
+            backlog = await count_pending(connection, endpoint_id)
             done = OperationResult(f"Resumed: {backlog:,} waiting deliveries follow.", backlog)
             entry = AuditEntry(actor, "endpoint.resume", endpoint_id, done.message, reason, affected=backlog)
             await self._context.audit_log.write(connection, entry)
