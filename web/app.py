@@ -26,12 +26,12 @@ from breakwater.web.pages import PAGES, zones
 from breakwater.web.pages.errors import error_page, preserved_form_page
 from breakwater.web.pages.fingerprint import static_router
 from breakwater.web.pages.reply import path_and_query, wants_fragment
+from breakwater.web.pages.sign_in_forms import AUTH_ROUTES
 from breakwater.web.pages.templating import template_config
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
 from breakwater.web.security.guards import authenticate
 from breakwater.web.security.hosts import AllowedHosts
 from breakwater.web.security.middleware import SecurityMiddleware
-from breakwater.web.security.sign_in import AUTH_ROUTES
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request's body beside the payload that it carries."""

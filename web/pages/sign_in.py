@@ -1,4 +1,4 @@
-"""The pages at the doors: sign in, or set a password with a code. Their forms are answered by `security_forms`."""
+"""The pages for signing in and for setting a password with a code. `sign_in_forms` takes what they send."""
 
 from typing import Final
 
