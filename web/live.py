@@ -100,24 +100,28 @@ async def events(
     async with change_feed.subscribe() as incoming:
         # One wait for the next hint outlives many keep-alives: cancelling it would end the subscription.
         upcoming = asyncio.ensure_future(anext(incoming))
+        loop = asyncio.get_running_loop()
+        sent_at = loop.time()
         try:
             while True:
-                await asyncio.wait(
-                    {over, upcoming}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
+                # Counted from the last event: changes that this page does not follow must not prolong a silence.
+                rest = max(0.0, sent_at + KEEP_ALIVE_SECONDS - loop.time())
+                await asyncio.wait({over, upcoming}, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
                 if over.done():
                     return
                 if not await valid():
                     yield ServerSentEventMessage(event="signed-out", data="")
                     return
-                if not upcoming.done():
+                if upcoming.done():
+                    topics = interests.met_by(upcoming.result())
+                    if topics:
+                        yield ServerSentEventMessage(event="hint", data=" ".join(topics))
+                        sent_at = loop.time()
+                        await asyncio.wait({over}, timeout=PAUSE_SECONDS)
+                    upcoming = asyncio.ensure_future(anext(incoming))
+                if loop.time() - sent_at >= KEEP_ALIVE_SECONDS:
                     yield ServerSentEventMessage(comment="still here", data=None)
-                    continue
-                topics = interests.met_by(upcoming.result())
-                if topics:
-                    yield ServerSentEventMessage(event="hint", data=" ".join(topics))
-                    await asyncio.wait({over}, timeout=PAUSE_SECONDS)
-                upcoming = asyncio.ensure_future(anext(incoming))
+                    sent_at = loop.time()
         finally:
             over.cancel()
             upcoming.cancel()

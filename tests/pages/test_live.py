@@ -71,6 +71,24 @@ async def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPa
     assert [(await following(stream)).comment for _ in range(2)] == ["still here", "still here"]
 
 
+async def test_a_stream_is_not_silent_while_only_other_topics_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    change_feed = ChangeFeed(pause_seconds=0)
+    stream = events(change_feed, Interests.of(["audit"]), signed_in, asyncio.Event())
+    await following(stream)
+
+    async def change_something_else() -> None:
+        while True:
+            change_feed.publish("deliveries", "dlv_1")
+            await asyncio.sleep(0.001)
+
+    traffic = asyncio.ensure_future(change_something_else())
+    try:
+        assert (await asyncio.wait_for(following(stream), 5)).comment == "still here"
+    finally:
+        traffic.cancel()
+
+
 async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
 
