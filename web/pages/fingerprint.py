@@ -3,10 +3,11 @@
 import mimetypes
 from functools import cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
-from litestar import Router
+from litestar import Request, Router
 from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import NotFoundException
 from litestar.static_files import create_static_files_router
 
 from breakwater.web.assets import STATIC
@@ -23,6 +24,17 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
 
 
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
+
+
+def _known(request: Request[Any, Any, Any]) -> None:
+    """Refuse every name that is not a file of `static/` before the file system sees it. Raises NotFoundException."""
+    if str(request.path_params["file_path"]).lstrip("/") not in _names():
+        raise NotFoundException
+
+
 def static_router() -> Router:
     """Serve `static/` at `/static`, to anybody, as immutable."""
     return create_static_files_router(
@@ -30,4 +42,5 @@ def static_router() -> Router:
         directories=[STATIC],
         cache_control=CacheControlHeader(max_age=_A_YEAR, public=True, immutable=True),
         opt=dict(PUBLIC),
+        before_request=_known,
     )
