@@ -64,7 +64,7 @@ def test_every_public_name_is_there_and_one_imported_later_is_the_one_that_its_m
     for name in breakwater.__all__:
         assert getattr(breakwater, name) is not None
         assert name in dir(breakwater)
-    for name, home in breakwater._LATER.items():
+    for name, home in breakwater._LAZY_MODULES.items():
         assert name in breakwater.__all__
         assert getattr(breakwater, name) is getattr(importlib.import_module(home), name)
 

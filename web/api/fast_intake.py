@@ -17,7 +17,7 @@ from breakwater.web.security.middleware import App, Receive, Scope, Send
 PATH: Final = "/api/v1/messages"
 _JSON: Final = b"application/json"
 _WANTED: Final = frozenset({b"authorization", b"content-length", b"idempotency-key"})
-_Answer = tuple[int, bytes, bytes, dict[str, str]]
+_Response = tuple[int, bytes, bytes, dict[str, str]]
 """Status, media type, body, and further headers."""
 
 
@@ -44,21 +44,25 @@ class IntakeRoute:
         return length.isdecimal() and int(length) <= self._body_max
 
     async def _serve(self, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        body = await _body(receive)
-        if body is None:  # the caller has gone
+        response = await self._respond(headers, receive)
+        if response is None:  # the caller has gone
             return
-        status, media_type, content, more = await self._answer(headers, body)
+        status, media_type, content, more = response
         named = [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
         described = [(b"content-type", media_type), (b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": [*described, *named]})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, headers: dict[str, str], body: bytes) -> _Answer:
+    async def _respond(self, headers: dict[str, str], receive: Receive) -> _Response | None:
+        """Check the credential before the body is read: a caller without one must not make this process wait."""
         try:
             principal = await principal_of_key(self._runtime.access, headers["authorization"])
             require(principal, Right.SEND)
+            body = await _body(receive)
+            if body is None:
+                return None
             content, more = await hand_in(self._runtime, principal, headers.get("idempotency-key"), body)
-        except Exception as error:  # noqa: BLE001  # as the framework does: whatever it is, it gets an answer
+        except Exception as error:  # noqa: BLE001  # as the framework does: every error becomes a response
             problem, more = problem_of(error)
             return problem.status, MEDIA_TYPE.encode(), encoded(problem), more
         return 202, _JSON, content, more

@@ -13,9 +13,12 @@ main = Breakwater(
         "serve": Found(
             "breakwater.web.cli.serve",
             "Run the service: the API, the pages and the delivery, in one process.",
+            serves=True,
         ),
         "demo": Found(
-            "breakwater.web.cli.demo", "Run the service with a scripted receiver and gentle traffic."
+            "breakwater.web.cli.demo",
+            "Run the service with a scripted receiver and gentle traffic.",
+            serves=True,
         ),
         "send": Found(
             "breakwater.web.cli.send",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from breakwater.core.domain.errors import BreakwaterError
+from breakwater.web.serve.signals import exit_on_sigterm
 
 MISUSED = 2
 """Exit code of a start that is refused, and of input that cannot be accepted."""
@@ -21,6 +22,8 @@ class Found:
     module: str
     summary: str
     """The first line of its own help: a list that asked each command for it would import them all."""
+    serves: bool = False
+    """It runs the service: SIGTERM ends it from the first moment, as PID 1 of a container too."""
 
 
 class Breakwater(click.Group):
@@ -49,6 +52,8 @@ class Breakwater(click.Group):
         found = self._found.get(cmd_name)
         if found is None:
             return None
+        if found.serves:
+            exit_on_sigterm()
         command: click.Command = import_module(found.module).command
         return command
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import errno
 import gc
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -27,6 +26,8 @@ from breakwater.web.live import end_streams
 from breakwater.web.receiver import Receiver
 from breakwater.web.serve.example import allowing, example_receiver
 from breakwater.web.serve.first_start import Welcome, welcome
+from breakwater.web.serve.http_limits import LimitedHttpProtocol, sweep
+from breakwater.web.serve.signals import StopSignal
 
 log = structlog.get_logger("breakwater.serving")
 
@@ -38,7 +39,6 @@ _LAST_RESPONSES_SECONDS: Final = 2
 _COLLECTIONS: Final = (10_000, 10, 20)
 """Net allocations between two collections of young objects, and how many of those precede one of the older. With
 Python's own (700, 10, 10) one page in twenty waited 70 ms for a collection of everything that pages are made from."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 Announce = Callable[[Welcome], None]
 
@@ -56,12 +56,24 @@ class SidecarTask(Protocol):
 async def serve(settings: Settings, announce: Announce, beside: SidecarTask | None = None) -> None:
     """Serve until SIGTERM or SIGINT; the second signal ends at once what is still draining.
 
-    `announce` is called once requests are answered. Raises `StartRefused`.
+    A signal while it starts ends the start. `announce` is called once requests are served. Raises `StartRefused`.
     """
+    stop = StopSignal()
+    try:
+        await _listen_and_serve(settings, announce, beside, stop)
+    except asyncio.CancelledError:
+        if not stop.ended_start:
+            raise
+        log.info("service.stopped", while_starting=True)
+
+
+async def _listen_and_serve(
+    settings: Settings, announce: Announce, beside: SidecarTask | None, stop: StopSignal
+) -> None:
     with contextlib.closing(listen(settings)) as listener:
         async with example_receiver(settings) as receiver:
             at_its_port = settings.model_copy(update={"port": listener.getsockname()[1]})
-            await _serve(allowing(at_its_port, receiver), listener, receiver, announce, beside)
+            await _serve(allowing(at_its_port, receiver), listener, receiver, announce, beside, stop=stop)
 
 
 async def _serve(
@@ -70,6 +82,8 @@ async def _serve(
     receiver: Receiver | None,
     announce: Announce,
     beside: SidecarTask | None,
+    *,
+    stop: StopSignal,
 ) -> None:
     async with _opened(settings) as runtime:
         greeting = await welcome(runtime, receiver)
@@ -78,7 +92,7 @@ async def _serve(
         await runtime.deliver()
         app = create_app(settings, runtime=runtime)
         async with app.lifespan(), _beside(beside, app, settings):
-            await _answer(app, settings, listener, lambda: announce(greeting))
+            await _answer(app, settings, listener, lambda: announce(greeting), stop)
         log.info("service.draining", seconds=settings.drain_seconds)
     log.info("service.stopped")
 
@@ -125,6 +139,7 @@ class _Server(uvicorn.Server):
         super().__init__(_config(app, settings))
         self._app = app
         self._on_started = started
+        self._sweep: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -132,27 +147,25 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._sweep = asyncio.create_task(sweep(self.server_state.connections), name="http-deadlines")
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         end_streams(self._app)  # else a live page would hold the end up until the limit
         await super().shutdown(sockets)
+        if self._sweep is not None:
+            self._sweep.cancel()
 
 
 async def _answer(
-    app: Litestar, settings: Settings, listener: socket.socket, started: Callable[[], None]
+    app: Litestar,
+    settings: Settings,
+    listener: socket.socket,
+    started: Callable[[], None],
+    stop: StopSignal,
 ) -> None:
     server = _Server(app, settings, started)
-    loop = asyncio.get_running_loop()
-    serving = asyncio.current_task()
-
-    def stop() -> None:
-        if server.should_exit and serving is not None:
-            serving.cancel()
-        server.should_exit = True
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop)
+    stop.serving(server)
     gc.set_threshold(*_COLLECTIONS)
     gc.freeze()  # what start-up made lives as long as the process: no collection needs to look at it
     await server.serve([listener])
@@ -161,7 +174,7 @@ async def _answer(
 def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

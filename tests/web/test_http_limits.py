@@ -1,0 +1,175 @@
+"""Limits on what a client may send before a credential is checked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from breakwater.web.serve import http_limits
+from breakwater.web.serve.http_limits import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    MAX_HEAD_BYTES,
+    LimitedHttpProtocol,
+    close_all_overdue,
+)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds, 5 seconds at most."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the protocol has no event for it
+            await asyncio.sleep(0.001)
+
+
+class Listening:
+    """A server on loopback with the service's protocol and an application that returns the body's length."""
+
+    def __init__(self, port: int, state: ServerState) -> None:
+        self.port = port
+        self.state = state
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def request(self, content: bytes) -> bytes:
+        """Send `content` and return all bytes until the connection closes."""
+        reader, writer = await self.connect()
+        writer.write(content)
+        return await asyncio.wait_for(reader.read(), 5)
+
+    async def until(self, count: int) -> None:
+        """Wait until so many connections are open."""
+        await eventually(lambda: len(self.state.connections) == count)
+
+    def close_overdue(self, seconds: float) -> int:
+        return close_all_overdue(self.state.connections, asyncio.get_running_loop().time() + seconds)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    length, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    content = str(length).encode()
+    headers = [(b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Listening]:
+    state = ServerState()
+    config = Config(application, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: LimitedHttpProtocol(config, state, {}), "127.0.0.1", 0
+    )
+    running = Listening(server.sockets[0].getsockname()[1], state)
+    try:
+        yield running
+    finally:
+        for writer in running.writers:
+            writer.close()
+        server.close()
+        await server.wait_closed()
+
+
+def post(length: int, body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (length, body)
+
+
+async def test_a_request_within_the_limits_is_served() -> None:
+    async with listening() as server:
+        response = await server.request(post(100_000, b"x" * 100_000))
+        assert response.startswith(b"HTTP/1.1 200 OK")
+        assert response.endswith(b"\r\n\r\n100000")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 1_000_000,
+        b"GET / HTTP/1.1\r\na: " + b"b" * 1_000_000,
+        b"GET /" + b"b" * 1_000_000,
+    ],
+    ids=["many lines", "one long line", "a long path"],
+)
+async def test_a_head_that_is_too_large_is_rejected_while_it_is_read(head: bytes) -> None:
+    async with listening() as server:
+        reader, writer = await server.connect()
+        most = 0
+        status = asyncio.ensure_future(reader.readline())
+        for start in range(0, len(head), 16_384):
+            writer.write(head[start : start + 16_384])
+            await asyncio.sleep(0)
+            for connection in server.state.connections:
+                most = max(most, connection._head_bytes)
+            if status.done():
+                break
+        assert b"431" in await asyncio.wait_for(status, 5)
+        assert most <= MAX_HEAD_BYTES + 256 * 1024 + 1
+        assert server.state.total_requests == 0
+
+
+async def test_a_connection_that_sends_nothing_is_closed_after_the_deadline() -> None:
+    async with listening() as server:
+        reader, _writer = await server.connect()
+        await server.until(1)
+        assert server.close_overdue(HEAD_SECONDS - 1) == 0
+        assert server.close_overdue(HEAD_SECONDS + 1) == 1
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_a_head_that_stops_half_way_is_closed_with_408() -> None:
+    async with listening() as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n")
+        await server.until(1)
+        await eventually(lambda: next(iter(server.state.connections))._in_head)
+        assert server.close_overdue(HEAD_SECONDS + 1) == 1
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+
+
+async def test_a_body_that_stops_half_way_is_closed_with_408() -> None:
+    async with listening() as server:
+        reader, writer = await server.connect()
+        writer.write(post(1_000, b"x" * 10))
+        await server.until(1)
+        await eventually(lambda: next(iter(server.state.connections)).reads_body)
+        assert server.close_overdue(HEAD_SECONDS + 1) == 0
+        assert server.close_overdue(BODY_SECONDS + 1) == 1
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+
+
+async def test_a_request_that_has_arrived_has_no_deadline_here() -> None:
+    async with listening() as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n0"), 5)
+        assert server.close_overdue(3_600) == 0
+
+
+async def test_one_connection_too_many_closes_the_one_that_has_waited_longest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_limits, "max_connections", lambda: 3)
+    async with listening() as server:
+        first, _ = await server.connect()
+        await server.until(1)
+        for count in (2, 3):
+            await server.connect()
+            await server.until(count)
+        response = await server.request(post(3, b"abc"))
+        assert response.startswith(b"HTTP/1.1 200 OK")
+        assert await asyncio.wait_for(first.read(), 5) == b""
