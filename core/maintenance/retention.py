@@ -1,14 +1,18 @@
-"""Retention: what ended long ago leaves the database, a little at a time."""
+"""Retention: what ended long ago leaves the database, in steps that others need not wait for."""
 
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Select, Table, delete, exists, select
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
+from breakwater.core.store.commands.deletion import delete_some
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import (
+    ALL_ENDPOINTS,
     ATTEMPTS,
     DELIVERIES,
     HALF_HOUR_STATS,
@@ -16,12 +20,15 @@ from breakwater.core.store.schema import (
     MESSAGES,
     MINUTE_STATS,
 )
+from breakwater.core.store.writer import STEP_ROWS
 
 log = structlog.get_logger("breakwater.pruner")
 
 ROUND_SECONDS: Final = 600.0
-CHUNK: Final = 500
-"""Rows of one transaction: deliveries that are being sent wait for it."""
+STEP_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of payload that one step deletes: the database visits every page of a large one."""
+STEP_ENDPOINTS: Final = 100
+"""Endpoints whose statistics one step looks at."""
 
 
 class RetentionJob:
@@ -29,6 +36,7 @@ class RetentionJob:
 
     def __init__(self, *, database: Database, clock: Clock, retention_days: float) -> None:
         self._database = database
+        self._writer = database.writer
         self._clock = clock
         self._retention = retention_days * 86_400.0
 
@@ -41,48 +49,93 @@ class RetentionJob:
     async def prune(self) -> int:
         """Delete what is older than the retention; return how many deliveries went."""
         before = self._clock.now() - self._retention
-        pruned = await self._drain(lambda connection: _prune_deliveries(connection, before))
-        await self._drain(lambda connection: _prune_messages(connection, before))
-        await self._database.writer.run(lambda connection: self._forget(connection, before))
+        pruned = await self._writer.run_in_steps(partial(_prune_deliveries, before=before))
+        await self._prune_messages(before)
+        await self._prune_keys()
+        for stats in (MINUTE_STATS, HALF_HOUR_STATS):
+            await self._prune_stats(stats, int(before // 60))
         if pruned:
             log.info("pruner.pruned", deliveries=pruned)
         return pruned
 
-    async def _drain(self, chunk: Any) -> int:
-        total = 0
-        while gone := await self._database.writer.run(chunk):
-            total += gone
-        return total
+    async def _prune_messages(self, before: float) -> None:
+        """Delete messages without deliveries.
 
-    async def _forget(self, connection: AsyncConnection, before: float) -> None:
+        A reader finds them: the search is long where the deliveries of old messages still wait.
+        """
+        after = (0.0, "")
+        while rows := await self._unused_messages(before, after):
+            after = (rows[-1].created_at, rows[-1].id)
+            for ids in _chunks([(row.id, row.size) for row in rows], STEP_BYTES):
+                await self._writer.run(partial(_delete, table=MESSAGES, condition=_are_unused(ids)))
+
+    async def _unused_messages(self, before: float, after: tuple[float, str]) -> Sequence[Row[Any]]:
+        async with self._database.read() as connection:
+            rows: Sequence[Row[Any]] = (await connection.execute(_unused_messages(before, after))).all()
+            return rows
+
+    async def _prune_keys(self) -> None:
         expired = IDEMPOTENCY_KEYS.c.expires_at <= self._clock.now()
-        await connection.execute(delete(IDEMPOTENCY_KEYS).where(expired))
-        for stats in (MINUTE_STATS, HALF_HOUR_STATS):
-            await connection.execute(delete(stats).where(stats.c.minute < int(before // 60)))
+        await self._writer.run_in_steps(partial(delete_some, table=IDEMPOTENCY_KEYS, condition=expired))
+
+    async def _prune_stats(self, stats: Table, minute: int) -> None:
+        """Delete the statistics before `minute`, some endpoints at a time.
+
+        The row of all endpoints goes last: while it is there, others may be, too, and a reader looks for them.
+        """
+        async with self._database.read() as connection:
+            oldest = select(func.min(stats.c.minute)).where(stats.c.endpoint_id == ALL_ENDPOINTS)
+            first: int | None = (await connection.execute(oldest)).scalar()
+            if first is None or first >= minute:
+                return
+            counted = select(stats.c.endpoint_id).where(stats.c.minute < minute).distinct()
+            endpoint_ids = set((await connection.execute(counted)).scalars())
+        others = [(endpoint_id, 1) for endpoint_id in sorted(endpoint_ids - {ALL_ENDPOINTS})]
+        for ids in (*_chunks(others, STEP_ENDPOINTS), [ALL_ENDPOINTS]):
+            past = stats.c.endpoint_id.in_(ids) & (stats.c.minute < minute)
+            await self._writer.run_in_steps(partial(delete_some, table=stats, condition=past))
 
 
-async def _prune_deliveries(connection: AsyncConnection, before: float) -> int:
-    # Only what is final has ended; asking for the states too would make SQLite read the index of states instead.
+async def _prune_deliveries(connection: AsyncConnection, *, before: float) -> int:
+    """Delete the oldest final deliveries with their attempts: as many as `STEP_ROWS` rows, or one."""
+    # Only final deliveries have ended. A condition on their states would make SQLite read the index of states instead.
     ended = DELIVERIES.c.finished_at
-    ids = await _ids(connection, select(DELIVERIES.c.id).where(ended < before).order_by(ended).limit(CHUNK))
+    oldest = select(DELIVERIES.c.id, DELIVERIES.c.attempt_count).where(ended < before).order_by(ended)
+    rows = [(id_, 1 + attempts) for id_, attempts in await connection.execute(oldest.limit(STEP_ROWS))]
+    if not rows:
+        return 0
+    ids = next(_chunks(rows, STEP_ROWS))
+    await _delete(connection, table=ATTEMPTS, condition=ATTEMPTS.c.delivery_id.in_(ids))
+    return await _delete(connection, table=DELIVERIES, condition=DELIVERIES.c.id.in_(ids))
+
+
+def _unused_messages(before: float, after: tuple[float, str]) -> Select[Any]:
+    created_at, used = MESSAGES.c.created_at, exists().where(DELIVERIES.c.message_id == MESSAGES.c.id)
+    return (
+        select(MESSAGES.c.id, created_at, func.length(MESSAGES.c.payload).label("size"))
+        .where(created_at < before, created_at >= after[0], tuple_(created_at, MESSAGES.c.id) > after, ~used)
+        .order_by(created_at, MESSAGES.c.id)
+        .limit(STEP_ROWS)
+    )
+
+
+def _are_unused(message_ids: Sequence[str]) -> ColumnElement[bool]:
+    return MESSAGES.c.id.in_(message_ids) & ~exists().where(DELIVERIES.c.message_id == MESSAGES.c.id)
+
+
+def _chunks(rows: Sequence[tuple[str, int]], limit: int) -> Iterator[list[str]]:
+    """Split (id, size) pairs into lists of ids whose sizes add up to `limit` at most; a larger one is alone."""
+    ids: list[str] = []
+    total = 0
+    for id_, size in rows:
+        if ids and total + size > limit:
+            yield ids
+            ids, total = [], 0
+        ids.append(id_)
+        total += size
     if ids:
-        await _delete(connection, ATTEMPTS, ATTEMPTS.c.delivery_id.in_(ids))
-        await _delete(connection, DELIVERIES, DELIVERIES.c.id.in_(ids))
-    return len(ids)
+        yield ids
 
 
-async def _prune_messages(connection: AsyncConnection, before: float) -> int:
-    used = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id)
-    old = select(MESSAGES.c.id).where(MESSAGES.c.created_at < before, ~used).limit(CHUNK)
-    ids = await _ids(connection, old)
-    if ids:
-        await _delete(connection, MESSAGES, MESSAGES.c.id.in_(ids))
-    return len(ids)
-
-
-async def _ids(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
-    return list((await connection.execute(statement)).scalars())
-
-
-async def _delete(connection: AsyncConnection, table: Table, which: ColumnElement[bool]) -> None:
-    await connection.execute(delete(table).where(which))
+async def _delete(connection: AsyncConnection, *, table: Table, condition: ColumnElement[bool]) -> int:
+    return int((await connection.execute(delete(table).where(condition))).rowcount)

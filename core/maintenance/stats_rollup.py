@@ -1,9 +1,10 @@
 """Sums up the statistics of each half hour once it is over, so that charts of a week stay quick."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import ColumnElement, and_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
@@ -15,6 +16,8 @@ HALF_HOUR: Final = 30
 _SECONDS: Final = HALF_HOUR * 60.0
 _GRACE_SECONDS: Final = 120.0
 """For results that are written late."""
+STEP_ENDPOINTS: Final = 50
+"""Endpoints whose half hour one write sums up: some 1,500 minutes with a few rows each."""
 _KEYS: Final = ("endpoint_id", "minute", "outcome", "latency_bucket")
 
 
@@ -35,7 +38,8 @@ class StatsRollup:
         """Sum up every half hour that is over; return how many those were."""
         done = 0
         while (first := await self._next()) is not None:
-            await self._database.writer.run(partial(_sum_up, first=first))
+            for endpoint_ids in await self._endpoints(first):
+                await self._database.writer.run(partial(_sum_up, first=first, endpoint_ids=endpoint_ids))
             done += 1
         return done
 
@@ -53,6 +57,23 @@ class StatsRollup:
         first = minute - minute % HALF_HOUR
         return first if first <= over else None
 
+    async def _endpoints(self, first: int) -> list[list[str]]:
+        """Return the endpoints that the half hour has counts of, in lists of `STEP_ENDPOINTS`, one write each.
+
+        All endpoints together come last: their sum says that the half hour is summed up.
+        """
+        counted = select(MINUTE_STATS.c.endpoint_id).where(_within(first)).distinct()
+        async with self._database.read() as connection:
+            ids = sorted(set((await connection.execute(counted)).scalars()) - {ALL_ENDPOINTS})
+        return [
+            *(ids[at : at + STEP_ENDPOINTS] for at in range(0, len(ids), STEP_ENDPOINTS)),
+            [ALL_ENDPOINTS],
+        ]
+
+
+def _within(first: int) -> ColumnElement[bool]:
+    return and_(MINUTE_STATS.c.minute >= first, MINUTE_STATS.c.minute < first + HALF_HOUR)
+
 
 async def _end_of_summaries(connection: AsyncConnection) -> int:
     newest = select(func.max(HALF_HOUR_STATS.c.minute)).where(HALF_HOUR_STATS.c.endpoint_id == ALL_ENDPOINTS)
@@ -60,7 +81,7 @@ async def _end_of_summaries(connection: AsyncConnection) -> int:
     return 0 if minute is None else minute + HALF_HOUR
 
 
-async def _sum_up(connection: AsyncConnection, first: int) -> None:
+async def _sum_up(connection: AsyncConnection, *, first: int, endpoint_ids: Sequence[str]) -> None:
     minutes = MINUTE_STATS.c
     sums = (
         select(
@@ -70,7 +91,7 @@ async def _sum_up(connection: AsyncConnection, first: int) -> None:
             minutes.latency_bucket,
             func.sum(minutes.attempts),
         )
-        .where(minutes.minute >= first, minutes.minute < first + HALF_HOUR)
+        .where(minutes.endpoint_id.in_(endpoint_ids), _within(first))
         .group_by(minutes.endpoint_id, minutes.outcome, minutes.latency_bucket)
     )
     # Another node may have summed it up meanwhile: it found the same.

@@ -1,6 +1,7 @@
 """The loop that carries replays out, a step a second each."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -15,6 +16,8 @@ from breakwater.core.replays.reading import covered, filter_of, next_ids, replay
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0
+STEP_ROWS: Final = 250
+"""Deliveries that are resent in one transaction: each changes two rows, and other writes wait for it."""
 _Resent = Sequence[RowMapping]
 
 
@@ -50,14 +53,23 @@ class ReplayRunner:
         condition = covered(filter_of(row), row["up_to"], row["frozen_at"])
         async with self._context.database.read() as connection:
             ids = await next_ids(connection, condition, row["cursor"], int(credit))
-        resent = await self._context.database.writer.run(lambda c: self._resend(c, row["id"], ids))
+        for start in range(0, max(1, len(ids)), STEP_ROWS):
+            await self._resend(row["id"], ids[start : start + STEP_ROWS])
+
+    async def _resend(self, replay_id: str, ids: Sequence[str]) -> None:
+        """Resend some deliveries in one transaction, or end the replay when there are none."""
+        resent = await self._context.database.writer.run(
+            partial(self._write_resent, replay_id=replay_id, ids=ids)
+        )
         for endpoint_id in {one["endpoint_id"] for one in resent}:
             self._context.dispatcher.note_due(endpoint_id)
         for one in resent:
             self._context.change_feed.publish("deliveries", one["id"])
-        self._context.change_feed.publish("replays", row["id"])
+        self._context.change_feed.publish("replays", replay_id)
 
-    async def _resend(self, connection: AsyncConnection, replay_id: str, ids: Sequence[str]) -> _Resent:
+    async def _write_resent(
+        self, connection: AsyncConnection, *, replay_id: str, ids: Sequence[str]
+    ) -> _Resent:
         row = await replay_row(connection, replay_id)
         if row["state"] != ReplayState.RUNNING.value:
             return ()

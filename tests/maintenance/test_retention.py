@@ -73,7 +73,7 @@ async def test_only_what_ended_before_the_retention_goes(database: Database) -> 
 async def test_a_backlog_goes_in_several_transactions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "CHUNK", 3)
+    monkeypatch.setattr(retention, "STEP_ROWS", 3)
     clock = ManualClock()
     await seed(database, clock.now(), {f"old-{n}": 31 for n in range(10)} | {"young": 29})
     assert await RetentionJob(database=database, clock=clock, retention_days=30).prune() == 10
@@ -82,7 +82,7 @@ async def test_a_backlog_goes_in_several_transactions(
 
 async def test_what_ended_is_found_without_reading_what_did_not(database: Database) -> None:
     ended = DELIVERIES.c.finished_at
-    old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(retention.CHUNK)
+    old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(retention.STEP_ROWS)
     async with database.read() as connection:
         plan = " ".join(await explained(connection, old))
     assert "ix_deliveries_finished" in plan
