@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.settings import Settings, load_settings, unknown_variables
+from breakwater.core.settings import Settings, load_settings, service_links, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +45,46 @@ def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKWATER_PORT", "9000")
     assert load_settings({"port": 9001}).port == 9001
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", " ", "\t\r\n"])
+def test_white_space_at_the_end_of_a_variable_is_not_part_of_its_value(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    clean = load_settings({"database_url": "sqlite+aiosqlite:///a.db", "user_agent": "Tester/1"})
+    monkeypatch.setenv("BREAKWATER_DATABASE_URL", f"sqlite+aiosqlite:///a.db{end}")
+    monkeypatch.setenv("BREAKWATER_PORT", f"8420{end}")
+    monkeypatch.setenv("BREAKWATER_USER_AGENT", f"Tester/1{end}")
+    monkeypatch.setenv("BREAKWATER_LOG_FORMAT", f"json{end}")
+    monkeypatch.setenv("BREAKWATER_EXAMPLE_ENDPOINT", f"on{end}")
+    assert load_settings() == clean.model_copy(update={"log_format": "json"})
+
+
+def test_a_secret_key_with_white_space_around_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_SECRET_KEY", "k" * 40 + "\r")
+    assert "white space" in problems_of()["secret_key"]
+
+
+def test_variables_of_a_service_link_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {
+        "BREAKWATER_PORT": "tcp://10.96.0.12:8420",
+        "BREAKWATER_PORT_8420_TCP": "tcp://10.96.0.12:8420",
+        "BREAKWATER_PORT_8420_TCP_ADDR": "10.96.0.12",
+        "BREAKWATER_PORT_8420_TCP_PROTO": "tcp",
+        "BREAKWATER_SERVICE_HOST": "10.96.0.12",
+        "BREAKWATER_SERVICE_PORT": "8420",
+        "BREAKWATER_SERVICE_PORT_HTTP": "8420",
+    }
+    for name, value in links.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().port == 8420
+    assert unknown_variables(links) == ()
+    assert service_links({**links, "BREAKWATER_HOST": "0.0.0.0"}) == tuple(sorted(links))
+
+
+def test_a_port_flag_that_is_an_address_is_still_refused_as_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_PORT", "http://10.96.0.12:8420")
+    assert "whole number" in problems_of()["port"]
 
 
 def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:

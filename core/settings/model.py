@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP
 from breakwater.core.settings.problems import Contradiction, problem_of
+from breakwater.core.settings.service_links import is_link_address, service_links
 from breakwater.core.settings.types import (
     SQLITE,
     Address,
@@ -163,6 +164,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
+    def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Drop white space around every value: a line end from Windows must not name another database.
+
+        A `BREAKWATER_PORT` that comes from a service link is not a setting. A secret key keeps its white space here
+        and is refused for it: another key would not open what is stored.
+        """
+        return {
+            name: value.strip() if isinstance(value, str) and name != "secret_key" else value
+            for name, value in values.items()
+            if name != "port" or not is_link_address(value)
+        }
+
+    @model_validator(mode="before")
+    @classmethod
     def _key_beside_database(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Keep the key where the data is: a start from another directory must find both or neither."""
         url = values.get("database_url")
@@ -223,4 +238,5 @@ def load_settings(given: Mapping[str, object] | None = None) -> Settings:
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the `BREAKWATER_*` variables that nothing reads: a misspelt one would otherwise be silent."""
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
+    known |= set(service_links(environ))
     return tuple(sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known))

@@ -79,6 +79,8 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _secret_key(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() != value.get_secret_value().strip():
+        raise ValueError("begins or ends with white space: remove it, a line end of a file for example")
     if len(value.get_secret_value()) < _SECRET_KEY_MIN:
         raise ValueError(
             "is too short: give at least 32 characters, such as `openssl rand -base64 32` prints"

@@ -8,7 +8,7 @@ import structlog
 import uvloop
 
 from breakwater.core.logs import configure_logging
-from breakwater.core.settings import unknown_variables
+from breakwater.core.settings import service_links, unknown_variables
 from breakwater.web.cli.ending import ends_quietly
 from breakwater.web.cli.options import setting_flags, settings_from
 
@@ -30,6 +30,12 @@ def command(**flags: object) -> None:
     configure_logging(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
         structlog.get_logger("breakwater.settings").warning("setting.unknown", variable=name)
+    if links := service_links(os.environ):
+        structlog.get_logger("breakwater.settings").info(
+            "setting.service_link",
+            variables=", ".join(links),
+            note="ignored: Kubernetes sets them for a service named breakwater; enableServiceLinks: false avoids them",
+        )
     with ends_quietly():
         uvloop.run(serve(settings, _announce))
 
