@@ -1,4 +1,4 @@
-"""Messages handed in without a pause while the service dies and comes back: the caller that a crash test needs."""
+"""Send messages continuously while the service is killed and restarted."""
 
 import asyncio
 import threading
@@ -12,14 +12,14 @@ import msgspec
 from bench._load import Caller, calling, messages
 
 _AWAY_SECONDS = 0.02
-"""Between two tries to connect while nobody listens."""
+"""Between two attempts to connect while the service is down."""
 _ENOUGH = 10**9
 
 
 class Load(threading.Thread):
-    """Hands messages in from a thread of its own, and remembers those that were answered 202.
+    """Sends messages in a thread of its own, and keeps the ids of accepted ones.
 
-    What a connection was waiting for when it broke is forgotten: nobody promised anything about it.
+    A request whose connection broke is not counted: its message was not acknowledged.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class Load(threading.Thread):
         self._pause = connections / per_second
         self._connections = connections
         self._over = threading.Event()
-        self.answered: list[str] = []
-        """Message ids, in the order of their answers. Only ever appended to."""
-        self.unanswered = 0
+        self.accepted: list[str] = []
+        """Message ids, in the order of their responses. Only appended to."""
+        self.interrupted = 0
         """Requests whose connection broke: their messages may be stored, or not."""
         self.refused = 0
 
@@ -48,7 +48,7 @@ class Load(threading.Thread):
         self.end()
 
     def end(self) -> None:
-        """Hand in nothing more; return when the last answer is there."""
+        """Stop sending; return after the final response."""
         self._over.set()
         self.join()
 
@@ -68,11 +68,11 @@ class Load(threading.Thread):
 
     async def _talk(self, caller: Caller) -> None:
         while not self._over.is_set():
-            self.unanswered += 1
-            status, answer = await caller.post(next(self._bodies))
-            self.unanswered -= 1
+            self.interrupted += 1
+            status, body = await caller.post(next(self._bodies))
+            self.interrupted -= 1
             if status == 202:
-                self.answered.append(msgspec.json.decode(answer)["id"])
+                self.accepted.append(msgspec.json.decode(body)["id"])
             else:
                 self.refused += 1
             await asyncio.sleep(self._pause)

@@ -1,4 +1,4 @@
-"""Fills a database with a week of deliveries, as it would look after a bad day: for benchmarks of reading."""
+"""Fill a database with a week of deliveries, some of them failing: for benchmarks of queries."""
 
 import random
 from collections import Counter
@@ -27,7 +27,7 @@ from breakwater.core.store.schema import (
 
 WEEK = 7 * 86_400.0
 DARK_HOURS = 2 * 3600.0
-"""How long the dead endpoints have been dead."""
+"""How long the dead endpoints have been failing."""
 CHUNK = 20_000
 EVENT_TYPES = (
     "order.created",
@@ -40,7 +40,7 @@ EVENT_TYPES = (
 FAILURES = (
     ("server_error", 503, "503 Service Unavailable"),
     ("server_error", 500, "500 Internal Server Error"),
-    ("timeout", None, "no answer within 10 s"),
+    ("timeout", None, "timed out: no response within 10 s"),
     ("connect", None, "connection refused"),
     ("tls", None, "the certificate has expired"),
     ("client_error", 404, "404 Not Found"),
@@ -68,7 +68,7 @@ class Moving:
 
 @dataclass
 class History:
-    """What was stored, for the reads to ask for."""
+    """The ids that were stored."""
 
     now: float
     endpoints: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class History:
 
 
 class Filler:
-    """Makes rows, oldest first, and writes them in chunks."""
+    """Creates rows, oldest first, and writes them in chunks."""
 
     def __init__(self, now: float, attempts: int, endpoints: int = 60) -> None:
         self._random = random.Random(7)
@@ -94,7 +94,7 @@ class Filler:
         self._make_endpoints(endpoints)
 
     async def fill(self, database: Database) -> History:
-        """Write everything."""
+        """Write all rows."""
         while self.history.attempts < self._wanted:
             self._clock.at = self.history.now - WEEK * (1 - self.history.attempts / self._wanted)
             self._deliver()
@@ -179,7 +179,7 @@ class Filler:
         )
 
     def _outcomes(self, *, dead: bool) -> Iterator[Met]:
-        """Yield what each attempt met: 1.4 attempts on average, and now and then all of them in vain."""
+        """Yield the outcome of each attempt: 1.4 attempts on average; sometimes all fail."""
         for _ in range(1 if dead else self._random.choice((3, 11))):
             if not dead and self._random.random() < 0.7:
                 yield None, 200, None
@@ -272,7 +272,7 @@ class Filler:
                         "at": now,
                         "from_state": "closed",
                         "to_state": "open",
-                        "cause": "5 failures in a row",
+                        "cause": "5 consecutive failures",
                         "failure_count": 5,
                         "success_count": 0,
                     }

@@ -1,4 +1,4 @@
-"""A load generator that takes little of the machine it shares with what it measures: HTTP/1.1 on bare streams."""
+"""A load generator that uses little processor time: HTTP/1.1 on plain streams."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ import psutil
 
 @dataclass
 class Sent:
-    """What came of the requests: when each began, by the message id that was answered."""
+    """The results of the requests: when each began, by the id of its message."""
 
     began: dict[str, float] = field(default_factory=dict)
     refused: int = 0
@@ -22,7 +22,7 @@ class Sent:
 
 
 class Caller:
-    """One kept connection to the API."""
+    """One reused connection to the API."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
         self._reader = reader
@@ -30,11 +30,11 @@ class Caller:
         self._head = head
 
     async def post(self, body: bytes) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
+        """Return status and body of the response."""
         self._writer.write(b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body))
-        answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        return int(answer[9:12]), await self._reader.readexactly(length)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        return int(head[9:12]), await self._reader.readexactly(length)
 
 
 @asynccontextmanager
@@ -54,7 +54,7 @@ async def calling(url: str, path: str, key: str) -> AsyncIterator[Caller]:
 
 
 async def send_all(url: str, key: str, bodies: Iterable[bytes], *, connections: int) -> Sent:
-    """Hand in every body, one message a request, over so many connections at once."""
+    """Send every body, one message per request, over this many concurrent connections."""
     sent, waiting = Sent(), iter(bodies)
 
     async def one() -> None:
@@ -75,9 +75,9 @@ async def send_paced(
     connections: int,
     draw: Random | None = None,
 ) -> Sent:
-    """Hand in the bodies at a pace, whatever the answers take: steady, or by chance as independent callers do (`draw`).
+    """Send the bodies at a fixed rate that does not depend on the responses: evenly, or at random times (`draw`).
 
-    A steady pace that divides the attempts' deadline lets every timeout fall on the moment of a new message.
+    With an even rate that divides the deadline of attempts, every timeout coincides with a new message.
     """
     sent, queue = Sent(), asyncio.Queue[bytes | None]()
 
@@ -100,12 +100,12 @@ async def send_paced(
 
 async def _send(caller: Caller, body: bytes, sent: Sent) -> None:
     began = time.time()
-    status, answer = await caller.post(body)
+    status, response = await caller.post(body)
     if status == 202:
-        sent.began[msgspec.json.decode(answer)["id"]] = began
+        sent.began[msgspec.json.decode(response)["id"]] = began
     else:
         sent.refused += 1
-        sent.last_refusal = answer
+        sent.last_refusal = response
 
 
 def messages(count: int, event_types: list[str]) -> Iterator[bytes]:
@@ -118,19 +118,19 @@ def messages(count: int, event_types: list[str]) -> Iterator[bytes]:
 
 
 def quantiles(values: list[float], *shares: float) -> list[float]:
-    """Return the values below which these shares of all lie."""
+    """Return the quantiles of `values` at these shares."""
     ordered = sorted(values)
     return [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in shares]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used, its threads included."""
+    """Return the processor time of a process, its threads included."""
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
 
 def until(look: Callable[[], bool], *, within: float) -> float:
-    """Wait until `look` is true and return when that was; raise TimeoutError after `within` seconds."""
+    """Wait until `look` returns true and return the time; raise TimeoutError after `within` seconds."""
     deadline = time.time() + within
     while not look():
         if time.time() > deadline:

@@ -1,4 +1,4 @@
-"""What pages show beside a week of deliveries: a long replay, many attempts, a full audit, people, keys and views."""
+"""Add to a week of deliveries: a long replay, many attempts, a full audit log, people, keys and views."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -36,11 +36,11 @@ Write = Callable[[AsyncConnection], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Stored:
-    """Ids to ask for."""
+    """The ids that the requests use."""
 
     attempts: int
     ended_at: float
-    """When the newest delivery came."""
+    """When the newest delivery was created."""
     alive: str
     dead: str
     deleted: str
@@ -49,20 +49,20 @@ class Stored:
     tried_often: str
     message: str
     wide_message: str
-    """To every endpoint."""
+    """A message to all endpoints."""
     replay: str
 
 
 async def stored_in(path: Path, attempts: int) -> Stored:
-    """Return what is stored in the SQLite file at `path`, which is filled first where it is empty."""
+    """Return the ids in the SQLite file at `path`; fill it first when it is empty."""
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.open()
     try:
         if not await _one(database, select(func.count()).select_from(DELIVERIES)):
             await Filler(time.time(), attempts).fill(database)
         if not await _one(database, select(REPLAYS.c.id).limit(1)):
-            await _Beside(database).write()
-        await database.writer.run(_let_nothing_out)
+            await _Additions(database).write()
+        await database.writer.run(_hold_everything)
         return await _stored(database)
     finally:
         await database.close()
@@ -97,14 +97,14 @@ async def _one(database: Database, statement: Select[Any]) -> Any:
         return (await connection.execute(statement)).scalar()
 
 
-async def _let_nothing_out(connection: AsyncConnection) -> None:
-    """Nothing is to be sent while pages are measured: the endpoints' hosts do not even exist."""
+async def _hold_everything(connection: AsyncConnection) -> None:
+    """Hold all deliveries while pages are measured: the hosts of the endpoints do not exist."""
     shut = {"state": "open", "retry_at": time.time() + _DAY, "permits": []}
     await connection.execute(update(CIRCUITS).where(CIRCUITS.c.state != "closed").values(shut))
 
 
-class _Beside:
-    """Writes what the history has not."""
+class _Additions:
+    """Writes the rows that the history does not have."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -112,7 +112,7 @@ class _Beside:
         self._ids = Ids(Moving(self._now))
 
     async def write(self) -> None:
-        """Write all of it."""
+        """Write all rows."""
         for part in (self._replays, self._attempts, self._audit, self._wide_message, self._people):
             await self._database.writer.run(part)
 
@@ -154,7 +154,7 @@ class _Beside:
         }
 
     async def _attempts(self, connection: AsyncConnection) -> None:
-        """Give one delivery that has failed as many attempts as its page shows, each with a full response."""
+        """Add as many attempts to one failed delivery as its page shows, each with a full response."""
         failed = select(DELIVERIES).where(DELIVERIES.c.state == "failed").limit(1)
         delivery = (await connection.execute(failed)).mappings().one()
         await connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.delivery_id == delivery["id"]))
@@ -194,7 +194,7 @@ class _Beside:
                 "actor": f"person:p{number % 9}",
                 "action": "endpoint.update" if number % 50 else "circuit.reset",
                 "subject": f"ep_{number % 60}",
-                "reason": "asked for by the receiver's people",
+                "reason": "requested by the receiver",
                 "outcome": "Changed: timeout_seconds.",
                 "detail": {"timeout_seconds": [10.0, 20.0]},
                 "affected": 1,
@@ -204,7 +204,7 @@ class _Beside:
         await _insert(connection, AUDIT, rows)
 
     async def _wide_message(self, connection: AsyncConnection) -> None:
-        """Write a message that went to every endpoint, and an endpoint that was deleted since."""
+        """Write a message to all endpoints, and an endpoint that is deleted."""
         endpoints = (await connection.execute(select(ENDPOINTS))).mappings().all()
         deleted = {"id": self._ids.make("ep"), "name": "shop-gone", "deleted_at": self._now}
         await connection.execute(insert(ENDPOINTS), dict(endpoints[0]) | deleted)

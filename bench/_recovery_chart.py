@@ -1,4 +1,4 @@
-"""Draws how many requests were under way while a receiver came back, as an SVG that needs nothing else."""
+"""Draw the concurrent requests at a receiver that recovers, as a self-contained SVG."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ text { font: 12px system-ui, sans-serif; fill: #57606a } .title { font-weight: 6
 
 
 def chart(curve: Sequence[tuple[float, int]], limit: int, probes: int, held: int) -> str:
-    """Return the chart of `curve`: seconds since the first probe, and the most requests at once just then."""
+    """Return the chart of `curve`: seconds since the first probe, and the concurrent requests."""
     shown = [(at, most) for at, most in curve if at <= SHOWN_SECONDS]
     top = limit * 1.1
 
@@ -29,13 +29,13 @@ def chart(curve: Sequence[tuple[float, int]], limit: int, probes: int, held: int
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-            f"<title>Requests under way at a receiver that comes back with {held:,} deliveries held</title>",
+            f"<title>Concurrent requests at a receiver that recovers with {held:,} held deliveries</title>",
             f"<style>{_STYLE}</style>",
-            f'<text class="title" x="{LEFT}" y="18">Requests at once, {held:,} held deliveries</text>',
+            f'<text class="title" x="{LEFT}" y="18">Concurrent requests, {held:,} held deliveries</text>',
             *(_grid(y(most), str(most)) for most in (0, probes, 16, 32, 48)),
             f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(limit):.1f}" y2="{y(limit):.1f}"/>',
             f'<text x="{LEFT - 8}" y="{y(limit) + 4:.1f}" text-anchor="end">{limit}</text>',
-            f'<text x="{WIDTH - RIGHT}" y="{y(limit) - 6:.1f}" text-anchor="end">the limit of the lane</text>',
+            f'<text x="{WIDTH - RIGHT}" y="{y(limit) - 6:.1f}" text-anchor="end">limit of the lane</text>',
             *(_second(x(tenth / 2), tenth / 2) for tenth in range(int(SHOWN_SECONDS * 2) + 1)),
             f'<polyline class="line" points="{points}"/>',
             f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">seconds since the first probe</text>',
@@ -45,7 +45,7 @@ def chart(curve: Sequence[tuple[float, int]], limit: int, probes: int, held: int
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[str]:
-    """Return the corners of a line that holds each value until the next."""
+    """Return the points of a step line."""
     corners: list[str] = []
     height = points[0][1]
     for across, now in points:

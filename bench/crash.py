@@ -1,13 +1,13 @@
-"""Kills the real service again and again while it works, and counts what that did to the webhooks.
+"""Kill the service repeatedly under load, and count lost and repeated webhooks.
 
     make crash ROUNDS=100          # or: python bench/crash.py --rounds 100 --seed 7
 
-One SQLite file, one receiver, one caller that hands messages in all the time. In each round the service is started, its
-process gets SIGKILL at a random moment, and its file is read as it was left. At the end everything that was answered
-202 must be delivered, and what arrived more often than it was recorded must have been in flight at a kill.
+One SQLite file, one receiver, one caller that sends messages continuously. Each round starts the service, kills its
+process with SIGKILL at a random moment, and reads its file. At the end every accepted message must be delivered, and
+each delivery that arrived more often than recorded must have been in flight at a kill.
 
-The lanes: one fast, two slow, one whose webhooks fail at first, one whose receiver goes down every few seconds so that
-its circuit opens, probes and closes while the service dies.
+Lanes: one fast, two slow, one whose webhooks fail at first, and one whose receiver goes down every few seconds, so that
+its circuit opens, probes and closes during the kills.
 """
 
 import argparse
@@ -37,10 +37,10 @@ from tests.processes import (
 )
 
 ATTEMPT_SECONDS = 3
-RESCUE_SECONDS = 60.0
-"""By which time after its lease's end a claim must be back at work."""
+REQUEUE_SECONDS = 60.0
+"""Within this time after the end of its lease a claim must be requeued."""
 START_SECONDS = 2.0
-"""About what a start takes: every fifth kill comes within it."""
+"""About the duration of a start: every fifth kill comes within it."""
 CONNECTIONS = 16
 _RECEIVED = 2_000_000
 _NO_CIRCUIT = {"failure_threshold": 10_000, "failure_rate_threshold": 1, "minimum_calls": 10_000}
@@ -50,7 +50,7 @@ _EVERY_SECOND = {"delays": [1] * 50}
 
 @dataclass(frozen=True)
 class Lane:
-    """An endpoint of the test: what it subscribes to, and how its receiver behaves."""
+    """An endpoint of the test: its event type, and how its receiver behaves."""
 
     event_type: str
     path: str
@@ -58,7 +58,7 @@ class Lane:
     circuit: dict[str, int] | None = None
 
     def fields(self, receiver_url: str) -> dict[str, object]:
-        """Return it as the API takes it."""
+        """Return the body for the API."""
         return {
             "url": f"{receiver_url}{self.path}?{self.query}",
             "event_types": [self.event_type],
@@ -79,31 +79,31 @@ EVENTS = ["crash.fast", "crash.slow", "crash.fast", "crash.flaky", "crash.fast",
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was counted."""
+    """All counts."""
 
     kills: list[Kill]
     ending: Ending
-    answered: int
-    unanswered: int
+    accepted: int
+    interrupted: int
     refused: int
     seconds: float
 
     def problems(self) -> list[str]:
-        """Return what is not as it was promised, in words."""
+        """Return every violated guarantee."""
         ending, kills = self.ending, self.kills
-        found = [
+        problems = [
             *([f"{len(ending.lost)} lost: {ending.lost[:3]}"] if ending.lost else []),
             *([f"{len(ending.unexplained)} repeated without a claim"] if ending.unexplained else []),
             *(
-                f"kill {n}: {kill.missing} answered, not stored"
+                f"kill {n}: {kill.missing} accepted, not stored"
                 for n, kill in _numbered(kills)
                 if kill.missing
             ),
             *(f"kill {n}: {kill.integrity}" for n, kill in _numbered(kills) if kill.integrity != "ok"),
             *(
-                f"kill {n}: rescued {kill.rescued_past_lease:.0f} s after its lease"
+                f"kill {n}: requeued {kill.requeued_past_lease:.0f} s after its lease"
                 for n, kill in _numbered(kills)
-                if kill.rescued_past_lease > RESCUE_SECONDS
+                if kill.requeued_past_lease > REQUEUE_SECONDS
             ),
             *(
                 f"kill {n}: {len(kill.repeated)} repeated, {len(kill.claims)} claims"
@@ -111,11 +111,11 @@ class Report:
                 if len(kill.repeated) > len(kill.claims)
             ),
         ]
-        return found if ending.integrity == "ok" else [*found, f"at the end: {ending.integrity}"]
+        return problems if ending.integrity == "ok" else [*problems, f"at the end: {ending.integrity}"]
 
 
 def main() -> None:
-    """Kill, count, print; exit with 1 when anything is not as promised."""
+    """Kill, count, print; exit with 1 when a guarantee is violated."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=100)
     options.add_argument("--seed", type=int, default=None, help="of the random moments")
@@ -123,22 +123,22 @@ def main() -> None:
         "--per-second",
         type=float,
         default=600.0,
-        help="messages handed in, as far as they are answered in time",
+        help="messages sent per second, as far as the service responds in time",
     )
-    options.add_argument("--longest", type=float, default=3.0, help="seconds that the service lives at most")
+    options.add_argument("--longest", type=float, default=3.0, help="maximum seconds between start and kill")
     chosen = options.parse_args()
     seed = random.randrange(10**6) if chosen.seed is None else chosen.seed
     with tempfile.TemporaryDirectory(prefix="breakwater-crash-") as name:
-        report = crash(
+        result = crash(
             Path(name),
             rounds=chosen.rounds,
             moments=random.Random(seed),
             per_second=chosen.per_second,
             longest=chosen.longest,
-            tell=lambda number, kill: print(_line(number, kill), flush=True),
+            report=lambda number, kill: print(_line(number, kill), flush=True),
         )
-    print(_table(report, seed))
-    sys.exit(bool(report.problems()))
+    print(_table(result, seed))
+    sys.exit(bool(result.problems()))
 
 
 def crash(
@@ -148,9 +148,9 @@ def crash(
     moments: random.Random,
     per_second: float,
     longest: float,
-    tell: Callable[[int, Kill], object] = lambda _number, _kill: None,
+    report: Callable[[int, Kill], object] = lambda _number, _kill: None,
 ) -> Report:
-    """Run `rounds` rounds in `folder`; the service lives up to `longest` seconds in each."""
+    """Run `rounds` rounds in `folder`; each kill comes up to `longest` seconds after the start."""
     began = time.monotonic()
     path = folder / "breakwater.db"
     kills: list[Kill] = []
@@ -167,22 +167,22 @@ def crash(
                     else _kill(folder, port, moments, longest)
                 )
                 at = time.time()
-                time.sleep(0.05)  # for answers that the service had sent, and the caller had not read
-                answered = load.answered[:]
-                kills.append(read_kill(path, at=at, ran=lived, answered=answered, fresh=answered[seen:]))
-                seen = len(answered)
-                tell(number, kills[-1])
+                time.sleep(0.05)  # for responses that the service has sent and the caller has not read
+                accepted = load.accepted[:]
+                kills.append(read_kill(path, at=at, ran=lived, accepted=accepted, fresh=accepted[seen:]))
+                seen = len(accepted)
+                report(number, kills[-1])
             with _service(folder, port) as service:
                 time.sleep(1.0)
                 load.end()
                 until(lambda: _nothing_left(service), within=300)
         arrivals = {endpoint_id: _arrivals(receiver, lane) for endpoint_id, lane in endpoints.items()}
-    ending = judge(path, kills, load.answered, arrivals)
-    return Report(kills, ending, len(load.answered), load.unanswered, load.refused, time.monotonic() - began)
+    ending = judge(path, kills, load.accepted, arrivals)
+    return Report(kills, ending, len(load.accepted), load.interrupted, load.refused, time.monotonic() - began)
 
 
 def _kill(folder: Path, port: int, moments: random.Random, longest: float) -> float:
-    """Kill a service up to `longest` seconds after its first answer; return after how many."""
+    """Kill a service up to `longest` seconds after its first response; return the seconds."""
     lived = moments.uniform(0.0, longest)
     with _service(folder, port) as service:
         time.sleep(lived)
@@ -191,7 +191,7 @@ def _kill(folder: Path, port: int, moments: random.Random, longest: float) -> fl
 
 
 def _kill_at_start(folder: Path, port: int, moments: random.Random) -> float:
-    """Kill a service while it starts: it may be repairing its log, or taking over the claims of the last one."""
+    """Kill a service during its start: it may be recovering the database, or requeuing claims."""
     process = start(["serve"], folder, _settings(folder, port))
     time.sleep(moments.uniform(0.2, START_SECONDS))
     process.kill()
@@ -215,8 +215,8 @@ def _endpoints(service: Service, receiver: ReceiverProcess) -> dict[str, Lane]:
 
 
 def _arrivals(receiver: ReceiverProcess, lane: Lane) -> list[tuple[str, float]]:
-    answer = receiver.desk.get("/arrivals", params={"path": lane.path}).json()
-    return [(webhook_id, at) for webhook_id, at in answer]
+    arrivals = receiver.desk.get("/arrivals", params={"path": lane.path}).json()
+    return [(webhook_id, at) for webhook_id, at in arrivals]
 
 
 def _nothing_left(service: Service) -> bool:
@@ -228,8 +228,8 @@ def _nothing_left(service: Service) -> bool:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
         return port
 
 
@@ -239,7 +239,7 @@ def _numbered(kills: list[Kill]) -> list[tuple[int, Kill]]:
 
 def _line(number: int, kill: Kill) -> str:
     return (
-        f"kill {number:4}  after {kill.ran:4.2f} s  answered {kill.answered:7,}  "
+        f"kill {number:4}  after {kill.ran:4.2f} s  accepted {kill.accepted:7,}  "
         f"in flight {len(kill.claims):4}  integrity {kill.integrity}"
     )
 
@@ -250,15 +250,15 @@ def _table(report: Report, seed: int) -> str:
     repeated = [len(kill.repeated) for kill in kills]
     rows = [
         ("kills", f"{len(kills)}"),
-        ("messages answered 202", f"{report.answered:,}"),
-        ("requests cut off without an answer", f"{report.unanswered:,}"),
+        ("accepted messages", f"{report.accepted:,}"),
+        ("requests interrupted by a kill", f"{report.interrupted:,}"),
         ("requests refused (503)", f"{report.refused:,}"),
         ("their deliveries", ", ".join(f"{n:,} {state}" for state, n in sorted(ending.states.items()))),
-        ("answered 202 and lost", f"{len(ending.lost)}"),
-        ("answered 202 and not in the file after a kill", f"{sum(kill.missing for kill in kills)}"),
-        ("stopped: the worker died three times in a row", f"{ending.stopped}"),
-        ("claims in flight at a kill", f"{sum(claims):,} in all, {max(claims)} at most"),
-        ("sent twice", f"{sum(repeated):,} in all, {max(repeated)} at most after one kill"),
+        ("accepted and lost", f"{len(ending.lost)}"),
+        ("accepted and not in the file after a kill", f"{sum(kill.missing for kill in kills)}"),
+        ("stopped: the worker died too often", f"{ending.stopped}"),
+        ("claims in flight at a kill", f"{sum(claims):,} in total, at most {max(claims)}"),
+        ("sent twice", f"{sum(repeated):,} in total, at most {max(repeated)} after one kill"),
         ("sent twice without a claim in flight", f"{len(ending.unexplained)}"),
         (
             "kills with more repeats than claims",
@@ -269,14 +269,17 @@ def _table(report: Report, seed: int) -> str:
             f"{sum(k.integrity == 'ok' for k in kills)} of {len(kills)}",
         ),
         (
-            "from the kill to the last rescue, with the restart",
-            f"{max(k.rescued_within for k in kills):.1f} s at most",
+            "from the kill to the last requeue, with the restart",
+            f"{max(k.requeued_within for k in kills):.1f} s at most",
         ),
-        ("rescue against lease's end", f"{max(k.rescued_past_lease for k in kills):+.1f} s at worst"),
+        (
+            "requeue relative to the end of the lease",
+            f"{max(k.requeued_past_lease for k in kills):+.1f} s at worst",
+        ),
     ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
-    problems = report.problems() or ["as promised"]
+    problems = report.problems() or ["all guarantees hold"]
     return "\n".join(["", f"seed {seed}, {report.seconds:.0f} s", *lines, "", *problems])
 
 

@@ -1,13 +1,13 @@
-"""Receivers that attack: what they cost the running service in memory, and whether an attempt outlives its deadline.
+"""Measure what hostile receivers cost the service in memory, and whether attempts end at their deadline.
 
     python bench/hostile_receivers.py [--each 100]
 
-A hundred gzip bombs (200 kB that unpack to 200 MB), a hundred bodies without an end, and a hundred each of what stalls:
-silence, headers byte by byte, a flood of 1xx, a body that stops. The receivers are another process; the memory is the
-service's own, looked at two hundred times a second, beyond what as many honest receivers at once have cost before.
+A hundred gzip bombs (200 kB that decompress to 200 MB), a hundred endless bodies, and a hundred of each kind that
+stalls: no response, headers byte by byte, a flood of 1xx, a body that stops. The receivers are another process. The
+memory of the service is sampled 200 times per second, relative to its memory after as many honest receivers.
 
-Bodies attack in several turns, so that a leak adds up. What counts is the most that there was in any of them, and what
-is left after the last.
+Bodies attack in several turns, so that a leak adds up. The figures are the maximum of all turns, and the value
+after the last one.
 """
 
 import argparse
@@ -47,10 +47,10 @@ from tests.processes import Service, running_service
 DEADLINE = 3.0
 """Seconds of one attempt in this measurement."""
 LATE = 1.0
-"""Seconds by which an attempt may outlive its deadline."""
+"""Seconds by which an attempt may exceed its deadline."""
 MEGABYTE = 1024 * 1024
 GROWTH = 20 * MEGABYTE
-"""What a hundred bombs, or a hundred endless bodies, may cost."""
+"""Maximum cost of a hundred bombs, or of a hundred endless bodies."""
 STALLED_GROWTH = MEGABYTE * 4 // 5
 """What an attempt may cost that is kept busy until its deadline: the HTTP client's read buffer grows to 0.4 MB, and
 while it grows the smaller one is there beside it."""
@@ -77,7 +77,7 @@ def scripts() -> dict[str, Script]:
 
 
 async def _honest(connection: Connection) -> None:
-    """Answer after half a second, so that all are there at once, and with as much as is kept of a body."""
+    """Respond after half a second, so that all are concurrent, with the largest stored body."""
     while await connection.request() is not None:
         await asyncio.sleep(0.5)
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % RESPONSE_BODY_CAP)
@@ -86,25 +86,25 @@ async def _honest(connection: Connection) -> None:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one kind of receiver cost."""
+    """The cost of one kind of receiver."""
 
     name: str
     outcomes: Counter[str]
     slowest: float
-    """Seconds of the longest attempt."""
+    """Seconds of the slowest attempt."""
     grown: int
-    """Bytes by which the service's memory exceeded what it was before, at most, in any turn."""
+    """Maximum growth of the memory of the service in any turn, in bytes."""
     kept: int
-    """Bytes by which it exceeded that after the last turn."""
+    """Growth after the last turn, in bytes."""
 
     def hurt(self, each: int) -> bool:
-        """Return whether `each` of them at once cost more memory than they may, or time."""
+        """Return whether `each` concurrent ones exceeded the limits for memory or time."""
         allowed = GROWTH if self.name in BODIES else max(GROWTH, each * STALLED_GROWTH)
         return max(self.grown, self.kept) > allowed or self.slowest > DEADLINE + LATE
 
 
 class Memory(threading.Thread):
-    """Watches the resident memory of a process."""
+    """Samples the resident memory of a process."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -113,23 +113,23 @@ class Memory(threading.Thread):
         self.most = self.now()
 
     def now(self) -> int:
-        """Return the bytes it has now."""
+        """Return the current bytes."""
         return int(self._path.read_text(encoding="ascii").split()[1]) * _PAGE
 
     def run(self) -> None:
-        """Watch until `end`."""
+        """Sample until `end`."""
         while not self._over.wait(0.005):
             self.most = max(self.most, self.now())
 
     def end(self) -> int:
-        """Return the most it had."""
+        """Stop, and return the maximum."""
         self._over.set()
         self.join()
         return max(self.most, self.now())
 
 
 def main() -> None:
-    """Attack, print, and exit with 1 when it hurt."""
+    """Attack, print, and exit with 1 when a limit is exceeded."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--each", type=int, default=100)
     chosen = options.parse_args()
@@ -140,7 +140,7 @@ def main() -> None:
 
 
 def attack(folder: Path, each: int) -> list[Figures]:
-    """Let every kind of receiver get `each` deliveries, all of a kind at once."""
+    """Send `each` concurrent deliveries to every kind of receiver."""
     with (
         _receivers() as ports,
         running_service(folder, log_level="error", attempt_timeout_seconds=DEADLINE) as service,
@@ -177,11 +177,11 @@ def _most_of_a_turn(service: Service, name: str, each: int) -> int:
 def _send(service: Service, name: str, count: int) -> None:
     sent = asyncio.run(send_all(service.url, service.key, messages(count, [_event(name)]), connections=8))
     if sent.refused:
-        raise SystemExit(f"{sent.refused} were refused: {sent.last_refusal!r}")
-    until(lambda: not _under_way(service), within=60)
+        raise SystemExit(f"{sent.refused} requests were refused: {sent.last_refusal!r}")
+    until(lambda: not _in_flight(service), within=60)
 
 
-def _under_way(service: Service) -> bool:
+def _in_flight(service: Service) -> bool:
     query = {"status": "in_flight", "limit": 1}
     return bool(service.api.get("/deliveries", params=query).json()["items"])
 
@@ -200,7 +200,7 @@ def _event(name: str) -> str:
 
 @contextmanager
 def _receivers() -> Iterator[dict[str, int]]:
-    """Run every attacker in one process beside this one; yield their ports."""
+    """Run all receivers in another process; yield their ports."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -227,7 +227,7 @@ def table(figures: list[Figures], each: int) -> str:
         for row in figures
     ]
     head = (
-        f"| all at once | became | slowest attempt, deadline {DEADLINE:g} s | memory, most | memory, after |"
+        f"| concurrent | result | slowest attempt, deadline {DEADLINE:g} s | memory, peak | memory, after |"
     )
     return "\n".join([head, "|---|---|---|---|---|", *rows])
 

@@ -1,11 +1,11 @@
-"""Shows whether one half of the endpoints notices that the other half hangs.
+"""Measure whether one half of the endpoints is delayed when the other half does not respond.
 
     python bench/isolation.py [--pairs 4] [--seconds 10] [--each 2]
 
-A hundred endpoints, each with the same steady traffic. The healthy half is measured, from the request that hands a
-message in to its arrival, in three kinds of run that take turns within the same minutes: with nobody else there, with
-the other half well, and with the other half accepting connections and never answering. By default the circuits of the
-hanging half open, as they do in life; with --no-circuits they never do, and their lanes stay full of hanging attempts.
+A hundred endpoints with the same traffic. The healthy half is measured, from the API request to the arrival, in three
+kinds of run that alternate: alone, with the other half healthy, and with the other half accepting connections and never
+responding. By default the circuits of the hanging half open; with --no-circuits they never do, and their lanes stay
+full of hanging attempts.
 """
 
 import argparse
@@ -28,16 +28,16 @@ from tests.processes import ReceiverProcess, Service, running_receiver, running_
 
 HALF = 50
 LIMIT = 1.10
-"""What the healthy half's p99 may at most be multiplied with."""
-KINDS = ("alone", "all well", "half hanging")
+"""Maximum ratio of the healthy half's p99."""
+KINDS = ("alone", "all healthy", "half hanging")
 ATTEMPT_SECONDS = 10
 LEAD = ATTEMPT_SECONDS + 2.0
-"""Seconds of traffic before the measured ones: then what hangs begins to time out."""
+"""Seconds of traffic before the measurement: after them, hanging attempts begin to time out."""
 _NEVER_OPENS = {"failure_threshold": 10_000, "failure_rate_threshold": 1, "minimum_calls": 10_000}
 
 
 class Bench:
-    """A service with two halves of endpoints, and the receiver that both call."""
+    """A service with two halves of endpoints, and their receiver."""
 
     def __init__(self, service: Service, receiver: ReceiverProcess, each: float, *, circuits: bool) -> None:
         self._service = service
@@ -45,36 +45,36 @@ class Bench:
         self._each = each
         self._circuits = circuits
         self.turn = 0
-        self.under_way = 0
+        self.in_flight = 0
         self._well = [self._endpoint("well", number) for number in range(HALF)]
         self._others: list[str] = []
 
     def run(self, kind: str, seconds: float) -> list[float]:
-        """Return the healthy half's latencies in ms under `kind` of neighbours."""
+        """Return the latencies of the healthy half in ms during a run of `kind`."""
         with self._neighbours(kind):
             sent = asyncio.run(self._send(kind, seconds))
         return self._latencies(sent)
 
     @contextmanager
     def _neighbours(self, kind: str) -> Iterator[None]:
-        """Make the other half for one run: its circuits must not remember the one before."""
+        """Create the other half for one run, so that its circuits start closed."""
         self._receiver.desk.delete("/received")
         if kind == "alone":
             yield
             return
-        made = [self._endpoint("other", number) for number in range(HALF)]
+        created = [self._endpoint("other", number) for number in range(HALF)]
         for number in range(HALF if kind == "half hanging" else 0):
             self._receiver.order(f"/other/{number}", "as=/hanging")
         yield
         self._receiver.desk.delete("/control")
-        for endpoint_id in made:
+        for endpoint_id in created:
             self._service.api.delete(f"/endpoints/{endpoint_id}")
         until(lambda: self._hanging() == 0, within=3 * ATTEMPT_SECONDS)
 
     async def _send(self, kind: str, seconds: float) -> Sent:
         others = None if kind == "alone" else asyncio.create_task(self._paced("other", LEAD + seconds))
         await self._paced("well", LEAD)
-        self.under_way = max(self.under_way, await asyncio.to_thread(self._hanging))
+        self.in_flight = max(self.in_flight, await asyncio.to_thread(self._hanging))
         sent = await self._paced("well", seconds)
         if others:
             await others
@@ -93,7 +93,7 @@ class Bench:
             draw=Random(f"{half} {self.turn}"),  # the same moments in every run of a turn
         )
         if sent.refused:
-            raise SystemExit(f"{sent.refused} were refused: {sent.last_refusal!r}")
+            raise SystemExit(f"{sent.refused} requests were refused: {sent.last_refusal!r}")
         return sent
 
     def _endpoint(self, half: str, number: int) -> str:
@@ -115,11 +115,11 @@ class Bench:
 
 
 def main() -> None:
-    """Measure in turns, print, and exit with 1 when the hanging half is felt."""
+    """Measure alternating runs, print, and exit with 1 when the ratio is over the limit."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--pairs", type=int, default=4, help="turns of the three runs")
     options.add_argument("--seconds", type=float, default=10.0, help="of one run")
-    options.add_argument("--each", type=float, default=2.0, help="messages a second to each endpoint")
+    options.add_argument("--each", type=float, default=2.0, help="messages per second to each endpoint")
     options.add_argument("--no-circuits", action="store_true", help="the hanging half's circuits never open")
     chosen = options.parse_args()
     measured: dict[str, list[list[float]]] = defaultdict(list)
@@ -137,7 +137,7 @@ def main() -> None:
                     began = time.monotonic()
                     measured[kind].append(bench.run(kind, chosen.seconds))
                     print(_line(turn, kind, measured[kind][-1], time.monotonic() - began), flush=True)
-    ratio = _tell(measured, bench.under_way)
+    ratio = _print(measured, bench.in_flight)
     sys.exit(ratio > LIMIT)
 
 
@@ -147,9 +147,9 @@ def _line(turn: int, kind: str, latencies: list[float], took: float) -> str:
     return f"{run} p50 {p50:7.1f}  p99 {p99:7.1f} ms  {len(latencies):6,} messages  ({took:.0f} s)"
 
 
-def _tell(measured: dict[str, list[list[float]]], under_way: int) -> float:
+def _print(measured: dict[str, list[list[float]]], in_flight: int) -> float:
     print(
-        f"\nattempts hanging at once: {under_way:,}\n\n{'':15}{'p50':>8}{'p95':>8}{'p99':>8}  all turns together, ms"
+        f"\nconcurrent hanging attempts: {in_flight:,}\n\n{'':15}{'p50':>8}{'p95':>8}{'p99':>8}  all turns together, ms"
     )
     pooled = {kind: [value for run in runs for value in run] for kind, runs in measured.items()}
     for kind, latencies in pooled.items():
@@ -164,7 +164,7 @@ def _tell(measured: dict[str, list[list[float]]], under_way: int) -> float:
         ]
         ratio = hanging / quantiles(pooled[kind], 0.99)[0]
         print(f"p99 against '{kind}': x {ratio:.2f}; turn by turn x {statistics.median(turns):.2f} (median)")
-    return hanging / quantiles(pooled["all well"], 0.99)[0]
+    return hanging / quantiles(pooled["all healthy"], 0.99)[0]
 
 
 if __name__ == "__main__":

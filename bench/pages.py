@@ -1,13 +1,13 @@
 """How long every page takes with a million attempts stored: p50, p95 and the service's processor time, in milliseconds.
 
-The service is a process of its own, as anybody starts it, and is asked over one kept connection by somebody who has
-signed in: each page whole, and then the live part of it as the page itself asks for it. The routes are walked, so that
-no page can be forgotten. On a machine that does something else meanwhile the processor time is the steadier figure.
+The service is a process with default settings. A signed-in client requests each page as a whole and then its live part,
+over one connection. The script compares its list with the routes of the application, so that no page is missing. On a
+busy machine, processor time is the more stable figure.
 
 ::
 
     python bench/pages.py                   # 1,000,000 attempts in a SQLite file that is removed again
-    python bench/pages.py --keep pages.db   # fill it once, ask again the next time
+    python bench/pages.py --keep pages.db   # fill it once, reuse it the next time
     python bench/pages.py --keep pages.db --only /replays --whole
 """
 
@@ -29,23 +29,23 @@ from urllib.parse import unquote, urlencode, urlsplit
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench._load import cpu_seconds, quantiles
-from bench._pages_asked import Asked, every_page, filters, uncovered
+from bench._page_requests import PageRequest, every_page, filters, uncovered
 from bench._pages_history import Stored, stored_in
 from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
 from tests.processes import Service, running_service
 
 LIMIT_MS = 100.0
-"""What no page may exceed."""
+"""Maximum p95 of a page."""
 FRESH_SECONDS = 3_000.0
-"""Until then a kept history still has something in its last hour."""
+"""A reused history of this age still has deliveries in its last hour."""
 PASSWORD = "a password of the benchmark's"
 _LIVE = re.compile(r'<div id="live" hx-get="([^"]+)"')
 _FORM_TOKEN = re.compile(r'name="_csrf" value="([^"]+)"')
 
 
 class Browser:
-    """Somebody who has signed in, on one connection."""
+    """A signed-in client with one connection."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -53,7 +53,7 @@ class Browser:
         self._headers = {"Sec-Fetch-Site": "same-origin"}
 
     def sign_in(self, service: Service) -> None:
-        """Set the first administrator's password; the next time, sign in with it."""
+        """Set the password of the first administrator, or sign in with it."""
         path, form = "/sign-in", {"name": "admin", "password": PASSWORD}
         if "/welcome#" in service.printed:
             code = service.sign_in_link.partition("#")[2]
@@ -65,7 +65,7 @@ class Browser:
         self._headers["Cookie"] = cookie
 
     def save_views(self, stored: Stored) -> None:
-        """Keep a view of every filter, once."""
+        """Save a view of every filter, once."""
         token = _FORM_TOKEN.search(self.get("/deliveries").text)
         assert token, "the page has no form"
         for query in filters(stored):
@@ -73,7 +73,7 @@ class Browser:
             self._post("/deliveries/views", {"name": name, "filter": urlencode(query), "_csrf": token[1]})
 
     def get(self, path: str, *, live: bool = False) -> "Answer":
-        """Ask for a page, or for its live part."""
+        """Request a page, or its live part."""
         headers = self._headers | ({"HX-Request": "true"} if live else {})
         began = time.perf_counter()
         self._connection.request("GET", path, headers=headers)
@@ -94,7 +94,7 @@ class Browser:
 
 @dataclass(frozen=True)
 class Answer:
-    """A page as it came."""
+    """A response with a page."""
 
     text: str
     first_byte_ms: float
@@ -102,14 +102,14 @@ class Answer:
 
     @property
     def live_path(self) -> str | None:
-        """Where the page fetches its live part; None when it has none."""
+        """Return the URL of the live part; None when there is none."""
         found = _LIVE.search(self.text)
         return html.unescape(found[1]) if found and "sse-connect" in self.text else None
 
 
 @dataclass
 class Figures:
-    """What one page took."""
+    """The figures of one page."""
 
     name: str
     took: list[float] = field(default_factory=list)
@@ -126,14 +126,14 @@ class Figures:
         return f"{median:8.1f} {self.p95:8.1f} {self.cpu_ms:8.1f} {self.kilobytes:8.0f}  {self.name}{mark}"
 
 
-def measure(service: Service, browser: Browser, asked: Asked, rounds: int, *, live: bool) -> Figures:
-    """Ask for a page so many times; the first answer, which compiles templates and statements, is not counted."""
-    name = f"{'live ' if live else ''}{unquote(asked.path)[:90]}"
-    kilobytes = len(browser.get(asked.path, live=live).text) / 1000
+def measure(service: Service, browser: Browser, request: PageRequest, rounds: int, *, live: bool) -> Figures:
+    """Request a page `rounds` times; the first request, which compiles templates and statements, does not count."""
+    name = f"{'live ' if live else ''}{unquote(request.path)[:90]}"
+    kilobytes = len(browser.get(request.path, live=live).text) / 1000
     worked = cpu_seconds(service.popen.pid)
-    answers = [browser.get(asked.path, live=live) for _ in range(rounds)]
+    answers = [browser.get(request.path, live=live) for _ in range(rounds)]
     worked = cpu_seconds(service.popen.pid) - worked
-    took = [answer.first_byte_ms if asked.to_first_byte else answer.whole_ms for answer in answers]
+    took = [answer.first_byte_ms if request.to_first_byte else answer.whole_ms for answer in answers]
     return Figures(name, took, worked / rounds * 1000, kilobytes)
 
 
@@ -142,13 +142,13 @@ def measure_all(service: Service, stored: Stored, chosen: argparse.Namespace) ->
     browser = Browser(service.url)
     browser.sign_in(service)
     browser.save_views(stored)
-    for asked in every_page(stored):
-        if chosen.only not in unquote(asked.path):
+    for request in every_page(stored):
+        if chosen.only not in unquote(request.path):
             continue
-        yield measure(service, browser, asked, chosen.rounds, live=False)
-        live_path = None if chosen.whole else browser.get(asked.path).live_path
+        yield measure(service, browser, request, chosen.rounds, live=False)
+        live_path = None if chosen.whole else browser.get(request.path).live_path
         if live_path is not None:
-            part = Asked(asked.route, live_path)
+            part = PageRequest(request.route, live_path)
             yield measure(service, browser, part, chosen.rounds, live=True)
 
 
@@ -164,7 +164,7 @@ def run(path: Path, chosen: argparse.Namespace) -> int:
     print(f"{stored.attempts:,} attempts; ready after {time.perf_counter() - began:.0f} s", flush=True)
     age = time.time() - stored.ended_at
     if age > FRESH_SECONDS:
-        print(f"The kept history ended {age / 3600:.1f} h ago: what asks for the last hour finds little.")
+        print(f"The reused history ended {age / 3600:.1f} h ago: pages of the last hour have few rows.")
     measured = []
     with running_service(
         path.parent, database_url=f"sqlite+aiosqlite:///{path}", key_file=path.with_suffix(".key")
@@ -174,8 +174,8 @@ def run(path: Path, chosen: argparse.Namespace) -> int:
             if sys.stderr.isatty():
                 print(f"\r{len(measured)} measured", end="", file=sys.stderr, flush=True)
     busy = os.getloadavg()[0]
-    print(f"\nLoad average {busy:.1f} on {os.cpu_count()} processors, this benchmark's own among it.")
-    print("     p50      p95      cpu       kB  (ms; the worst first)")
+    print(f"\nLoad average {busy:.1f} on {os.cpu_count()} processors, this benchmark included.")
+    print("     p50      p95      cpu       kB  (ms; worst first)")
     for figures in sorted(measured, key=lambda one: -one.p95):
         print(figures)
     return sum(figures.p95 > LIMIT_MS for figures in measured)
@@ -186,9 +186,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--attempts", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument(
-        "--keep", type=Path, help="a SQLite file that is kept, and asked again when it exists"
-    )
+    parser.add_argument("--keep", type=Path, help="a SQLite file to create, or to reuse when it exists")
     parser.add_argument("--only", default="", help="only pages whose path contains this")
     parser.add_argument("--whole", action="store_true", help="whole pages only, not their live parts")
     chosen = parser.parse_args()

@@ -1,11 +1,11 @@
-"""How long the read models take with a million attempts stored: p50, p95 and processor time, in milliseconds.
+"""How long the queries take with a million attempts stored: p50, p95 and processor time, in milliseconds.
 
-On a machine that does something else meanwhile the processor time is the steadier figure.
+On a busy machine, processor time is the more stable figure.
 
 ::
 
     python bench/reading.py                     # 1,000,000 attempts in a SQLite file that is removed again
-    python bench/reading.py --keep reading.db   # fill it once, read it again the next time
+    python bench/reading.py --keep reading.db   # fill it once, reuse it the next time
     python bench/reading.py --database postgresql+asyncpg://... --attempts 200000
 """
 
@@ -27,13 +27,13 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 LIMIT_MS = 100.0
-"""What no page may exceed."""
+"""Maximum p95 of a query."""
 
 Read = Callable[[], Awaitable[object]]
 
 
 def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
-    """Yield every read, with its name."""
+    """Yield every query, with its name."""
     dead, alive = min(history.dead), next(e for e in history.endpoints if e not in history.dead)
     middle, late = history.deliveries[len(history.deliveries) // 2], history.deliveries[-1]
     message = history.messages[len(history.messages) // 2]
@@ -110,7 +110,7 @@ def parse(query: str) -> DeliveryFilter:
 
 
 async def known(database: Database, now: float) -> History | None:
-    """Return what is stored already; None when nothing is."""
+    """Return the stored history; None when the database is empty."""
     async with database.read() as connection:
 
         async def column(statement: object) -> list[str]:
@@ -146,7 +146,7 @@ async def measure(read: Read, rounds: int) -> tuple[float, float, float]:
 
 
 async def run(url: str, attempts: int, rounds: int, only: str) -> int:
-    """Fill, measure and print; return how many reads were too slow."""
+    """Fill, measure and print; return how many queries were too slow."""
     database = Database(url)
     await database.open()
     try:
@@ -172,13 +172,13 @@ async def run(url: str, attempts: int, rounds: int, only: str) -> int:
 
 
 def main() -> int:
-    """Read the command line; the exit code says whether a read was over the limit."""
+    """Read the command line; the exit code says whether a query was over the limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--attempts", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--database", help="a database URL in place of a temporary SQLite file")
-    parser.add_argument("--keep", type=Path, help="a SQLite file that is kept, and read again when it exists")
-    parser.add_argument("--only", default="", help="only reads whose name contains this")
+    parser.add_argument("--keep", type=Path, help="a SQLite file to create, or to reuse when it exists")
+    parser.add_argument("--only", default="", help="only queries whose name contains this")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="breakwater-reading-") as folder:
         path = chosen.keep or Path(folder) / "reading.db"

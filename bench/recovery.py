@@ -1,9 +1,9 @@
-"""What a receiver sees that comes back with thousands of deliveries waiting for it.
+"""Measure the requests at a receiver that recovers with thousands of held deliveries.
 
     python bench/recovery.py [--held 10000] [--svg docs/recovery.svg]
 
-The receiver is away until the circuit has opened and everything is held. Then it answers, 50 ms each, and writes down
-when each request began and ended: probes first, then one at a time, two, four, up to the lane's limit.
+The receiver is down until the circuit is open and all deliveries are held. Then it responds in 50 ms and records when
+each request began and ended: probes first, then one at a time, two, four, up to the limit of the lane.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from bench._recovery_chart import chart
 from tests.processes import Service, running_service
 
 EVENT = "recovery.held"
-ANSWER_SECONDS = 0.05
+RESPONSE_SECONDS = 0.05
 PROBES = 3
 LIMIT = 64
 CIRCUIT = {
@@ -37,33 +37,33 @@ _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 @dataclass
-class Back:
-    """A receiver that has come back, and what it has seen."""
+class RecoveredReceiver:
+    """A receiver that responds again, and the requests that it got."""
 
     began: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
     now: int = 0
     most: int = 0
     at_begin: list[int] = field(default_factory=list)
-    """How many requests were under way when each began, itself included."""
+    """Concurrent requests when each began, itself included."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer every request of a connection, each after the same time."""
+        """Respond to every request of a connection after the same time."""
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
                 await reader.readexactly(length)
-                await self._answer(writer)
+                await self._respond(writer)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
-    async def _answer(self, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, writer: asyncio.StreamWriter) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
         self.began.append(time.time())
         self.at_begin.append(self.now)
-        await asyncio.sleep(ANSWER_SECONDS)
+        await asyncio.sleep(RESPONSE_SECONDS)
         self.now -= 1
         self.ended.append(time.time())
         writer.write(_OK)
@@ -76,17 +76,17 @@ class Figures:
     held: int
     probes: int
     """Requests that began before the circuit was committed as closed."""
-    most_probes_at_once: int
+    most_concurrent_probes: int
     most: int
     steps: tuple[tuple[int, int, float], ...]
-    """A concurrency, the first request (counted from 1) that met it, and the seconds since the first request."""
+    """A concurrency, the first request (from 1) that reached it, and the seconds since the first request."""
     seconds: float
     curve: tuple[tuple[float, int], ...]
-    """The most requests under way in each slice of time."""
+    """Maximum of concurrent requests in each slice of time."""
 
 
 def main() -> None:
-    """Measure, print, and exit with 1 when the receiver is hit harder than promised."""
+    """Measure, print, and exit with 1 when there are more concurrent requests than allowed."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--held", type=int, default=10_000)
     options.add_argument("--svg", type=Path, default=None, help="where to draw it")
@@ -96,11 +96,11 @@ def main() -> None:
     print(table(figures))
     if chosen.svg:
         chosen.svg.write_text(chart(figures.curve, LIMIT, PROBES, figures.held))
-    sys.exit(figures.most > LIMIT or figures.most_probes_at_once > PROBES)
+    sys.exit(figures.most > LIMIT or figures.most_concurrent_probes > PROBES)
 
 
 def recover(folder: Path, held: int) -> Figures:
-    """Hold so many deliveries back, bring the receiver back, and watch."""
+    """Hold `held` deliveries, start the receiver, and measure."""
     with socket.socket() as place, running_service(folder, log_level="error") as service:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -113,7 +113,7 @@ def recover(folder: Path, held: int) -> Figures:
 async def _recover(service: Service, endpoint_id: str, place: socket.socket, held: int) -> Figures:
     await send_all(service.url, service.key, messages(held, [EVENT]), connections=16)
     await _until(lambda: _circuit(service, endpoint_id)["state"] == "open")
-    back = Back()
+    back = RecoveredReceiver()
     place.listen(1024)
     server = await asyncio.start_server(back.serve, sock=place)
     await asyncio.to_thread(service.api.post, f"/circuits/{endpoint_id}/probe", json={"reason": "measuring"})
@@ -125,14 +125,16 @@ async def _recover(service: Service, endpoint_id: str, place: socket.socket, hel
 
 
 def _circuit(service: Service, endpoint_id: str) -> dict[str, object]:
-    found: dict[str, object] = service.api.get(f"/circuits/{endpoint_id}").json()
-    return found
+    circuit: dict[str, object] = service.api.get(f"/circuits/{endpoint_id}").json()
+    return circuit
 
 
 def _closed_at(service: Service, endpoint_id: str) -> float:
-    told = service.api.get(f"/circuits/{endpoint_id}").json()["transitions"]
+    transitions = service.api.get(f"/circuits/{endpoint_id}").json()["transitions"]
     return max(
-        datetime.fromisoformat(each["at"]).timestamp() for each in told if each["to_state"] == "closed"
+        datetime.fromisoformat(transition["at"]).timestamp()
+        for transition in transitions
+        if transition["to_state"] == "closed"
     )
 
 
@@ -140,21 +142,21 @@ async def _until(look: Callable[[], bool], within: float = 300.0) -> None:
     deadline = time.monotonic() + within
     while not await asyncio.to_thread(look):
         if time.monotonic() > deadline:
-            raise SystemExit("the receiver never got everything")
+            raise SystemExit("the receiver did not get every delivery")
         await asyncio.sleep(0.1)
 
 
-def _figures(back: Back, closed_at: float) -> Figures:
+def _figures(back: RecoveredReceiver, closed_at: float) -> Figures:
     probes = sum(began < closed_at for began in back.began)
     first = back.began[0]
     steps: list[tuple[int, int, float]] = []
-    for number, (began, at_once) in enumerate(zip(back.began, back.at_begin, strict=True), 1):
-        if number > probes and at_once > (steps[-1][0] if steps else 0):
-            steps.append((at_once, number, began - first))
+    for number, (began, concurrent) in enumerate(zip(back.began, back.at_begin, strict=True), 1):
+        if number > probes and concurrent > (steps[-1][0] if steps else 0):
+            steps.append((concurrent, number, began - first))
     return Figures(
         held=len(back.began),
         probes=probes,
-        most_probes_at_once=max(back.at_begin[:probes]),
+        most_concurrent_probes=max(back.at_begin[:probes]),
         most=back.most,
         steps=tuple(steps),
         seconds=back.ended[-1] - first,
@@ -162,7 +164,9 @@ def _figures(back: Back, closed_at: float) -> Figures:
     )
 
 
-def _curve(back: Back, first: float, slice_seconds: float = 0.02) -> tuple[tuple[float, int], ...]:
+def _curve(
+    back: RecoveredReceiver, first: float, slice_seconds: float = 0.02
+) -> tuple[tuple[float, int], ...]:
     changes = sorted([(at, 1) for at in back.began] + [(at, -1) for at in back.ended])
     curve: dict[int, int] = {}
     now = 0
@@ -180,13 +184,13 @@ def table(figures: Figures) -> str:
     ]
     summary = (
         f"{figures.held:,} held deliveries in {figures.seconds:.1f} s; {figures.probes} probes, "
-        f"{figures.most_probes_at_once} at once; never more than {figures.most} at once (limit {LIMIT})"
+        f"{figures.most_concurrent_probes} concurrent; at most {figures.most} concurrent requests (limit {LIMIT})"
     )
     return "\n".join(
         [
             summary,
             "",
-            "| at once | first met by request | after the first probe |",
+            "| concurrent requests | first reached at request | after the first probe |",
             "|---|---|---|",
             *rows,
         ]
@@ -194,10 +198,10 @@ def table(figures: Figures) -> str:
 
 
 def _doublings(steps: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
-    """Return for 1, 2, 4, … and the most the step that first reached it."""
-    wanted = [2**power for power in range(12)]
-    found = [next((step for step in steps if step[0] >= each), None) for each in wanted]
-    return list(dict.fromkeys(step for step in [*found, steps[-1]] if step is not None))
+    """Return the first steps that reached 1, 2, 4, … and the maximum."""
+    powers = [2**power for power in range(12)]
+    reached = [next((step for step in steps if step[0] >= power), None) for power in powers]
+    return list(dict.fromkeys(step for step in [*reached, steps[-1]] if step is not None))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How much a request costs on each wire, against a receiver in a process of its own.
+"""The cost of a request with each sender, against a receiver in another process.
 
     python bench/senders.py [reqwest|httpx] [--requests N] [--at-once N] [--profile]
 
-`loop` is the processor time of Python's event-loop thread, which is what one process has one of; `process` has the Rust
-threads too. The receiver answers 200 with a small JSON body at once.
+`loop` is the processor time of the event-loop thread, the bottleneck of one process; `process` includes the Rust
+threads. The receiver responds immediately with 200 and a small JSON body.
 """
 
 import argparse
@@ -44,7 +44,7 @@ SENDERS: dict[str, Callable[[Guard], Sender]] = {"reqwest": ReqwestSender, "http
 
 
 class Receiver(asyncio.Protocol):
-    """Answers every complete request; knows just enough HTTP for that."""
+    """Responds to every complete request, with a minimum of HTTP."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -96,10 +96,10 @@ async def measure(kind: str, port: int, requests: int, at_once: int) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("kinds", nargs="*", default=list(SENDERS), help="which wires; both unless said")
+    options.add_argument("kinds", nargs="*", default=list(SENDERS), help="which senders; default: both")
     options.add_argument("--requests", type=int, default=20_000)
     options.add_argument("--at-once", type=int, default=64)
-    options.add_argument("--profile", action="store_true", help="show where Python's time goes")
+    options.add_argument("--profile", action="store_true", help="profile the Python code")
     chosen = options.parse_args()
     context = multiprocessing.get_context("spawn")
     ports = context.Queue()

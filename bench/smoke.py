@@ -1,9 +1,9 @@
-"""Deliveries a second from accept to recorded attempt, with service, receiver and load on the same machine.
+"""Deliveries per second from accept to recorded attempt, with service, receiver and load on the same machine.
 
-Three processes: the service as it is started by anybody (SQLite, synchronous=FULL, a JSON log line for each
-attempt), the scriptable receiver, and this one, which hands messages in over the HTTP API. In the same minute the
-bare sender, without API and store, sends as many requests to the same receiver: the ratio of the two is what the
-store and the API cost, and it can be compared between machines. Run it with `make bench`.
+Three processes: the service with default settings (SQLite, synchronous=FULL, a JSON log line per attempt), the
+scriptable receiver, and this one, which sends messages over the HTTP API. In the same minute the sender alone, without
+API and store, sends as many requests to the same receiver. The ratio of the two shows the cost of store and API, and
+can be compared between machines. Run it with `make bench`.
 """
 
 import argparse
@@ -36,19 +36,19 @@ PACED_SECONDS = 10
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run measured."""
+    """The figures of one run."""
 
     per_second: float
     latencies_ms: list[float]
     service_cpu_us: float
-    """Processor time of the service for one delivery: what stays comparable on a busy machine."""
+    """Processor time of the service per delivery: comparable on a busy machine."""
 
 
 def main() -> None:
     """Measure, print, and exit with 1 when the target is missed."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--messages", type=int, default=10_000)
-    options.add_argument("--pace", type=int, default=200, help="messages a second of the latency run")
+    options.add_argument("--pace", type=int, default=200, help="messages per second of the latency run")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="breakwater-bench-") as name:
         folder = Path(name)
@@ -58,7 +58,7 @@ def main() -> None:
             full = _throughput(service, receiver, events, chosen.messages)
             bare = asyncio.run(_bare(receiver, chosen.messages))
             paced = _paced(service, receiver, events, chosen.pace)
-    _tell(chosen, full, bare, paced)
+    _print(chosen, full, bare, paced)
     sys.exit(full.per_second < TARGET)
 
 
@@ -92,16 +92,16 @@ def _paced(service: Service, receiver: ReceiverProcess, events: list[str], pace:
 
 def _check(sent: Sent, count: int) -> None:
     if sent.refused or len(sent.began) != count:
-        raise SystemExit(f"{sent.refused} of {count} were refused: {sent.last_refusal!r}")
+        raise SystemExit(f"{sent.refused} of {count} requests were refused: {sent.last_refusal!r}")
 
 
 def _all_recorded(service: Service) -> bool:
-    """Whether no delivery is waiting or under way any more: each has its attempt on disk."""
+    """Return whether no delivery is pending or in flight."""
     waiting = (
         service.api.get("/deliveries", params={"status": state, "limit": 1})
         for state in ("pending", "in_flight")
     )
-    return not any(answer.json()["items"] for answer in waiting)
+    return not any(response.json()["items"] for response in waiting)
 
 
 def _latencies(sent: Sent, receiver: ReceiverProcess) -> list[float]:
@@ -113,7 +113,7 @@ def _latencies(sent: Sent, receiver: ReceiverProcess) -> list[float]:
 
 
 async def _bare(receiver: ReceiverProcess, count: int) -> float:
-    """Return requests a second of the sender alone."""
+    """Return requests per second of the sender alone."""
     allowed = AllowedNetworks.parse("127.0.0.1/32")
     target = parse_target(f"{receiver.url}/bare", allowed)
     sender = ReqwestSender(Guard(allowed))
@@ -125,7 +125,7 @@ async def _bare(receiver: ReceiverProcess, count: int) -> float:
         for _ in numbers:
             outcome = await sender.send(request)
             if not (isinstance(outcome, Response) and outcome.status == 200):
-                raise SystemExit(f"the bare sender met {outcome}")
+                raise SystemExit(f"the sender got {outcome}")
 
     began = time.monotonic()
     await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
@@ -134,24 +134,24 @@ async def _bare(receiver: ReceiverProcess, count: int) -> float:
     return count / elapsed
 
 
-def _tell(chosen: argparse.Namespace, full: Figures, bare: float, paced: Figures) -> None:
+def _print(chosen: argparse.Namespace, full: Figures, bare: float, paced: Figures) -> None:
     p50, p95, p99 = quantiles(full.latencies_ms, 0.5, 0.95, 0.99)
     verdict = "met" if full.per_second >= TARGET else "MISSED"
-    calm50, calm95, calm99 = quantiles(paced.latencies_ms, 0.5, 0.95, 0.99)
+    paced50, paced95, paced99 = quantiles(paced.latencies_ms, 0.5, 0.95, 0.99)
     print(
         f"""
 {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}
-{chosen.messages:,} messages of 500 bytes, one a request over {CONNECTIONS} connections, to {LANES} endpoints
+{chosen.messages:,} messages of 500 bytes, one per request over {CONNECTIONS} connections, to {LANES} endpoints
 
 accept to recorded attempt   {full.per_second:8,.0f} deliveries/s    {verdict}: {TARGET:,}/s
-bare sender, no API or store {bare:8,.0f} requests/s
+sender alone                 {bare:8,.0f} requests/s
 ratio                        {full.per_second / bare:8.2f}
-processor time of the service{full.service_cpu_us:8,.0f} µs a delivery
+processor time of the service{full.service_cpu_us:8,.0f} µs per delivery
 
-from the request that hands a message in to its arrival, ms
+from the API request to the arrival, ms
                                   p50      p95      p99
   at full speed              {p50:8.1f} {p95:8.1f} {p99:8.1f}
-  at {chosen.pace:,} a second           {calm50:8.1f} {calm95:8.1f} {calm99:8.1f}
+  at {chosen.pace:,} per second         {paced50:8.1f} {paced95:8.1f} {paced99:8.1f}
 """
     )
 

@@ -1,4 +1,4 @@
-"""Measure the group commit: messages of 500 bytes, each row its own commit, and many callers who share one.
+"""Measure the group commit: messages of 500 bytes, one commit per row, and many callers that share commits.
 
 Both are measured in turns, within the same minute and on the same disk; the ratio says more than the absolutes.
 
@@ -55,12 +55,12 @@ async def alone(database: Database, messages: Sequence[dict[str, Any]]) -> None:
 
 
 async def grouped(database: Database, messages: Sequence[dict[str, Any]], callers: int) -> None:
-    """Let many callers do the same at the same time."""
+    """Let many concurrent callers do the same."""
     await asyncio.gather(*(alone(database, messages[n::callers]) for n in range(callers)))
 
 
 def bare(path: Path, messages: Sequence[dict[str, Any]]) -> None:
-    """Do what `alone` does with nothing but Python's sqlite3: the floor that the disk sets."""
+    """Do the same as `alone` with sqlite3 only: the limit of the disk."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -72,7 +72,7 @@ def bare(path: Path, messages: Sequence[dict[str, Any]]) -> None:
 
 
 async def timed(work: Callable[[], Awaitable[None]], count: int) -> float:
-    """Return rows a second."""
+    """Return rows per second."""
     started = time.perf_counter()
     await work()
     return count / (time.perf_counter() - started)
@@ -95,8 +95,8 @@ async def measure(folder: Path, url: str | None, turns: int, count: int, callers
         rates["grouped"].append(await timed(lambda m=messages: grouped(database, m, callers), count))
     await database.close()
     medians = {name: statistics.median(found) for name, found in rates.items()}
-    print(f"sqlite3 alone, a commit a row  {medians['bare']:>9,.0f} rows/s")
-    print(f"the writer, a commit a row     {medians['alone']:>9,.0f} rows/s")
+    print(f"sqlite3, one commit per row    {medians['bare']:>9,.0f} rows/s")
+    print(f"the writer, one commit per row {medians['alone']:>9,.0f} rows/s")
     print(f"the writer, {callers:>4} callers       {medians['grouped']:>9,.0f} rows/s")
     print(f"ratio of the last two          {medians['grouped'] / medians['alone']:>9,.1f}")
 

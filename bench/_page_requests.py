@@ -1,4 +1,4 @@
-"""Every page as people ask for it: each route, with the filters that they use and those that cost most."""
+"""The requests of `bench/pages.py`: each route, with common filters and with expensive ones."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,15 +17,15 @@ SEARCHES: Final = ("order.paid", _NOT_THERE, "key-77777", "599 nothing like it")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageRequest:
     """One page."""
 
     route: str
-    """As the application names it: `/deliveries/{delivery_id}`."""
+    """The pattern in the application: `/deliveries/{delivery_id}`."""
     path: str
-    """With its query."""
+    """Path and query."""
     to_first_byte: bool = False
-    """A file to take away: what counts is when it begins."""
+    """A download: the time to the first byte counts."""
 
 
 def page_routes(app: Litestar) -> set[str]:
@@ -39,9 +39,9 @@ def page_routes(app: Litestar) -> set[str]:
     }
 
 
-def uncovered(app: Litestar, asked: Iterable[Asked]) -> set[str]:
-    """Return the routes of pages that nothing in `asked` asks for."""
-    covered = {page.route for page in asked if _pattern(page.route).fullmatch(page.path.partition("?")[0])}
+def uncovered(app: Litestar, requests: Iterable[PageRequest]) -> set[str]:
+    """Return the routes of pages that no request covers."""
+    covered = {page.route for page in requests if _pattern(page.route).fullmatch(page.path.partition("?")[0])}
     return page_routes(app) - covered
 
 
@@ -49,7 +49,7 @@ def _pattern(route: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(route)))
 
 
-def every_page(stored: Stored) -> Iterator[Asked]:
+def every_page(stored: Stored) -> Iterator[PageRequest]:
     """Yield every page that is measured."""
     for span in ("1h", "24h", "7d"):
         yield _page("/", range=span)
@@ -72,13 +72,13 @@ def every_page(stored: Stored) -> Iterator[Asked]:
     yield from _of_people(stored)
 
 
-def _page(route: str, subject: str = "", /, **query: str) -> Asked:
+def _page(route: str, subject: str = "", /, **query: str) -> PageRequest:
     path = re.sub(r"\{\w+\}", subject, route)
-    return Asked(route, f"{path}?{urlencode(query)}" if query else path)
+    return PageRequest(route, f"{path}?{urlencode(query)}" if query else path)
 
 
 def filters(stored: Stored) -> Iterator[dict[str, str]]:
-    """Yield what is asked of the list of deliveries."""
+    """Yield filters of the list of deliveries."""
     yield {}
     for status in (
         "pending,in_flight",
@@ -112,7 +112,7 @@ def filters(stored: Stored) -> Iterator[dict[str, str]]:
 
 
 def _of_failures(stored: Stored) -> Iterator[dict[str, str]]:
-    """Yield what is asked of the failures by their cause."""
+    """Yield filters of failures by cause."""
     yield from (
         {},
         {"status": "failed"},
@@ -126,7 +126,7 @@ def _of_failures(stored: Stored) -> Iterator[dict[str, str]]:
 
 
 def _replayed(stored: Stored) -> Iterator[dict[str, str]]:
-    """Yield what dry runs of replays are asked for: a few deliveries, more than 10,000, and all there are."""
+    """Yield filters of dry runs: a few deliveries, more than 10,000, and all."""
     yield from (
         {},
         {"status": "failed"},
@@ -145,7 +145,7 @@ def _replayed(stored: Stored) -> Iterator[dict[str, str]]:
     )
 
 
-def _of_people(stored: Stored) -> Iterator[Asked]:
+def _of_people(stored: Stored) -> Iterator[PageRequest]:
     yield _page("/circuits")
     yield _page("/endpoints")
     yield _page("/endpoints/new")
@@ -159,7 +159,7 @@ def _of_people(stored: Stored) -> Iterator[Asked]:
         {"subject": stored.alive},
     ):
         yield _page("/audit", **query)
-        yield Asked("/audit.csv", _page("/audit.csv", **query).path, to_first_byte=True)
+        yield PageRequest("/audit.csv", _page("/audit.csv", **query).path, to_first_byte=True)
     yield _page("/settings")
     yield _page("/sign-in")
     yield _page("/welcome")
