@@ -215,7 +215,7 @@ def _endpoints(service: Service, receiver: ReceiverProcess) -> dict[str, Lane]:
 
 
 def _arrivals(receiver: ReceiverProcess, lane: Lane) -> list[tuple[str, float]]:
-    arrivals = receiver.desk.get("/arrivals", params={"path": lane.path}).json()
+    arrivals = receiver.control.get("/arrivals", params={"path": lane.path}).json()
     return [(webhook_id, at) for webhook_id, at in arrivals]
 
 

@@ -58,15 +58,15 @@ class Bench:
     @contextmanager
     def _neighbours(self, kind: str) -> Iterator[None]:
         """Create the other half for one run, so that its circuits start closed."""
-        self._receiver.desk.delete("/received")
+        self._receiver.control.delete("/received")
         if kind == "alone":
             yield
             return
         created = [self._endpoint("other", number) for number in range(HALF)]
         for number in range(HALF if kind == "half hanging" else 0):
-            self._receiver.order(f"/other/{number}", "as=/hanging")
+            self._receiver.override(f"/other/{number}", "as=/hanging")
         yield
-        self._receiver.desk.delete("/control")
+        self._receiver.control.delete("/control")
         for endpoint_id in created:
             self._service.api.delete(f"/endpoints/{endpoint_id}")
         until(lambda: self._hanging() == 0, within=3 * ATTEMPT_SECONDS)
@@ -102,12 +102,12 @@ class Bench:
         return self._service.endpoint(url, event_types=[f"{half}.{number}"], **circuit)
 
     def _hanging(self) -> int:
-        stats = self._receiver.desk.get("/stats").json()
+        stats = self._receiver.control.get("/stats").json()
         return sum(figures["in_flight"] for path, figures in stats.items() if path.startswith("/other"))
 
     def _latencies(self, sent: Sent) -> list[float]:
         def arrived() -> dict[str, float]:
-            return dict(self._receiver.desk.get("/arrivals").json())
+            return dict(self._receiver.control.get("/arrivals").json())
 
         until(lambda: sent.began.keys() <= arrived().keys(), within=60)
         arrivals = arrived()

@@ -70,7 +70,7 @@ def _endpoints(service: Service, receiver: ReceiverProcess) -> list[str]:
 
 
 def _throughput(service: Service, receiver: ReceiverProcess, events: list[str], count: int) -> Figures:
-    receiver.desk.delete("/received")
+    receiver.control.delete("/received")
     began, worked = time.time(), cpu_seconds(service.popen.pid)
     sent = asyncio.run(send_all(service.url, service.key, messages(count, events), connections=CONNECTIONS))
     _check(sent, count)
@@ -80,7 +80,7 @@ def _throughput(service: Service, receiver: ReceiverProcess, events: list[str], 
 
 
 def _paced(service: Service, receiver: ReceiverProcess, events: list[str], pace: int) -> Figures:
-    receiver.desk.delete("/received")
+    receiver.control.delete("/received")
     count, worked = pace * PACED_SECONDS, cpu_seconds(service.popen.pid)
     bodies = messages(count, events)
     sent = asyncio.run(send_paced(service.url, service.key, bodies, per_second=pace, connections=8))
@@ -105,7 +105,7 @@ def _all_recorded(service: Service) -> bool:
 
 
 def _latencies(sent: Sent, receiver: ReceiverProcess) -> list[float]:
-    arrivals = dict(receiver.desk.get("/arrivals").json())
+    arrivals = dict(receiver.control.get("/arrivals").json())
     missing = sent.began.keys() - arrivals.keys()
     if missing:
         raise SystemExit(f"{len(missing)} messages never arrived, such as {min(missing)}")

@@ -1,4 +1,4 @@
-"""The real service and the real receiver, as processes on free ports, for scenario and browser tests."""
+"""The real service and the real receiver as processes on free ports, for scenario and browser tests."""
 
 import os
 import re
@@ -22,42 +22,42 @@ _URL = re.compile(r"http://(?:127\.0\.0\.1|\[::1\]):\d+")
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, within: float = 10.0, every: float = 0.05) -> T:
-    """Return what `look` returns once that is true; fail with its last value after `within` seconds."""
+def eventually(read: Callable[[], T], *, within: float = 10.0, every: float = 0.05) -> T:
+    """Call `read` until its result is true and return it; fail with the last result after `within` seconds."""
     deadline = time.monotonic() + within
-    while not (value := look()):
+    while not (value := read()):
         assert time.monotonic() < deadline, f"still {value!r} after {within} s"
         time.sleep(every)
     return value
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """Return this environment without any setting of Breakwater's but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BREAKWATER_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **variables}
+    """Return this environment, with `variables` as the only settings of Breakwater."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BREAKWATER_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **variables}
 
 
 @dataclass
 class Process:
-    """A command of Breakwater's that runs, and what it has printed."""
+    """A running command of Breakwater and its output."""
 
     popen: subprocess.Popen[bytes]
     output: Path
 
     @property
     def printed(self) -> str:
-        """Return everything it has written so far, to stdout and stderr."""
+        """Return its output so far, stdout and stderr together."""
         return self.output.read_text(errors="replace")
 
     def wait(self, seconds: float = 30.0) -> int:
-        """Return the exit code once it has ended."""
+        """Wait until it has ended and return the exit code."""
         return self.popen.wait(seconds)
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it without a chance to clean up."""
         self.popen.kill()
         self.popen.wait(10)
 
@@ -77,63 +77,63 @@ def start(arguments: list[str], folder: Path, variables: Mapping[str, str] | Non
 
 
 def url_printed_by(process: Process, after: str) -> str:
-    """Return the address that it prints once it listens."""
+    """Wait until it prints the URL on which it listens, and return the URL."""
 
-    def look() -> str | None:
+    def read() -> str | None:
         assert process.popen.poll() is None, f"it ended:\n{process.printed}"
         ready = process.printed.partition(after)[2]
-        found = _URL.search(ready)
-        return found[0] if found and "\n" in ready else None
+        match = _URL.search(ready)
+        return match[0] if match and "\n" in ready else None
 
-    return eventually(look, within=_START_SECONDS) or ""
+    return eventually(read, within=_START_SECONDS) or ""
 
 
 @dataclass
 class Service(Process):
-    """A running service."""
+    """A running service and a client of its API."""
 
     url: str = ""
     key: str = KEY
     api: httpx.Client = field(default_factory=httpx.Client)
-    """Its API, as an administrator."""
+    """A client with the scope admin."""
 
     def endpoint(self, url: str, **fields: Any) -> str:
-        """Make an endpoint and return its id."""
-        made = self.api.post("/endpoints", json={"url": url, **fields})
-        assert made.status_code == 201, made.text
-        return str(made.json()["id"])
+        """Create an endpoint and return its id."""
+        response = self.api.post("/endpoints", json={"url": url, **fields})
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
 
     def send(self, payload: Any = None, *, event_type: str = "test.sent", **fields: Any) -> dict[str, Any]:
-        """Hand in a message and return the answer."""
-        answer = self.api.post(
+        """Send a message and return the response."""
+        response = self.api.post(
             "/messages", json={"event_type": event_type, "payload": payload or {}, **fields}
         )
-        assert answer.status_code == 202, answer.text
-        accepted: dict[str, Any] = answer.json()
+        assert response.status_code == 202, response.text
+        accepted: dict[str, Any] = response.json()
         return accepted
 
     def delivery(self, delivery_id: str) -> dict[str, Any]:
         """Return a delivery with its attempts."""
-        found = self.api.get(f"/deliveries/{delivery_id}")
-        assert found.status_code == 200, found.text
-        delivery: dict[str, Any] = found.json()
+        response = self.api.get(f"/deliveries/{delivery_id}")
+        assert response.status_code == 200, response.text
+        delivery: dict[str, Any] = response.json()
         return delivery
 
     def delivery_once(self, delivery_id: str, status: str, *, within: float = 15.0) -> dict[str, Any]:
-        """Return a delivery once it has `status`."""
+        """Wait until a delivery has `status` and return it."""
 
-        def look() -> dict[str, Any] | None:
-            found = self.delivery(delivery_id)
-            return found if found["status"] == status else None
+        def read() -> dict[str, Any] | None:
+            delivery = self.delivery(delivery_id)
+            return delivery if delivery["status"] == status else None
 
-        return eventually(look, within=within) or {}
+        return eventually(read, within=within) or {}
 
     @property
     def sign_in_link(self) -> str:
         """Return the single-use link that the start printed."""
-        found = re.search(r"http://\S+/welcome#\S+", self.printed)
-        assert found, self.printed
-        return found[0]
+        match = re.search(r"http://\S+/welcome#\S+", self.printed)
+        assert match, self.printed
+        return match[0]
 
 
 @dataclass
@@ -141,20 +141,20 @@ class ReceiverProcess(Process):
     """A running receiver."""
 
     url: str = ""
-    desk: httpx.Client = field(default_factory=httpx.Client)
-    """Where what it received is asked, and orders are given."""
+    control: httpx.Client = field(default_factory=httpx.Client)
+    """A client of its control API."""
 
     def received(self, path: str) -> list[dict[str, Any]]:
-        """Return what came to `path`, oldest first."""
-        items: list[dict[str, Any]] = self.desk.get(
+        """Return the requests to `path`, oldest first."""
+        items: list[dict[str, Any]] = self.control.get(
             "/received", params={"path": path, "limit": 100_000}
         ).json()["items"]
         return items
 
-    def order(self, path: str, query: str) -> None:
-        """Change how `path` behaves: `order("/failing", "status=200")`."""
-        answer = self.desk.put(f"/control{path}?{query}")
-        assert answer.status_code == 200, answer.text
+    def override(self, path: str, query: str) -> None:
+        """Change how `path` responds, such as `override("/failing", "status=200")`."""
+        response = self.control.put(f"/control{path}?{query}")
+        assert response.status_code == 200, response.text
 
 
 def service_variables(folder: Path, **settings: object) -> dict[str, str]:
@@ -162,7 +162,7 @@ def service_variables(folder: Path, **settings: object) -> dict[str, str]:
 
     `settings` are the names of core/settings/model.py.
     """
-    chosen = {
+    values = {
         "port": 0,
         "database_url": f"sqlite+aiosqlite:///{folder / 'breakwater.db'}",
         "bootstrap_key": KEY,
@@ -171,7 +171,7 @@ def service_variables(folder: Path, **settings: object) -> dict[str, str]:
         "log_format": "json",
         **settings,
     }
-    return {f"BREAKWATER_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
+    return {f"BREAKWATER_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
 
 @contextmanager
@@ -182,9 +182,9 @@ def running_service(
     environment: Mapping[str, str] | None = None,
     **settings: object,
 ) -> Iterator[Service]:
-    """Run the service with `service_variables`, and with what `environment` has beside them.
+    """Run the service with `service_variables` and the variables of `environment`.
 
-    It is ended by SIGTERM, or not at all where the test did that.
+    It is stopped by SIGTERM, unless the test has stopped it.
     """
     variables = {**service_variables(folder, **settings), **(environment or {})}
     process = start(["serve", *flags], folder, variables)
@@ -203,14 +203,14 @@ def running_receiver(folder: Path, *, keep: int = 10_000) -> Iterator[ReceiverPr
     process = start(["receiver", "--port", "0", "--keep", str(keep)], folder)
     try:
         url = url_printed_by(process, "listening on")
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as desk:
-            yield ReceiverProcess(process.popen, process.output, url=url, desk=desk)
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as control:
+            yield ReceiverProcess(process.popen, process.output, url=url, control=control)
     finally:
         end(process)
 
 
 def end(process: Process) -> None:
-    """End it by SIGTERM, unless the test has ended it."""
+    """Stop it by SIGTERM, unless it has ended."""
     if process.popen.poll() is None:
         process.signal(signal.SIGTERM)
         try:

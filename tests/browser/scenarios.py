@@ -24,7 +24,7 @@ class Scene:
 
     def answers(self, query: str) -> None:
         """Let the receiver answer by this script from now on: `status=200`."""
-        self.receiver.order(self.path, query)
+        self.receiver.override(self.path, query)
 
     def send(self, event_type: str | None = None) -> str:
         """Send one message here and return the id of its delivery."""

@@ -48,7 +48,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
 def test_the_list_says_of_each_command_what_its_own_help_says_first() -> None:
     context = click.Context(main)
     own = {name: _first_sentence(main.get_command(context, name)) for name in main.list_commands(context)}
-    assert {name: found.summary for name, found in main._found.items()} == own
+    assert {name: entry.summary for name, entry in main.entries.items()} == own
 
 
 def _first_sentence(command: click.Command | None) -> str:

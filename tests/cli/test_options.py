@@ -72,21 +72,21 @@ def test_the_version_is_told() -> None:
 def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -> None:
     code, told = run(*arguments, BREAKWATER_URL="http://127.0.0.1:9", BREAKWATER_KEY="bw_x")
     assert code == 1
-    assert "No answer from http://127.0.0.1:9" in told
-    assert "is `breakwater serve` running there?" in told
+    assert "No response from http://127.0.0.1:9" in told
+    assert "Start `breakwater serve` there" in told
     assert "Traceback" not in told
 
 
 def test_an_address_that_is_none_is_refused() -> None:
     code, told = run("circuits", BREAKWATER_URL="localhost:8420")
     assert code == 1
-    assert "set BREAKWATER_URL to http" in told
+    assert "Set BREAKWATER_URL to a URL such as http" in told
 
 
 def test_a_payload_that_is_no_json_is_refused_before_anything_is_sent() -> None:
     code, told = run("send", "order.created", "{nonsense")
     assert code == 2
-    assert "the payload is no JSON" in told
+    assert "The payload is not valid JSON" in told
 
 
 def test_a_payload_file_that_is_not_there_is_named() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from breakwater.web.receiver import Receiver
-from breakwater.web.receiver.script import BadScript, script_for
+from breakwater.web.receiver.script import InvalidScript, script_for
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_each_webhook_goes_through_the_steps_on_its_own(client: httpx.Asyn
 
 async def test_a_recovering_path_goes_down_again_when_asked_to() -> None:
     script = script_for("/recovering", "after=10&every=30")
-    assert [script.status_at(seen=0, age=age) for age in (0, 9, 10, 29, 30, 39, 40)] == [
+    assert [script.status_at(earlier_requests=0, age=age) for age in (0, 9, 10, 29, 30, 39, 40)] == [
         *(503, 503, 200, 200, 503, 503, 200)
     ]
 
@@ -139,7 +139,7 @@ async def test_another_site_cannot_read_what_came(client: httpx.AsyncClient) -> 
     "query", ["status=abc", "status=42", "status=" + "5," * 200, "ms=-1", "ms=nan", "ms=soon"]
 )
 def test_a_script_that_says_nothing_sensible_is_refused(query: str) -> None:
-    with pytest.raises(BadScript):
+    with pytest.raises(InvalidScript):
         script_for("/steady", query)
 
 

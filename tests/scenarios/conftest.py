@@ -39,6 +39,6 @@ def receiver_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
 @pytest.fixture
 def receiver(receiver_process: ReceiverProcess) -> ReceiverProcess:
     """A receiver that has received nothing yet, and has no orders."""
-    receiver_process.desk.delete("/control")
-    receiver_process.desk.delete("/received")
+    receiver_process.control.delete("/control")
+    receiver_process.control.delete("/received")
     return receiver_process

@@ -75,7 +75,7 @@ def test_a_failed_delivery_is_found_shown_and_resent(
     (found,) = json.loads(told)
     assert found["id"] in terminal.run("deliveries")
     assert "400" in terminal.run("deliveries", found["id"])
-    receiver.order("/failing", "status=200")
+    receiver.override("/failing", "status=200")
     terminal.run("resend", found["id"], "--reason", "receiver fixed")
     service.delivery_once(found["id"], "delivered")
 
@@ -92,7 +92,7 @@ def test_a_circuit_is_listed_held_released_and_reset(
     assert "closed" in terminal.circuit(endpoint_id)
     terminal.run("send", "order.stuck")
     eventually(lambda: "open" in terminal.circuit(endpoint_id))
-    receiver.order("/failing", "status=200")
+    receiver.override("/failing", "status=200")
     assert terminal.run("circuits", "reset", endpoint_id, "--reason", "fixed")
     assert "closed" in terminal.circuit(endpoint_id)
     assert terminal.run("circuits", "hold", endpoint_id, "--reason", "they are migrating")
@@ -108,7 +108,7 @@ def test_a_key_is_made_used_and_revoked(terminal: Terminal) -> None:
     assert terminal.run("deliveries", key=key)
     key_id = next(word for word in terminal.run("keys").split() if word.startswith("key_"))
     terminal.run("keys", "revoke", key_id)
-    assert "does not know this key" in terminal.run("deliveries", key=key, code=1)
+    assert "does not accept this key" in terminal.run("deliveries", key=key, code=1)
 
 
 def test_what_somebody_wrote_cannot_paint_the_terminal(terminal: Terminal, service: Service) -> None:
@@ -121,9 +121,9 @@ def test_what_somebody_wrote_cannot_paint_the_terminal(terminal: Terminal, servi
 def test_the_doctor_finds_a_healthy_service_healthy(terminal: Terminal) -> None:
     told = terminal.run("doctor")
     assert "is ready" in told
-    assert "takes BREAKWATER_KEY" in told
-    assert "is sound" in told
+    assert "accepts BREAKWATER_KEY" in told
+    assert "is intact" in told
 
 
 def test_the_doctor_names_what_is_wrong(terminal: Terminal) -> None:
-    assert "does not know BREAKWATER_KEY" in terminal.run("doctor", key="bw_wrong", code=1)
+    assert "does not accept BREAKWATER_KEY" in terminal.run("doctor", key="bw_wrong", code=1)

@@ -53,7 +53,7 @@ def test_kill_9_with_a_thousand_accepted_under_way_loses_none(
     assert len(accepted) == 1_000
     assert len(receiver.received("/slow")) < 1_000
     assert integrity(tmp_path) == "ok"
-    receiver.order("/slow", "ms=0")
+    receiver.override("/slow", "ms=0")
     with running_service(tmp_path, attempt_timeout_seconds=3) as service:
         eventually(lambda: nothing_is_left(service), within=90, every=0.5)
     assert accepted <= delivered_message_ids(tmp_path)
@@ -87,7 +87,7 @@ def test_an_attempt_that_outlasts_the_drain_is_given_back(tmp_path: Path, receiv
         service.signal(signal.SIGTERM)
         assert service.wait() == 0
         assert time.monotonic() - began < 5
-    receiver.order("/hanging", "status=200")
+    receiver.override("/hanging", "status=200")
     with running_service(tmp_path) as service:
         delivery = service.delivery_once(delivery_id, "delivered")
     assert delivery["endpoint_id"] == endpoint_id

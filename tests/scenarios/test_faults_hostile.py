@@ -27,8 +27,8 @@ def test_lanes_full_of_attempts_that_hang_keep_no_other_lane_waiting(
         service.endpoint(f"{receiver.url}/steady/{number}", event_types=["well"])
     for _ in range(20):
         service.send(event_type="hang")
-    eventually(lambda: receiver.desk.get("/stats").json()["/hanging/0"]["in_flight"] == 20)
+    eventually(lambda: receiver.control.get("/stats").json()["/hanging/0"]["in_flight"] == 20)
     for _ in range(20):
         for each in service.send(event_type="well")["deliveries"]:
             service.delivery_once(each["id"], "delivered", within=5)
-    assert receiver.desk.get("/stats").json()["/hanging/0"]["in_flight"] > 0
+    assert receiver.control.get("/stats").json()["/hanging/0"]["in_flight"] > 0

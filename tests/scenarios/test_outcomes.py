@@ -97,7 +97,7 @@ def test_a_failed_delivery_is_resent_and_leaves_an_audit_entry(
 ) -> None:
     delivery_id = sent_to(service, f"{receiver.url}/failing?status=400")
     service.delivery_once(delivery_id, "failed")
-    receiver.order("/failing", "status=200")
+    receiver.override("/failing", "status=200")
     answer = service.api.post(f"/deliveries/{delivery_id}/resend", json={"reason": "receiver fixed"})
     assert answer.is_success, answer.text
     delivery = service.delivery_once(delivery_id, "delivered")
@@ -120,7 +120,7 @@ def test_an_open_circuit_is_reset_and_what_it_held_goes_out(
         return str(service.api.get(f"/circuits/{endpoint_id}").json()["state"])
 
     eventually(lambda: state() == "open")
-    receiver.order("/failing", "status=200")
+    receiver.override("/failing", "status=200")
     answer = service.api.post(f"/circuits/{endpoint_id}/reset", json={"reason": "fixed"})
     assert answer.is_success, answer.text
     for delivery_id in ids:

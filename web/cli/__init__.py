@@ -1,53 +1,53 @@
-"""`breakwater`: the service, and the commands that talk to it.
+"""The `breakwater` command: the service, and the commands that call its API.
 
-Only `serve`, `demo`, `doctor` and `receiver` open anything here. The others ask a running service by its API,
-at `BREAKWATER_URL` with `BREAKWATER_KEY`: one process owns the SQLite file, and it may be on another machine.
+`serve`, `demo`, `doctor` and `receiver` run locally. The other commands call a running service at `BREAKWATER_URL`
+with `BREAKWATER_KEY`, because one process owns the SQLite file and can be on another machine.
 """
 
-from breakwater.web.cli.group import Breakwater, Found
+from breakwater.web.cli.group import CommandEntry, LazyGroup
 
-main = Breakwater(
+main = LazyGroup(
     name="breakwater",
-    help="Deliver webhooks, and see what happens to them.",
-    commands_in={
-        "serve": Found(
+    help="Deliver webhooks and inspect deliveries.",
+    entries={
+        "serve": CommandEntry(
             "breakwater.web.cli.serve",
-            "Run the service: the API, the pages and the delivery, in one process.",
-            serves=True,
+            "Run the service: API, web pages and delivery in one process.",
+            runs_service=True,
         ),
-        "demo": Found(
+        "demo": CommandEntry(
             "breakwater.web.cli.demo",
-            "Run the service with a scripted receiver and gentle traffic.",
-            serves=True,
+            "Run the service with a scripted receiver and demo traffic.",
+            runs_service=True,
         ),
-        "send": Found(
+        "send": CommandEntry(
             "breakwater.web.cli.send",
-            "Send PAYLOAD (JSON, @file or - for stdin) as an EVENT_TYPE to all who subscribe, or to whom you name.",
+            "Send PAYLOAD (JSON, @file or - for stdin) as a message of type EVENT_TYPE.",
         ),
-        "deliveries": Found(
+        "deliveries": CommandEntry(
             "breakwater.web.cli.deliveries",
             "List deliveries, newest first, or show DELIVERY_ID with its attempts.",
         ),
-        "resend": Found(
+        "resend": CommandEntry(
             "breakwater.web.cli.resend",
-            "Resend each DELIVERY: its numbering goes on, its retries begin anew.",
+            "Resend each DELIVERY and restart its retry schedule.",
         ),
-        "replays": Found(
+        "replays": CommandEntry(
             "breakwater.web.cli.replays",
-            "List the bulk resends; or start, show, pause, resume and cancel one.",
+            "List bulk resends; start, show, pause, resume or cancel one.",
         ),
-        "circuits": Found(
+        "circuits": CommandEntry(
             "breakwater.web.cli.circuits",
-            "List the circuits, worst first; or reset, probe, hold and release one.",
+            "List circuits, worst first; reset, probe, hold or release one.",
         ),
-        "keys": Found("breakwater.web.cli.keys", "List the API keys; or create and revoke them."),
-        "doctor": Found(
+        "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create or revoke them."),
+        "doctor": CommandEntry(
             "breakwater.web.cli.doctor",
-            "Check settings, database, disk, the running service and the key; say what to do about each problem.",
+            "Check settings, database, disk, service and API key, and name the remedy for each problem.",
         ),
-        "receiver": Found(
+        "receiver": CommandEntry(
             "breakwater.web.cli.receiver",
-            "Receive webhooks and answer by script: each path behaves as it is named.",
+            "Receive webhooks and respond by script: each path behaves as its name says.",
         ),
     },
 )

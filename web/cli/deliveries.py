@@ -1,53 +1,52 @@
-"""`breakwater deliveries`: what happened."""
+"""`breakwater deliveries`: list deliveries, or show one."""
 
 import click
 
 from breakwater.web.cli import show
-from breakwater.web.cli.client import Client, Json, asks
+from breakwater.web.cli.client import Client, Json, with_client
+from breakwater.web.cli.filter_options import filter_options, filters_of
 
 
 @click.command("deliveries")
 @click.argument("delivery_id", required=False)
-@click.option("--status", help="pending, in_flight, delivered, failed, cancelled or held.")
-@click.option("--endpoint", help="Endpoint id.")
-@click.option("--event-type", help="Event type.")
-@click.option("--class", "failure_class", help="Class of failure: server_error, timeout, connect, ...")
-@click.option("--since", help="Not before this time, or this long ago: 2026-11-22T03:00:00Z, 2h.")
-@click.option("--until", help="Before this time.")
+@filter_options
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="At most so many."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Maximum number of deliveries.",
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON, whole.")
-@asks
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
 def command(
-    client: Client, delivery_id: str | None, limit: int, as_json: bool, **filters: str | None
+    client: Client, delivery_id: str | None, limit: int, as_json: bool, **options: str | None
 ) -> None:
     """List deliveries, newest first, or show DELIVERY_ID with its attempts."""
     if delivery_id is not None:
-        _one(client.get(f"/deliveries/{delivery_id}"), as_json=as_json)
+        _show(client.get(f"/deliveries/{delivery_id}"), as_json=as_json)
         return
-    asked = {"class": filters.pop("failure_class"), **filters}
-    found = list(client.everything("/deliveries", limit=limit, **asked))
+    deliveries = list(client.list_items("/deliveries", limit=limit, **filters_of(options)))
     if as_json:
-        show.as_json(found)
+        show.as_json(deliveries)
         return
     columns = ("delivery", "created", "status", "attempts", "event", "to", "error")
-    show.table(columns, (_row(one) for one in found), empty="No delivery matches.")
+    show.table(columns, map(_row, deliveries), empty="No matching deliveries.")
 
 
-def _row(one: Json) -> tuple[object, ...]:
+def _row(delivery: Json) -> tuple[object, ...]:
     return (
-        one["id"],
-        show.short_time(one["created_at"]),
-        one["status"],
-        one["attempt_count"],
-        one["event_type"],
-        one["webhook_url"],
-        one["error"] or one["failure_class"],
+        delivery["id"],
+        show.short_time(delivery["created_at"]),
+        delivery["status"],
+        delivery["attempt_count"],
+        delivery["event_type"],
+        delivery["webhook_url"],
+        delivery["error"] or delivery["failure_class"],
     )
 
 
-def _one(delivery: Json, *, as_json: bool) -> None:
+def _show(delivery: Json, *, as_json: bool) -> None:
     if as_json:
         show.as_json(delivery)
         return
@@ -63,4 +62,4 @@ def _one(delivery: Json, *, as_json: bool) -> None:
         )
         for attempt in delivery["attempts"]
     )
-    show.table(("attempt", "at", "status", "ms", "by", "error"), rows, empty="No attempt was made yet.")
+    show.table(("attempt", "at", "status", "ms", "trigger", "error"), rows, empty="No attempts yet.")

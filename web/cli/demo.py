@@ -1,4 +1,4 @@
-"""`breakwater demo`: the service with a receiver and traffic, to look around."""
+"""`breakwater demo`: run the service with a scripted receiver and demo traffic."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,31 +11,33 @@ import uvloop
 from breakwater.core.logs import configure_logging
 from breakwater.core.settings import Settings
 from breakwater.core.settings.types import SQLITE
-from breakwater.web.cli.ending import ends_quietly
+from breakwater.web.cli.interrupt import exit_on_interrupt
 from breakwater.web.cli.options import settings_from
 from breakwater.web.receiver import Receiver
 from breakwater.web.serve.banner import banner
 from breakwater.web.serve.demo import Traffic
-from breakwater.web.serve.example import allowing
+from breakwater.web.serve.example import allow_receiver
 from breakwater.web.serve.first_start import Welcome
 from breakwater.web.serve.process import serve
 
 
 @click.command("demo")
 @click.option(
-    "--port", default="8420", show_default=True, metavar="N", help="TCP port of the service; 0: a free one."
+    "--port",
+    default="8420",
+    show_default=True,
+    metavar="N",
+    help="TCP port of the service; 0 takes a free port.",
 )
-@click.option("--database-url", help="Keep the demo's data here instead of in a temporary folder.")
-@click.option(
-    "--log-level", default="warning", show_default=True, help="The least important lines that are logged."
-)
+@click.option("--database-url", help="Database for the demo's data, instead of a temporary one.")
+@click.option("--log-level", default="warning", show_default=True, help="Minimum level of the log.")
 def command(port: str, database_url: str | None, log_level: str) -> None:
-    """Run the service with a scripted receiver and gentle traffic.
+    """Run the service with a scripted receiver and demo traffic.
 
     Within a minute deliveries succeed, are retried and fail, and a circuit opens, probes and closes. The data is
-    gone afterwards, unless you choose a database.
+    deleted at the end, unless you choose a database.
     """
-    with _database(database_url) as url, ends_quietly():
+    with _database(database_url) as url, exit_on_interrupt():
         flags = {"port": port, "database_url": url, "log_level": log_level, "example_endpoint": False}
         settings = settings_from(flags)
         configure_logging(settings.log_format, settings.log_level)
@@ -46,7 +48,7 @@ async def _run(settings: Settings) -> None:
     receiver = Receiver()
     await receiver.start()
     try:
-        await serve(allowing(settings, receiver), _announce, Traffic(receiver.url))
+        await serve(allow_receiver(settings, receiver), _announce, Traffic(receiver.url))
     finally:
         await receiver.stop()
 
@@ -62,4 +64,4 @@ def _database(chosen: str | None) -> Iterator[str]:
 
 def _announce(welcome: Welcome) -> None:
     click.echo(banner(welcome))
-    click.echo("The demo sends two messages a second to endpoints of every temper: watch Now and Circuits.\n")
+    click.echo("The demo sends two messages per second. Watch the pages Now and Circuits.\n")

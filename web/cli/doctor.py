@@ -1,4 +1,4 @@
-"""`breakwater doctor`: tells whether everything is as it should be."""
+"""`breakwater doctor`: check an installation."""
 
 import os
 from typing import Final
@@ -17,17 +17,17 @@ _MARKS: Final = {Grade.GOOD: ("ok", "green"), Grade.NOTE: ("--", "yellow"), Grad
 
 @click.command("doctor")
 def command() -> None:
-    """Check settings, database, disk, the running service and the key; say what to do about each problem.
+    """Check settings, database, disk, service and API key, and name the remedy for each problem.
 
-    Reads the same variables as `serve`, and BREAKWATER_URL and BREAKWATER_KEY. Exit code 1 if something is wrong.
+    Reads the variables of `serve`, BREAKWATER_URL and BREAKWATER_KEY. The exit code is 1 if there is a problem.
     """
     url = os.environ.get("BREAKWATER_URL", DEFAULT_SERVICE).rstrip("/")
-    wrong = False
+    has_problem = False
     console = show.console()
     for finding in examine(settings_from({}), os.environ, url, os.environ.get("BREAKWATER_KEY")):
         mark, colour = _MARKS[finding.grade]
-        words = f" {finding.subject:<9} {clean_text(finding.sentence)}"
-        console.print(Text(f"{mark:<2}", style=colour) + Text(words))
-        wrong = wrong or finding.grade is Grade.BAD
-    if wrong:
+        text = f" {finding.subject:<9} {clean_text(finding.sentence)}"
+        console.print(Text(f"{mark:<2}", style=colour) + Text(text))
+        has_problem = has_problem or finding.grade is Grade.BAD
+    if has_problem:
         raise click.exceptions.Exit(1)

@@ -1,24 +1,27 @@
-"""`breakwater keys`: API keys."""
+"""`breakwater keys`: list, create and revoke API keys."""
 
 import click
 
 from breakwater.web.cli import show
-from breakwater.web.cli.client import Client, asks
+from breakwater.web.cli.client import Client, with_client
 from breakwater.web.cli.group import run_by_default
 
 
 @click.group("keys", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the API keys; or create and revoke them. Needs a key with the scope admin."""
+    """List API keys; create or revoke them.
+
+    Needs a key with the scope admin.
+    """
     if ctx.invoked_subcommand is None:
         run_by_default(ctx, _list)
 
 
 @command.command("list")
-@asks
+@with_client
 def _list(client: Client) -> None:
-    """List the API keys, revoked ones among them."""
+    """List all API keys, including revoked ones."""
     rows = (
         (
             key["id"],
@@ -30,7 +33,7 @@ def _list(client: Client) -> None:
         )
         for key in client.get("/keys")["items"]
     )
-    show.table(("id", "name", "key", "scopes", "last used", "revoked"), rows, empty="There is no key.")
+    show.table(("id", "name", "key", "scopes", "last used", "revoked"), rows, empty="No API keys yet.")
 
 
 @command.command("create")
@@ -41,19 +44,19 @@ def _list(client: Client) -> None:
     multiple=True,
     required=True,
     type=click.Choice(["send", "read", "operate", "admin"]),
-    help="What it may do; may be repeated.",
+    help="A scope of the key; repeat the option for several.",
 )
-@asks
+@with_client
 def _create(client: Client, name: str, scopes: tuple[str, ...]) -> None:
-    """Make a key called NAME and print it, this once."""
-    made = client.post("/keys", {"name": name, "scopes": list(scopes)})
-    click.echo(made["key"])
+    """Create an API key with this NAME and print it. It is not shown again."""
+    created = client.post("/keys", {"name": name, "scopes": list(scopes)})
+    click.echo(created["key"])
 
 
 @command.command("revoke")
 @click.argument("key_id", metavar="KEY_ID")
-@asks
+@with_client
 def _revoke(client: Client, key_id: str) -> None:
-    """End a key at once."""
+    """Revoke an API key. Requests with it are refused from now on."""
     client.delete(f"/keys/{key_id}")
-    show.line(f"{key_id} is revoked.")
+    show.line(f"{key_id} revoked.")

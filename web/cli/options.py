@@ -1,4 +1,4 @@
-"""The flags of `breakwater serve`: one for each setting, made from the settings themselves."""
+"""The flags of `breakwater serve`, generated from the settings, and option texts that several commands share."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.settings import ENV_PREFIX, Settings, load_settings
+
+REASON_HELP: Final = "Reason, recorded in the audit log."
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -27,14 +29,14 @@ def variable_of(name: str) -> str:
 
 
 def setting_flags(function: Function) -> Function:
-    """Give a command one flag for each setting; it gets those that were used, by name."""
+    """Add one flag for each setting to a command. Flags that are not used are None."""
     for name, field in reversed(Settings.model_fields.items()):
         function = _option(name, field)(function)
     return function
 
 
 def settings_from(flags: Mapping[str, object]) -> Settings:
-    """Return the settings, flags before the environment. Raises `click.UsageError` with every remedy."""
+    """Return the settings; a flag overrides its variable. Raises `click.UsageError` with every problem."""
     try:
         return load_settings({name: value for name, value in flags.items() if value is not None})
     except InvalidInput as invalid:
@@ -46,7 +48,7 @@ def settings_from(flags: Mapping[str, object]) -> Settings:
 
 
 def default_words(field: FieldInfo) -> str:
-    """Return a setting's default as people read it; empty where its description tells it."""
+    """Return a setting's default for the help text; empty if its description already says it."""
     value = field.get_default(call_default_factory=False)
     if value is None or field.default_factory is not None or "Default:" in (field.description or ""):
         return ""

@@ -1,4 +1,4 @@
-"""`breakwater receiver`: a webhook receiver to try things on."""
+"""`breakwater receiver`: run a scriptable webhook receiver."""
 
 import asyncio
 import signal
@@ -7,30 +7,38 @@ import click
 import uvloop
 
 from breakwater.core.domain.errors import StartRefused
-from breakwater.web.receiver import Receiver, desk, script
+from breakwater.web.receiver import Receiver, control_api, script
 
-_GUIDE = "\n\n".join(f"\b\n{part}" for part in f"{script.GUIDE}\n{desk.GUIDE}".split("\n\n"))
+_GUIDE = "\n\n".join(f"\b\n{part}" for part in f"{script.GUIDE}\n{control_api.GUIDE}".split("\n\n"))
 
 
 @click.command("receiver", epilog=_GUIDE)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=8421, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one."
+    "--port",
+    default=8421,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="TCP port; 0 takes a free port.",
 )
 @click.option(
     "--keep",
     default=1_000,
     show_default=True,
     type=click.IntRange(0),
-    help="Requests that /received remembers.",
+    help="Number of requests kept for /received.",
 )
 @click.option(
-    "--body-cap", default=4_096, show_default=True, type=click.IntRange(0), help="Bytes kept of each body."
+    "--body-cap",
+    default=4_096,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Maximum bytes kept of each body.",
 )
 def command(host: str, port: int, keep: int, body_cap: int) -> None:
-    """Receive webhooks and answer by script: each path behaves as it is named.
+    """Receive webhooks and respond by script: each path behaves as its name says.
 
-    Meant for this machine: whoever can reach it can read what it received.
+    Do not expose it to a network: everyone who can reach it can read the received requests.
     """
     uvloop.run(_run(Receiver(host, port, keep=keep, body_cap=body_cap)))
 
@@ -42,9 +50,9 @@ async def _run(receiver: Receiver) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         await receiver.start()
-    except OSError as busy:
+    except OSError as error:
         raise StartRefused(
-            f"Cannot listen on {receiver.url}: {busy.strerror}. Choose another --port."
+            f"Cannot listen on {receiver.url}: {error.strerror}. Choose another --port."
         ) from None
     click.echo(f"listening on {receiver.url}")
     await stop.wait()

@@ -1,81 +1,65 @@
-"""`breakwater replays`: bulk resends, tried first, started, and followed."""
+"""`breakwater replays`: try, start, follow, pause, resume and cancel bulk resends."""
 
 import time
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from breakwater.web.cli import show
-from breakwater.web.cli.client import Client, Failed, Json, asks
+from breakwater.web.cli.client import Client, Json, with_client
+from breakwater.web.cli.errors import CommandError
+from breakwater.web.cli.filter_options import filter_options, filters_of
 from breakwater.web.cli.group import run_by_default
+from breakwater.web.cli.options import REASON_HELP
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_TYPED_ABOVE: Final = 50
-"""Deliveries: more are confirmed by typing their number, as on the page."""
-_ASKED_EVERY: Final = 1.0
-_FILTERS: Final = {
-    "status": "failed, delivered, cancelled; several separated by commas.",
-    "endpoint": "Endpoint id.",
-    "event_type": "Event type.",
-    "class": "Class of failure: server_error, timeout, connect, ...",
-    "error": "The latest error; … stands for any text.",
-    "since": "Not before this time, or this long ago: 2026-11-22T03:00:00Z, 2h.",
-    "until": "Before this time.",
-    "q": "An id, an idempotency key, or a text in event type, error or payload.",
-}
-
-
-def _filter_options(function: Function) -> Function:
-    for name, told in reversed(_FILTERS.items()):
-        function = click.option(f"--{name.replace('_', '-')}", f"by_{name}", help=told)(function)
-    return function
+_TYPE_NUMBER_ABOVE: Final = 50
+"""More deliveries than this are confirmed by typing their number, as on the page."""
+_POLL_SECONDS: Final = 1.0
 
 
 @click.group("replays", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the bulk resends; or start, show, pause, resume and cancel one."""
+    """List bulk resends; start, show, pause, resume or cancel one."""
     if ctx.invoked_subcommand is None:
         run_by_default(ctx, _list)
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON, whole.")
-@asks
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
 def _list(client: Client, as_json: bool = False) -> None:
     """List the latest replays, newest first."""
-    found = client.get("/replays")["items"]
+    replays = client.get("/replays")["items"]
     if as_json:
-        show.as_json(found)
+        show.as_json(replays)
         return
     rows = (
         (
-            one["id"],
-            one["state"],
-            f"{one['resent']:,} of {_total(one)}",
-            f"{one['pace']:g}/s",
-            one["words"],
-            one["created_by"],
-            show.short_time(one["created_at"]),
+            replay["id"],
+            replay["state"],
+            f"{replay['resent']:,} of {_total(replay)}",
+            f"{replay['pace']:g}/s",
+            replay["words"],
+            replay["created_by"],
+            show.short_time(replay["created_at"]),
         )
-        for one in found
+        for replay in replays
     )
-    columns = ("replay", "state", "resent", "pace", "what", "by", "started")
-    show.table(columns, rows, empty="Nothing was resent in bulk yet.")
+    columns = ("replay", "state", "resent", "rate", "filter", "by", "started")
+    show.table(columns, rows, empty="No replays yet.")
 
 
 @command.command("start")
-@_filter_options
-@click.option("--all", "everything", is_flag=True, help="Everything that has ended, whatever came of it.")
-@click.option("--pace", type=float, default=50.0, show_default=True, help="Deliveries a second.")
-@click.option("--reason", help="Why; it is kept in the audit.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be resent.")
-@click.option("--yes", is_flag=True, help="Do not ask before it starts.")
-@click.option("--follow", is_flag=True, help="Stay, and show the progress.")
-@asks
+@filter_options
+@click.option("--all", "everything", is_flag=True, help="All delivered, failed and cancelled deliveries.")
+@click.option("--pace", type=float, default=50.0, show_default=True, help="Rate in deliveries per second.")
+@click.option("--reason", help=REASON_HELP)
+@click.option("--dry-run", is_flag=True, help="Show what would be resent, without resending.")
+@click.option("--yes", is_flag=True, help="Start without asking for confirmation.")
+@click.option("--follow", is_flag=True, help="Show the progress until the replay ends or is paused.")
+@with_client
 def _start(
     client: Client,
     *,
@@ -85,97 +69,97 @@ def _start(
     dry_run: bool,
     yes: bool,
     follow: bool,
-    **filters: str | None,
+    **options: str | None,
 ) -> None:
-    """Resend every delivery that matches, oldest first. What arrives later is not touched."""
-    wanted = {name.removeprefix("by_"): value for name, value in filters.items() if value}
-    if not wanted and not everything:
-        raise click.UsageError("say which deliveries are meant, such as --status failed, or --all")
-    asked = {"filter": wanted, "pace": pace, "reason": reason}
-    plan = client.post("/replays", {**asked, "dry_run": True})
-    _tell_plan(plan)
+    """Resend all matching deliveries, oldest first. Deliveries that arrive later are not included."""
+    filters = filters_of(options)
+    if not filters and not everything:
+        raise click.UsageError("Select deliveries with a filter such as --status failed, or with --all.")
+    request = {"filter": filters, "pace": pace, "reason": reason}
+    plan = client.post("/replays", {**request, "dry_run": True})
+    _show_plan(plan)
     if dry_run:
         return
     if not yes:
         _confirm(plan)
     snapshot = {"up_to": plan["up_to"], "frozen_at": plan["frozen_at"]}
-    started = client.post("/replays", {**asked, **snapshot})
-    show.line(
-        f"{started['id']} is running: `breakwater replays show {started['id']} --follow` shows how far it is."
-    )
+    replay = client.post("/replays", {**request, **snapshot})
+    show.line(f"{replay['id']} started. Follow it with: breakwater replays show {replay['id']} --follow")
     if follow:
-        _follow(client, started["id"])
+        _follow(client, replay["id"])
 
 
 @command.command("show")
 @click.argument("replay_id", metavar="REPLAY")
-@click.option("--follow", is_flag=True, help="Stay until it ends or is paused.")
-@click.option("--json", "as_json", is_flag=True, help="JSON, whole.")
-@asks
+@click.option("--follow", is_flag=True, help="Show the progress until the replay ends or is paused.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
 def _show(client: Client, replay_id: str, *, follow: bool, as_json: bool) -> None:
-    """Show how far REPLAY has come, and what became of what it resent."""
+    """Show the progress and the results of REPLAY."""
     if follow:
         _follow(client, replay_id)
         return
-    found = client.get(f"/replays/{replay_id}")
+    replay = client.get(f"/replays/{replay_id}")
     if as_json:
-        show.as_json(found)
+        show.as_json(replay)
     else:
-        _tell(found)
+        _show_progress(replay)
 
 
-def _turn(name: str, told: str) -> None:
-    @command.command(name, help=told)
+def _add_operation(name: str, help_text: str) -> None:
+    @command.command(name, help=help_text)
     @click.argument("replay_id", metavar="REPLAY")
-    @asks
-    def _turn_it(client: Client, replay_id: str) -> None:
+    @with_client
+    def _run_operation(client: Client, replay_id: str) -> None:
         show.line(str(client.post(f"/replays/{replay_id}/{name}")["sentence"]))
 
 
-_turn("pause", "Stop REPLAY for a while.")
-_turn("resume", "Go on where REPLAY was paused.")
-_turn("cancel", "End REPLAY: what it resent stays resent, the rest is not touched.")
+_add_operation("pause", "Pause REPLAY.")
+_add_operation("resume", "Resume a paused REPLAY.")
+_add_operation("cancel", "Cancel REPLAY. Deliveries that it has not resent are skipped.")
 
 
-def _tell_plan(plan: Json) -> None:
+def _show_plan(plan: Json) -> None:
     show.line(f"{_total(plan)} would be resent: {plan['words']}.")
-    rows = ((each["endpoint_name"], f"{each['count']:,}") for each in plan["endpoints"])
-    show.table(("endpoint", "deliveries"), rows, empty="None of them has ended.")
-    if again := plan["states"].get("delivered"):
-        show.line(f"{again:,} of them were delivered before: their receivers may see them twice.")
+    rows = ((share["endpoint_name"], f"{share['count']:,}") for share in plan["endpoints"])
+    show.table(("endpoint", "deliveries"), rows, empty="Nothing to resend: none of them has finished.")
+    if delivered := plan["states"].get("delivered"):
+        show.line(f"{delivered:,} were already delivered; receivers may get them twice.")
 
 
 def _confirm(plan: Json) -> None:
-    """Ask as much as the number of deliveries deserves. Raises Failed when the answer is no."""
+    """Ask for confirmation; for many deliveries by typing their number. Raises CommandError when it fails."""
     number = plan["total"]
     if number <= 1:
         return
-    if number <= _TYPED_ABOVE:
+    if number <= _TYPE_NUMBER_ABOVE:
         click.confirm(f"Resend {number} deliveries?", abort=True)
-    elif click.prompt(f"Type {number} to resend them", default="", show_default=False) != str(number):
-        raise Failed("Nothing was started: the number was not typed. `--yes` starts without asking.")
+    elif click.prompt(f"Type {number} to confirm", default="", show_default=False) != str(number):
+        raise CommandError("Not started: the number does not match. Use --yes to start without confirmation.")
 
 
 def _follow(client: Client, replay_id: str) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=show.console()) as progress:
         bar = progress.add_task("running", total=None)
-        while (found := client.get(f"/replays/{replay_id}"))["state"] == "running":
-            progress.update(bar, total=found["total"], completed=found["resent"] + found["skipped"])
-            time.sleep(_ASKED_EVERY)
-        done = found["resent"] + found["skipped"]
-        progress.update(bar, description=found["state"], total=found["total"], completed=done)
-    _tell(found)
+        while (replay := client.get(f"/replays/{replay_id}"))["state"] == "running":
+            progress.update(bar, total=replay["total"], completed=replay["resent"] + replay["skipped"])
+            time.sleep(_POLL_SECONDS)
+        completed = replay["resent"] + replay["skipped"]
+        progress.update(bar, description=replay["state"], total=replay["total"], completed=completed)
+    _show_progress(replay)
 
 
-def _tell(found: Json) -> None:
-    stand = ", ".join(f"{number:,} {state.replace('_', ' ')}" for state, number in found["outcomes"].items())
-    left = f"; {found['skipped']:,} had changed and were left alone" if found["skipped"] else ""
+def _show_progress(replay: Json) -> None:
+    results = ", ".join(
+        f"{number:,} {state.replace('_', ' ')}" for state, number in replay["outcomes"].items()
+    )
+    skipped = f", {replay['skipped']:,} skipped (changed meanwhile)" if replay["skipped"] else ""
     show.line(
-        f"{found['id']} is {found['state']}: {found['resent']:,} of {_total(found)} resent{left}."
-        + (f" They stand so now: {stand}." if stand else "")
+        f"{replay['id']} is {replay['state']}: {replay['resent']:,} of {_total(replay)} resent{skipped}."
+        + (f" Results: {results}." if results else "")
     )
 
 
-def _total(found: Json) -> str:
-    return f"{found['total']:,}{'+' if found['total_more'] else ''}"
+def _total(replay: Json) -> str:
+    return f"{replay['total']:,}{'+' if replay['total_more'] else ''}"

@@ -1,18 +1,19 @@
-"""`breakwater resend`: try deliveries again."""
+"""`breakwater resend`: resend deliveries."""
 
 import click
 
 from breakwater.web.cli import show
-from breakwater.web.cli.client import Client, asks
+from breakwater.web.cli.client import Client, with_client
+from breakwater.web.cli.options import REASON_HELP
 
 
 @click.command("resend")
 @click.argument("delivery_ids", nargs=-1, required=True, metavar="DELIVERY...")
-@click.option("--reason", help="Why; it is kept in the audit.")
-@click.option("--now", is_flag=True, default=None, help="Do not wait for an open circuit: one probe.")
-@asks
+@click.option("--reason", help=REASON_HELP)
+@click.option("--now", is_flag=True, default=None, help="Send as a probe even if the circuit is open.")
+@with_client
 def command(client: Client, delivery_ids: tuple[str, ...], reason: str | None, now: bool | None) -> None:
-    """Resend each DELIVERY: its numbering goes on, its retries begin anew."""
+    """Resend each DELIVERY and restart its retry schedule."""
     for delivery_id in delivery_ids:
-        done = client.post(f"/deliveries/{delivery_id}/resend", {"reason": reason, "now": now})
-        show.line(f"{delivery_id}: {done.get('sentence') or done.get('why') or 'resent'}")
+        result = client.post(f"/deliveries/{delivery_id}/resend", {"reason": reason, "now": now})
+        show.line(f"{delivery_id}: {result.get('sentence') or result.get('why') or 'resent'}")

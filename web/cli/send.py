@@ -1,4 +1,4 @@
-"""`breakwater send`: hand in a message."""
+"""`breakwater send`: send a message."""
 
 import json
 import sys
@@ -9,20 +9,25 @@ from typing import Any, Final
 import click
 
 from breakwater.web.cli import show
-from breakwater.web.cli.client import Client, Failed, Json, asks
+from breakwater.web.cli.client import Client, Json, with_client
+from breakwater.web.cli.errors import CommandError
 
-_FINAL: Final = frozenset({"delivered", "failed", "cancelled"})
-_LOOK_EVERY_SECONDS: Final = 0.5
+_FINISHED: Final = frozenset({"delivered", "failed", "cancelled"})
+_POLL_SECONDS: Final = 0.5
 
 
 @click.command("send")
 @click.argument("event_type")
 @click.argument("payload", default="{}")
-@click.option("--to", "endpoint_ids", multiple=True, metavar="ENDPOINT", help="Endpoint id; may be repeated.")
+@click.option(
+    "--to", "endpoint_ids", multiple=True, metavar="ENDPOINT", help="Endpoint id; repeat for several."
+)
 @click.option("--url", help="Send to this URL instead of to endpoints.")
-@click.option("--idempotency-key", help="The same key and message are taken once.")
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait until every delivery has ended.")
-@asks
+@click.option("--idempotency-key", help="The same message with the same key is accepted only once.")
+@click.option(
+    "--wait", default=0.0, metavar="SECONDS", help="Wait up to SECONDS until every delivery has finished."
+)
+@with_client
 def command(
     client: Client,
     *,
@@ -33,9 +38,10 @@ def command(
     idempotency_key: str | None,
     wait: float,
 ) -> None:
-    """Send PAYLOAD (JSON, @file or - for stdin) as an EVENT_TYPE to all who subscribe, or to whom you name.
+    """Send PAYLOAD (JSON, @file or - for stdin) as a message of type EVENT_TYPE.
 
-    With --wait the exit code is 1 unless every delivery ended delivered.
+    It goes to all endpoints that subscribe to EVENT_TYPE, unless --to or --url names the receivers. With --wait the
+    exit code is 1 unless every delivery is delivered.
     """
     message = {
         "event_type": event_type,
@@ -49,10 +55,13 @@ def command(
     if note := accepted.get("note"):
         show.line(note)
     deliveries = accepted["deliveries"]
-    ends = _ends(client, deliveries, wait) if wait else []
-    rows = ((one["id"], one["endpoint_id"], one.get("status"), one.get("why")) for one in ends or deliveries)
-    show.table(("delivery", "endpoint", "status", "why"), rows, empty="It goes to no endpoint.")
-    if wait and any(one["status"] != "delivered" for one in ends):
+    finished = _wait_for(client, deliveries, wait) if wait else []
+    rows = (
+        (delivery["id"], delivery["endpoint_id"], delivery.get("status"), delivery.get("why"))
+        for delivery in finished or deliveries
+    )
+    show.table(("delivery", "endpoint", "status", "why"), rows, empty="No deliveries.")
+    if wait and any(delivery["status"] != "delivered" for delivery in finished):
         raise click.exceptions.Exit(1)
 
 
@@ -61,16 +70,17 @@ def _payload(text: str) -> Any:
         if text == "-":
             return json.load(sys.stdin)
         return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
-    except OSError as unreadable:
-        raise Failed(f"Cannot read {text[1:]}: {unreadable.strerror}.") from None
-    except ValueError as invalid:
-        raise click.UsageError(f"the payload is no JSON: {invalid}") from None
+    except OSError as error:
+        raise CommandError(f"Cannot read {text[1:]}: {error.strerror}.") from None
+    except ValueError as error:
+        raise click.UsageError(f"The payload is not valid JSON: {error}.") from None
 
 
-def _ends(client: Client, deliveries: list[Json], wait: float) -> list[Json]:
-    deadline = time.monotonic() + wait
+def _wait_for(client: Client, deliveries: list[Json], seconds: float) -> list[Json]:
+    """Return the deliveries once all have finished, or as they are after `seconds`."""
+    deadline = time.monotonic() + seconds
     while True:
-        found = [client.get(f"/deliveries/{delivery['id']}") for delivery in deliveries]
-        if all(one["status"] in _FINAL for one in found) or time.monotonic() > deadline:
-            return found
-        time.sleep(_LOOK_EVERY_SECONDS)
+        current = [client.get(f"/deliveries/{delivery['id']}") for delivery in deliveries]
+        if all(delivery["status"] in _FINISHED for delivery in current) or time.monotonic() > deadline:
+            return current
+        time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""`breakwater serve`: the service."""
+"""`breakwater serve`: run the service."""
 
 import os
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ import uvloop
 
 from breakwater.core.logs import configure_logging
 from breakwater.core.settings import service_links, unknown_variables
-from breakwater.web.cli.ending import ends_quietly
+from breakwater.web.cli.interrupt import exit_on_interrupt
 from breakwater.web.cli.options import setting_flags, settings_from
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @click.command("serve", context_settings={"max_content_width": 110})
 @setting_flags
 def command(**flags: object) -> None:
-    """Run the service: the API, the pages and the delivery, in one process.
+    """Run the service: API, web pages and delivery in one process.
 
-    Every flag is also an environment variable, named in brackets; a flag wins. Secrets are better off in
-    variables, which other users of the machine cannot list.
+    Every flag is also an environment variable, shown in brackets; the flag takes precedence. Set secrets by variable:
+    other users of the machine can read the flags of a process.
     """
     settings = settings_from(flags)
-    from breakwater.web.serve.process import serve  # noqa: PLC0415 - help, and what is wrong with a flag, wait for no framework
+    from breakwater.web.serve.process import serve  # noqa: PLC0415 - help and wrong flags need no framework
 
     configure_logging(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
@@ -36,11 +36,11 @@ def command(**flags: object) -> None:
             variables=", ".join(links),
             note="ignored: Kubernetes sets them for a service named breakwater; enableServiceLinks: false avoids them",
         )
-    with ends_quietly():
+    with exit_on_interrupt():
         uvloop.run(serve(settings, _announce))
 
 
 def _announce(welcome: "Welcome") -> None:
-    from breakwater.web.serve.banner import banner  # noqa: PLC0415 - the same
+    from breakwater.web.serve.banner import banner  # noqa: PLC0415 - as above
 
     click.echo(banner(welcome))

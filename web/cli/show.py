@@ -1,4 +1,4 @@
-"""How the command line shows things: tables for people, JSON for programs, and hostile text made harmless in both."""
+"""Output of the command line: tables for people and JSON for programs. Both escape control characters."""
 
 import json
 import sys
@@ -25,30 +25,30 @@ _COLOURS: Final = {
     "pending": "cyan",
     "in_flight": "cyan",
 }
-"""Colour means state and nothing else."""
+"""Colours are used for states only."""
 
 
 def console(*, errors: bool = False) -> Console:
-    """Return a console on stdout, or stderr; wide enough for scripts when it is no terminal."""
+    """Return a console on stdout or stderr. It is 200 columns wide when it is not a terminal."""
     stream = sys.stderr if errors else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else 200, highlight=False, markup=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """Print rows under their columns, or the sentence for none."""
-    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    """Print rows under their columns, or the sentence `empty` when there are none."""
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(cell(value) for value in row))
-    if shown.row_count:
-        console().print(shown)
+        grid.add_row(*(cell(value) for value in row))
+    if grid.row_count:
+        console().print(grid)
     else:
         console().print(Text(empty))
 
 
 def cell(value: object) -> Text:
-    """Return a value as text without control characters, states in their colour."""
+    """Return a value as text with control characters escaped, and a state in its colour."""
     if value is None:
         return Text("-", style="dim")
     text = clean_text(str(value))
@@ -56,17 +56,17 @@ def cell(value: object) -> Text:
 
 
 def line(text: str) -> None:
-    """Print one sentence, control characters written out."""
+    """Print one sentence with control characters escaped."""
     console().print(Text(clean_text(text)))
 
 
 def as_json(value: Any) -> None:
-    """Print JSON for a program; ASCII, so that nothing in it reaches a terminal raw."""
+    """Print JSON in ASCII, so that no control character reaches a terminal."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def short_time(iso: str | None) -> str | None:
-    """Return `2026-11-22T03:12:07.123Z` as local `11-22 03:12:07`; as it is when it is no time."""
+    """Return `2026-11-22T03:12:07.123Z` as local `11-22 03:12:07`; other text is returned unchanged."""
     if iso is None:
         return None
     try:

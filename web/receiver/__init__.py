@@ -1,7 +1,7 @@
-"""A scriptable webhook receiver for loopback: for the example endpoint, the demo, tests and benchmarks.
+"""A scriptable webhook receiver on loopback, for the example endpoint, the demo, tests and benchmarks.
 
-`script` decides what a request gets, `log` keeps what arrived, `connection` speaks HTTP, `server` listens,
-`desk` tells what came and takes orders.
+`script` decides how a path responds, `request_log` keeps the received requests, `connection` speaks HTTP, `server`
+listens, and `control_api` reports requests and changes scripts at run time.
 """
 
 from breakwater.web.receiver.server import Receiver

@@ -1,4 +1,4 @@
-"""One connection of the receiver: HTTP/1.1 by httptools, no framework: benchmarks lean on its speed."""
+"""One HTTP/1.1 connection of the receiver. It uses httptools without a framework, for benchmarks."""
 
 import asyncio
 from collections import deque
@@ -8,12 +8,12 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-_MOST_HEADERS: Final = 200
+_MAX_HEADERS: Final = 200
 
 
 @dataclass(slots=True)
 class Request:
-    """One request, whole but for the part of its body beyond the cap."""
+    """One request, with its body cut at the cap."""
 
     target: bytes = b""
     method: str = ""
@@ -28,7 +28,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back."""
+    """One response."""
 
     status: int
     body: bytes = b""
@@ -37,7 +37,7 @@ class Response:
 
 
 class Reply(Protocol):
-    """Where an answer goes: now, later, or never."""
+    """Sends the response to a request, now or later, or drops the connection."""
 
     def send(self, response: Response) -> None: ...
 
@@ -45,12 +45,12 @@ class Reply(Protocol):
 
     @property
     def gone(self) -> asyncio.Future[None]:
-        """Done when the other side has gone away."""
+        """Done when the client has closed the connection."""
         ...
 
 
 class Handler(Protocol):
-    """Decides what a request gets; calls `reply` once, at once or later."""
+    """Handles a request and calls `reply` once, now or later."""
 
     def __call__(self, request: Request, reply: Reply) -> None: ...
 
@@ -63,7 +63,7 @@ def _reason(status: int) -> str:
 
 
 def encode(response: Response, *, keep_alive: bool) -> bytes:
-    """Return the bytes of `response`."""
+    """Return `response` as bytes of HTTP/1.1."""
     head = [
         f"HTTP/1.1 {response.status} {_reason(response.status)}",
         f"content-type: {response.content_type}",
@@ -75,7 +75,7 @@ def encode(response: Response, *, keep_alive: bool) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests one after the other and hands each to the handler; pipelined ones wait their turn."""
+    """Reads requests and passes them to the handler one after the other; pipelined requests are queued."""
 
     def __init__(self, handler: Handler, connections: set["Connection"], body_cap: int) -> None:
         self._handler = handler
@@ -83,15 +83,17 @@ class Connection(asyncio.Protocol):
         self._body_cap = body_cap
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
-        self._waiting: deque[Request] = deque()
-        self._answering: Request | None = None
+        self._queue: deque[Request] = deque()
+        self._current: Request | None = None
         self._transport: asyncio.Transport | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    # asyncio's side
+    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
+        self._transport = cast(
+            asyncio.Transport, transport
+        )  # uvloop's transport does not inherit from the class
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -104,11 +106,11 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(b'{"error": "no protocol to upgrade to"}')
+            self._refuse(b'{"error": "protocol upgrades are not supported"}')
         except httptools.HttpParserError:
-            self._refuse(b'{"error": "this is not HTTP/1.1"}')
+            self._refuse(b'{"error": "the request is not valid HTTP/1.1"}')
 
-    # httptools' side
+    # callbacks of httptools
 
     def on_message_begin(self) -> None:
         self._request = Request()
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
         self._request.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self._request.headers) < _MOST_HEADERS:
+        if len(self._request.headers) < _MAX_HEADERS:
             self._request.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
@@ -131,14 +133,14 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._request.method = self._parser.get_method().decode("latin-1")
         self._request.keep_alive = self._parser.should_keep_alive()
-        self._waiting.append(self._request)
+        self._queue.append(self._request)
         self._next()
 
-    # the handler's side
+    # Reply
 
     def send(self, response: Response) -> None:
-        """Answer the request that was handed out last."""
-        request, self._answering = self._answering, None
+        """Send the response to the current request."""
+        request, self._current = self._current, None
         if self._transport is None or request is None:
             return
         self._transport.write(encode(response, keep_alive=request.keep_alive))
@@ -147,14 +149,14 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def drop(self) -> None:
-        """End the connection without an answer."""
+        """Close the connection without a response."""
         if self._transport is not None:
             self._transport.abort()
 
     def _next(self) -> None:
-        if self._answering is None and self._waiting:
-            self._answering = self._waiting.popleft()
-            self._handler(self._answering, self)
+        if self._current is None and self._queue:
+            self._current = self._queue.popleft()
+            self._handler(self._current, self)
 
     def _refuse(self, body: bytes) -> None:
         if self._transport is not None:

@@ -1,7 +1,7 @@
-"""The demo: endpoints of every temper on a scripted receiver, and gentle traffic for them.
+"""The demo: endpoints that behave differently on a scripted receiver, and light traffic for them.
 
-Within a minute of watching there are deliveries that succeed, are retried and fail, and a breaker that opens,
-probes and closes. The schedules and thresholds are short for that; nothing else differs from real use.
+Within a minute deliveries succeed, are retried and fail, and a circuit opens, probes and closes. Retry schedules and
+cooldowns are short for that purpose; everything else is as in production.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from breakwater.core.settings import Settings
 log = structlog.get_logger("breakwater.demo")
 
 PAUSE_SECONDS: Final = 0.5
-"""Between two messages: gentle enough to follow with the eye."""
+"""Pause between two messages."""
 _ACTOR: Final = "breakwater"
 _QUICK_RETRIES: Final = {"delays": [1, 2, 4], "jitter": 0.1}
 _QUICK_CIRCUIT: Final = {"failure_threshold": 3, "timeout_seconds": 6.0, "max_timeout_seconds": 12.0}
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """One endpoint of the cast."""
+class _DemoEndpoint:
+    """One endpoint of the demo."""
 
     name: str
     description: str
@@ -51,44 +51,44 @@ class _Member:
             **self.settings,
         }
 
-    def was(self, endpoint: EndpointView) -> bool:
-        """Return whether an endpoint of an earlier demo is this member, also under another name."""
+    def matches(self, endpoint: EndpointView) -> bool:
+        """Return whether an endpoint of an earlier demo is this one, even if it was renamed."""
         origin, _, path = endpoint.url.removeprefix("http://").partition("/")
         return endpoint.name == self.name or (origin.startswith("127.0.0.1:") and f"/{path}" == self.path)
 
 
-CAST: Final = (
-    _Member(
-        "Order archive", "Steady: answers at once.", "/steady/orders", ("order.created", "order.shipped")
+DEMO_ENDPOINTS: Final = (
+    _DemoEndpoint(
+        "Order archive", "Steady: responds immediately.", "/steady/orders", ("order.created", "order.shipped")
     ),
-    _Member("Monthly reports", "Slow: takes a second for each.", "/slow?ms=1000", ("invoice.paid",)),
-    _Member("Stock sync", "Flaky: fails once, then takes it.", "/flaky?fail=1", ("stock.changed",)),
-    _Member(
+    _DemoEndpoint("Monthly reports", "Slow: responds after one second.", "/slow?ms=1000", ("invoice.paid",)),
+    _DemoEndpoint("Stock sync", "Flaky: fails each webhook once.", "/flaky?fail=1", ("stock.changed",)),
+    _DemoEndpoint(
         "Payment partner",
-        "Recovering: down for twelve seconds of every forty.",
+        "Recovering: down for 12 of every 40 seconds.",
         "/recovering?after=12&every=40",
         ("payment.captured",),
     ),
-    _Member(
+    _DemoEndpoint(
         "Old CRM",
-        "Failing: answers 500 to everything; its circuit stays open.",
+        "Failing: always responds 500; its circuit stays open.",
         "/failing?status=500",
         ("customer.updated",),
         {"retry": {"delays": [1, 2], "jitter": 0.1}},
     ),
-    _Member(
-        "Tax office", "Rejecting: answers 422, which is not retried.", "/status/422", ("invoice.corrected",)
+    _DemoEndpoint(
+        "Tax office", "Rejecting: responds 422, which is not retried.", "/status/422", ("invoice.corrected",)
     ),
-    _Member(
+    _DemoEndpoint(
         "Print shop",
-        "Hanging: never answers; each attempt ends at its deadline.",
+        "Hanging: never responds; each attempt times out.",
         "/hanging",
         ("label.requested",),
         {"timeout_seconds": 3.0, "max_in_flight": 4},
     ),
-    _Member(
+    _DemoEndpoint(
         "Newsletter",
-        "Throttling: asks to wait five seconds, then takes it.",
+        "Throttling: responds 429 with Retry-After 5 s, then accepts.",
         "/retry-after",
         ("reader.joined",),
     ),
@@ -111,16 +111,16 @@ _EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 async def prepare(runtime: Runtime, receiver_url: str) -> None:
-    """Make the cast's endpoints where they are missing, and point those of an earlier demo at this receiver.
+    """Create missing demo endpoints, and point those of an earlier demo at this receiver.
 
-    Where something is still to be retried there, this comes before anything is sent: the earlier receiver's port may be
-    anybody's by now, and is not allowed any more.
+    Call it before delivering starts. Pending deliveries would otherwise go to the earlier receiver's port, which is no
+    longer allowed and which another program can hold.
     """
     summaries = (await runtime.queries.endpoints.list(limit=MOST_LANES)).items
-    known = [summary.endpoint for summary in summaries]
-    for member in CAST:
-        fields = member.fields(receiver_url)
-        earlier = [endpoint for endpoint in known if member.was(endpoint)]
+    existing = [summary.endpoint for summary in summaries]
+    for demo_endpoint in DEMO_ENDPOINTS:
+        fields = demo_endpoint.fields(receiver_url)
+        earlier = [endpoint for endpoint in existing if demo_endpoint.matches(endpoint)]
         if not earlier:
             await runtime.endpoints.create(fields, actor=_ACTOR)
         for endpoint in earlier:
@@ -129,18 +129,18 @@ async def prepare(runtime: Runtime, receiver_url: str) -> None:
 
 
 class Traffic:
-    """Sends the events in turn, for as long as the service runs."""
+    """Sends the demo's events in turn while the service runs."""
 
     def __init__(self, receiver_url: str, pause: float = PAUSE_SECONDS) -> None:
         self._receiver_url = receiver_url
         self._pause = pause
 
     async def prepare(self, runtime: Runtime) -> None:
-        """Prepare the endpoints, before anything is sent to them."""
+        """Create or update the demo's endpoints."""
         await prepare(runtime, self._receiver_url)
 
     async def __call__(self, app: Litestar, _settings: Settings) -> None:
-        """Send until cancelled."""
+        """Send events until cancelled."""
         runtime: Runtime = app.state.runtime
         for number, (event_type, fields) in enumerate(itertools.cycle(_EVENTS), start=1001):
             body = msgspec.json.encode({"number": number, **fields})

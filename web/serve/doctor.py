@@ -1,4 +1,4 @@
-"""What `breakwater doctor` looks at: each check says in one sentence what it found, and the remedy where it is bad."""
+"""The checks of `breakwater doctor`. Each result is one sentence, with the remedy if something is wrong."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ from breakwater.core.settings import Settings, unknown_variables
 from breakwater.core.settings.types import SQLITE
 
 _LOW_DISK_BYTES: Final = 500 * 1024 * 1024
-"""Bytes. A busy service writes that in hours."""
-_ASK_SECONDS: Final = 5.0
-_OK, _UNAUTHORIZED, _UNAVAILABLE = 200, 401, 503
+"""A busy service can write this much within hours."""
+_TIMEOUT_SECONDS: Final = 5.0
+_OK, _UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE = 200, 401, 403, 503
 
 
 @unique
 class Grade(StrEnum):
-    """How a finding is."""
+    """The severity of a finding."""
 
     GOOD = "good"
     NOTE = "note"
@@ -34,7 +34,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     subject: str
     grade: Grade
@@ -56,7 +56,7 @@ def _bad(subject: str, sentence: str) -> Finding:
 def examine(
     settings: Settings, environ: Mapping[str, str], service: str, key: str | None
 ) -> Iterator[Finding]:
-    """Yield what each check finds on this machine and at the running service."""
+    """Yield the findings of every check, of this machine and of the running service."""
     yield _good("versions", f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}.")
     yield from _variables(environ)
     yield from _database(settings)
@@ -68,7 +68,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     unknown = unknown_variables(environ)
     if unknown:
         yield _bad(
-            "settings", f"Nothing reads {', '.join(unknown)}: `breakwater serve --help` lists the names."
+            "settings", f"Unknown settings: {', '.join(unknown)}. `breakwater serve --help` lists the names."
         )
     else:
         yield _good("settings", "Every setting is valid.")
@@ -76,85 +76,97 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     if not settings.database_url.startswith(SQLITE):
-        yield _note("database", "It is PostgreSQL, which the service checks when it starts.")
+        yield _note("database", "PostgreSQL; the service checks it at start.")
         return
     name = settings.database_url.removeprefix(SQLITE).partition("?")[0]
     if name == ":memory:":
-        yield _note("database", "It is in memory: everything is lost when the service ends.")
+        yield _note("database", "In memory: all data is lost when the service stops.")
         return
     path = Path(name).absolute()
     yield _folder(path.parent)
-    yield _file(path) if path.exists() else _note("database", f"{path} will be made at the first start.")
+    yield (
+        _file(path)
+        if path.exists()
+        else _note("database", f"{path} does not exist yet; the first start creates it.")
+    )
 
 
 def _folder(folder: Path) -> Finding:
     if not folder.is_dir():
-        return _bad("folder", f"{folder} is no folder: make it, or set BREAKWATER_DATABASE_URL.")
+        return _bad("folder", f"{folder} is not a folder: create it, or set BREAKWATER_DATABASE_URL.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return _bad("folder", f"{folder} cannot be written by this user: SQLite keeps its journal there.")
+        return _bad(
+            "folder",
+            f"This user cannot write to {folder}, which SQLite needs for its journal: allow it.",
+        )
     free = shutil.disk_usage(folder).free
-    words = f"{free / 1024**3:.1f} GB are free in {folder}"
-    return (
-        _good("folder", f"{words}.")
-        if free > _LOW_DISK_BYTES
-        else _bad("folder", f"Only {words}: make room.")
-    )
+    sentence = f"{free / 1024**3:.1f} GB free in {folder}"
+    if free > _LOW_DISK_BYTES:
+        return _good("folder", f"{sentence}.")
+    return _bad("folder", f"Only {sentence}: free some disk space.")
 
 
 def _file(path: Path) -> Finding:
-    """Read-only, which neither checkpoints nor disturbs a service that has the file open."""
+    """Check the file through a read-only connection, which never checkpoints or disturbs a running service."""
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_ASK_SECONDS)) as database:
-            found: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as broken:
-        return _bad("database", f"{path} cannot be read ({broken}): restore it from a backup.")
+        with closing(
+            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS)
+        ) as database:
+            result: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        return _bad("database", f"{path} cannot be read ({error}): restore it from a backup.")
     size = f"{path.stat().st_size / 1024**2:.1f} MB"
-    if found != "ok":
-        return _bad("database", f"{path} is damaged ({found}): restore it from a backup.")
-    return _good("database", f"{path} is sound ({size}).")
+    if result != "ok":
+        return _bad("database", f"{path} is damaged ({result}): restore it from a backup.")
+    return _good("database", f"{path} is intact ({size}).")
 
 
 def _key_file(path: Path) -> Iterator[Finding]:
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield _bad("key file", f"{path} can be read by others: chmod 600 {path}")
+        yield _bad("key file", f"Other users can read {path}: run chmod 600 {path}")
 
 
 def _service(url: str, key: str | None) -> Iterator[Finding]:
     try:
-        health = httpx.get(f"{url}/health/ready", timeout=_ASK_SECONDS, trust_env=False)
+        health = httpx.get(f"{url}/health/ready", timeout=_TIMEOUT_SECONDS, trust_env=False)
     except httpx.HTTPError:
-        yield _note("service", f"None answers at {url}; BREAKWATER_URL says where to ask.")
+        yield _note("service", f"No service is running at {url}. Set BREAKWATER_URL to its address.")
         return
     yield _readiness(url, health)
     if key is None:
-        yield _note("key", "BREAKWATER_KEY is not set, so commands cannot ask the service.")
+        yield _note("key", "BREAKWATER_KEY is not set; commands that call the API need it.")
         return
     headers = {"authorization": f"Bearer {key}"}
     status = httpx.get(
-        f"{url}/api/v1/circuits", headers=headers, timeout=_ASK_SECONDS, trust_env=False
+        f"{url}/api/v1/circuits", headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
     ).status_code
-    if status == _UNAUTHORIZED:
-        yield _bad("key", f"{url} does not know BREAKWATER_KEY: make one on the page Settings.")
-    elif status == _OK:
-        yield _good("key", "The service takes BREAKWATER_KEY.")
+    if status == _OK:
+        yield _good("key", "The service accepts BREAKWATER_KEY.")
+    elif status == _UNAUTHORIZED:
+        yield _bad("key", f"{url} does not accept BREAKWATER_KEY: create an API key in Settings.")
+    elif status == _FORBIDDEN:
+        yield _note("key", "The service accepts BREAKWATER_KEY, but the key lacks the scope read.")
     else:
-        yield _note(
-            "key", f"The service answers BREAKWATER_KEY with {status}: its scopes do not reach everything."
-        )
+        yield _note("key", f"The service responds {status} to a request with BREAKWATER_KEY.")
 
 
 def _readiness(url: str, health: httpx.Response) -> Finding:
     if health.status_code == _OK:
         return _good("service", f"{url} is ready.")
     if health.status_code != _UNAVAILABLE:
-        return _bad("service", f"What answers at {url} is no Breakwater ({health.status_code}).")
-    return _bad("service", f"{url} is not ready: {_ailing(health) or 'it does not say why'}.")
+        return _bad(
+            "service",
+            f"The server at {url} is not Breakwater (status {health.status_code}).",
+        )
+    return _bad(
+        "service", f"{url} is not ready: {_unhealthy_tasks(health) or 'the response gives no reason'}."
+    )
 
 
-def _ailing(health: httpx.Response) -> str:
+def _unhealthy_tasks(health: httpx.Response) -> str:
     try:
         body: Any = health.json()
         loops = body.get("loops", ())
-        return "; ".join(f"{one['name']}: {one.get('last_error')}" for one in loops if not one["healthy"])
+        return "; ".join(f"{loop['name']}: {loop.get('last_error')}" for loop in loops if not loop["healthy"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""

@@ -1,7 +1,7 @@
-"""The test receiver that the service runs itself, so that a newcomer's first webhook has somewhere to go.
+"""The example receiver: a target for a first webhook, run by the service itself.
 
-It listens on loopback, which endpoints may otherwise not point at. Exactly its address and port are allowed,
-and only while it holds them: nothing else on this machine can be behind that port.
+It listens on loopback, which endpoints must not target otherwise. Only its address and port are allowed, and only
+while it holds them, so that no other program of the machine can be reached through them.
 """
 
 from collections.abc import AsyncIterator
@@ -16,15 +16,17 @@ from breakwater.web.receiver import Receiver
 log = structlog.get_logger("breakwater.example")
 
 _HOST: Final = "127.0.0.1"
-_KEEP: Final = 100
-"""Requests that it remembers: enough to look at, too few to matter."""
+_REQUESTS_KEPT: Final = 100
+"""Requests that the receiver keeps for inspection."""
 
 
 @asynccontextmanager
 async def example_receiver(settings: Settings) -> AsyncIterator[Receiver | None]:
-    """Run the receiver while the context lasts; None when the settings turn it off or its port is taken."""
-    receiver = Receiver(_HOST, settings.example_port, keep=_KEEP) if settings.example_endpoint else None
-    if receiver is not None and not await _listens(receiver):
+    """Run the receiver for the duration of the context; yield None if it is turned off or its port is in use."""
+    receiver = (
+        Receiver(_HOST, settings.example_port, keep=_REQUESTS_KEPT) if settings.example_endpoint else None
+    )
+    if receiver is not None and not await _try_to_listen(receiver):
         receiver = None
     try:
         yield receiver
@@ -33,15 +35,15 @@ async def example_receiver(settings: Settings) -> AsyncIterator[Receiver | None]
             await receiver.stop()
 
 
-def allowing(settings: Settings, receiver: Receiver | None) -> Settings:
-    """Return the settings with the receiver's address and port among the allowed ones."""
+def allow_receiver(settings: Settings, receiver: Receiver | None) -> Settings:
+    """Return the settings with the receiver's address and port added to the allowed networks."""
     if receiver is None:
         return settings
     rule = f"{_HOST}/32:{receiver.port}"
     return settings.model_copy(update={"allowed_networks": (*settings.allowed_networks, rule)})
 
 
-async def _listens(receiver: Receiver) -> bool:
+async def _try_to_listen(receiver: Receiver) -> bool:
     try:
         await receiver.start()
     except OSError as taken:

@@ -1,8 +1,8 @@
-"""Runs the service: takes the port, opens the application, serves until a signal, drains.
+"""Run the service: bind the port, open the application, serve until a signal, drain.
 
-The order matters. The port comes first: a busy one is told before the database is touched. The service is started
-here rather than in the application's lifespan under uvicorn, so that a refused start is the sentence that it
-carries, and not a logged traceback. A signal ends the listening first and the delivering last.
+The order matters. The port comes first, so that a port in use is reported before the database is opened. The runtime
+starts here and not in the application's lifespan under uvicorn, so that a refused start ends with its one-line reason
+and not with a logged traceback. After a signal the service stops listening first and stops delivering last.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
 from breakwater.web.live import end_streams
 from breakwater.web.receiver import Receiver
-from breakwater.web.serve.example import allowing, example_receiver
+from breakwater.web.serve.example import allow_receiver, example_receiver
 from breakwater.web.serve.first_start import Welcome, welcome
 from breakwater.web.serve.http_limits import LimitedHttpProtocol, sweep
 from breakwater.web.serve.signals import StopSignal
@@ -33,34 +33,33 @@ log = structlog.get_logger("breakwater.serving")
 
 _BACKLOG: Final = 2_048
 _IDLE_SECONDS: Final = 75
-"""How long a kept connection may idle: longer than the 60 of common proxies, so that they close it, not we."""
-_LAST_RESPONSES_SECONDS: Final = 2
-"""How long answers under way may take after a signal; live streams never end by themselves."""
-_COLLECTIONS: Final = (10_000, 10, 20)
-"""Net allocations between two collections of young objects, and how many of those precede one of the older. With
-Python's own (700, 10, 10) one page in twenty waited 70 ms for a collection of everything that pages are made from."""
+"""Keep-alive timeout: longer than the 60 s of common proxies, so that the proxy closes an idle connection first."""
+_RESPONSE_DRAIN_SECONDS: Final = 2
+"""Time for responses in flight after a signal; live streams never end by themselves."""
+_GC_THRESHOLDS: Final = (10_000, 10, 20)
+"""Garbage collection thresholds. Python's defaults collect the oldest generation so often that pages wait for it."""
 
 Announce = Callable[[Welcome], None]
 
 
 class SidecarTask(Protocol):
-    """Something that goes on while the service runs, such as the demo's traffic."""
+    """A task that runs next to the service, such as the demo's traffic."""
 
     async def prepare(self, runtime: Runtime) -> None:
-        """Set things right before anything is sent."""
+        """Prepare the runtime before delivering starts."""
 
     async def __call__(self, app: Litestar, settings: Settings, /) -> None:
-        """Go on until cancelled."""
+        """Run until cancelled."""
 
 
-async def serve(settings: Settings, announce: Announce, beside: SidecarTask | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; the second signal ends at once what is still draining.
+async def serve(settings: Settings, announce: Announce, sidecar: SidecarTask | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. A second signal ends the drain immediately.
 
-    A signal while it starts ends the start. `announce` is called once requests are served. Raises `StartRefused`.
+    A signal during the start ends the start. `announce` is called once requests are accepted. Raises `StartRefused`.
     """
     stop = StopSignal()
     try:
-        await _listen_and_serve(settings, announce, beside, stop)
+        await _listen_and_serve(settings, announce, sidecar, stop)
     except asyncio.CancelledError:
         if not stop.ended_start:
             raise
@@ -68,12 +67,13 @@ async def serve(settings: Settings, announce: Announce, beside: SidecarTask | No
 
 
 async def _listen_and_serve(
-    settings: Settings, announce: Announce, beside: SidecarTask | None, stop: StopSignal
+    settings: Settings, announce: Announce, sidecar: SidecarTask | None, stop: StopSignal
 ) -> None:
     with contextlib.closing(listen(settings)) as listener:
         async with example_receiver(settings) as receiver:
-            at_its_port = settings.model_copy(update={"port": listener.getsockname()[1]})
-            await _serve(allowing(at_its_port, receiver), listener, receiver, announce, beside, stop=stop)
+            bound_settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+            service_settings = allow_receiver(bound_settings, receiver)
+            await _serve(service_settings, listener, receiver, announce, sidecar, stop=stop)
 
 
 async def _serve(
@@ -81,27 +81,27 @@ async def _serve(
     listener: socket.socket,
     receiver: Receiver | None,
     announce: Announce,
-    beside: SidecarTask | None,
+    sidecar: SidecarTask | None,
     *,
     stop: StopSignal,
 ) -> None:
     async with _opened(settings) as runtime:
         greeting = await welcome(runtime, receiver)
-        if beside is not None:
-            await beside.prepare(runtime)
+        if sidecar is not None:
+            await sidecar.prepare(runtime)
         await runtime.deliver()
         app = create_app(settings, runtime=runtime)
-        async with app.lifespan(), _beside(beside, app, settings):
-            await _answer(app, settings, listener, lambda: announce(greeting), stop)
+        async with app.lifespan(), _running_sidecar(sidecar, app, settings):
+            await _serve_requests(app, settings, listener, lambda: announce(greeting), stop)
         log.info("service.draining", seconds=settings.drain_seconds)
     log.info("service.stopped")
 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Runtime]:
-    """Run the service, not delivering yet.
+    """Open the runtime without delivering.
 
-    Endpoints whose receiver has moved are pointed at it first: what is due would go to where nothing of ours listens.
+    Endpoints of the example and demo receivers get their new port first; due deliveries would go to the old one.
     """
     runtime = Runtime(settings)
     await runtime.open()
@@ -112,21 +112,21 @@ async def _opened(settings: Settings) -> AsyncIterator[Runtime]:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Take the address and port. Raises `StartRefused` with the remedy."""
+    """Bind the address and port. Raises `StartRefused` with the remedy."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as failed:
-        raise StartRefused(_no_listening(settings, failed)) from None
+    except OSError as error:
+        raise StartRefused(_bind_failure(settings, error)) from None
 
 
-def _no_listening(settings: Settings, failed: OSError) -> str:
-    reason = (failed.strerror or str(failed)).lower()
-    match failed.errno:
+def _bind_failure(settings: Settings, error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    match error.errno:
         case errno.EADDRINUSE:
-            remedy = "Stop the program that uses it, or choose another with --port (BREAKWATER_PORT)"
+            remedy = "Stop the program that uses it, or choose another port with --port (BREAKWATER_PORT)"
         case errno.EACCES:
-            remedy = "Choose a port from 1024 on with --port (BREAKWATER_PORT), and put a proxy before it"
+            remedy = "Choose a port of 1024 or higher with --port (BREAKWATER_PORT), and put a proxy in front"
         case _:
             remedy = "Choose an address of this machine with --host (BREAKWATER_HOST)"
     return f"Cannot listen on {settings.host} port {settings.port}: {reason}. {remedy}."
@@ -151,13 +151,13 @@ class _Server(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        end_streams(self._app)  # else a live page would hold the end up until the limit
+        end_streams(self._app)  # an open stream would delay the shutdown until the time limit
         await super().shutdown(sockets)
         if self._sweep is not None:
             self._sweep.cancel()
 
 
-async def _answer(
+async def _serve_requests(
     app: Litestar,
     settings: Settings,
     listener: socket.socket,
@@ -166,8 +166,8 @@ async def _answer(
 ) -> None:
     server = _Server(app, settings, started)
     stop.serving(server)
-    gc.set_threshold(*_COLLECTIONS)
-    gc.freeze()  # what start-up made lives as long as the process: no collection needs to look at it
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.freeze()  # objects created at start live as long as the process; collections can skip them
     await server.serve([listener])
 
 
@@ -184,16 +184,18 @@ def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_LAST_RESPONSES_SECONDS,
+        timeout_graceful_shutdown=_RESPONSE_DRAIN_SECONDS,
     )
 
 
 @asynccontextmanager
-async def _beside(beside: SidecarTask | None, app: Litestar, settings: Settings) -> AsyncIterator[None]:
-    if beside is None:
+async def _running_sidecar(
+    sidecar: SidecarTask | None, app: Litestar, settings: Settings
+) -> AsyncIterator[None]:
+    if sidecar is None:
         yield
         return
-    task = asyncio.ensure_future(beside(app, settings))
+    task = asyncio.ensure_future(sidecar(app, settings))
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""How a command that runs until it is told to stop ends."""
+"""Exit without a traceback when a long-running command is interrupted."""
 
 import asyncio
 import sys
@@ -9,8 +9,8 @@ _INTERRUPTED = 130
 
 
 @contextmanager
-def ends_quietly() -> Iterator[None]:
-    """Turn a second Ctrl-C, which ends the drain, into an exit code instead of a traceback."""
+def exit_on_interrupt() -> Iterator[None]:
+    """Turn the second Ctrl-C, which ends the drain, into exit code 130."""
     try:
         yield
     except (asyncio.CancelledError, KeyboardInterrupt):
