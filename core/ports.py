@@ -12,11 +12,14 @@ class Clock(Protocol):
     """Time. Nothing in the engine reads another clock or sleeps on another one."""
 
     def now(self) -> float:
-        """Return seconds since the epoch, never stepping back or jumping: schedules and leases use it."""
+        """Return seconds since the epoch, for stored times, schedules and leases.
+
+        It never decreases. It steps forward when the calendar is ahead, and runs slower while the calendar is behind.
+        """
         ...
 
     def wall(self) -> float:
-        """Return what the machine's calendar says now, in seconds since the epoch: signatures carry it."""
+        """Return what the machine's calendar says, in seconds since the epoch, for signatures and Retry-After dates."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -25,6 +25,10 @@ from breakwater.core.store.writer import STEP_ROWS
 log = structlog.get_logger("breakwater.pruner")
 
 ROUND_SECONDS: Final = 600.0
+LARGE_STEP: Final = 86_400.0
+"""Seconds. After such a step of the clock nothing is deleted for `PAUSE_AFTER_STEP`."""
+PAUSE_AFTER_STEP: Final = 86_400.0
+"""Seconds in which a person can notice a wrong calendar and set it right."""
 STEP_BYTES: Final = 4 * 1024 * 1024
 """Bytes of payload that one step deletes: the database visits every page of a large one."""
 STEP_ENDPOINTS: Final = 100
@@ -39,12 +43,22 @@ class RetentionJob:
         self._writer = database.writer
         self._clock = clock
         self._retention = retention_days * 86_400.0
+        self._paused_until = float("-inf")
 
     async def run(self) -> None:
         """Prune every ten minutes, for ever."""
         while True:
-            await self.prune()
+            if self._clock.now() >= self._paused_until:
+                await self.prune()
+            began = self._clock.now()
             await self._clock.sleep(ROUND_SECONDS)
+            self._note_step(self._clock.now() - began - ROUND_SECONDS)
+
+    def _note_step(self, seconds: float) -> None:
+        """Pause after a large step of the clock: what a wrong calendar makes look old must not be deleted."""
+        if seconds > LARGE_STEP:
+            self._paused_until = self._clock.now() + PAUSE_AFTER_STEP
+            log.warning("pruner.paused", seconds=PAUSE_AFTER_STEP, clock_stepped=round(seconds))
 
     async def prune(self) -> int:
         """Delete what is older than the retention; return how many deliveries went."""

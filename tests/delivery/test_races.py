@@ -8,7 +8,6 @@ import time
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from breakwater.core.clock import SystemClock
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ports import OutboundRequest
@@ -46,17 +45,6 @@ async def test_a_calendar_that_jumps_makes_no_burst_and_no_stall_and_is_signed(
     assert {timestamp(request) for request in engine.sender.requests[20:]} <= {
         int(engine.clock.wall()) - lag for lag in (0, 1, 2)
     }
-
-
-def test_the_schedules_clock_follows_no_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SystemClock()
-    before = clock.now()
-    for jump in (-HOUR, DAY):
-        real = time.time()
-        monkeypatch.setattr(time, "time", lambda real=real, jump=jump: real + jump)
-        assert before <= clock.now() < before + 60
-        assert clock.wall() == pytest.approx(real + jump)
-        monkeypatch.undo()
 
 
 async def test_no_verification_fails_under_either_secret_while_secrets_rotate_under_load(

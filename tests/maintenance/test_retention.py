@@ -1,5 +1,6 @@
 """Retention: what ended long ago goes, with all that hangs on it; what still waits stays however old it is."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ATTEMPTS, DELIVERIES, ENDPOINTS, MESSAGES
 from tests.contract.commands import message
 from tests.contract.recorded_sql import explained
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, eventually
 
 DAY = 86_400.0
 
@@ -88,3 +89,35 @@ async def test_what_ended_is_found_without_reading_what_did_not(database: Databa
     assert "ix_deliveries_finished" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
+
+
+async def test_after_a_large_step_of_the_clock_nothing_is_deleted_for_a_day(database: Database) -> None:
+    clock = ManualClock()
+    await seed(database, clock.now(), {"young": 20})
+    job = asyncio.create_task(RetentionJob(database=database, clock=clock, retention_days=30).run())
+    await eventually(lambda: clock._sleepers)
+    await clock.leap(20 * DAY)  # a calendar that was set wrong
+    await clock.advance(DAY - 3600)
+    await eventually(lambda: clock._sleepers)
+    assert await left(database) == [{"young"}] * 3
+    await clock.advance(2 * 3600)
+    await eventually_gone(database)
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+
+
+async def test_after_a_night_of_suspension_retention_goes_on(database: Database) -> None:
+    clock = ManualClock()
+    await seed(database, clock.now(), {"old": 29.9})
+    job = asyncio.create_task(RetentionJob(database=database, clock=clock, retention_days=30).run())
+    await eventually(lambda: clock._sleepers)
+    await clock.leap(12 * 3600)
+    await eventually_gone(database)
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+
+
+async def eventually_gone(database: Database) -> None:
+    async with asyncio.timeout(5):
+        while await left(database) != [set(), set(), set()]:  # noqa: ASYNC110 - a reader tells no event
+            await asyncio.sleep(0.002)
