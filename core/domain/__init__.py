@@ -1,22 +1,21 @@
-"""Decisions about delivery, and nothing else: no I/O, no randomness, no third-party import; time comes in from outside.
+"""Decisions about delivery: no I/O, no randomness, no third-party import; time comes in from outside.
 
 To understand delivery, read in this order:
 
-==========  =======================================================================================================
-`states`    where a delivery, an endpoint and an attempt stand, a sentence for each value
-`outcome`   what one attempt met
-`verdict`   what an outcome means: for the delivery, for its lane, for the circuit. Its table is the heart of it
-`retry`     when a failed delivery is tried again
-`circuit`   when an endpoint is called at all; its settings are in `circuit_config`, its words in `circuit_state`,
-            its count of recent calls in `call_window`
-`signing`   how a request proves where it comes from; its secrets are in `signing_secrets`
-`target`    which URLs may be called: host names are judged in `hostname`, addresses and ports in `networks`
-`errors`    what can go wrong, and how it says so
-==========  =======================================================================================================
+==========  =================================================================================================
+`states`    the states of a delivery and an endpoint, and the failure classes
+`outcome`   what one attempt met: a response or a transport failure
+`verdict`   what an outcome means: for the delivery, for its lane, for the circuit; with the table of semantics
+`retry`     when a failed delivery is retried
+`circuit`   when deliveries to an endpoint are sent: state machine, configuration, window of recent calls
+`signing`   how a request is signed; its secrets are in `signing_secrets`
+`target`    which URLs, host names, addresses and custom headers are allowed
+`errors`    the exceptions and their messages
+==========  =================================================================================================
 
-The rest checks and measures: `bounds` numbers within limits, `custom_headers` what an endpoint may add to a request,
-`latency` response times in few numbers.
+`bounds` checks numbers, `event_type` checks event types, `lease` has the duration of a lease, `latency` has histograms,
+`health` is the state of a background task.
 
-One default reads a clock: a `CircuitBreaker` that is called without `now`, as the specification calls it. The service
-always says what time it is.
+One default reads a clock: a `CircuitBreaker` that is called without `now`, as the specification allows. The service
+always passes the time.
 """

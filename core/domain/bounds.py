@@ -1,4 +1,4 @@
-"""Numbers within bounds: what a setting may be, checked and said in one way."""
+"""Check numbers against bounds, with one wording for all settings."""
 
 from typing import Final
 
@@ -6,18 +6,18 @@ from breakwater.core.domain.errors import FieldProblem
 
 _SHOWN_LENGTH: Final = 40
 _SHOWN_BITS: Final = 128
-"""Python refuses to write out an int of more than some thousand digits."""
+"""Python raises ValueError for the text of an int with thousands of digits."""
 
 
 def whole_number(field: str, value: object, low: int, high: int) -> list[FieldProblem]:
-    """Return what is wrong with `value` as a whole number from `low` to `high`: nothing, or one problem."""
+    """Return the problem of `value` as a whole number from `low` to `high`, or an empty list."""
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return []
     return [FieldProblem(field, f"must be a whole number from {low:,} to {high:,}, not {_shown(value)}")]
 
 
 def number(field: str, value: object, low: float, high: float, *, above: bool = False) -> list[FieldProblem]:
-    """Return what is wrong with `value` as a finite number from (`above`: greater than) `low` to `high`."""
+    """Return the problem of `value` as a finite number from (`above`: greater than) `low` to `high`, if any."""
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -34,7 +34,7 @@ def _within(value: float, low: float, high: float, *, above: bool) -> bool:
 
 
 def _shown(value: object) -> str:
-    """Return `value` as a person wrote it, cut: what is wrong may also be far too long."""
+    """Return `value` as it was written, cut to a short text."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
         return "a number of that many digits"
     text = repr(value)

@@ -1,22 +1,22 @@
-"""What can go wrong, as exceptions that know how to say it.
+"""The exceptions of Breakwater, with their messages.
 
 ::
 
     BreakwaterError
     ├── InvalidInput               one or more fields are wrong: 422 (400 for filters and cursors)
-    │   ├── TargetRefused          a URL or address that may not be called
+    │   ├── TargetRefused          a URL or address that may not be requested
     │   ├── IdempotencyMismatch    a key that was used for another request
     │   └── PayloadTooLarge        413
     ├── NotFound                   404
-    ├── Conflict                   the thing is in a state that does not allow it: 409
+    ├── Conflict                   the state of the object does not allow it: 409
     ├── Unauthorized               no valid credential: 401
     ├── Forbidden                  a valid credential without the right to do it: 403
     ├── StoreUnavailable           the database cannot be written now: 503 with Retry-After
     └── StartRefused               the service will not start: one sentence, exit code 2
 
-Every message is a sentence for the person who has to act on it, and names no secret.
+Every message names the problem and the remedy, and contains no secret.
 """
-# ruff: noqa: N818 -- these are read as "raise NotFound", "except Conflict"; the base class carries the word Error
+# ruff: noqa: N818 -- read as "raise NotFound", "except Conflict"; the base class has the suffix Error
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from typing import Self
 
 
 class BreakwaterError(Exception):
-    """Anything that Breakwater raises on purpose. `str()` of it is fit to show."""
+    """Base of all expected errors. Its `str()` can be shown to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field, and the remedy."""
+    """A problem with one field, and its remedy."""
 
     field: str
-    """The field's name as its sender wrote it, dotted where it is nested: `retry.delays.2`."""
+    """The name of the field in the request, with dots for nested ones: `retry.delays.2`."""
     message: str
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class FieldProblem:
 
 
 class InvalidInput(BreakwaterError):
-    """Input that cannot be accepted. Carries every problem that was found, so that one round is enough."""
+    """Invalid input, with every problem, so that the caller can fix all of them in one round."""
 
     def __init__(self, problems: Iterable[FieldProblem]) -> None:
         self.problems = tuple(problems)
@@ -48,7 +48,7 @@ class InvalidInput(BreakwaterError):
 
     @classmethod
     def of(cls, field: str, message: str) -> Self:
-        """Return the error for one field: `message` says what is wrong and the remedy."""
+        """Return the error for one field. `message` has the problem and the remedy."""
         return cls((FieldProblem(field, message),))
 
     def under(self, prefix: str) -> Self:
@@ -62,16 +62,16 @@ class InvalidInput(BreakwaterError):
 
 
 class TargetRefused(InvalidInput):
-    """A URL that may not be called."""
+    """A URL that may not be requested."""
 
     @property
     def reason(self) -> str:
-        """Why, and the remedy, without the field's name."""
+        """The reason and the remedy, without the name of the field."""
         return self.problems[0].message
 
 
 class IdempotencyMismatch(InvalidInput):
-    """The idempotency key was used before, for another request."""
+    """The idempotency key was used for a different request."""
 
 
 class PayloadTooLarge(InvalidInput):
@@ -79,7 +79,7 @@ class PayloadTooLarge(InvalidInput):
 
 
 class NotFound(BreakwaterError):
-    """There is no such thing: `kind` in the words of the product (`delivery`), `id` as it was asked for."""
+    """An object does not exist: `kind` is its name in the glossary (`delivery`), `id` is from the request."""
 
     def __init__(self, kind: str, id: str) -> None:  # noqa: A002 -- the field's own word, and nothing here needs the builtin
         self.kind = kind
@@ -91,7 +91,7 @@ class NotFound(BreakwaterError):
 
 
 class Conflict(BreakwaterError):
-    """What was asked for does not fit the state of the thing; the one sentence says which state that is."""
+    """The state of the object does not allow the request; the message names the state."""
 
 
 class Unauthorized(BreakwaterError):
@@ -99,17 +99,17 @@ class Unauthorized(BreakwaterError):
 
 
 class Forbidden(BreakwaterError):
-    """The credential is valid, and its role or scope does not reach this far."""
+    """The credential is valid, but its role or scope is not sufficient."""
 
 
 class StoreUnavailable(BreakwaterError):
-    """The database cannot be written at the moment. Nothing of the request was kept."""
+    """The database cannot be written at the moment. Nothing of the request was stored."""
 
     def __init__(self, message: str, retry_after: float = 5.0) -> None:
         self.retry_after = retry_after
-        """Seconds after which trying again makes sense."""
+        """Seconds until a retry can succeed."""
         super().__init__(message)
 
 
 class StartRefused(BreakwaterError):
-    """The service does not start; the one sentence says why and what to do."""
+    """The service does not start; the message has the reason and the remedy."""

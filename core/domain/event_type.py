@@ -1,4 +1,4 @@
-"""What an event type looks like, for messages and for subscriptions."""
+"""The syntax of an event type, for messages and subscriptions."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ _REMEDY: Final = "write 1 to 128 letters, digits, '.', '_' or '-', such as invoi
 
 
 def event_type_problems(field: str, value: object) -> list[FieldProblem]:
-    """Return what is wrong with `value` as an event type: nothing, or one problem."""
+    """Return the problem of `value` as an event type, or an empty list."""
     if isinstance(value, str) and _EVENT_TYPE.fullmatch(value):
         return []
-    return [FieldProblem(field, f"is no event type: {_REMEDY}")]
+    return [FieldProblem(field, f"is not a valid event type: {_REMEDY}")]

@@ -1,11 +1,11 @@
-"""How a background task is doing."""
+"""The health of a background task."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TaskHealth:
-    """One background task, as its supervisor sees it."""
+    """The state of one background task in its supervisor."""
 
     name: str
     healthy: bool

@@ -1,7 +1,6 @@
-"""Latencies in few numbers: a histogram whose buckets grow by a quarter of an octave, so by 19 %.
+"""Latency histograms whose buckets grow by a quarter of an octave, that is by 19 %.
 
-A percentile read from it is off by at most that, at 2 ms as at 2 minutes, and the histograms of many minutes
-and endpoints add up.
+A percentile has at most this error, at 2 ms as at 2 minutes. Histograms of several minutes and endpoints can be added.
 """
 
 import math
@@ -10,7 +9,7 @@ from typing import Final
 
 _PER_OCTAVE: Final = 4
 LAST_BUCKET: Final = 80
-"""Everything over 2^19.75 ms, about 15 minutes: no attempt may last as long."""
+"""All latencies over 2^19.75 ms, about 15 minutes: longer than any attempt."""
 
 
 def bucket_of(ms: float) -> int:
@@ -21,19 +20,19 @@ def bucket_of(ms: float) -> int:
 
 
 def upper_ms(bucket: int) -> float:
-    """Return the milliseconds up to which `bucket` reaches."""
+    """Return the upper bound of `bucket` in milliseconds."""
     return float(2.0 ** (bucket / _PER_OCTAVE))
 
 
 def percentile(histogram: Mapping[int, int], q: float) -> float | None:
-    """Return the milliseconds below which the share `q` stayed, 0.95 for the 95th percentile.
+    """Return the latency in milliseconds at the quantile `q`, 0.95 for the 95th percentile.
 
-    `histogram` maps buckets to counts; None when it holds none.
+    `histogram` maps buckets to counts. Return None when it is empty.
     """
-    wanted = q * sum(histogram.values())
+    rank = q * sum(histogram.values())
     seen = 0
     for bucket in sorted(bucket for bucket, count in histogram.items() if count > 0):
         seen += histogram[bucket]
-        if seen >= wanted:
+        if seen >= rank:
             return upper_ms(bucket)
     return None

@@ -1,11 +1,11 @@
-"""How long a claim is good."""
+"""The duration of a lease."""
 
 from typing import Final
 
 LEASE_GRACE: Final = 15.0
-"""Seconds that a lease outlives the attempt's deadline: a peer's was shorter than its timeout, and it sent twice."""
+"""Seconds by which a lease exceeds the deadline of its attempt, so that no attempt is requeued while it runs."""
 
 
 def lease_seconds(timeout: float) -> float:
-    """Return the seconds for which a claim is leased whose attempt may take `timeout` seconds."""
+    """Return the lease in seconds of a claim whose attempt has a deadline of `timeout` seconds."""
     return timeout + LEASE_GRACE

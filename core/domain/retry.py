@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again: schedules, their jitter, and what a receiver asks for."""
+"""Retry schedules, their jitter, and Retry-After."""
 
 import re
 from collections.abc import Iterable
@@ -11,30 +11,30 @@ from breakwater.core.domain.bounds import number, whole_number
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 MAX_DELAY: Final = 7 * 86_400.0
-"""Seconds. What is a week late is a matter for a person."""
+"""Seconds between two attempts at most."""
 MAX_DELAYS: Final = 50
 MAX_JITTER: Final = 0.5
 MAX_RETRY_AFTER: Final = 3600.0
-"""Seconds. What is asked for beyond it is not believed: a mistake must not stop a lane for a year."""
+"""Seconds. A longer Retry-After is limited to it, so that a mistake does not stop a lane for a year."""
 
 _SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _HTTP_DATE: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? [\x20-\x7e]{5,40}")
 
 
 def _delay_problems(delays: Iterable[object]) -> list[FieldProblem]:
-    listed = tuple(delays)
-    if len(listed) > MAX_DELAYS:
-        return [FieldProblem("delays", f"has {len(listed)} entries; at most {MAX_DELAYS} are allowed")]
+    entries = tuple(delays)
+    if len(entries) > MAX_DELAYS:
+        return [FieldProblem("delays", f"has {len(entries)} entries; at most {MAX_DELAYS} are allowed")]
     return [
         problem
-        for position, delay in enumerate(listed)
+        for position, delay in enumerate(entries)
         for problem in number(f"delays.{position}", delay, 0, MAX_DELAY, above=True)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The delays between the attempts of a delivery. None at all means one attempt.
+    """The delays between the attempts of a delivery. No delays mean one attempt.
 
     Raises:
         InvalidInput: naming each delay, or the jitter, that is out of its bounds.
@@ -44,7 +44,7 @@ class RetryPolicy:
     delays: tuple[float, ...]
     """Seconds to wait after the first, the second, ... failed attempt."""
     jitter: float = 0.1
-    """Share by which each delay is shorter or longer, so that what failed together does not come together."""
+    """Jitter of each delay as a share of it, so that deliveries that failed together are not retried together."""
 
     def __post_init__(self) -> None:
         if problems := [*_delay_problems(self.delays), *number("jitter", self.jitter, 0, MAX_JITTER)]:
@@ -52,10 +52,10 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, delays: object, jitter: object = 0.1) -> Self:
-        """Return the policy that a person wrote, whatever was written.
+        """Return the policy for untyped input.
 
         Raises:
-            InvalidInput: as the class does, and for a schedule that is no list or an empty one.
+            InvalidInput: as the class does, and for a schedule that is not a list or is empty.
 
         """
         if not isinstance(delays, list | tuple) or not delays:
@@ -66,13 +66,13 @@ class RetryPolicy:
 
     @property
     def max_attempts(self) -> int:
-        """How many attempts a delivery gets."""
+        """The number of attempts of a delivery."""
         return len(self.delays) + 1
 
     def delay_after(self, spent: int, draw: float) -> float | None:
-        """Return the seconds to wait after `spent` attempts, the first being 1; None when none is left.
+        """Return the seconds to wait after `spent` attempts, at least 1; None when no attempt is left.
 
-        `draw`, from 0 up to 1, alone places the delay, evenly, within its jitter.
+        `draw`, from 0 up to 1, selects the delay within its jitter.
         """
         if spent > len(self.delays):
             return None
@@ -80,12 +80,12 @@ class RetryPolicy:
 
 
 SERVICE_SCHEDULE: Final = RetryPolicy((1.0, 2.0, 4.0, 30.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0))
-"""What an endpoint gets that says nothing: eleven attempts within about 28 hours."""
+"""Default of an endpoint: eleven attempts within about 28 hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryConfig:
-    """A schedule that grows by a factor, as `WebhookAdapter` takes it.
+    """A schedule with exponential backoff, the setting of `WebhookAdapter`.
 
     Raises:
         InvalidInput: naming each field that is out of its bounds.
@@ -97,9 +97,9 @@ class RetryConfig:
     initial_delay: float = 1.0
     """Seconds between the first and the second attempt."""
     multiplier: float = 2.0
-    """Each delay is this many times the one before."""
+    """Backoff factor: each delay is the previous one multiplied by it."""
     max_delay: float = 60.0
-    """Seconds that no delay exceeds."""
+    """Maximum delay in seconds."""
     jitter: float = 0.1
 
     def __post_init__(self) -> None:
@@ -116,15 +116,15 @@ class RetryConfig:
         ]
 
     def policy(self) -> RetryPolicy:
-        """Return the schedule, delay by delay."""
+        """Return the schedule as a list of delays."""
         grown = (self.initial_delay * self.multiplier**step for step in range(self.max_retries))
         return RetryPolicy(tuple(min(delay, self.max_delay) for delay in grown), self.jitter)
 
 
 def parse_retry_after(value: str | None, wall: float) -> float | None:
-    """Return the seconds that a `Retry-After` asks to wait, at most `MAX_RETRY_AFTER`; None for garbage.
+    """Return the seconds of a `Retry-After` header, at most `MAX_RETRY_AFTER`; None when it is not valid.
 
-    `wall` is the calendar's now, in seconds since the epoch, which a date is compared with; a past one is 0.
+    `wall` is the current time of the system clock, in seconds since the epoch. A date in the past returns 0.
     """
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
@@ -138,7 +138,7 @@ def parse_retry_after(value: str | None, wall: float) -> float | None:
 def _timestamp(http_date: str) -> float | None:
     try:
         date = parsedate_to_datetime(http_date)
-        # Of the three forms only the oldest names no zone; all three are in GMT (RFC 9110, section 5.6.7).
+        # Only the oldest of the three formats has no zone; all three are in GMT (RFC 9110, section 5.6.7).
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

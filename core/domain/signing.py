@@ -1,7 +1,7 @@
-"""How requests are signed, so that a receiver knows who sent them, that nobody changed them, and when.
+"""Sign requests, so that a receiver can verify the sender, the content and the time.
 
-The schemes `standard` and `ed25519` are Standard Webhooks: the signed text is `{id}.{timestamp}.{body}`, and
-the header carries one signature per secret, so that a rotation has no moment in which a receiver must refuse.
+The schemes `standard` and `ed25519` are Standard Webhooks: the signed text is `{id}.{timestamp}.{body}`. The header
+has one signature per active secret, so that receivers accept requests during a rotation.
 """
 
 import base64
@@ -33,17 +33,19 @@ def sign(
     body: bytes,
     ed25519: SignEd25519 | None = None,
 ) -> Headers:
-    """Return every header that `scheme` adds to a request, the id and the timestamp always among them.
+    """Return the headers that `scheme` adds to a request, always with id and timestamp.
 
-    `secrets` are those in force, the newest first; without any the request goes unsigned. `timestamp` is this
-    attempt's, in seconds. `github` and `legacy` send one signature, by the text of the newest.
+    `secrets` are the active ones, newest first; without secrets the request is not signed. `timestamp` is the time of
+    the attempt, in seconds. `github` and `legacy` send one signature, with the text of the newest secret.
 
     Raises:
         InvalidInput: when the newest secret does not fit the scheme, or the id has a dot.
 
     """
     if "." in webhook_id:
-        raise InvalidInput.of("webhook_id", "must have no dot, which separates the parts of what is signed")
+        raise InvalidInput.of(
+            "webhook_id", "must not contain a dot, which separates the parts of the signed text"
+        )
     headers = (("webhook-id", webhook_id), ("webhook-timestamp", str(timestamp)))
     match scheme:
         case SignatureScheme.STANDARD | SignatureScheme.ED25519:
@@ -64,10 +66,10 @@ def _standard_text(webhook_id: str, timestamp: str, body: bytes) -> bytes:
 
 
 def _standard(secrets: Sequence[str], signed: bytes, ed25519: SignEd25519 | None) -> Headers:
-    """Sign with each secret as its prefix says.
+    """Sign with each secret, by the algorithm of its prefix.
 
-    An older secret may be of the other kind or, after a change of scheme, of none: that one is left
-    out, because its receiver does not look at this header.
+    After a change of the scheme, an older secret can have no prefix. It is skipped, because its receiver does not read
+    this header.
     """
     usable = [*secrets[:1], *(old for old in secrets[1:] if old.startswith((SECRET_PREFIX, PRIVATE_PREFIX)))]
     if not usable:

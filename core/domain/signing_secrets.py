@@ -1,4 +1,4 @@
-"""Signing secrets as Standard Webhooks writes them: `whsec_`, `whsk_` and `whpk_`, each before base64."""
+"""Signing secrets in the format of Standard Webhooks: `whsec_`, `whsk_` or `whpk_`, then base64."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import SignatureScheme
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- what secrets begin with is none
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- a prefix is not a secret
 PRIVATE_PREFIX: Final = "whsk_"
 PUBLIC_PREFIX: Final = "whpk_"
 
@@ -26,7 +26,7 @@ def make_secret(random_bytes: Callable[[int], bytes]) -> str:
 def make_key_pair(private: bytes, public: bytes) -> tuple[str, str]:
     """Return an ed25519 pair, of 32 raw bytes each, as `whsk_...` and `whpk_...`.
 
-    The private text carries both, as other implementations of Standard Webhooks write it.
+    The private text contains both keys, as in other implementations of Standard Webhooks.
     """
     return (
         PRIVATE_PREFIX + base64.b64encode(private + public).decode(),
@@ -48,7 +48,7 @@ def parse_secret(text: str) -> bytes:
 
 
 def parse_private_key(text: str) -> bytes:
-    """Return the 32 bytes of the private half of a `whsk_...`, which may carry the public half after it.
+    """Return the 32 bytes of the private key in a `whsk_...`, which can also contain the public key.
 
     Raises:
         InvalidInput: naming `secret`; the message never repeats it.
@@ -61,7 +61,7 @@ def parse_private_key(text: str) -> bytes:
 
 
 def check_secret(scheme: SignatureScheme, text: str) -> None:
-    """Judge a secret that a person brings for `scheme`.
+    """Check a secret that a caller supplies for `scheme`.
 
     Raises:
         InvalidInput: naming `secret`, when the scheme cannot sign with it.

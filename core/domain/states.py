@@ -1,11 +1,11 @@
-"""The states that deliveries, endpoints and attempts go through, one sentence per value."""
+"""The states of deliveries and endpoints, failure classes, triggers and signature schemes."""
 
 from enum import StrEnum, unique
 
 
 @unique
 class DeliveryState(StrEnum):
-    """Where a delivery stands.
+    """The state of a delivery.
 
     ::
 
@@ -16,7 +16,7 @@ class DeliveryState(StrEnum):
 
         delivered, failed, cancelled ──resend──> pending
 
-    An attempt that is under way cannot be cancelled: its result would be lost to the history.
+    An attempt in flight cannot be cancelled, because its result would be missing in the history.
     """
 
     PENDING = "pending"
@@ -24,11 +24,11 @@ class DeliveryState(StrEnum):
     IN_FLIGHT = "in_flight"
     """Claimed by one worker, which holds the fencing token, until its lease ends."""
     DELIVERED = "delivered"
-    """The receiver answered 2xx."""
+    """The response was 2xx."""
     FAILED = "failed"
-    """No further attempt will be made unless a person resends it."""
+    """No further attempts, unless it is resent."""
     CANCELLED = "cancelled"
-    """A person ended it; it can be resent."""
+    """A person cancelled it, or its endpoint was deleted; it can be resent."""
 
 
 ALLOWED_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
@@ -40,7 +40,7 @@ ALLOWED_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
     DeliveryState.CANCELLED: frozenset({DeliveryState.PENDING}),
 }
-"""Which state may follow which. Every write of a state is guarded by the states it may leave."""
+"""The allowed transitions. Every write of a state names the states that it may leave."""
 
 
 def states_that_may_become(state: DeliveryState) -> frozenset[DeliveryState]:
@@ -50,42 +50,42 @@ def states_that_may_become(state: DeliveryState) -> frozenset[DeliveryState]:
 
 @unique
 class EndpointState(StrEnum):
-    """Whether an endpoint takes deliveries. Its deliveries are kept in each of these states."""
+    """Whether deliveries to an endpoint are sent. They are stored in every state."""
 
     ENABLED = "enabled"
-    """Deliveries go out as its circuit, rate and concurrency allow."""
+    """Deliveries are sent as its circuit, rate and concurrency allow."""
     PAUSED = "paused"
-    """A person holds its deliveries back; new ones are accepted and wait."""
+    """A person paused it; new deliveries are accepted and held."""
     DISABLED = "disabled"
-    """The service gave up on it: 410 Gone, or a circuit open for 120 h. A person can resume it."""
+    """The service disabled it: 410 Gone, or an open circuit for 120 h. A person can resume it."""
 
 
 @unique
 class FailureClass(StrEnum):
-    """Why an attempt was no success. The table of semantics is in `verdict`."""
+    """Why an attempt failed. `verdict` has the table of their meaning."""
 
     REDIRECT = "redirect"
     """3xx: never followed."""
     GONE = "gone"
-    """410: the receiver asks for no more."""
+    """410: the receiver is gone for good; its endpoint is disabled."""
     CLIENT_TIMEOUT = "client_timeout"
-    """408 or 425: the receiver asks for another try."""
+    """408 or 425: asked to retry."""
     THROTTLED = "throttled"
-    """429, or 503 with Retry-After: the receiver asks the whole lane to wait."""
+    """429, or 503 with Retry-After: rate limited; the whole lane waits."""
     CLIENT_ERROR = "client_error"
-    """Any other 4xx: the receiver will not take this request."""
+    """Any other 4xx: the receiver does not accept this request."""
     SERVER_ERROR = "server_error"
     """5xx, and codes outside 100-599."""
     CONNECT = "connect"
     """Refused, unreachable or reset."""
     DNS = "dns"
-    """The name does not resolve."""
+    """The host name does not resolve."""
     TLS = "tls"
     """The handshake or the certificate failed: nothing was sent."""
     TIMEOUT = "timeout"
     """The connect limit or the total deadline passed."""
     PROTOCOL = "protocol"
-    """What came back is not HTTP."""
+    """The response is not valid HTTP."""
     BLOCKED = "blocked"
     """The guard refused the address: no packet was sent."""
     INTERNAL_ERROR = "internal_error"
@@ -96,19 +96,19 @@ class FailureClass(StrEnum):
 
 @unique
 class Trigger(StrEnum):
-    """What made an attempt happen."""
+    """What caused an attempt."""
 
     SCHEDULE = "schedule"
     """The first attempt, or a retry by the schedule."""
     MANUAL = "manual"
     """A person or a replay resent it."""
     PROBE = "probe"
-    """A person asked for one attempt past an open circuit, or the circuit tries if the endpoint is back."""
+    """A probe: requested by a person in spite of an open circuit, or by a half-open circuit."""
 
 
 @unique
 class SignatureScheme(StrEnum):
-    """How an endpoint's requests are signed. Every scheme sends the Standard Webhooks id and timestamp."""
+    """How requests are signed. Every scheme sends the id and the timestamp of Standard Webhooks."""
 
     STANDARD = "standard"
     """Standard Webhooks, HMAC-SHA256: `webhook-signature: v1,...`."""
@@ -122,17 +122,17 @@ class SignatureScheme(StrEnum):
 
 @unique
 class NotificationStatus(StrEnum):
-    """The outcome of a notification, in the words of the adapter's callers."""
+    """The status of a notification, for callers of the adapter."""
 
     PENDING = "pending"
     """Accepted; no attempt has ended yet."""
     RETRYING = "retrying"
     """At least one attempt failed; another is due."""
     HELD = "held"
-    """The endpoint's circuit is open: it waits and spends no attempts."""
+    """The circuit of the endpoint is open: the delivery waits and uses up no retries."""
     DELIVERED = "delivered"
-    """The receiver answered 2xx."""
+    """The response was 2xx."""
     FAILED = "failed"
-    """No further attempt will be made."""
+    """No further attempts."""
     CANCELLED = "cancelled"
-    """A person ended it."""
+    """A person cancelled it, or its endpoint was deleted."""

@@ -116,7 +116,7 @@ async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> No
     assert all(isinstance(result, PersistedAttempt) for result in results)
     told = await workers.rows(TRANSITIONS)
     assert [(row["from_state"], row["to_state"], row["cause"]) for row in told] == [
-        ("closed", "open", "5 failures in a row")
+        ("closed", "open", "5 consecutive failures")
     ]
     assert (await workers.circuit()).failure_count == CONFIG.failure_threshold
     assert len(await workers.rows(ATTEMPTS)) == FIFTY

@@ -52,7 +52,7 @@ async def test_a_recovered_endpoint_is_probed_then_closed_and_gets_all_it_held(e
     assert await state(engine, endpoint_id) is CircuitState.CLOSED
     told = await engine.runtime.queries.circuits.transitions(endpoint_id)
     assert [transition.to_state for transition in reversed(told)] == ["open", "half_open", "closed"]
-    assert told[-1].cause == "3 failures in a row"
+    assert told[-1].cause == "3 consecutive failures"
     assert told[-1].attempt_id is not None
 
 

@@ -117,11 +117,11 @@ class TestClosed:
 
     def test_it_opens_with_the_cause_in_words(self) -> None:
         assert opened().drain_transitions() == (
-            Transition(1000.0, CLOSED, OPEN, "5 failures in a row", 5, 0),
+            Transition(1000.0, CLOSED, OPEN, "5 consecutive failures", 5, 0),
         )
 
     def test_one_failure_is_said_in_the_singular(self) -> None:
-        assert causes(opened(CircuitBreakerConfig(failure_threshold=1))) == ["1 failure in a row"]
+        assert causes(opened(CircuitBreakerConfig(failure_threshold=1))) == ["1 consecutive failure"]
 
     @pytest.mark.parametrize("act", ["can_execute", "record_success", "release", "probe", "lift_hold"])
     def test_nothing_leads_from_closed_to_half_open(self, act: str) -> None:

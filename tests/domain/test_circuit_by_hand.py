@@ -52,9 +52,9 @@ class TestProbe:
     def test_it_ends_the_cooldown(self) -> None:
         breaker = opened()
         breaker.drain_transitions()
-        breaker.probe(now=1001.0, cause="probe asked for by ada")
+        breaker.probe(now=1001.0, cause="probe requested by ada")
         assert breaker.state == HALF_OPEN
-        assert causes(breaker) == ["probe asked for by ada"]
+        assert causes(breaker) == ["probe requested by ada"]
         assert breaker.can_execute(now=1001.0)
 
     def test_it_does_nothing_to_a_circuit_that_probes_already(self) -> None:

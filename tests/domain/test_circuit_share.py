@@ -100,17 +100,17 @@ class TestTheShareOfFailures:
         assert breaker.window == [(1005, 0, 2)]
         assert breaker.recent(now=1005.0) == (2, 2)
 
-    def test_it_is_calm_while_it_remembers_no_failure(self) -> None:
+    def test_it_is_pristine_while_it_counts_no_failure(self) -> None:
         breaker = CircuitBreaker(config=self.CONFIG)
         breaker.record_success(now=1000.0)
-        assert breaker.calm
+        assert breaker.is_pristine
         breaker.record_failure(now=1000.0)
         breaker.record_success(now=1001.0)
         assert breaker.failure_count == 0
-        assert not breaker.calm
+        assert not breaker.is_pristine
         breaker.record_success(now=1060.0)
-        assert breaker.calm
+        assert breaker.is_pristine
 
     def test_it_is_not_calm_while_open_or_half_open(self) -> None:
-        assert not opened().calm
-        assert not half_open().calm
+        assert not opened().is_pristine
+        assert not half_open().is_pristine

@@ -27,7 +27,7 @@ async def test_its_page_says_when_by_whom_and_why_it_was_deleted(service: Runnin
         assert "<time datetime=" in words
         assert "by ada: “&lt;b&gt;moved&lt;/b&gt;”" in words
         assert f'href="/deliveries/{delivery}"' in page.text
-        assert "1 failure in a row" in page.text
+        assert "1 consecutive failure" in page.text
         assert "the old one" in page.text
         assert page.text.count('<svg class="chart') == 3
 

@@ -27,7 +27,7 @@ async def test_pages_chart_the_range_that_the_url_asks_for(service: RunningApp, 
         assert f'href="{path}?range={span}#traffic" aria-current="true"' in page
         assert page.count('class="mark to-open"') == 3
         table = page.split('id="traffic-table"')[1].split("</details>")[0]
-        assert re.search(r'<tr><th scope="row">.*became open: 1 failure in a row', table)
+        assert re.search(r'<tr><th scope="row">.*became open: 1 consecutive failure', table)
         assert " style=" not in page
 
 

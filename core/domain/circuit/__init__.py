@@ -1,4 +1,4 @@
-"""The circuit breaker: one pure state machine, its configuration, and the window that it counts in."""
+"""The circuit breaker: a pure state machine, its configuration, and its window of recent calls."""
 
 from breakwater.core.domain.circuit.breaker import CircuitBreaker
 from breakwater.core.domain.circuit.config import SERVICE_CIRCUIT, CircuitBreakerConfig

@@ -1,16 +1,16 @@
-"""The circuit breaker of one endpoint: one pure machine that the adapter, the dispatcher and the store share.
+"""The circuit breaker of one endpoint: a pure state machine for the adapter, the dispatcher and the store.
 
 ::
 
-            too many failures in a row,           the cooldown or a hold ended,
-            or too large a share of them          or a person wants a probe
-    closed ─────────────────────────────> open ─────────────────────────────> half open
+            consecutive failures or               the cooldown or a hold ended,
+            failure rate at its threshold         or a person requested a probe
+    closed ─────────────────────────────> open ─────────────────────────────> half-open
       ^                                   │  ^                                  │   │
       ├───────────────reset───────────────┘  └───────────a probe failed─────────┘   │
       └───────────────────enough probes succeeded, or reset─────────────────────────┘
 
-A person can hold it open from any of the three. Closed never becomes half open. Time comes in with every call; who
-gives none gets the machine's clock.
+A person can hold it open from each of the three states. Closed never becomes half-open. Every call takes the time as
+`now`; without it, the breaker reads its own clock.
 """
 
 import math
@@ -25,9 +25,9 @@ from breakwater.core.domain.circuit.state import CircuitState, Hold, Transition
 from breakwater.core.domain.circuit.window import Part, calls_and_failures, with_call
 
 PERMIT_SECONDS: Final = 60.0
-"""How long a half-open permit lives when its taker does not say: longer than any attempt's deadline."""
-_KEPT_TRANSITIONS: Final = 64
-"""For a caller that never drains them."""
+"""Default life of a half-open permit, in seconds: longer than the deadline of any attempt."""
+_MAX_TRANSITIONS: Final = 64
+"""Bounds the memory for a caller that never drains the transitions."""
 
 
 def _system_time() -> float:
@@ -38,50 +38,50 @@ def _system_time() -> float:
 class CircuitBreaker:
     """Circuit breaker for a webhook endpoint.
 
-    The first six fields and `can_execute`, `record_success` and `record_failure`, used alone, are the classic
-    machine. Results carry the `generation` in which they were admitted; one from an earlier generation says
-    nothing about the present and changes nothing. Nor does a result that arrives while the circuit is open.
+    The first six fields with `can_execute`, `record_success` and `record_failure` are the classic circuit breaker.
+    A result carries the `generation` that admitted it. A result of an earlier generation is ignored, and so is a
+    result that arrives while the circuit is open.
 
-    Not thread-safe: who shares one steps it from one thread, or in one transaction.
+    Not thread-safe: callers that share an instance must serialise access.
     """
 
     config: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     state: CircuitState = CircuitState.CLOSED
     failure_count: int = 0
-    """Failures in a row while closed; kept, and counted on, until it closes again."""
+    """Consecutive failures while closed; keeps counting until the circuit closes again."""
     success_count: int = 0
-    """Probes that succeeded since it became half open."""
+    """Successful probes since it became half-open."""
     last_failure_time: float | None = None
     half_open_calls: int = 0
-    """Permits taken and neither given back nor expired when it was last asked."""
+    """Permits in use: taken, not released, not expired at the latest call."""
     opened_at: float | None = None
-    """Since when the endpoint has been failing: set by an opening after a close, a success or a hold."""
+    """Since when the endpoint has been failing: set on opening after a close, a success or a hold."""
     retry_at: float | None = None
     """When the cooldown ends."""
     reopenings: int = 0
-    """Probes that failed since it was last closed: what the cooldown grows with."""
+    """Failed probes since it was last closed: the exponent of the cooldown."""
     generation: int = 0
-    """Counts transitions."""
+    """The number of transitions so far."""
     permits: list[float] = field(default_factory=list)
-    """When each half-open permit expires: the probe of a process that died must not block the circuit."""
+    """When each half-open permit expires, so that the probe of a dead process does not block the circuit."""
     window: list[Part] = field(default_factory=list)
-    """Calls while closed: `(second, successes, failures)`. Empty when the configuration sets no share."""
+    """Calls while closed: `(second, successes, failures)`. Empty when the configuration has no failure rate."""
     hold: Hold | None = None
     clock: Callable[[], float] = field(default=_system_time, compare=False, repr=False)
-    """Seconds since the epoch, for calls that bring no `now`."""
+    """Seconds since the epoch, for calls without `now`."""
     _transitions: deque[Transition] = field(
-        default_factory=lambda: deque(maxlen=_KEPT_TRANSITIONS), init=False, compare=False, repr=False
+        default_factory=lambda: deque(maxlen=_MAX_TRANSITIONS), init=False, compare=False, repr=False
     )
 
     def __post_init__(self) -> None:
         self.half_open_calls = len(self.permits) or self.half_open_calls
 
-    # --- asking
+    # --- admission
 
     def can_execute(self, *, now: float | None = None, permit_seconds: float = PERMIT_SECONDS) -> bool:
-        """Return whether a call may be made now; while half open, take the permit for it.
+        """Return whether a call may start now; while half-open, take a permit for it.
 
-        Who is let through owes a record, or a `release`. `permit_seconds` must outlast the call's deadline.
+        An admitted caller must record a result or `release`. `permit_seconds` must exceed the deadline of the call.
         """
         if self.state == CircuitState.CLOSED:
             return True
@@ -90,14 +90,14 @@ class CircuitBreaker:
             if now < self._open_until():
                 return False
             self._half_open(now, "the hold ended" if self.hold else "the cooldown ended")
-        self._keep(self._live_permits(now))
+        self._set_permits(self._live_permits(now))
         if self.half_open_calls >= self.config.half_open_max_calls:
             return False
-        self._keep([*self.permits, now + permit_seconds])
+        self._set_permits([*self.permits, now + permit_seconds])
         return True
 
     def admits(self, *, now: float | None = None) -> bool:
-        """Return what `can_execute` would say, and change nothing."""
+        """Return what `can_execute` would return, without a change."""
         now = self._at(now)
         match self.state:
             case CircuitState.CLOSED:
@@ -110,7 +110,7 @@ class CircuitBreaker:
                 assert_never(self.state)
 
     def next_admission_at(self, *, now: float | None = None) -> float | None:
-        """Return when to ask again. None: it admits already, or only a person can release it."""
+        """Return when a call can be admitted. None: it is admitted now, or only a person can release the hold."""
         now = self._at(now)
         if self.admits(now=now):
             return None
@@ -118,12 +118,12 @@ class CircuitBreaker:
         return at if math.isfinite(at) else None
 
     def recent(self, *, now: float | None = None) -> tuple[int, int]:
-        """Return calls, and failures among them, of the window that ends now."""
+        """Return the calls and the failures in the window that ends now."""
         return calls_and_failures(self.window, self._at(now), self.config.window_seconds)
 
     @property
-    def calm(self) -> bool:
-        """Whether it is closed and remembers no failure: forgetting all of it would forget only successes."""
+    def is_pristine(self) -> bool:
+        """Whether it is closed and counts no failure, so that a reset would change nothing visible."""
         return (
             self.state == CircuitState.CLOSED
             and self.failure_count == 0
@@ -133,7 +133,7 @@ class CircuitBreaker:
     # --- recording
 
     def record_success(self, *, now: float | None = None, generation: int | None = None) -> None:
-        """Count a call that showed the endpoint to be alive. Closes a half-open circuit at its threshold."""
+        """Count a call that reached a healthy endpoint. Closes a half-open circuit at its threshold."""
         if self._is_stale(generation):
             return
         match self.state:
@@ -150,9 +150,9 @@ class CircuitBreaker:
     def record_failure(
         self, *, now: float | None = None, generation: int | None = None, cause: str = "", draw: float = 0.5
     ) -> None:
-        """Count a call that failed. Opens the circuit when that is one too many; any failure of a probe does.
+        """Count a failed call. Opens a closed circuit at its thresholds, and a half-open one immediately.
 
-        `cause` is what the call met, in words. `draw`, from 0 up to 1, places the cooldown within its jitter.
+        `cause` describes the failure. `draw`, from 0 up to 1, selects the cooldown within its jitter.
         """
         if self._is_stale(generation):
             return
@@ -167,38 +167,38 @@ class CircuitBreaker:
                 assert_never(self.state)
 
     def release(self, *, now: float | None = None, generation: int | None = None) -> None:
-        """Give a permit back and count nothing: the call was not made, or says nothing about the endpoint."""
+        """Release a permit without counting: the call did not start, or its result says nothing about the endpoint."""
         if self.state == CircuitState.HALF_OPEN and not self._is_stale(generation):
-            self._give_back(self._at(now))
+            self._release_permit(self._at(now))
 
-    # --- what a person does
+    # --- operations of people
 
     def reset(self, *, now: float | None = None, cause: str = "reset") -> None:
-        """Close it now, end a hold, and clear every counter: the next failure is the first."""
+        """Close it now, end a hold, and clear every counter."""
         if self.state != CircuitState.CLOSED:
             self._change(CircuitState.CLOSED, self._at(now), cause)
         self._clear()
         self.last_failure_time = None
 
-    def probe(self, *, now: float | None = None, cause: str = "probe asked for") -> None:
+    def probe(self, *, now: float | None = None, cause: str = "probe requested") -> None:
         """End the cooldown now. Does nothing unless the circuit is open and not held."""
         if self.state == CircuitState.OPEN and self.hold is None:
             self._half_open(self._at(now), cause)
 
     def hold_open(self, *, hold: Hold, now: float | None = None, cause: str = "held open") -> None:
-        """Open it, in whichever state it is, until `hold` ends or is lifted. Replaces an earlier hold."""
+        """Open it from any state, until `hold` ends or is released. Replaces an earlier hold."""
         self._change(CircuitState.OPEN, self._at(now), cause)
         self.hold = hold
         self.success_count = 0
         self.retry_at = None
 
     def lift_hold(self, *, now: float | None = None, cause: str = "hold released") -> None:
-        """End the hold and try whether the endpoint is there. Does nothing when nothing is held."""
+        """End the hold and become half-open. Does nothing without a hold."""
         if self.hold is not None:
             self._half_open(self._at(now), cause)
 
     def drain_transitions(self) -> tuple[Transition, ...]:
-        """Return the transitions since the last call, oldest first, and forget them."""
+        """Return the transitions since the last call, oldest first, and clear them."""
         drained = tuple(self._transitions)
         self._transitions.clear()
         return drained
@@ -217,7 +217,7 @@ class CircuitBreaker:
         )
         self.state = to
         self.generation += 1
-        self._keep([])
+        self._set_permits([])
 
     def _open(self, now: float, cause: str, draw: float) -> None:
         if self.opened_at is None or self.success_count:
@@ -231,33 +231,33 @@ class CircuitBreaker:
         self.success_count = 0
         self.retry_at = None
         if self.hold is not None:
-            # Nobody called the endpoint while it was held: that time is not to its discredit.
+            # Nothing was sent during the hold, so its time must not count towards auto-disable.
             self.hold = self.opened_at = None
 
     def _clear(self) -> None:
         self.failure_count = self.success_count = self.reopenings = 0
         self.opened_at = self.retry_at = self.hold = None
         self.window = []
-        self._keep([])
+        self._set_permits([])
 
     def _failed(self, now: float, draw: float) -> None:
         self.failure_count += 1
         self.last_failure_time = now
         self._count(now, failed=True)
-        if cause := self._too_many_in_a_row() or self._too_large_a_share(now):
+        if cause := self._consecutive_failures() or self._failure_rate(now):
             self._open(now, cause, draw)
 
     def _count(self, now: float | None, *, failed: bool) -> None:
         if self.config.failure_rate_threshold is not None:
             self.window = with_call(self.window, self._at(now), self.config.window_seconds, failed=failed)
 
-    def _too_many_in_a_row(self) -> str:
+    def _consecutive_failures(self) -> str:
         count = self.failure_count
         if count < self.config.failure_threshold:
             return ""
-        return f"{count} failure{'s' if count > 1 else ''} in a row"
+        return f"{count} consecutive failure{'s' if count > 1 else ''}"
 
-    def _too_large_a_share(self, now: float) -> str:
+    def _failure_rate(self, now: float) -> str:
         threshold = self.config.failure_rate_threshold
         if threshold is None:
             return ""
@@ -267,7 +267,7 @@ class CircuitBreaker:
         return f"{failures} of {calls} calls failed in {self.config.window_seconds:g} s"
 
     def _probe_succeeded(self, now: float) -> None:
-        self._give_back(now)
+        self._release_permit(now)
         self.success_count += 1
         if self.success_count >= self.config.success_threshold:
             count = self.success_count
@@ -281,10 +281,9 @@ class CircuitBreaker:
         self._open(now, f"a probe failed: {cause}" if cause else "a probe failed", draw)
 
     def _open_until(self) -> float:
-        """Return when an open circuit lets a probe through; infinity when only a person can.
+        """Return when an open circuit admits a probe; infinity when only a person can release it.
 
-        The cooldown never counts for more than the present configuration allows: who shortens it means the
-        circuit that is open now, too.
+        The cooldown is limited by the current configuration, so that a shorter setting applies to an open circuit.
         """
         if self.hold is not None:
             return math.inf if self.hold.until is None else self.hold.until
@@ -294,15 +293,15 @@ class CircuitBreaker:
         return longest if self.retry_at is None else min(self.retry_at, longest)
 
     def _live_permits(self, now: float) -> list[float]:
-        """Return the permits that have not expired. Who sets `half_open_calls` by hand means that many."""
+        """Return the permits that have not expired. A caller may also set `half_open_calls` directly."""
         surplus = len(self.permits) - self.half_open_calls
         permits = [*self.permits[max(surplus, 0) :], *[now + PERMIT_SECONDS] * -surplus]
         return [expires_at for expires_at in permits if expires_at > now]
 
-    def _keep(self, permits: list[float]) -> None:
+    def _set_permits(self, permits: list[float]) -> None:
         self.permits = permits
         self.half_open_calls = len(permits)
 
-    def _give_back(self, now: float) -> None:
-        """Give back the permit that expires first: the one left may then last too long, never too short."""
-        self._keep(sorted(self._live_permits(now))[1:])
+    def _release_permit(self, now: float) -> None:
+        """Release the permit that expires first: a remaining one then lasts too long at worst, never too short."""
+        self._set_permits(sorted(self._live_permits(now))[1:])

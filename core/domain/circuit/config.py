@@ -11,14 +11,14 @@ _MAX_COUNT: Final = 10_000
 _MAX_MULTIPLIER: Final = 10.0
 _MAX_JITTER: Final = 0.5
 _MAX_EXPONENT: Final = 64
-"""Beyond it every cooldown is at its cap, and a float might overflow."""
+"""Above it every cooldown is at its cap; prevents an overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreakerConfig:
     """Configuration of a circuit breaker.
 
-    The first four fields alone are the classic machine: failures in a row open it, for a fixed time.
+    The first four fields alone are the classic breaker: consecutive failures open it for a fixed time.
 
     Raises:
         InvalidInput: naming each field that is out of its bounds, or that contradicts another.
@@ -26,25 +26,25 @@ class CircuitBreakerConfig:
     """
 
     failure_threshold: int = 5
-    """Failures in a row that open the circuit."""
+    """Consecutive failures that open the circuit."""
     success_threshold: int = 2
     """Successes that close a half-open circuit."""
     timeout_seconds: float = 60.0
-    """Seconds that the circuit stays open before it lets a probe through."""
+    """Seconds that the circuit stays open before a probe."""
     half_open_max_calls: int = 3
-    """Probes under way at once while half open."""
+    """Concurrent probes while half-open."""
     failure_rate_threshold: float | None = None
-    """Share of failed calls, 0.5 for half of them, that opens the circuit though they are not in a row."""
+    """Failure rate that opens the circuit: 0.5 for half of the calls. None: only consecutive failures do."""
     minimum_calls: int = 20
-    """Calls within the window below which the share says nothing."""
+    """Calls within the window below which the failure rate is ignored."""
     window_seconds: float = 60.0
-    """Seconds over which the share is taken."""
+    """Seconds over which the failure rate is measured."""
     timeout_multiplier: float = 1.0
-    """Each reopening without a close between waits this many times as long as the one before."""
+    """Backoff factor: each reopening multiplies the cooldown by it, until the circuit closes."""
     max_timeout_seconds: float | None = None
-    """Seconds that no cooldown exceeds; None: a day, or `timeout_seconds` where that is longer."""
+    """Maximum cooldown in seconds; None: a day, or `timeout_seconds` when that is longer."""
     timeout_jitter: float = 0.0
-    """Share by which a cooldown is shorter or longer, so that many circuits do not probe in one second."""
+    """Jitter of a cooldown as a share of it, so that many circuits do not probe in the same second."""
 
     def __post_init__(self) -> None:
         if problems := [*self._counts(), *self._rate(), *self._cooldowns()]:
@@ -85,10 +85,10 @@ class CircuitBreakerConfig:
     def cooldown(self, reopenings: int, draw: float = 0.5) -> float:
         """Return the seconds to stay open after `reopenings` reopenings; never more than the cap.
 
-        `draw` from 0 up to 1 places the jitter; one half means none, and 1 gives the longest.
+        `draw` from 0 up to 1 selects the jitter; one half means none, and 1 the maximum.
         """
         grown = self.timeout_seconds * self.timeout_multiplier ** min(reopenings, _MAX_EXPONENT)
-        # The cap leaves room for the jitter: capped circuits must not all probe at once either.
+        # The cap leaves room for the jitter, so that capped circuits do not all probe in the same second.
         middle = min(grown, self._cap() / (1.0 + self.timeout_jitter))
         return middle * (1.0 + self.timeout_jitter * (2.0 * draw - 1.0))
 
@@ -101,4 +101,4 @@ class CircuitBreakerConfig:
 SERVICE_CIRCUIT: Final = CircuitBreakerConfig(
     failure_rate_threshold=0.5, timeout_multiplier=2.0, max_timeout_seconds=3600.0, timeout_jitter=0.1
 )
-"""What an endpoint gets that says nothing: five in a row, or half of at least twenty calls in a minute."""
+"""Default of an endpoint: five consecutive failures, or half of at least twenty calls in a minute."""

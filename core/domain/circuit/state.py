@@ -1,4 +1,4 @@
-"""The states of a circuit, what holds it open, and how its changes are told."""
+"""The states of a circuit, its hold, and its transitions."""
 
 import math
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from breakwater.core.domain.errors import InvalidInput
 
 @unique
 class CircuitState(StrEnum):
-    """Whether an endpoint is called."""
+    """Whether deliveries to an endpoint are sent."""
 
     CLOSED = "closed"
     """Calls pass; failures are counted."""
     OPEN = "open"
-    """Nothing passes until the cooldown is over or, when held, until the hold ends or is released."""
+    """No calls until the cooldown ends or, when held, until the hold ends or is released."""
     HALF_OPEN = "half_open"
     """A few calls pass as probes: enough successes close the circuit, one failure opens it again."""
 
@@ -31,7 +31,7 @@ class Hold:
     reason: str
     since: float
     until: float | None
-    """When it ends by itself; None: only a person ends it."""
+    """When it expires; None: only a person ends it."""
     by: str
     """The actor: `person:ada`, `key:ci`."""
 
@@ -42,7 +42,7 @@ class Hold:
             )
 
     def is_over(self, now: float) -> bool:
-        """Return whether it has ended by itself."""
+        """Return whether it has expired."""
         return self.until is not None and now >= self.until
 
 
@@ -54,7 +54,7 @@ class Transition:
     from_state: CircuitState
     to_state: CircuitState
     cause: str
-    """In words: `5 failures in a row`, `a probe failed: connection refused`."""
+    """In words: `5 consecutive failures`, `a probe failed: connection refused`."""
     failure_count: int
-    """The counts are those that led to it."""
+    """Both counts are those before the transition."""
     success_count: int

@@ -104,7 +104,7 @@ def reset_consequence(facts: CircuitSnapshot) -> str:
     if facts.endpoint_state is not EndpointState.ENABLED:
         return f"Closes the circuit; its endpoint is {facts.endpoint_state.value}, so {_stays(facts)}."
     if facts.breaker.state is CircuitState.CLOSED:
-        if facts.breaker.calm:
+        if facts.breaker.is_pristine:
             return "Changes nothing: the circuit is closed and has counted no failure."
         return "Clears the counted failures; the circuit is closed already."
     if not facts.backlog.value:
