@@ -71,7 +71,7 @@ class TestStandardWebhooks:
         assert headers(STANDARD) == {"webhook-id": ID, "webhook-timestamp": str(AT)}
 
     def test_an_id_with_a_dot_is_refused(self) -> None:
-        with pytest.raises(InvalidInput, match="webhook_id: must have no dot"):
+        with pytest.raises(InvalidInput, match="webhook_id: must not contain a dot"):
             sign(STANDARD, [SECRET], webhook_id="a.b", timestamp=AT, body=BODY)
 
     def test_a_secret_that_is_none_is_refused_and_not_repeated(self) -> None:
