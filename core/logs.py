@@ -16,15 +16,13 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from breakwater.core.domain.target import safe_url
+from breakwater.core.text.credentials import is_credential
 
 LogFormat = Literal["console", "json"]
 LONGEST_VALUE: Final = 2_000
 """Characters that are kept of one value."""
 _MASK: Final = "***"
-_SENSITIVE_NAME: Final = re.compile(
-    r"authorization|cookie|passw|secret|credential|csrf|api[_-]?key|bootstrap_key|session_id|sign_in_code",
-    re.IGNORECASE,
-)
+"""ASCII, unlike the mask of pages: every terminal and collector shows it."""
 _SENSITIVE_TEXT: Final = re.compile(
     r"\b(bw_|whsec_|whsk_|(?:bearer|basic)\s+)[A-Za-z0-9+/_=.~-]{8,}", re.IGNORECASE
 )
@@ -69,7 +67,7 @@ def clean_value(value: object) -> object:
             return value
         case Mapping():
             return {clean_text(str(name)): _clean_field(str(name), inner) for name, inner in value.items()}
-        case (str() as name, inner) if _SENSITIVE_NAME.search(name):
+        case (str() as name, inner) if is_credential(name):
             return [clean_text(name), _clean_field(name, inner)]
         case list() | tuple() | set() | frozenset():
             return [clean_value(inner) for inner in value]
@@ -78,7 +76,7 @@ def clean_value(value: object) -> object:
 
 
 def _clean_field(name: str, value: object) -> object:
-    return _MASK if value and _SENSITIVE_NAME.search(name) else clean_value(value)
+    return _MASK if value and is_credential(name) else clean_value(value)
 
 
 def clean_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:

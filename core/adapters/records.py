@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import msgspec
 
-from breakwater.core.domain.states import DeliveryState, NotificationStatus
-from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail, DeliveryRow
+from breakwater.core.domain.states import NotificationStatus
+from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail
 
 _WORST_FIRST: Final = (
     NotificationStatus.FAILED,
@@ -75,7 +75,7 @@ def delivery_record(detail: DeliveryDetail) -> WebhookDelivery:
         webhook_url=detail.row.webhook_url,
         payload=msgspec.json.decode(detail.payload),
         attempts=[_attempt_record(attempt) for attempt in detail.attempts],
-        final_status=status_of(detail.row),
+        final_status=detail.row.notification_status,
         created_at=_utc(detail.row.created_at),
     )
 
@@ -89,23 +89,6 @@ def _attempt_record(attempt: AttemptView) -> WebhookDeliveryAttempt:
         response_time_ms=attempt.duration_ms,
         success=attempt.success,
     )
-
-
-def status_of(row: DeliveryRow) -> NotificationStatus:
-    """Return a delivery's state as a notification status."""
-    match row.state:
-        case DeliveryState.DELIVERED:
-            return NotificationStatus.DELIVERED
-        case DeliveryState.FAILED:
-            return NotificationStatus.FAILED
-        case DeliveryState.CANCELLED:
-            return NotificationStatus.CANCELLED
-        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
-            if row.held:
-                return NotificationStatus.HELD
-            return NotificationStatus.RETRYING if row.attempt_count else NotificationStatus.PENDING
-        case _:
-            assert_never(row.state)
 
 
 def worst(statuses: list[NotificationStatus]) -> NotificationStatus:

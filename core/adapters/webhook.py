@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from breakwater.core.adapters.notification import NotificationAdapter, NotificationMessage, NotificationResult
-from breakwater.core.adapters.records import WebhookDelivery, delivery_record, status_of, worst
+from breakwater.core.adapters.records import WebhookDelivery, delivery_record, worst
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.circuit import CircuitBreakerConfig
 from breakwater.core.domain.errors import InvalidInput
@@ -190,20 +190,22 @@ class WebhookAdapter(NotificationAdapter):
         if self._dead_letter is None:
             return
         for row in view.deliveries:
-            if status_of(row) is NotificationStatus.FAILED:
+            if row.notification_status is NotificationStatus.FAILED:
                 result = self._dead_letter(delivery_record(await runtime.queries.deliveries.get(row.id)))
                 if inspect.isawaitable(result):
                     await result
 
 
 def _is_settled(deliveries: Sequence[DeliveryRow]) -> bool:
-    return all(status_of(row) in _SETTLED for row in deliveries)
+    return all(row.notification_status in _SETTLED for row in deliveries)
 
 
 def _result(view: MessageView) -> NotificationResult:
     by_recipient: dict[str, NotificationStatus] = {}
     for row in view.deliveries:
         earlier = by_recipient.get(row.webhook_url, NotificationStatus.DELIVERED)
-        by_recipient[row.webhook_url] = worst([earlier, status_of(row)])
-    errors = (row.error for row in view.deliveries if status_of(row) is not NotificationStatus.DELIVERED)
+        by_recipient[row.webhook_url] = worst([earlier, row.notification_status])
+    errors = (
+        row.error for row in view.deliveries if row.notification_status is not NotificationStatus.DELIVERED
+    )
     return NotificationResult(view.id, worst(list(by_recipient.values())), by_recipient, next(errors, None))

@@ -11,8 +11,8 @@ from breakwater.core.domain.outcome import Headers, Outcome, TransportFailure
 from breakwater.core.domain.signing import sign
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.ports import Clock, OutboundRequest, Sender
+from breakwater.core.text.credentials import MASK, is_credential, mask_credential
 from breakwater.core.text.format import sanitize
-from breakwater.core.text.masking import MASK, is_credential, shown_value
 
 log = structlog.get_logger("breakwater.delivery")
 
@@ -81,4 +81,4 @@ def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Cloc
 
 def _shown(header: tuple[str, str]) -> tuple[str, str]:
     name, value = header
-    return name, shown_value(name, value)
+    return name, mask_credential(name, value)

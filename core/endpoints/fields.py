@@ -14,7 +14,7 @@ from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, parse_endpoint_url, parse_target
 from breakwater.core.domain.target.headers import check_custom_headers
-from breakwater.core.text.masking import MASK
+from breakwater.core.text.credentials import MASK
 
 Columns = dict[str, Any]
 

@@ -10,7 +10,7 @@ from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.ports import Clock
 from breakwater.core.queries.paging.bounds import bounds_of, check_limit
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
-from breakwater.core.queries.paging.filter_fields import Reader
+from breakwater.core.queries.paging.filter_fields import ParameterReader
 from breakwater.core.queries.paging.model import Page
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, find_scan_limit, no_index, scan
 from breakwater.core.store.engine import Database
@@ -69,7 +69,7 @@ class AuditQueries:
 
 def _searchable(**given: str | None) -> dict[str, str | None]:
     """Return what audit entries are searched for. Raises InvalidInput for text that no database stores."""
-    reader = Reader({name: value or "" for name, value in given.items()})
+    reader = ParameterReader({name: value or "" for name, value in given.items()})
     wanted = {name: reader.text(name) for name in given}
     if reader.problems:
         raise InvalidInput(reader.problems)

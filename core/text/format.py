@@ -8,29 +8,10 @@ import unicodedata
 from datetime import UTC
 from typing import Final
 
-from breakwater.core.domain.states import FailureClass
 from breakwater.core.text.zones import format_time
 
 _LONGEST_QUOTE: Final = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-FAILURES: Final[dict[FailureClass, str]] = {
-    FailureClass.REDIRECT: "a redirect",
-    FailureClass.GONE: "410 Gone",
-    FailureClass.CLIENT_TIMEOUT: "a request to try again (408 or 425)",
-    FailureClass.THROTTLED: "a request to slow down",
-    FailureClass.CLIENT_ERROR: "a client error (4xx)",
-    FailureClass.SERVER_ERROR: "a server error (5xx)",
-    FailureClass.CONNECT: "a failed connection",
-    FailureClass.DNS: "a name that does not resolve",
-    FailureClass.TLS: "a failed TLS handshake",
-    FailureClass.TIMEOUT: "a timeout",
-    FailureClass.PROTOCOL: "an answer that is not HTTP",
-    FailureClass.BLOCKED: "an address that may not be called",
-    FailureClass.INTERNAL_ERROR: "an internal error",
-    FailureClass.LOST: "a lost worker",
-}
-"""What a delivery met, one phrase for each class."""
 
 
 def format_time_utc(at: float, now: float | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Points in time as people write them in a filter: a date and time, or how long ago."""
+"""Timestamps as people write them in a filter: a date and time, or how long ago."""
 
 import re
 from dataclasses import dataclass
@@ -10,23 +10,24 @@ _LONGEST: Final = 3660 * 86400
 _RELATIVE: Final = re.compile(r"(?P<count>\d{1,9})(?P<unit>[a-z]*)", re.IGNORECASE)
 _FORM: Final = "0000-00-00T00:00:00.000000"
 _DATE_LENGTH: Final = 10
+_SHOWN: Final = 40
+"""Characters of a text that an error repeats."""
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
-"""A year from either end of what can be said at all: in another zone a moment must still be in a year that there is."""
-EXPECTED: Final = "a time such as 2026-11-22T03:12Z, or how long ago, such as 15m, 24h or 7d"
+"""One year from either end of what `datetime` can express: in another zone the year must still exist."""
+_REMEDY: Final = "Use a time such as 2026-11-22T03:12Z, or 15m, 24h or 7d for how long ago."
 
 
-class MomentError(ValueError):
-    """A text that names no moment: `position` (from 1) is where it stops making sense, `remedy` what was expected."""
+class TimestampError(ValueError):
+    """A text is not a timestamp: the message says why and what to write, `position` (from 1) where it goes wrong."""
 
-    def __init__(self, position: int, remedy: str) -> None:
+    def __init__(self, message: str, position: int = 1) -> None:
+        super().__init__(message)
         self.position = position
-        self.remedy = remedy
-        super().__init__(position, remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class RelativeTime:
-    """So many seconds before whatever is now when it is asked."""
+    """A number of seconds before the present, whenever that is."""
 
     seconds: int
 
@@ -36,51 +37,54 @@ class RelativeTime:
 
 
 Timestamp = float | RelativeTime
-"""Seconds since the epoch, or a time that moves along with the present."""
+"""Seconds since the epoch, or a time relative to the present."""
 
 
-def parse_moment(text: str) -> Timestamp:
-    """Return what `text` names. A date without a zone is UTC. Raises MomentError."""
+def parse_timestamp(text: str) -> Timestamp:
+    """Parse a date and time (UTC unless it has an offset), or how long ago. Raises TimestampError."""
     if match := _RELATIVE.fullmatch(text):
-        return _ago(match)
+        return _relative_time(match)
     try:
-        moment = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise MomentError(_broken_at(text), f"expected {EXPECTED}") from None
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise MomentError(1, f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        position = _mismatch_at(text)
+        where = f" (position {position})" if position > 1 else ""
+        raise TimestampError(f'"{text[:_SHOWN]}" isn\'t a time{where}. {_REMEDY}', position) from None
+    if not _FIRST_YEAR <= parsed.year <= _LAST_YEAR:
+        raise TimestampError(
+            f'"{text[:_SHOWN]}" is out of range. Use a year from {_FIRST_YEAR} to {_LAST_YEAR}.'
+        )
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return aware.timestamp()
 
 
-def _ago(match: re.Match[str]) -> RelativeTime:
+def _relative_time(match: re.Match[str]) -> RelativeTime:
     size = _UNITS.get(match["unit"].lower())
     if size is None:
-        raise MomentError(
-            match.start("unit") + 1, "expected one of the units s, m, h, d or w after the number"
-        )
+        problem = f'Unknown unit in "{match[0][:_SHOWN]}"' if match["unit"] else f'"{match[0]}" has no unit'
+        raise TimestampError(f"{problem}. Use s, m, h, d or w, as in 15m.", match.start("unit") + 1)
     seconds = int(match["count"]) * size
     if not 0 < seconds <= _LONGEST:
-        raise MomentError(1, "expected more than nothing and at most ten years")
+        raise TimestampError(f'"{match[0]}" is out of range. Use more than zero and at most ten years.')
     return RelativeTime(seconds)
 
 
-def _broken_at(text: str) -> int:
+def _mismatch_at(text: str) -> int:
     """Return where `text` first departs from the form of a date and time; 1 when only its values are impossible."""
-    for position, (given, wanted) in enumerate(zip(text, _FORM, strict=False), start=1):
-        if not (given.isdigit() if wanted == "0" else given == wanted):
+    for position, (character, form) in enumerate(zip(text, _FORM, strict=False), start=1):
+        if not (character.isdigit() if form == "0" else character == form):
             return position
     return len(text) + 1 if len(text) < _DATE_LENGTH else 1
 
 
-def moment_text(moment: Timestamp) -> str:
-    """Return the text that `parse_moment` reads back as `moment`, to the millisecond."""
-    return str(moment) if isinstance(moment, RelativeTime) else iso(moment)
+def format_timestamp(timestamp: Timestamp) -> str:
+    """Return the text that `parse_timestamp` reads back, to the millisecond."""
+    return str(timestamp) if isinstance(timestamp, RelativeTime) else iso(timestamp)
 
 
-def resolve(moment: Timestamp, now: float) -> float:
-    """Return the seconds since the epoch that `moment` means at `now`."""
-    return now - moment.seconds if isinstance(moment, RelativeTime) else moment
+def resolve(timestamp: Timestamp, now: float) -> float:
+    """Return the seconds since the epoch that `timestamp` means at `now`."""
+    return now - timestamp.seconds if isinstance(timestamp, RelativeTime) else timestamp
 
 
 def iso(at: float) -> str:

@@ -123,7 +123,7 @@ def test_what_is_not_there_says_so_and_leads_back(page: Page, watch: Watch) -> N
 
 def test_a_filter_that_does_not_parse_is_shown_with_its_place_and_kept(page: Page) -> None:
     page.goto("/deliveries?since=yesterday&status=failed")
-    expect(page.get_by_role("alert")).to_contain_text("since, position 1: expected a time such as")
+    expect(page.get_by_role("alert")).to_contain_text("isn't a time. Use a time such as")
     expect(page.get_by_label("Since")).to_have_value("yesterday")
     page.get_by_role("main").get_by_role("link", name="Clear the filter").click()
     expect(page.locator("#live table, #live .empty")).not_to_have_count(0)

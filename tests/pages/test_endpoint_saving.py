@@ -7,7 +7,7 @@ import pytest
 
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.endpoints.service import Endpoints
-from breakwater.core.text.masking import MASK
+from breakwater.core.text.credentials import MASK
 from tests.web.running_app import RunningApp
 
 FIELD = re.compile(r'<input id="([^"]+)" name="\1" value="([^"]*)"')

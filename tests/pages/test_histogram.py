@@ -9,8 +9,9 @@ from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.queries.paging.model import SearchBounds
+from breakwater.core.text.statuses import DeliveryStatus
 from breakwater.web.pages.charts import histogram
-from breakwater.web.pages.charts.histogram import HEIGHT, StateKind, kind_of
+from breakwater.web.pages.charts.histogram import HEIGHT, STACKED
 from tests.web.running_app import RunningApp
 
 AT = 1_795_305_600.0
@@ -42,7 +43,7 @@ def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> 
     assert first.attrib["aria-label"] == "00:00 to 00:30 UTC: 10,000 delivered, 1 failed"
     assert first.findtext("title") == first.attrib["aria-label"]
     assert first.attrib["href"] == "/deliveries?2026-11-22T00:00Z&2026-11-22T00:30Z"
-    assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 4 waiting"
+    assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 1 in flight, 3 pending"
 
 
 def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() -> None:
@@ -54,7 +55,7 @@ def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() ->
 
 def test_the_whole_is_read_aloud() -> None:
     assert chart().attrib["aria-label"] == (
-        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 4 waiting, 1 failed; 30 min a bar"
+        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 1 in flight, 3 pending, 1 failed; 30 min a bar"
     )
 
 
@@ -68,11 +69,11 @@ def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_
 
 def test_what_is_held_is_told_from_what_waits() -> None:
     bar = HistogramBar(AT, AT + 1_800, {DeliveryState.PENDING: 3, DeliveryState.IN_FLIGHT: 1}, held=2)
-    assert histogram.bar_words(bar, DRAWN) == "00:00 to 00:30 UTC: 2 waiting, 2 held"
+    assert histogram.bar_words(bar, DRAWN) == "00:00 to 00:30 UTC: 1 in flight, 1 pending, 2 held"
 
 
-def test_the_kinds_are_those_of_the_states_and_held() -> None:
-    assert {*map(kind_of, DeliveryState), StateKind.HELD} == set(StateKind)
+def test_every_status_but_retrying_has_its_place_in_a_bar() -> None:
+    assert set(STACKED) == set(DeliveryStatus) - {DeliveryStatus.RETRYING}
 
 
 def test_times_are_as_exact_as_the_bars() -> None:

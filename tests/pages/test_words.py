@@ -42,10 +42,10 @@ def test_a_countdown_counts_seconds_within_the_hour(left: float, said: str) -> N
 def test_a_share_below_everything_is_never_rounded_up_to_everything() -> None:
     assert [words.share(value) for value in (None, 0, 0.5, 0.9996, 1)] == [
         words.NOTHING,
-        "0 %",
-        "50 %",
-        "99.9 %",
-        "100 %",
+        "0%",
+        "50%",
+        "99.9%",
+        "100%",
     ]
 
 

@@ -25,7 +25,10 @@ def test_a_cursor_is_read_back_for_a_day() -> None:
     text = str(Cursor(ID, NOW))
     assert read_cursor(text, "dlv", NOW) == ID
     assert read_cursor(text, "dlv", NOW + 86_400) == ID
-    assert problem(text, NOW + 86_401) == "has expired after 24 hours: start again without a cursor"
+    assert (
+        problem(text, NOW + 86_401)
+        == "This page link is no longer valid (expired after 24 hours). Go to the newest."
+    )
 
 
 def test_no_cursor_is_the_first_page() -> None:
@@ -35,7 +38,7 @@ def test_no_cursor_is_the_first_page() -> None:
 
 def test_a_cursor_of_another_list_is_refused() -> None:
     assert problem(str(Cursor("aud_01jd3k5v9x0000000000000000", NOW))) == (
-        "belongs to another list: start again without a cursor"
+        "This page link is no longer valid (from another list). Go to the newest."
     )
 
 
@@ -56,9 +59,9 @@ def test_a_cursor_of_another_list_is_refused() -> None:
     ],
 )
 def test_a_malformed_cursor_names_the_remedy(text: str) -> None:
-    assert problem(text) == "is malformed: start again without a cursor"
+    assert problem(text) == "This page link is no longer valid (malformed). Go to the newest."
 
 
 @given(st.text(min_size=1, max_size=120))
 def test_no_text_is_a_crash(text: str) -> None:
-    assert problem(text).endswith("start again without a cursor")
+    assert problem(text).startswith("This page link is no longer valid (")

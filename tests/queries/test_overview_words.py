@@ -121,8 +121,8 @@ def test_a_loop_that_does_not_run_is_ours() -> None:
         (
             replace(FINE, traffic=traffic(900, server_error=70, timeout=30)),
             (
-                "Every circuit is closed, but 100 of 1,000 attempts of the last hour failed, most with a server "
-                "error (5xx). 900 delivered in the last hour."
+                "Every circuit is closed, but 100 of 1,000 attempts of the last hour failed, most often: "
+                "server error (5xx). 900 delivered in the last hour."
             ),
         ),
         (

@@ -2,9 +2,7 @@
 
 import pytest
 
-from breakwater.core.domain.states import FailureClass
 from breakwater.core.text.format import (
-    FAILURES,
     format_actor,
     format_duration,
     format_time_utc,
@@ -68,7 +66,3 @@ def test_actors_are_named_as_people_would() -> None:
 def test_what_others_wrote_cannot_break_a_line_or_run_a_terminal() -> None:
     assert sanitize("a\x1b[31m\nb\u202ec\x00") == "a [31m b c"
     assert sanitize("x" * 1_000_000) == "x" * 159 + "…"
-
-
-def test_every_class_of_failure_has_a_phrase() -> None:
-    assert set(FAILURES) == set(FailureClass)

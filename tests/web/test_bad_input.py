@@ -1,5 +1,7 @@
 """Bad input: what cannot be read is shown with its place and what was expected; what changed meanwhile is told."""
 
+import html
+
 import httpx
 import pytest
 
@@ -10,13 +12,13 @@ from tests.web.test_every_route import form_token
 
 LISTS = ("/deliveries", "/deliveries/causes", "/replays/new")
 UNREADABLE = (
-    ("status", "failed,broken", "position 8: “broken” is none of"),
-    ("class", "bad luck", "position 1: “bad luck” is none of"),
-    ("endpoint", "billing", "position 1: expected an id that begins with ep_"),
-    ("since", "yesterday", "position 1: expected a time such as"),
-    ("until", "2026-11-22T99:00Z", "position"),
-    ("q", "a\x07b", "position 2: expected text without control characters"),
-    ("event_type", "x" * 201, "position 201: expected at most 200 characters"),
+    ("status", "failed,broken", 'Unknown status "broken". Use pending'),
+    ("class", "bad luck", 'Unknown class "bad luck". Use redirect'),
+    ("endpoint", "billing", 'Invalid endpoint id "billing". Use an id that begins with ep_.'),
+    ("since", "yesterday", '"yesterday" isn\'t a time. Use a time such as'),
+    ("until", "2026-11-22T99:00Z", "(position 17)"),
+    ("q", "a\x07b", "q has a control character at position 2."),
+    ("event_type", "x" * 201, "event_type is too long. Use at most 200 characters."),
 )
 
 
@@ -29,7 +31,7 @@ async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_
     page = await service.api.get(path, params={field: typed, "until" if field != "until" else "since": "1h"})
     assert page.status_code in {200, 422}
     alert = page.text.split('role="alert"', 1)[1].split("</div>", 1)[0]
-    assert f"<b>{field}</b>, {told}" in alert
+    assert told in html.unescape(alert)
     assert 'id="search"' in page.text
     assert 'value="1h"' in page.text  # what could be read stands there too
     assert "until the filter can be read" in page.text

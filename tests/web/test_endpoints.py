@@ -333,10 +333,19 @@ async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: Runni
     assert second["next_cursor"] is None
 
 
-@pytest.mark.parametrize("text", ["\0", "x" * 201, "a\tb"])
-async def test_a_search_for_what_no_endpoint_can_have_says_so(service: RunningApp, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("\0", "control character at position 1. Remove it."),
+        ("x" * 201, "too long. Use at most 200 characters."),
+        ("a\tb", "control character at position 2. Remove it."),
+    ],
+)
+async def test_a_search_for_what_no_endpoint_can_have_says_so(
+    service: RunningApp, text: str, remedy: str
+) -> None:
     answer = await service.api.get("/api/v1/endpoints", params={"q": text})
-    assert "position" in problems(answer, 400)["q"]
+    assert remedy in problems(answer, 400)["q"]
 
 
 async def test_every_action_on_an_unknown_endpoint_is_not_found(service: RunningApp) -> None:

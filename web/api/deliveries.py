@@ -7,7 +7,9 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.queries.paging.filters import PARAMETERS, STATUSES, DeliveryFilter
+from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
+from breakwater.core.text.outcomes import class_list
+from breakwater.core.text.statuses import DeliveryStatus
 from breakwater.web.api.operations import REASON_BODY, run_operation
 from breakwater.web.api.parameters import (
     CURSOR,
@@ -27,12 +29,15 @@ from breakwater.web.security.guards import requires
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _FILTER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "status": (
-        "States, separated by commas; held and retrying tell pending apart.",
-        {"enum": list(STATUSES)},
+        "Statuses, separated by commas; held and retrying are pending deliveries told apart.",
+        {"enum": [status.value for status in DeliveryStatus]},
     ),
     "endpoint": ("The id of an endpoint.", _TEXT),
     "event_type": ("An event type.", _TEXT),
-    "class": ("The failure class of the latest attempt.", {"enum": [each.value for each in FailureClass]}),
+    "class": (
+        f"The failure class of the latest attempt: {class_list()}.",
+        {"enum": [failure.value for failure in FailureClass]},
+    ),
     "error": ("The latest error; … stands for any text.", _TEXT),
     "since": ("Accepted then or later: 2026-11-22T03:12Z, or 24h for the last day.", _TEXT),
     "until": ("Accepted before then.", _TEXT),

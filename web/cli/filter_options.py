@@ -5,16 +5,17 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from breakwater.core.domain.states import FailureClass
+from breakwater.core.text.outcomes import class_list
+from breakwater.core.text.statuses import STATUS_LIST
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PREFIX: Final = "filter_"
 _HELP: Final = {
-    "status": "pending, retrying, held, in_flight, delivered, failed or cancelled; separate several by commas.",
+    "status": f"{STATUS_LIST}; separate several by commas.",
     "endpoint": "Endpoint id.",
     "event_type": "Event type.",
-    "class": f"Failure class of the latest attempt: {', '.join(FailureClass)}.",
+    "class": f"Failure class of the latest attempt: {class_list()}.",
     "error": "Latest error; … matches any text.",
     "since": "Accepted at or after this time, such as 2026-11-22T03:00:00Z, or 2h for the last two hours.",
     "until": "Accepted before this time.",

@@ -5,13 +5,13 @@ import shlex
 from typing import Final
 
 from breakwater.core.domain.outcome import Headers
+from breakwater.core.text.credentials import is_credential
 
 MOST_SHOWN: Final = 64 * 1024
 """Characters of one body on a page; more makes browsers crawl and helps nobody at night."""
 _MOST_HEX: Final = 1_024
 _HEX_LINE: Final = 16
 _SIGNED: Final = frozenset({"webhook-signature", "x-hub-signature-256", "x-webhook-signature"})
-_SECRET: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 _MADE_BY_CURL: Final = frozenset({"content-length", "host", "connection", "accept-encoding"})
 
 
@@ -54,7 +54,7 @@ def as_curl(url: str, headers: Headers, payload: bytes) -> str:
         lowered = name.lower()
         if lowered in _MADE_BY_CURL:
             continue
-        shown = f"<{lowered}>" if lowered in _SIGNED | _SECRET else value
+        shown = f"<{lowered}>" if lowered in _SIGNED or is_credential(lowered) else value
         lines.append(f"-H {shlex.quote(f'{name}: {shown}')}")
     lines.append(f"--data-binary {shlex.quote(raw(payload))}")
     return " \\\n  ".join(lines)

@@ -6,6 +6,7 @@ from typing import Final
 
 from breakwater.core.domain.outcome import Headers
 from breakwater.core.queries.deliveries.model import AttemptView
+from breakwater.core.text.outcomes import SUCCESS, outcome_name
 from breakwater.web.pages import words
 
 _ALWAYS_NEW: Final = frozenset({"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"})
@@ -37,7 +38,7 @@ def _outcome(before: AttemptView, after: AttemptView) -> list[str]:
 def _said(attempt: AttemptView) -> str:
     if attempt.status_code is not None:
         return str(attempt.status_code)
-    return words.failure(attempt.failure_class) if attempt.failure_class else "delivered"
+    return outcome_name(attempt.failure_class or SUCCESS)
 
 
 def _duration(before: AttemptView, after: AttemptView) -> list[str]:

@@ -11,7 +11,7 @@ from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.settings import Settings
-from breakwater.core.text.masking import MASK
+from breakwater.core.text.credentials import MASK
 from breakwater.web.pages.forms import Form
 
 CIRCUIT_FIELDS: Final = tuple(f"circuit.{each.name}" for each in fields(CircuitBreakerConfig))

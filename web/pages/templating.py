@@ -9,8 +9,11 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup, escape
 
+from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.text.format import format_actor, format_duration, format_time_utc, pluralize
+from breakwater.core.text.outcomes import outcome_name
+from breakwater.core.text.statuses import circuit_state_name, status_name
 from breakwater.core.text.timestamps import iso
 from breakwater.core.text.zones import format_time, reader_zone
 from breakwater.web.assets import TEMPLATES
@@ -27,6 +30,11 @@ def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:
     return wanted.in_words(endpoint_name, at=format_time)
 
 
+def _circuit_state_name(state: str) -> str:
+    """Return the name of a circuit's state, which a transition has as text."""
+    return circuit_state_name(CircuitState(state))
+
+
 _FILTERS: Final = {
     "absolute": format_time,
     "absolute_utc": format_time_utc,
@@ -40,12 +48,13 @@ _FILTERS: Final = {
     "capital": words.capital,
     "change_in_words": circuit_marks.change_in_words,
     "changes_at": traffic.changes_at,
+    "circuit_state_name": _circuit_state_name,
     "circuit_badge": words.circuit_badge,
     "clock": traffic.clock,
     "covered": replay_words.covered,
     "duration": format_duration,
     "endpoint_badge": words.endpoint_badge,
-    "failure": words.failure,
+    "outcome_name": outcome_name,
     "histogram_axis": histogram.histogram_axis,
     "in_words": _in_words,
     "kinds_of": traffic.kinds_of,
@@ -61,8 +70,9 @@ _FILTERS: Final = {
     "replay_badge": replay_words.replay_badge,
     "share": words.share,
     "size": words.size,
-    "standing": words.standing,
-    "state_kinds": histogram.state_kinds,
+    "status_name": status_name,
+    "status_badge": words.status_badge,
+    "status_counts": histogram.status_counts,
     "when_accepted": histogram.when_accepted,
 }
 

@@ -4,14 +4,14 @@ Times are seconds since the epoch.
 """
 
 import re
-from enum import StrEnum
 from typing import Final, assert_never
 
 from breakwater.core.domain.circuit import CircuitState
-from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
+from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.text.format import format_duration
+from breakwater.core.text.statuses import DeliveryStatus, circuit_state_name, status_name
 
 MINUTE: Final = 60
 HOUR: Final = 3_600
@@ -63,11 +63,11 @@ def milliseconds(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share of 0 to 1 as `99.8 %`; never rounded up to a hundred that it is not."""
+    """Return a share of 0 to 1 as `99.8%`; never rounded up to a hundred that it is not."""
     if value is None:
         return NOTHING
     percent = min(round(value * 100, 1), 99.9) if value < 1 else 100.0
-    return f"{percent:.1f} %" if percent % 1 else f"{percent:.0f} %"
+    return f"{percent:.1f}%" if percent % 1 else f"{percent:.0f}%"
 
 
 def size(count: int) -> str:
@@ -124,42 +124,38 @@ def page_of(subject: str) -> str | None:
     return f"{_PAGES[prefix]}{subject}" if prefix in _PAGES else None
 
 
-def standing(row: DeliveryRow) -> tuple[str, str]:
-    """Return how a delivery stands, as (key for its colour and glyph, word)."""
-    match row.state:
-        case DeliveryState.PENDING:
-            if row.held:
-                return "held", "held"
-            return ("retrying", "retrying") if row.attempt_count else ("waiting", "waiting")
-        case DeliveryState.IN_FLIGHT:
-            return "flight", "in flight"
-        case DeliveryState.DELIVERED:
-            return "delivered", "delivered"
-        case DeliveryState.FAILED:
-            return "failed", "failed"
-        case DeliveryState.CANCELLED:
-            return "cancelled", "cancelled"
-        case _ as never:
-            assert_never(never)
+def status_badge(row: DeliveryRow) -> tuple[str, str]:
+    """Return the status of a delivery as (key of its colour and glyph, name)."""
+    return STATUS_KEYS[row.status], status_name(row.status)
+
+
+STATUS_KEYS: Final = {
+    DeliveryStatus.PENDING: "waiting",
+    DeliveryStatus.IN_FLIGHT: "flight",
+    DeliveryStatus.DELIVERED: "delivered",
+    DeliveryStatus.FAILED: "failed",
+    DeliveryStatus.CANCELLED: "cancelled",
+    DeliveryStatus.HELD: "held",
+    DeliveryStatus.RETRYING: "retrying",
+}
+"""The key of each status in the style sheet and among the glyphs."""
 
 
 def circuit_badge(view: CircuitView) -> tuple[str, str]:
-    """Return how a circuit stands, as (key for its colour and glyph, word)."""
-    if view.held_open:
-        return "kept", "held open"
-    match view.state:
-        case CircuitState.OPEN:
-            return "open", "open"
-        case CircuitState.HALF_OPEN:
-            return "half", "half open"
-        case CircuitState.CLOSED:
-            return "closed", "closed"
-        case _ as never:
-            assert_never(never)
+    """Return the state of a circuit as (key of its colour and glyph, name); a hold comes before the state."""
+    return ("kept", "held") if view.held_open else (CIRCUIT_KEYS[view.state], circuit_state_name(view.state))
+
+
+CIRCUIT_KEYS: Final = {
+    CircuitState.CLOSED: "closed",
+    CircuitState.OPEN: "open",
+    CircuitState.HALF_OPEN: "half",
+}
+"""The key of each state in the style sheet and among the glyphs."""
 
 
 def endpoint_badge(state: EndpointState) -> tuple[str, str]:
-    """Return how an endpoint stands, as (key for its colour and glyph, word)."""
+    """Return the state of an endpoint as (key of its colour and glyph, name)."""
     match state:
         case EndpointState.ENABLED:
             return "delivered", "enabled"
@@ -167,74 +163,5 @@ def endpoint_badge(state: EndpointState) -> tuple[str, str]:
             return "held", "paused"
         case EndpointState.DISABLED:
             return "failed", "disabled"
-        case _ as never:
-            assert_never(never)
-
-
-_FAILURES: Final[dict[str, str]] = {
-    "success": "delivered",
-    FailureClass.REDIRECT: "redirect, not followed",
-    FailureClass.GONE: "410 gone",
-    FailureClass.CLIENT_TIMEOUT: "asked for another try",
-    FailureClass.THROTTLED: "asked to slow down",
-    FailureClass.CLIENT_ERROR: "rejected the request",
-    FailureClass.SERVER_ERROR: "server error",
-    FailureClass.CONNECT: "no connection",
-    FailureClass.DNS: "name does not resolve",
-    FailureClass.TLS: "TLS failed",
-    FailureClass.TIMEOUT: "timed out",
-    FailureClass.PROTOCOL: "not HTTP",
-    FailureClass.BLOCKED: "address not allowed",
-    FailureClass.INTERNAL_ERROR: "internal error",
-    FailureClass.LOST: "lost: may have been delivered",
-}
-
-
-def failure(kind: str) -> str:
-    """Return a failure class (or `success`) in words that fit a table cell."""
-    return _FAILURES.get(kind, kind)
-
-
-class OutcomeKind(StrEnum):
-    """What an attempt came to, as coarsely as a chart can show it. The value is the class of its colour."""
-
-    DELIVERED = "delivered"
-    THROTTLED = "slowed"
-    REFUSED = "refused"
-    SERVER_ERROR = "broken"
-    NO_RESPONSE = "silent"
-    INTERNAL_ERROR = "internal"
-
-
-OUTCOME_KINDS: Final = {
-    OutcomeKind.DELIVERED: "delivered",
-    OutcomeKind.THROTTLED: "asked to wait",
-    OutcomeKind.REFUSED: "refused",
-    OutcomeKind.SERVER_ERROR: "server error",
-    OutcomeKind.NO_RESPONSE: "no answer",
-    OutcomeKind.INTERNAL_ERROR: "internal error",
-}
-"""Each kind in words, in the order in which charts stack them."""
-
-
-def outcome_kind(outcome: str) -> OutcomeKind:
-    """Return the kind of `success` or of a failure class."""
-    return OutcomeKind.DELIVERED if outcome == "success" else _kind_of_failure(FailureClass(outcome))
-
-
-def _kind_of_failure(failure: FailureClass) -> OutcomeKind:
-    match failure:
-        case FailureClass.THROTTLED | FailureClass.CLIENT_TIMEOUT:
-            return OutcomeKind.THROTTLED
-        case FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
-            return OutcomeKind.REFUSED
-        case FailureClass.SERVER_ERROR:
-            return OutcomeKind.SERVER_ERROR
-        case FailureClass.CONNECT | FailureClass.DNS | FailureClass.TLS:
-            return OutcomeKind.NO_RESPONSE
-        case FailureClass.TIMEOUT | FailureClass.PROTOCOL | FailureClass.LOST:
-            return OutcomeKind.NO_RESPONSE
-        case FailureClass.INTERNAL_ERROR:
-            return OutcomeKind.INTERNAL_ERROR
         case _ as never:
             assert_never(never)

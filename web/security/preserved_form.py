@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from litestar import Request
 
 from breakwater.core.domain.errors import Forbidden
+from breakwater.core.text.credentials import is_credential
 from breakwater.web.security.cookies import Connection
 from breakwater.web.security.csrf import CSRF_FIELD
 from breakwater.web.security.origin import check_same_origin
@@ -22,7 +23,7 @@ MAX_BYTES: Final = 64 * 1024
 """Bytes of a form: the limit of every form of the service."""
 _MAX_FIELDS: Final = 200
 _TYPE: Final = "application/x-www-form-urlencoded"
-_SECRET: Final = frozenset({"secret", "password", "code"})
+_SIGN_IN_CODE: Final = "code"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_.]{0,60}", re.ASCII)
 """The names of fields in forms of this service."""
 _STATE: Final = "preserved_form"
@@ -51,9 +52,10 @@ class PreservedForm:
         pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent]
         if any("\0" in value or not _NAME.fullmatch(name) for name, value in pairs):
             return None
-        fields = tuple(pair for pair in pairs if pair[0] not in _SECRET and pair[0] != CSRF_FIELD)
-        missing = tuple(dict.fromkeys(name for name, value in pairs if name in _SECRET and value))
-        return cls(path, fields, missing, any(name == CSRF_FIELD and value for name, value in pairs))
+        fields = tuple(pair for pair in pairs if not _is_secret(pair[0]))
+        secrets = dict.fromkeys(name for name, value in pairs if value and _is_secret(name))
+        missing = tuple(name for name in secrets if name != CSRF_FIELD)
+        return cls(path, fields, missing, had_token=CSRF_FIELD in secrets)
 
     @property
     def typed(self) -> Fields:
@@ -96,6 +98,10 @@ def sent_from(connection: Connection) -> str | None:
     if page.netloc != connection.headers.get("host"):
         return None
     return f"{page.path}?{page.query}" if page.query else page.path
+
+
+def _is_secret(field: str) -> bool:
+    return field == _SIGN_IN_CODE or is_credential(field)
 
 
 def _is_form(headers: Mapping[str, str]) -> bool:

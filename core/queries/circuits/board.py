@@ -57,7 +57,7 @@ async def read_page_of_lanes(
 ) -> PageOfLanes:
     """Return one page of lanes, and how many there are. Raises InvalidInput naming `cursor`, `limit` or `q`."""
     if not 1 <= limit <= MOST_LANES:
-        raise InvalidInput.of("limit", f"expected a number from 1 to {MOST_LANES}")
+        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MOST_LANES}.")
     matching = mentions(text)
     behind = await read_place_of(connection, cursor, now)
     rows = await read_lanes(connection, *matching, behind=behind, limit=limit + 1)

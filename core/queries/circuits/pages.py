@@ -26,7 +26,7 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.paging.cursors import Cursor, read_place, refuse_cursor
-from breakwater.core.queries.paging.filter_fields import Reader
+from breakwater.core.queries.paging.filter_fields import ParameterReader
 from breakwater.core.queries.rows import Row
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
@@ -91,7 +91,7 @@ def mentions(text: str) -> tuple[ColumnElement[bool], ...]:
 
     Raises InvalidInput naming `q` for a text that no database stores.
     """
-    reader = Reader({"q": text})
+    reader = ParameterReader({"q": text})
     wanted = reader.text("q")
     if reader.problems:
         raise InvalidInput(reader.problems)
@@ -113,7 +113,7 @@ async def read_place_of(connection: AsyncConnection, cursor: str | None, now: fl
         return None
     known = (await connection.execute(select(_E.name, _adhoc).where(_E.id == place.last_id))).one_or_none()
     if known is None:
-        refuse_cursor("is malformed")
+        refuse_cursor("malformed")
     rank, failures = place.keys
     name, adhoc = known
     return Place(rank, failures, adhoc, name, place.last_id)

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.outcome import Headers
-from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.domain.states import (
+    DeliveryState,
+    EndpointState,
+    FailureClass,
+    NotificationStatus,
+    Trigger,
+)
+from breakwater.core.text.statuses import DeliveryStatus, delivery_status, notification_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,16 @@ class DeliveryRow:
     created_at: float
     finished_at: float | None
 
+    @property
+    def status(self) -> DeliveryStatus:
+        """Return the state, with pending deliveries told apart."""
+        return delivery_status(self.state, held=self.held, attempted=self.attempt_count > 0)
+
+    @property
+    def notification_status(self) -> NotificationStatus:
+        """Return the status in the terms of the adapter."""
+        return notification_status(self.state, held=self.held, attempted=self.attempt_count > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
@@ -48,7 +65,7 @@ class AttemptView:
 
     @property
     def success(self) -> bool:
-        """Whether the receiver answered 2xx."""
+        """Whether the response was 2xx."""
         return self.failure_class is None
 
 

@@ -7,7 +7,7 @@ from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import EndpointState, SignatureScheme
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.store.circuits import circuit_config
-from breakwater.core.text.masking import shown_value
+from breakwater.core.text.credentials import mask_credential
 
 
 def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
@@ -27,7 +27,7 @@ def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
         circuit=circuit_config(row["circuit"]),
         max_in_flight=row["max_in_flight"],
         rate_limit_per_second=row["rate_limit_per_second"],
-        headers={name: shown_value(name, value) for name, value in row["headers"].items()},
+        headers={name: mask_credential(name, value) for name, value in row["headers"].items()},
         signature=SignatureScheme(row["signature"]),
         secret_rotated_until=row["previous_secret_until"],
         throttled_until=row["throttled_until"],

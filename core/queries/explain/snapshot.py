@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from breakwater.core.queries.paging.model import BoundedCount
-from breakwater.core.text.format import FAILURES, sanitize
+from breakwater.core.text.format import sanitize
+from breakwater.core.text.outcomes import failure_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +73,4 @@ class DeliverySnapshot:
         """Return what the latest attempt met, in words: `503 Service Unavailable`, `connection refused`."""
         if self.error:
             return sanitize(self.error)
-        return "an unknown failure" if self.failure_class is None else FAILURES[self.failure_class]
+        return "an unknown failure" if self.failure_class is None else failure_name(self.failure_class)

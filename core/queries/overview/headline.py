@@ -5,11 +5,11 @@ from typing import Final
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
-from breakwater.core.domain.states import EndpointState, FailureClass
+from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
-from breakwater.core.queries.traffic.fold import SUCCESS
 from breakwater.core.queries.traffic.model import Traffic
-from breakwater.core.text.format import FAILURES, format_actor, join_names, pluralize, sanitize
+from breakwater.core.text.format import format_actor, join_names, pluralize, sanitize
+from breakwater.core.text.outcomes import SUCCESS, outcome_name
 
 _TOGETHER: Final = 3
 """From so many endpoints on, most of all failing together points at this machine rather than at them."""
@@ -162,7 +162,7 @@ def _fine(situation: SystemStatus) -> str:
         failed = traffic.attempts - traffic.successes
         return (
             f"Every circuit is closed, but {failed:,} of {traffic.attempts:,} attempts of the last hour failed, "
-            f"most with {_commonest(traffic)}. {delivered}"
+            f"most often: {_commonest(traffic)}. {delivered}"
         )
     if situation.endpoints == 1:
         return f"The one endpoint takes deliveries. {delivered}"
@@ -176,7 +176,7 @@ def _many_fail(traffic: Traffic) -> bool:
 
 def _commonest(traffic: Traffic) -> str:
     failures = {outcome: count for outcome, count in traffic.by_outcome.items() if outcome != SUCCESS}
-    return FAILURES[FailureClass(max(failures, key=lambda outcome: failures[outcome]))]
+    return outcome_name(max(failures, key=lambda outcome: failures[outcome]))
 
 
 def _capital(text: str) -> str:

@@ -14,7 +14,7 @@ LONGEST_PAGE: Final = 200
 def check_limit(limit: int) -> None:
     """Raise InvalidInput naming `limit` unless it is the size of a page."""
     if not 1 <= limit <= LONGEST_PAGE:
-        raise InvalidInput.of("limit", f"expected a number from 1 to {LONGEST_PAGE}")
+        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {LONGEST_PAGE}.")
 
 
 def bounded(number: int, bound: int, *, more: bool = False) -> BoundedCount:

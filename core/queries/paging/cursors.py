@@ -17,7 +17,6 @@ _LONGEST: Final = 200
 _MOST: Final = 2**53
 _CLOCK_SLACK: Final = 300.0
 """Seconds by which the clock of another node that issued a cursor may be ahead."""
-_REMEDY: Final = "start again without a cursor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,13 @@ def read_place(text: str | None, prefix: str, now: float, *, keys: int = 0) -> C
     """Return where the list goes on that is sorted by so many `keys` before the id; raises as `read_cursor` does."""
     if not text:
         return None
-    cursor = _decode(text) if len(text) <= _LONGEST else refuse_cursor("is malformed")
+    cursor = _decode(text) if len(text) <= _LONGEST else refuse_cursor("malformed")
     if not cursor.last_id.startswith(f"{prefix}_"):
-        refuse_cursor("belongs to another list")
+        refuse_cursor("from another list")
     if len(cursor.keys) != keys or cursor.issued_at > now + _CLOCK_SLACK:
-        refuse_cursor("is malformed")
+        refuse_cursor("malformed")
     if now - cursor.issued_at > CURSOR_SECONDS:
-        refuse_cursor("has expired after 24 hours")
+        refuse_cursor("expired after 24 hours")
     return cursor
 
 
@@ -66,11 +65,11 @@ def _decode(text: str) -> Cursor:
             base64.b64decode(padded, altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        refuse_cursor("is malformed")
+        refuse_cursor("malformed")
     if version != _VERSION or not isinstance(last_id, str) or not _ID.fullmatch(last_id):
-        refuse_cursor("is malformed")
+        refuse_cursor("malformed")
     if not all(_is_number(value) for value in (issued_at, *keys)):
-        refuse_cursor("is malformed")
+        refuse_cursor("malformed")
     return Cursor(last_id, float(issued_at), tuple(keys))
 
 
@@ -78,6 +77,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST
 
 
-def refuse_cursor(what: str) -> NoReturn:
-    """Raise InvalidInput for a cursor that cannot be gone on from."""
-    raise InvalidInput.of("cursor", f"{what}: {_REMEDY}")
+def refuse_cursor(reason: str) -> NoReturn:
+    """Raise InvalidInput for a cursor that does not lead to a page."""
+    raise InvalidInput.of("cursor", f"This page link is no longer valid ({reason}). Go to the newest.")

@@ -7,17 +7,18 @@ from urllib.parse import parse_qsl, urlencode
 
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.paging.filter_fields import Reader
-from breakwater.core.text.format import FAILURES, format_duration, format_time_utc, sanitize
-from breakwater.core.text.timestamps import RelativeTime, Timestamp, moment_text
+from breakwater.core.queries.paging.filter_fields import ParameterReader
+from breakwater.core.text.format import format_duration, format_time_utc, sanitize
+from breakwater.core.text.outcomes import failure_name
+from breakwater.core.text.statuses import DeliveryStatus, status_name
+from breakwater.core.text.timestamps import RelativeTime, Timestamp, format_timestamp
 
-HELD: Final = "held"
-RETRYING: Final = "retrying"
 WILDCARD: Final = "…"
 """Stands in `error` for any text: what differs from one failure of a group to the next."""
 PARAMETERS: Final = ("status", "endpoint", "event_type", "class", "error", "since", "until", "q")
 """The names in a query string."""
-STATUSES: Final = (*(state.value for state in DeliveryState), HELD, RETRYING)
+_DERIVED: Final = frozenset({DeliveryStatus.HELD, DeliveryStatus.RETRYING})
+"""Statuses that tell pending deliveries apart; every other one is a state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,19 @@ class DeliveryFilter:
         Raises InvalidInput with every problem at once: the parameter, the position in it, and what was expected. So is
         a name that is neither a filter nor in `beside`: an action on all that match must not ignore a typing error.
         """
-        reader = Reader(values)
+        reader = ParameterReader(values)
         reader.refuse_unknown(PARAMETERS, beside)
-        names = reader.names("status", STATUSES)
+        statuses = reader.choices("status", DeliveryStatus)
         found = cls(
-            states=frozenset(DeliveryState(name) for name in names if name not in {HELD, RETRYING}),
-            held=HELD in names,
-            retrying=RETRYING in names,
+            states=frozenset(DeliveryState(status.value) for status in statuses - _DERIVED),
+            held=DeliveryStatus.HELD in statuses,
+            retrying=DeliveryStatus.RETRYING in statuses,
             endpoint_id=reader.identifier("endpoint", "ep"),
             event_type=reader.text("event_type"),
             failure_class=reader.choice("class", FailureClass),
             error=reader.text("error"),
-            since=reader.moment("since"),
-            until=reader.moment("until"),
+            since=reader.timestamp("since"),
+            until=reader.timestamp("until"),
             q=reader.text("q"),
         )
         reader.check_order(found.since, found.until)
@@ -84,8 +85,8 @@ class DeliveryFilter:
             self.event_type,
             self.failure_class and self.failure_class.value,
             self.error,
-            None if self.since is None else moment_text(self.since),
-            None if self.until is None else moment_text(self.until),
+            None if self.since is None else format_timestamp(self.since),
+            None if self.until is None else format_timestamp(self.until),
             self.q,
         )
         return {name: value for name, value in zip(PARAMETERS, given, strict=True) if value}
@@ -94,10 +95,10 @@ class DeliveryFilter:
         """Return the query string, without a question mark; empty for the filter that matches everything."""
         return urlencode(self.to_values())
 
-    def statuses(self) -> tuple[str, ...]:
-        """Return the words of the `status` parameter, in their fixed order."""
-        derived = {HELD: self.held, RETRYING: self.retrying}
-        return tuple(name for name in STATUSES if derived.get(name, name in self.states))
+    def statuses(self) -> tuple[DeliveryStatus, ...]:
+        """Return the values of the `status` parameter, in their fixed order."""
+        derived = {DeliveryStatus.HELD: self.held, DeliveryStatus.RETRYING: self.retrying}
+        return tuple(status for status in DeliveryStatus if derived.get(status, status.value in self.states))
 
     def in_words(
         self, endpoint_name: str | None = None, *, at: Callable[[float], str] = format_time_utc
@@ -107,10 +108,10 @@ class DeliveryFilter:
         It is kept with a replay, so that its times are in UTC, unless `at` says them otherwise.
         """
         phrases = (
-            f"{' or '.join(self.statuses()).replace('_', ' ') or 'all'} deliveries",
+            f"{' or '.join(map(status_name, self.statuses())) or 'all'} deliveries",
             self.endpoint_id and f"to {sanitize(endpoint_name or self.endpoint_id)}",
             self.event_type and f"of type {sanitize(self.event_type)}",
-            self.failure_class and f"that last met {FAILURES[self.failure_class]}",
+            self.failure_class and f"with last outcome {failure_name(self.failure_class)}",
             self.error and f"with the error “{sanitize(self.error)}”",
             self.span_in_words(at),
             self.q and f"matching “{sanitize(self.q)}”",

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from breakwater.core.domain.latency import percentile
 from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
-
-SUCCESS: Final = "success"
+from breakwater.core.text.outcomes import SUCCESS
 
 OutcomeCell = tuple[int, str, int]
 """First minute of a step, outcome, attempts."""

@@ -13,7 +13,7 @@ from breakwater.core.accounts.keys import KEY_NAME
 from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.deliveries import MAX_BULK_RESEND
-from breakwater.core.text.timestamps import MomentError, parse_moment
+from breakwater.core.text.timestamps import TimestampError, parse_timestamp
 from breakwater.web.api.schema.endpoint_bodies import Delays, EventType
 from breakwater.web.problems import BadRequest
 
@@ -128,8 +128,8 @@ def reason_of(body: GivesReason) -> str | None:
 def time_of(field: str, text: str, remedy: str) -> float:
     """Return the time that a field names. Raises InvalidInput; a body says no time relative to when it arrives."""
     try:
-        moment = parse_moment(text)
-    except MomentError:
+        moment = parse_timestamp(text)
+    except TimestampError:
         moment = None
     if not isinstance(moment, float):
         raise InvalidInput.of(field, f"is no time: {remedy}")

@@ -11,7 +11,6 @@ from breakwater.core.accounts.model import KeyView
 from breakwater.core.delivery.intake import Accepted
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import BreakwaterError
-from breakwater.core.domain.states import DeliveryState, NotificationStatus
 from breakwater.core.operations import OperationResult
 from breakwater.core.queries.circuits.model import CircuitView, TransitionView
 from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail, DeliveryRow, MessageView
@@ -69,7 +68,7 @@ def delivery_row(row: DeliveryRow, detail: DeliveryDetail | None = None) -> resp
         webhook_url=row.webhook_url,
         event_type=row.event_type,
         status=row.state,
-        final_status=final_status(row),
+        final_status=row.notification_status,
         failure_class=row.failure_class,
         status_code=row.status_code,
         error=row.error,
@@ -86,17 +85,6 @@ def delivery_row(row: DeliveryRow, detail: DeliveryDetail | None = None) -> resp
 def delivery(detail: DeliveryDetail) -> responses.Delivery:
     """Return a delivery, whole."""
     return delivery_row(detail.row, detail)
-
-
-def final_status(row: DeliveryRow) -> NotificationStatus:
-    """Return the state of a delivery in the words of a notification."""
-    match row.state:
-        case DeliveryState.PENDING if row.held:
-            return NotificationStatus.HELD
-        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
-            return NotificationStatus.RETRYING if row.attempt_count else NotificationStatus.PENDING
-        case DeliveryState.DELIVERED | DeliveryState.FAILED | DeliveryState.CANCELLED:
-            return NotificationStatus(row.state.value)
 
 
 def _attempt(attempt: AttemptView) -> responses.Attempt:

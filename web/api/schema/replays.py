@@ -7,13 +7,13 @@ from msgspec import Meta
 
 from breakwater.core import replays
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.paging.filters import STATUSES
 from breakwater.core.replays import ReplayState
+from breakwater.core.text.statuses import DeliveryStatus
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.schema import render, responses
 from breakwater.web.api.schema.bodies import DELIVERY_ID, Reason
 
-_STATUS: Final = f"({'|'.join(STATUSES)})"
+_STATUS: Final = f"({'|'.join(DeliveryStatus)})"
 STATUS_LIST: Final = f"^{_STATUS}(,{_STATUS})*$"
 
 

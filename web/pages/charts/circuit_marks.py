@@ -10,6 +10,7 @@ from markupsafe import Markup
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.model import Traffic
+from breakwater.core.text.statuses import circuit_state_name
 from breakwater.core.text.zones import reader_time, zone_at
 from breakwater.web.pages.words import visible
 
@@ -88,7 +89,7 @@ def without_probes(changes: Iterable[TransitionView]) -> tuple[TransitionView, .
 
 
 def _became(change: TransitionView) -> str:
-    return change.to_state.replace("_", " ")
+    return circuit_state_name(CircuitState(change.to_state))
 
 
 def _clock(at: float) -> str:

@@ -6,14 +6,13 @@ Each bar is a link that narrows the list to its time. The drawing is stretched t
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final
 
 from markupsafe import Markup
 
-from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.text.format import format_duration, pluralize
+from breakwater.core.text.statuses import DeliveryStatus, status_name
 from breakwater.core.text.zones import reader_time, zone_at, zone_key
 from breakwater.web.pages.zones import exactly
 
@@ -26,42 +25,23 @@ _DAY: Final = 86_400
 _MOST_MARKS: Final = 5
 
 
-class StateKind(StrEnum):
-    """What became of a delivery, as coarsely as a bar shows it, in the order in which a bar stacks them.
-
-    The value is its word, and the class of its colour.
-    """
-
-    DELIVERED = "delivered"
-    CANCELLED = "cancelled"
-    WAITING = "waiting"
-    HELD = "held"
-    FAILED = "failed"
+STACKED: Final = (
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.CANCELLED,
+    DeliveryStatus.IN_FLIGHT,
+    DeliveryStatus.PENDING,
+    DeliveryStatus.HELD,
+    DeliveryStatus.FAILED,
+)
+"""The order in which a bar stacks statuses. Retries count as pending: no index tells them apart."""
 
 
-def kind_of(state: DeliveryState) -> StateKind:
-    """Return the kind of a state; of what is pending, that which is held has a kind of its own."""
-    match state:
-        case DeliveryState.DELIVERED:
-            return StateKind.DELIVERED
-        case DeliveryState.PENDING | DeliveryState.IN_FLIGHT:
-            return StateKind.WAITING
-        case DeliveryState.FAILED:
-            return StateKind.FAILED
-        case DeliveryState.CANCELLED:
-            return StateKind.CANCELLED
-        case _ as never:
-            assert_never(never)
-
-
-def state_kinds(pluralize: Histogram | HistogramBar) -> dict[StateKind, int]:
-    """Return the kinds that occur with their counts, in their fixed order."""
-    found: Counter[StateKind] = Counter()
-    for state, count in pluralize.by_state.items():
-        found[kind_of(state)] += count
-    found[StateKind.HELD] += pluralize.held
-    found[StateKind.WAITING] -= pluralize.held
-    return {kind: found[kind] for kind in StateKind if found[kind]}
+def status_counts(figures: Histogram | HistogramBar) -> dict[DeliveryStatus, int]:
+    """Return the statuses that occur with their counts, in the order of `STACKED`."""
+    counts = Counter({DeliveryStatus(state.value): count for state, count in figures.by_state.items()})
+    counts[DeliveryStatus.HELD] = figures.held
+    counts[DeliveryStatus.PENDING] -= figures.held
+    return {status: counts[status] for status in STACKED if counts[status]}
 
 
 def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
@@ -116,9 +96,9 @@ def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:
     return url(since=exactly(reader_time(bar.begin)), until=exactly(reader_time(bar.end)))
 
 
-def _figures(pluralize: Histogram | HistogramBar) -> str:
-    told = [f"{count:,} {kind.value}" for kind, count in state_kinds(pluralize).items()]
-    return ", ".join(told) or "none"
+def _figures(figures: Histogram | HistogramBar) -> str:
+    parts = [f"{count:,} {status_name(status)}" for status, count in status_counts(figures).items()]
+    return ", ".join(parts) or "none"
 
 
 def _links(histogram: Histogram, url: Callable[..., str]) -> Iterator[Markup]:
@@ -141,9 +121,9 @@ def _drawn(histogram: Histogram) -> Markup:
     step = WIDTH / len(histogram.bars)
     gap = min(2.0, step / 4)
     peak = max((bar.total for bar in histogram.bars), default=0) or 1
-    parts: dict[StateKind, list[str]] = {kind: [] for kind in StateKind}
+    parts: dict[DeliveryStatus, list[str]] = {status: [] for status in STACKED}
     for number, bar in enumerate(histogram.bars):
-        for kind, (y, height) in _stack(state_kinds(bar), peak).items():
+        for kind, (y, height) in _stack(status_counts(bar), peak).items():
             x = number * step + gap / 2
             parts[kind].append(f"M{x:.1f} {y:.1f}h{step - gap:.1f}v{height:.1f}h{gap - step:.1f}z")
     return Markup("").join(
@@ -153,7 +133,7 @@ def _drawn(histogram: Histogram) -> Markup:
     )
 
 
-def _stack(figures: Mapping[StateKind, int], peak: int) -> dict[StateKind, tuple[float, float]]:
+def _stack(figures: Mapping[DeliveryStatus, int], peak: int) -> dict[DeliveryStatus, tuple[float, float]]:
     """Return (y, height) of each kind's part of a bar, from the foot up; none is too small to be seen."""
     heights = {kind: max(count / peak * HEIGHT, _LEAST) for kind, count in figures.items()}
     if heights:

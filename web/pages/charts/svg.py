@@ -80,7 +80,7 @@ def meter(value: float, threshold: float) -> Markup:
     kind = "bad" if value >= threshold else "level"
     return Markup(
         '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
-        ' aria-label="{:.0f} % of {:.0f} %">{}{}{}</svg>'
+        ' aria-label="{:.0f}% of {:.0f}%">{}{}{}</svg>'
     ).format(
         value * 100,
         threshold * 100,

@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
+from breakwater.core.text.outcomes import OutcomeGroup, group_name, outcome_group
 from breakwater.core.text.zones import reader_zone, zone_at
 from breakwater.web.pages.charts.circuit_marks import drawn_marks, marks_of
-from breakwater.web.pages.words import OUTCOME_KINDS, OutcomeKind, milliseconds, outcome_kind, share
+from breakwater.web.pages.words import milliseconds, share
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 120.0
@@ -50,24 +51,26 @@ def axis(traffic: Traffic) -> list[str]:
     return [clock(traffic.points[round(last * mark / (marks - 1))].minute, traffic) for mark in range(marks)]
 
 
-def kinds_of(by_outcome: Mapping[str, int]) -> Mapping[OutcomeKind, int]:
+def kinds_of(by_outcome: Mapping[str, int]) -> Mapping[OutcomeGroup, int]:
     """Return attempts by the kinds that charts show; 0 for those that did not occur."""
     return _kinds_of(tuple(by_outcome.items()))
 
 
 @lru_cache(maxsize=1_000)  # a page asks eight times for each point: scales, bars, titles, table
-def _kinds_of(by_outcome: tuple[tuple[str, int], ...]) -> Mapping[OutcomeKind, int]:
-    found: Counter[OutcomeKind] = Counter()
+def _kinds_of(by_outcome: tuple[tuple[str, int], ...]) -> Mapping[OutcomeGroup, int]:
+    found: Counter[OutcomeGroup] = Counter()
     for outcome, attempts in by_outcome:
-        found[outcome_kind(outcome)] += attempts
+        found[outcome_group(outcome)] += attempts
     return MappingProxyType(found)
 
 
-def kinds_shown(traffic: Traffic) -> list[tuple[OutcomeKind, str]]:
+def kinds_shown(traffic: Traffic) -> list[tuple[OutcomeGroup, str]]:
     """Return the kinds that occur, with their words; deliveries always, for a chart of failures alone would mislead."""
     found = kinds_of(traffic.by_outcome)
     return [
-        (kind, words) for kind, words in OUTCOME_KINDS.items() if found[kind] or kind is OutcomeKind.DELIVERED
+        (group, group_name(group))
+        for group in OutcomeGroup
+        if found[group] or group is OutcomeGroup.DELIVERED
     ]
 
 
@@ -114,7 +117,7 @@ def latency_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Mar
     return _drawing("latency", words, traffic, marks, grid + lines, lambda point: _percentiles(point.latency))
 
 
-def _rates(traffic: Traffic, point: TrafficPoint) -> dict[OutcomeKind, float]:
+def _rates(traffic: Traffic, point: TrafficPoint) -> dict[OutcomeGroup, float]:
     """Return the attempts a minute of a point; the last one has seen only some of its minutes."""
     minutes = min(traffic.step, traffic.points[0].minute + traffic.minutes - point.minute)
     return {kind: count / minutes for kind, count in kinds_of(point.by_outcome).items()}
@@ -128,10 +131,10 @@ def _top(traffic: Traffic) -> float:
 
 
 def _stack(
-    figures: Mapping[OutcomeKind, float], top: float, least: float = 0.0
-) -> dict[OutcomeKind, tuple[float, float]]:
+    figures: Mapping[OutcomeGroup, float], top: float, least: float = 0.0
+) -> dict[OutcomeGroup, tuple[float, float]]:
     """Return (y, height) of each kind's part of a bar, from the foot up; no part is smaller than `least`."""
-    heights = {kind: max(figures[kind] / top * HEIGHT, least) for kind in OUTCOME_KINDS if figures.get(kind)}
+    heights = {kind: max(figures[kind] / top * HEIGHT, least) for kind in OutcomeGroup if figures.get(kind)}
     if not heights:
         return {}
     too_high = max(sum(heights.values()) - HEIGHT, 0.0)
@@ -144,12 +147,12 @@ def _stack(
     return placed
 
 
-def _bars(bars: Sequence[Mapping[OutcomeKind, tuple[float, float]]]) -> Markup:
+def _bars(bars: Sequence[Mapping[OutcomeGroup, tuple[float, float]]]) -> Markup:
     """Return one path for each kind: a path of many bars is a quarter of the bytes of as many rectangles."""
     step = WIDTH / len(bars)
     gap = min(2.0, step / 4)
     drawn = Markup("")
-    for kind in OUTCOME_KINDS:
+    for kind in OutcomeGroup:
         parts = [
             f"M{i * step + gap / 2:.1f} {bar[kind][0]:.1f}h{step - gap:.1f}v{bar[kind][1]:.1f}h{gap - step:.1f}z"
             for i, bar in enumerate(bars)
@@ -238,7 +241,7 @@ def _when(traffic: Traffic) -> str:
 
 def _outcomes_of(point: TrafficPoint) -> str:
     found = kinds_of(point.by_outcome)
-    told = [f"{found[kind]:,} {words}" for kind, words in OUTCOME_KINDS.items() if found[kind]]
+    told = [f"{found[group]:,} {group_name(group)}" for group in OutcomeGroup if found[group]]
     return ", ".join(told) or "no attempt"
 
 
@@ -254,9 +257,9 @@ def _attempts_in_words(traffic: Traffic) -> str:
 def _mix_in_words(traffic: Traffic) -> str:
     found = kinds_of(traffic.by_outcome)
     shares = [
-        f"{share(found[kind] / traffic.attempts)} {words}"
-        for kind, words in OUTCOME_KINDS.items()
-        if found[kind]
+        f"{share(found[group] / traffic.attempts)} {group_name(group)}"
+        for group in OutcomeGroup
+        if found[group]
     ]
     return f"What came of the attempts {_when(traffic)}: {', '.join(shares) or 'none was made'}"
 
