@@ -1,4 +1,4 @@
-"""An ended attempt: judged, as it is stored, and as it is logged."""
+"""Evaluates a finished attempt: everything that is stored and logged of it is decided here."""
 
 from collections.abc import Callable
 from typing import Any, Final, assert_never
@@ -7,147 +7,162 @@ import structlog
 
 from breakwater.core.delivery.attempt import AttemptResult
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
-from breakwater.core.domain.circuit import CircuitBreakerConfig
-from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
-from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.states import DeliveryState
 from breakwater.core.domain.verdict import (
     Delivered,
     EndpointGone,
     Failed,
     RetryAt,
-    Verdict,
+    breaker_signal,
     classify,
     describe,
     judge,
 )
 from breakwater.core.ports import Clock, Draw
 from breakwater.core.store.commands.claim import ClaimedDelivery
-from breakwater.core.store.commands.record import SaveAttempt
+from breakwater.core.store.commands.record import DisableEndpoint, SaveAttempt
 
 log = structlog.get_logger("breakwater.delivery")
 
-LONGEST_ERROR: Final = 500
-"""Characters of an error text that are kept."""
+MAX_ERROR_LENGTH: Final = 500
+"""Characters of an error text that are stored."""
+_DISABLED: Final = "Endpoint disabled. Its deliveries are kept and will be sent when it is enabled again."
 
 
 def evaluate(
     endpoint: DeliveryTarget,
-    work: ClaimedDelivery,
-    ended: AttemptResult,
+    claim: ClaimedDelivery,
+    result: AttemptResult,
     *,
     clock: Clock,
     draw: Draw,
     make_id: Callable[[str], str],
-) -> SaveAttempt:
-    """Return the write that tells of this attempt and of what becomes of its delivery."""
-    own = work.retry_delays
-    policy = endpoint.policy if own is None else RetryPolicy(own, endpoint.policy.jitter)
+) -> tuple[SaveAttempt, dict[str, Any]]:
+    """Return the write that saves this attempt with its consequences, and the fields of its log line."""
     now = clock.now()
     verdict = judge(
-        ended.outcome, policy=policy, spent=work.spent + 1, now=now, wall=clock.wall(), draw=draw()
-    )
-    return to_record(work, ended, verdict, config=endpoint.circuit, now=now, draw=draw(), make_id=make_id)
-
-
-def to_record(
-    work: ClaimedDelivery,
-    ended: AttemptResult,
-    verdict: Verdict,
-    *,
-    config: CircuitBreakerConfig,
-    now: float,
-    draw: float,
-    make_id: Callable[[str], str],
-) -> SaveAttempt:
-    """Return the write that tells of this attempt."""
-    failure = classify(ended.outcome)
-    error = None if failure is None else storable(describe(ended.outcome))
-    status = ended.outcome.status if isinstance(ended.outcome, Response) else None
-    row = _row(work, ended, failure, status, error)
-    return SaveAttempt(
-        work=work,
-        attempt=row | {"id": make_id("att")},
-        failure=failure,
-        status_code=status,
-        error=error,
-        verdict=verdict,
-        config=config,
+        result.outcome,
+        policy=_policy(endpoint, claim),
+        spent=claim.spent + 1,
         now=now,
-        draw=draw,
+        wall=clock.wall(),
+        draw=draw(),
+    )
+    state, next_attempt_at, throttled_until, disable = DeliveryState.FAILED, None, None, None
+    match verdict:
+        case Delivered():
+            state = DeliveryState.DELIVERED
+            log_fields: dict[str, Any] = {"verdict": "delivered"}
+        case RetryAt():
+            state, next_attempt_at, throttled_until = DeliveryState.PENDING, verdict.at, verdict.lane_until
+            log_fields = {"verdict": "retry", "retry_at": round(verdict.at, 3)}
+        case Failed():
+            throttled_until = verdict.lane_until
+            log_fields = {"verdict": "failed"}
+        case EndpointGone():
+            disable = DisableEndpoint(verdict.reason, _audit_entry(claim, verdict.reason, now, make_id))
+            log_fields = {"verdict": "endpoint_gone"}
+        case _:
+            assert_never(verdict)
+    failure = classify(result.outcome)
+    attempt = _attempt_row(claim, result, make_id)
+    command = SaveAttempt(
+        claim=claim,
+        attempt=attempt,
+        failure=failure,
+        signal=breaker_signal(failure),
+        state=state,
+        next_attempt_at=next_attempt_at,
+        finished_at=None if state is DeliveryState.PENDING else now,
+        throttled_until=throttled_until,
+        disable=disable,
+        config=endpoint.circuit,
+        now=now,
+        draw=draw(),
         make_id=make_id,
     )
+    return command, _log_fields(claim, attempt) | log_fields
+
+
+def log_attempt(fields: dict[str, Any]) -> None:
+    """Write the one log line of an attempt, after its commit."""
+    log.info("delivery.attempted", **fields)
 
 
 def storable(text: str) -> str:
-    """Return a receiver's words as both databases keep them: bounded, and without NUL, which PostgreSQL refuses."""
-    return text[:LONGEST_ERROR].replace("\x00", "\\x00")
+    """Return `text` as both databases accept it: bounded, and without NUL, which PostgreSQL refuses."""
+    return text[:MAX_ERROR_LENGTH].replace("\x00", "\\x00")
 
 
-def _row(
-    work: ClaimedDelivery,
-    ended: AttemptResult,
-    failure: FailureClass | None,
-    status: int | None,
-    error: str | None,
+def _policy(endpoint: DeliveryTarget, claim: ClaimedDelivery) -> RetryPolicy:
+    delays = claim.retry_delays
+    return endpoint.policy if delays is None else RetryPolicy(delays, endpoint.policy.jitter)
+
+
+def _attempt_row(
+    claim: ClaimedDelivery, result: AttemptResult, make_id: Callable[[str], str]
 ) -> dict[str, Any]:
-    return {
-        "delivery_id": work.delivery_id,
-        "endpoint_id": work.endpoint_id,
-        "number": work.number,
-        "trigger": work.trigger.value,
-        "started_at": ended.started_at,
-        "duration_ms": ended.duration_ms,
-        "failure_class": failure.value if failure else None,
-        "status_code": status,
-        "error": error,
-        "request_headers": ended.request_headers,
-        **_response(ended.outcome),
+    outcome = result.outcome
+    failure = classify(outcome)
+    row = {
+        "id": make_id("att"),
+        "delivery_id": claim.delivery_id,
+        "endpoint_id": claim.endpoint_id,
+        "number": claim.number,
+        "trigger": claim.trigger.value,
+        "started_at": result.started_at,
+        "duration_ms": result.duration_ms,
+        "failure_class": None if failure is None else failure.value,
+        "error": None if failure is None else storable(describe(outcome)),
+        "request_headers": result.request_headers,
     }
-
-
-def _response(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Response():
-            return {
+            return row | {
+                "status_code": outcome.status,
                 "response_headers": outcome.headers,
                 "response_body": outcome.body,
                 "response_truncated": outcome.body_truncated,
             }
         case TransportFailure():
-            return {"response_headers": [], "response_body": None, "response_truncated": False}
+            return row | {
+                "status_code": None,
+                "response_headers": [],
+                "response_body": None,
+                "response_truncated": False,
+            }
         case _:
             assert_never(outcome)
 
 
-def log_attempt(command: SaveAttempt) -> None:
-    """Write the one line that an attempt leaves in the log, after its commit."""
-    work = command.work
-    log.info(
-        "delivery.attempted",
-        delivery_id=work.delivery_id,
-        message_id=work.message_id,
-        endpoint_id=work.endpoint_id,
-        event_type=work.event_type,
-        attempt=work.number,
-        trigger=work.trigger.value,
-        status_code=command.status_code,
-        failure_class=command.failure.value if command.failure else None,
-        error=command.error,
-        duration_ms=command.attempt["duration_ms"],
-        **_verdict_words(command.verdict),
-    )
+def _log_fields(claim: ClaimedDelivery, attempt: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "delivery_id": claim.delivery_id,
+        "message_id": claim.message_id,
+        "endpoint_id": claim.endpoint_id,
+        "event_type": claim.event_type,
+        "attempt": claim.number,
+        "trigger": claim.trigger.value,
+        "status_code": attempt["status_code"],
+        "failure_class": attempt["failure_class"],
+        "error": attempt["error"],
+        "duration_ms": attempt["duration_ms"],
+    }
 
 
-def _verdict_words(verdict: Verdict) -> dict[str, Any]:
-    match verdict:
-        case Delivered():
-            return {"verdict": "delivered"}
-        case RetryAt(at=at):
-            return {"verdict": "retry", "retry_at": round(at, 3)}
-        case Failed():
-            return {"verdict": "failed"}
-        case EndpointGone():
-            return {"verdict": "endpoint_gone"}
-        case _:
-            assert_never(verdict)
+def _audit_entry(
+    claim: ClaimedDelivery, reason: str, now: float, make_id: Callable[[str], str]
+) -> dict[str, Any]:
+    return {
+        "id": make_id("aud"),
+        "at": now,
+        "actor": "breakwater",
+        "action": "endpoint.disable",
+        "subject": claim.endpoint_id,
+        "reason": reason,
+        "outcome": _DISABLED,
+        "detail": {"delivery_id": claim.delivery_id},
+        "affected": 1,
+    }

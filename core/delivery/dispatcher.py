@@ -1,42 +1,46 @@
-"""From lanes to claims to attempts to records: the heart of the service."""
+"""Claims due deliveries, sends them and saves the results: the loop of the engine."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Coroutine
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
-from breakwater.core.delivery.attempt import AttemptResult, attempt
+from breakwater.core.delivery.attempt import AttemptResult, attempt, internal_error
 from breakwater.core.delivery.attempt_record import evaluate, log_attempt
 from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget, EndpointCache
 from breakwater.core.delivery.lane import Lane
-from breakwater.core.delivery.scheduler import Lanes
-from breakwater.core.delivery.wake_event import WakeEvent
-from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.delivery.scheduler import Scheduler, Slot
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.lease import lease_seconds
-from breakwater.core.domain.verdict import Failed, RetryAt
+from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock, Draw, Sender
+from breakwater.core.store.batch import Command
 from breakwater.core.store.circuits import load_breakers
 from breakwater.core.store.commands.claim import ClaimDue, ClaimedDelivery
-from breakwater.core.store.commands.pending import next_due_by_endpoint
-from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
+from breakwater.core.store.commands.pending import read_lane_states
+from breakwater.core.store.commands.record import SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import ReleaseClaim, RequeueExpired
 from breakwater.core.store.engine import Database
 
 log = structlog.get_logger("breakwater.dispatcher")
 
 POLL_SECONDS: Final = 15.0
-"""How often every lane's oldest delivery is read again, lest a forgotten announcement delay it for ever."""
-_STORE_PAUSE: Final = 0.5
-_LONGEST_STORE_PAUSE: Final = 10.0
+"""How often every lane is compared with the database. It repairs what a lost notification left behind."""
+_RETRY_SECONDS: Final = 0.5
+_MAX_RETRY_SECONDS: Final = 10.0
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Dispatcher:
-    """Claims what is due, sends it, and records what came of it, for all lanes at once."""
+    """Delivers for all lanes concurrently."""
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class Dispatcher:
         node_id: str,
         max_in_flight: int,
     ) -> None:
-        self._directory = endpoint_cache
+        self._endpoint_cache = endpoint_cache
         self._database = database
         self._sender = sender
         self._clock = clock
@@ -59,123 +63,126 @@ class Dispatcher:
         self._draw = draw
         self._change_feed = change_feed
         self._node_id = node_id
-        self._lanes = Lanes(endpoint_cache, max_in_flight, self._begin_claim)
-        self._wake_event = WakeEvent(clock)
+        self._timer_changed = asyncio.Event()
+        self._scheduler = Scheduler(
+            endpoint_cache,
+            clock,
+            max_in_flight=max_in_flight,
+            fetch=self._start_fetch,
+            on_timer=self._timer_changed.set,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, str] = {}
-        """Delivery id -> token of the claims whose attempts have begun and are not recorded."""
-        endpoint_cache.on_change(self._reconfigure)
+        self._in_flight: set[tuple[str, str]] = set()
+        self._interruptible: dict[asyncio.Task[Any], ClaimedDelivery] = {}
+        """Tasks that wait for a receiver, or to retry a write. A drain cancels them when its time is up."""
+        self._interrupted = False
+        endpoint_cache.on_change(self._scheduler.reconfigure)
 
-    # --- what intake and operations say -------------------------------------------------------------
+    # --- called by intake, operations and recovery
 
-    def reserve(self, endpoint_id: str) -> int | None:
-        """Take a slot for a delivery that is just being accepted, if it could go out this moment.
+    def reserve(self, endpoint_id: str) -> Slot | None:
+        """Take a slot for a delivery that is just being accepted; None when it has to wait for its turn."""
+        return self._scheduler.reserve(endpoint_id)
 
-        Returns the generation of the circuit that admits it; the caller then either starts its work or cancels the
-        reservation. None: there is no room, and the delivery waits its turn.
-        """
-        return self._lanes.reserve(endpoint_id, self._clock.now())
-
-    def cancel_reservation(self, endpoint_id: str) -> None:
-        """Give back a slot whose delivery was not accepted after all."""
-        if (lane := self._lanes.get(endpoint_id)) is not None:
-            self._lanes.end(lane, self._clock.now())
-
-    def lease_for(self, endpoint: DeliveryTarget) -> float:
-        """Return the seconds that a claim on this endpoint is leased for."""
-        return lease_seconds(endpoint.timeout)
-
-    def start(self, work: ClaimedDelivery) -> None:
-        """Begin the attempt of a claim whose slot is reserved."""
-        if (lane := self._lanes.get(work.endpoint_id)) is not None:
-            self._spawn(self._deliver(lane, work))
+    def start(self, slot: Slot, claim: ClaimedDelivery) -> None:
+        """Send a claimed delivery. The dispatcher releases the slot, and takes it again if it was released already."""
+        held = self._scheduler.take_slot(slot.lane) if slot.released else slot
+        self._in_flight.add((claim.delivery_id, claim.token))
+        self._spawn(self._deliver(held, claim))
 
     @property
-    def under_way(self) -> Mapping[str, str]:
-        """Delivery id -> token of the claims that this process is working at, be it only at writing their results."""
-        return self._under_way
+    def slots_taken(self) -> int:
+        """How many slots are taken: the attempts in flight, and the reservations of messages being accepted."""
+        return self._scheduler.in_flight
+
+    @property
+    def in_flight(self) -> Collection[tuple[str, str]]:
+        """The claims of this process, as delivery id and token, until their results are saved."""
+        return self._in_flight
 
     def note_due(self, endpoint_id: str, due: float | None = None) -> None:
-        """Take notice of a pending delivery of this endpoint, due now unless said otherwise."""
-        now = self._clock.now()
-        self._lanes.note_due(endpoint_id, now if due is None else due, now)
-        self._wake_event.wake()
+        """Note that the endpoint has a pending delivery, due now by default."""
+        self._scheduler.note_due(endpoint_id, due)
 
     async def refresh(self, endpoint_id: str) -> None:
-        """Read the circuit of this endpoint again after a person changed it, and go on from there."""
-        lane = self._lanes.get(endpoint_id)
-        if lane is None:
-            return
-        configs = {endpoint_id: lane.endpoint.circuit}
-        async with self._database.read() as connection:
-            breakers = await connection.run_sync(partial(load_breakers, configs=configs, lock=False))
-        lane.on_circuit_change(breakers[endpoint_id])
-        self._lanes.schedule(lane, self._clock.now())
-        self._wake_event.wake()
+        """Read the circuit of this endpoint again."""
+        await self._refresh([endpoint_id])
 
-    # --- the loop --------------------------------------------------------------------------------------
+    async def _refresh(self, endpoint_ids: Collection[str]) -> None:
+        lanes = [lane for id_ in endpoint_ids if (lane := self._scheduler.lane(id_)) is not None]
+        if not lanes:
+            return
+        breakers = await self._load_breakers([lane.endpoint for lane in lanes])
+        for lane in lanes:
+            self._adopt(lane, breakers[lane.endpoint.id])
+            self._scheduler.schedule(lane)
+
+    # --- the loop
 
     async def load(self) -> None:
         """Read the circuits of all endpoints, before anything is accepted or sent."""
-        known = self._directory.all()
-        configs = {endpoint.id: endpoint.circuit for endpoint in known}
+        endpoints = self._endpoint_cache.all()
+        breakers = await self._load_breakers(endpoints)
+        for endpoint in endpoints:
+            self._scheduler.open_lane(endpoint, breakers[endpoint.id])
+
+    async def _load_breakers(self, endpoints: Collection[DeliveryTarget]) -> dict[str, CircuitBreaker]:
+        configs = {endpoint.id: endpoint.circuit for endpoint in endpoints}
         async with self._database.read() as connection:
-            breakers = await connection.run_sync(partial(load_breakers, configs=configs, lock=False))
-        for endpoint in known:
-            self._lanes.open(endpoint, breakers[endpoint.id])
+            return await connection.run_sync(partial(load_breakers, configs=configs, lock=False))
 
     async def run(self) -> None:
-        """Look at every lane when its time comes, for ever."""
-        looked_round_at = float("-inf")
+        """Run the lanes' timers, and poll the database regularly, until cancelled."""
+        poll_at = self._clock.now()
         while True:
-            now = self._clock.now()
-            if now - looked_round_at >= POLL_SECONDS:
-                await self._poll_due(now)
-                looked_round_at = now
-            self._lanes.schedule_due(now)
-            timer = self._lanes.next_timer()
-            until = looked_round_at + POLL_SECONDS
-            await self._wake_event.wait(until if timer is None else min(timer, until))
+            if self._clock.now() >= poll_at:
+                await self.poll()
+                poll_at = self._clock.now() + POLL_SECONDS
+            self._scheduler.run_timers()
+            timer = self._scheduler.next_timer()
+            await self._wait_until(poll_at if timer is None else min(timer, poll_at))
 
-    async def _poll_due(self, now: float) -> None:
+    async def poll(self) -> None:
+        """Compare every lane with the database, and read again the circuits that differ."""
         async with self._database.read() as connection:
-            oldest = await next_due_by_endpoint(connection)
-        for endpoint_id, due in oldest.items():
-            self._lanes.note_due(endpoint_id, due, now)
+            states = await read_lane_states(connection)
+        await self._refresh([id_ for id_, _, generation in states if self._may_differ(id_, generation)])
+        for endpoint_id, next_due, _ in states:
+            if next_due is not None:
+                self._scheduler.note_due(endpoint_id, next_due)
 
-    async def drain(self, seconds: float) -> None:
-        """Begin nothing more; wait up to `seconds` for what is under way; say of the rest that it may have arrived."""
-        self._lanes.closed = True
-        patience = asyncio.ensure_future(self._clock.sleep(seconds))
-        ended = asyncio.ensure_future(self._all_ended())
-        await asyncio.wait({patience, ended}, return_when=asyncio.FIRST_COMPLETED)
-        patience.cancel()
-        if self._under_way:
-            await self._abandon(dict(self._under_way))
-        await ended
+    def _may_differ(self, endpoint_id: str, generation: int) -> bool:
+        """Return whether the lane may have missed a state of its circuit. Permits change within a generation."""
+        lane = self._scheduler.lane(endpoint_id)
+        return lane is not None and (
+            generation > lane.breaker.generation or lane.breaker.state is CircuitState.HALF_OPEN
+        )
 
-    async def _all_ended(self) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def _wait_until(self, at: float) -> None:
+        """Return at `at`, or earlier when a lane set an earlier timer."""
+        if at > self._clock.now() and not self._timer_changed.is_set():
+            waits = {
+                asyncio.ensure_future(self._sleep_until(at)),
+                asyncio.ensure_future(self._timer_changed.wait()),
+            }
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        self._timer_changed.clear()
 
-    async def _abandon(self, claims: Mapping[str, str]) -> None:
-        """Give up attempts whose end nobody will wait for. The lease finds them again should this write fail too."""
-        log.warning("drain.unfinished", attempts=len(claims))
-        for task in self._tasks:
-            task.cancel()
-        try:
-            lost = RequeueExpired(self._clock.now(), self._ids.make, claims=claims)
-            await self._database.writer.submit(lost)
-        except StoreUnavailable as problem:
-            log.warning("drain.not_recorded", reason=str(problem))
+    async def _sleep_until(self, at: float) -> None:
+        # The rest is computed here, not by the caller: time passes before a new task takes its first step.
+        await self._clock.sleep(at - self._clock.now())
 
-    # --- claims ----------------------------------------------------------------------------------------
+    # --- claims
 
-    def _begin_claim(self, lane: Lane, limit: int) -> None:
-        lane.begin_claim()
-        self._spawn(self._claim(lane, limit))
+    def _start_fetch(self, lane: Lane, limit: int) -> None:
+        self._spawn(self._fetch(lane, limit))
 
-    async def _claim(self, lane: Lane, limit: int) -> None:
+    async def _fetch(self, lane: Lane, limit: int) -> None:
+        """Claim up to `limit` due deliveries of the lane, and start to send them."""
         command = ClaimDue(
             endpoint_id=lane.endpoint.id,
             config=lane.endpoint.circuit,
@@ -183,104 +190,150 @@ class Dispatcher:
             now=self._clock.now(),
             node_id=self._node_id,
             token=self._ids.make("clm"),
-            lease_seconds=self.lease_for(lane.endpoint),
+            lease_seconds=lease_seconds(lane.endpoint.timeout),
             make_id=self._ids.make,
         )
         try:
             claimed = await self._database.writer.submit(command)
-        except StoreUnavailable as problem:
-            log.warning("claim.postponed", endpoint_id=lane.endpoint.id, reason=str(problem))
-            lane.end_claim(self._clock.now() + _STORE_PAUSE)
+        except StoreUnavailable as unavailable:
+            log.warning("claim.postponed", endpoint_id=lane.endpoint.id, reason=str(unavailable))
+            self._scheduler.end_fetch(lane, self._clock.now() + _RETRY_SECONDS)
+        except Exception:  # whatever it is, the lane must not wait for this claim for ever
+            log.exception("claim.failed", endpoint_id=lane.endpoint.id)
+            self._scheduler.end_fetch(lane, self._clock.now() + _MAX_RETRY_SECONDS)
         else:
-            lane.end_claim(claimed.next_due)
-            self._observe(lane, claimed.breaker)
-            await self._take_up(lane, claimed.work)
-        self._lanes.schedule(lane, self._clock.now())
-        self._wake_event.wake()
+            self._adopt(lane, claimed.breaker)
+            for claim in claimed.deliveries:
+                self.start(self._scheduler.take_slot(lane), claim)
+            self._scheduler.end_fetch(lane, claimed.next_due)
 
-    async def _take_up(self, lane: Lane, claimed: Sequence[ClaimedDelivery]) -> None:
-        if self._lanes.closed:
-            await self._give_back(claimed)
-            return
-        self._lanes.begin(lane, len(claimed))
-        for work in claimed:
-            self._spawn(self._deliver(lane, work))
+    # --- attempts
 
-    async def _give_back(self, claimed: Sequence[ClaimedDelivery]) -> None:
-        now = self._clock.now()
-        await asyncio.gather(*(self._database.writer.submit(ReleaseClaim(work, now)) for work in claimed))
-
-    # --- attempts --------------------------------------------------------------------------------------
-
-    async def _deliver(self, lane: Lane, work: ClaimedDelivery) -> None:
-        self._under_way[work.delivery_id] = work.token
+    async def _deliver(self, slot: Slot, claim: ClaimedDelivery) -> None:
+        """Send a claimed delivery and save the result."""
         try:
-            ended = await attempt(
+            if self._scheduler.closed or slot.lane.removed:
+                # Nothing was sent. Pending deliveries of a deleted endpoint are cancelled by the expiry job.
+                await self._write(ReleaseClaim(claim, self._clock.now()), claim)
+            else:
+                await self._attempt(slot.lane, claim)
+        finally:
+            self._in_flight.discard((claim.delivery_id, claim.token))
+            slot.release()
+
+    async def _attempt(self, lane: Lane, claim: ClaimedDelivery) -> None:
+        result = await self._interruptibly(
+            claim,
+            attempt(
                 lane.endpoint,
-                webhook_id=work.message_id,
-                body=work.payload,
+                webhook_id=claim.message_id,
+                body=claim.payload,
                 sender=self._sender,
                 clock=self._clock,
-            )
-            await self._record(lane, work, ended)
-        finally:
-            self._under_way.pop(work.delivery_id, None)
-            self._lanes.end(lane, self._clock.now())
-            self._wake_event.wake()
-
-    async def _record(self, lane: Lane, work: ClaimedDelivery, ended: AttemptResult) -> None:
-        command = evaluate(
-            lane.endpoint, work, ended, clock=self._clock, draw=self._draw, make_id=self._ids.make
+            ),
         )
-        match await self._submit_patiently(command):
-            case Superseded():
-                log.warning("delivery.superseded", delivery_id=work.delivery_id, attempt=work.number)
-            case PersistedAttempt() as recorded:
-                self._settle(lane, command, recorded)
+        try:
+            await self._save(lane, claim, result)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # a result that cannot be saved must not look like a worker that died
+            log.exception("attempt.not_saved", delivery_id=claim.delivery_id, attempt=claim.number)
+            await self._save(lane, claim, replace(result, outcome=internal_error(lane.endpoint, error)))
 
-    async def _submit_patiently(self, command: SaveAttempt) -> PersistedAttempt | Superseded:
-        """Write the result, however long the database is away: it is known here and nowhere else."""
-        pause = _STORE_PAUSE
+    async def _save(self, lane: Lane, claim: ClaimedDelivery, result: AttemptResult) -> None:
+        command, log_fields = evaluate(
+            lane.endpoint, claim, result, clock=self._clock, draw=self._draw, make_id=self._ids.make
+        )
+        saved: CircuitBreaker | Superseded = await self._write(command, claim)
+        if isinstance(saved, Superseded):
+            log.warning("delivery.superseded", delivery_id=claim.delivery_id, attempt=claim.number)
+            return
+        self._apply(lane, command, saved)
+        log_attempt(log_fields)
+
+    async def _write(self, command: Command[R], claim: ClaimedDelivery) -> R:
+        """Submit what only this process knows, and repeat it while the database is unavailable.
+
+        Raises StoreUnavailable only when a drain has no time left.
+        """
+        pause = _RETRY_SECONDS
         while True:
             try:
                 return await self._database.writer.submit(command)
-            except StoreUnavailable as problem:
-                log.warning("record.postponed", delivery_id=command.work.delivery_id, reason=str(problem))
-                await self._clock.sleep(pause)
-                pause = min(_LONGEST_STORE_PAUSE, pause * 2)
+            except StoreUnavailable as unavailable:
+                log.warning("record.postponed", delivery_id=claim.delivery_id, reason=str(unavailable))
+                if self._interrupted:
+                    raise
+            await self._interruptibly(claim, self._clock.sleep(pause))
+            pause = min(_MAX_RETRY_SECONDS, pause * 2)
 
-    def _settle(self, lane: Lane, command: SaveAttempt, recorded: PersistedAttempt) -> None:
-        work = command.work
-        current = work.generation == recorded.breaker.generation
-        self._observe(lane, recorded.breaker, success=current and command.failure is None)
-        match command.verdict:
-            case RetryAt(lane_until=float(until)) | Failed(lane_until=float(until)):
-                lane.throttle(until)
-            case _:
-                pass
-        if isinstance(command.verdict, RetryAt):
-            lane.note_due(command.verdict.at)
-        if recorded.endpoint_disabled:
-            self._spawn(self._directory.reload([work.endpoint_id]))
-            self._change_feed.publish("endpoints", work.endpoint_id)
-        self._change_feed.publish("deliveries", work.delivery_id)
-        log_attempt(command)
+    def _apply(self, lane: Lane, command: SaveAttempt, breaker: CircuitBreaker) -> None:
+        """Bring the lane up to a saved attempt, and tell the pages."""
+        claim = command.claim
+        admitted_now = claim.generation == breaker.generation
+        self._adopt(lane, breaker, success=admitted_now and command.failure is None)
+        if command.throttled_until is not None:
+            lane.throttle(command.throttled_until)
+        if command.state is DeliveryState.PENDING and command.next_attempt_at is not None:
+            lane.note_due(command.next_attempt_at)
+        if command.disable is not None:
+            self._spawn(self._endpoint_cache.reload([claim.endpoint_id]))
+            self._change_feed.publish("endpoints", claim.endpoint_id)
+        self._change_feed.publish("deliveries", claim.delivery_id)
 
-    def _observe(self, lane: Lane, breaker: CircuitBreaker, *, success: bool = False) -> None:
-        if breaker.generation != lane.breaker.generation:
+    def _adopt(self, lane: Lane, breaker: CircuitBreaker, *, success: bool = False) -> None:
+        if lane.on_circuit_change(breaker, success=success):
             self._change_feed.publish("circuits", lane.endpoint.id)
-        lane.on_circuit_change(breaker, success=success)
 
-    def _reconfigure(self, endpoint_id: str, endpoint: DeliveryTarget | None) -> None:
-        self._lanes.reconfigure(endpoint_id, endpoint, self._clock.now())
-        self._wake_event.wake()
+    # --- tasks
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more, and wait up to `seconds` for attempts in flight; those that remain count as lost."""
+        self._scheduler.closed = True
+        deadline = asyncio.ensure_future(self._clock.sleep(seconds))
+        finished = asyncio.ensure_future(self._finish_tasks())
+        await asyncio.wait({deadline, finished}, return_when=asyncio.FIRST_COMPLETED)
+        deadline.cancel()
+        await self._interrupt()
+        await finished
+
+    async def _finish_tasks(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _interrupt(self) -> None:
+        """End attempts whose responses can no longer be awaited. Should this write fail too, their leases end."""
+        self._interrupted = True
+        if not self._interruptible:
+            return
+        claims = [(claim.delivery_id, claim.token) for claim in self._interruptible.values()]
+        log.warning("drain.unfinished", attempts=len(claims))
+        for task in self._interruptible:
+            task.cancel()
+        try:
+            await self._database.writer.submit(
+                RequeueExpired(self._clock.now(), self._ids.make, claims=claims)
+            )
+        except StoreUnavailable as unavailable:
+            log.warning("drain.not_recorded", reason=str(unavailable))
+
+    async def _interruptibly(self, claim: ClaimedDelivery, work: Awaitable[T]) -> T:
+        """Await `work`, which a drain may cancel."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._interruptible[task] = claim
+        try:
+            return await work
+        finally:
+            del self._interruptible[task]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_done)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StoreUnavailable):
             log.error("dispatcher.task_failed", exc_info=error)

@@ -1,54 +1,46 @@
-"""Messages come in: written with their deliveries and answered only after the commit."""
+"""Accepts messages: each is committed with its deliveries before its caller gets a response."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
+from breakwater.core.delivery.scheduler import Slot
 from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
+from breakwater.core.domain.lease import lease_seconds
 from breakwater.core.domain.states import DeliveryState, Trigger
-from breakwater.core.store.commands.accept import AcceptMessage, Idempotency, Stored
+from breakwater.core.store.commands.accept import Accepted, AcceptMessage, Idempotency
 from breakwater.core.store.commands.claim import ClaimedDelivery
 
+__all__ = ["IDEMPOTENCY_SECONDS", "Accepted", "Intake", "NewMessage"]
+
 IDEMPOTENCY_SECONDS: Final = 24 * 3600.0
-"""How long a key answers for its request."""
-NO_ENDPOINT: Final = "No endpoint subscribes to this event type: the message is kept, and goes nowhere."
+"""For how long a repeated idempotency key gets the first response."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """What a caller hands in: to the named endpoints, to one URL, or to every endpoint that subscribes."""
+    """A message of a caller: to the named endpoints, to one URL, or to every endpoint that subscribes."""
 
     event_type: str
     payload: bytes
-    """JSON, sent on exactly as it came."""
+    """JSON, sent exactly as it was received."""
     endpoint_ids: tuple[str, ...] | None = None
     url: str | None = None
     idempotency_key: str | None = None
     scope: str = ""
-    """Whose idempotency key it is: two callers may use the same word."""
+    """The owner of the idempotency key: two callers may use the same one."""
     fingerprint: str = ""
     """SHA-256 of the request that the key stands for."""
     retry_delays: tuple[float, ...] | None = None
-    """Seconds before each retry, in place of the endpoints' own schedules."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What was committed."""
-
-    id: str
-    deliveries: tuple[tuple[str, str], ...]
-    """Delivery id and endpoint id."""
-    replayed: bool = False
-    """The key was known: this is the first answer again."""
-    note: str | None = None
+    """Seconds before each retry, instead of the endpoint's own schedule."""
 
 
 class AdhocEndpoints(Protocol):
-    """Finds or makes the endpoint that stands for a bare URL."""
+    """Finds or creates the endpoint of a bare URL."""
 
     async def adhoc(self, url: str) -> str:
         """Return its id. Raises TargetRefused."""
@@ -56,13 +48,13 @@ class AdhocEndpoints(Protocol):
 
 
 class Intake:
-    """Accepts messages. What it has answered survives any crash."""
+    """Accepts messages. An accepted message survives any crash."""
 
     def __init__(
         self, context: EngineContext, *, adhoc: AdhocEndpoints, node_id: str, payload_cap: int
     ) -> None:
         self._database = context.database
-        self._directory = context.endpoint_cache
+        self._endpoint_cache = context.endpoint_cache
         self._dispatcher = context.dispatcher
         self._clock = context.clock
         self._ids = context.ids
@@ -74,10 +66,13 @@ class Intake:
     async def accept(self, message: NewMessage) -> Accepted:
         """Store the message and its deliveries in one transaction, and return after the commit.
 
+        A delivery whose lane has room is stored as claimed, and sent right after the commit. A caller that is cancelled
+        does not change that.
+
         Raises:
-            InvalidInput: a field is wrong; nothing is stored.
-            IdempotencyMismatch: the key stands for another request.
-            StoreUnavailable: the database cannot take it now; nothing is stored.
+            InvalidInput: a field is not valid; nothing is stored.
+            IdempotencyMismatch: the key was used for another request; nothing is stored.
+            StoreUnavailable: the database is unavailable; nothing is stored.
 
         """
         if len(message.payload) > self._payload_cap:
@@ -85,79 +80,77 @@ class Intake:
         return await self._store(message, await self._resolve_endpoints(message))
 
     async def accept_many(self, messages: Sequence[NewMessage]) -> list[Accepted | BreakwaterError]:
-        """Accept each message on its own, in shared transactions; return results and errors in their order."""
+        """Accept each message by itself, in shared transactions; return results and errors in their order."""
         results = await asyncio.gather(*map(self.accept, messages), return_exceptions=True)
-        return [_told(result) for result in results]
+        return [_accepted_or_error(result) for result in results]
 
     async def _resolve_endpoints(self, message: NewMessage) -> list[DeliveryTarget]:
         if message.endpoint_ids is not None:
-            return self._named(message.endpoint_ids)
+            return self._by_id(message.endpoint_ids)
         if message.url is not None:
-            return self._named((await self._adhoc.adhoc(message.url),))
-        return self._directory.subscribers(message.event_type)
+            return self._by_id((await self._adhoc.adhoc(message.url),))
+        return self._endpoint_cache.subscribers(message.event_type)
 
-    def _named(self, endpoint_ids: Sequence[str]) -> list[DeliveryTarget]:
-        found = [self._directory.get(endpoint_id) for endpoint_id in endpoint_ids]
+    def _by_id(self, endpoint_ids: Sequence[str]) -> list[DeliveryTarget]:
+        endpoints = [self._endpoint_cache.get(endpoint_id) for endpoint_id in endpoint_ids]
         if problems := [
             FieldProblem(
                 f"endpoint_ids.{position}",
                 f"there is no endpoint {endpoint_ids[position]}; GET /api/v1/endpoints lists them",
             )
-            for position, endpoint in enumerate(found)
+            for position, endpoint in enumerate(endpoints)
             if endpoint is None
         ]:
             raise InvalidInput(problems)
-        return [endpoint for endpoint in found if endpoint is not None]
+        return [endpoint for endpoint in endpoints if endpoint is not None]
 
     async def _store(self, message: NewMessage, endpoints: Sequence[DeliveryTarget]) -> Accepted:
         now = self._clock.now()
         message_id = self._ids.make("msg")
-        generations = [self._dispatcher.reserve(d.id) for d in endpoints]
         token = self._ids.make("clm")
-        rows = [
-            self._delivery(message, message_id, d, now, None if generation is None else token)
-            for d, generation in zip(endpoints, generations, strict=True)
-        ]
+        slots = [self._dispatcher.reserve(endpoint.id) for endpoint in endpoints]
         try:
-            stored = await self._database.writer.submit(
-                AcceptMessage(
-                    message=_message_row(message, message_id, len(rows), now),
-                    deliveries=rows,
-                    idempotency=_idempotency(message, now),
-                    now=now,
-                )
+            rows = [
+                self._delivery_row(message, message_id, endpoint, now, token if slot else None)
+                for endpoint, slot in zip(endpoints, slots, strict=True)
+            ]
+            command = AcceptMessage(
+                message=_message_row(message, message_id, len(rows), now),
+                deliveries=rows,
+                idempotency=_idempotency(message, now),
+                now=now,
+            )
+            return await self._database.writer.submit(
+                command, on_commit=partial(self._on_commit, message, rows, slots)
             )
         except BaseException:
-            # Cancelled callers too: whether their message was stored is not known here, and then its claims are
-            # found by the sweeper when the lease ends.
-            self._cancel(endpoints, generations)
+            # Of a cancelled caller too. If its message is committed after all, the dispatcher takes slots again.
+            _release(slots)
             raise
-        if stored.replayed:
-            self._cancel(endpoints, generations)
-        else:
-            self._hand_over(message, rows, generations)
-        return _accepted(stored)
 
-    def _cancel(self, endpoints: Sequence[DeliveryTarget], generations: Sequence[int | None]) -> None:
-        for endpoint, generation in zip(endpoints, generations, strict=True):
-            if generation is not None:
-                self._dispatcher.cancel_reservation(endpoint.id)
-
-    def _hand_over(
-        self, message: NewMessage, rows: Sequence[dict[str, Any]], generations: Sequence[int | None]
+    def _on_commit(
+        self,
+        message: NewMessage,
+        rows: Sequence[dict[str, Any]],
+        slots: list[Slot | None],
+        accepted: Accepted,
     ) -> None:
-        for row, generation in zip(rows, generations, strict=True):
-            if generation is None:
+        """Hand the deliveries over to the dispatcher, with their slots."""
+        if accepted.replayed:
+            _release(slots)
+            return
+        for row, slot in zip(rows, slots, strict=True):
+            if slot is None:
                 self._dispatcher.note_due(row["endpoint_id"])
             else:
-                self._dispatcher.start(_work(message, row, generation))
+                self._dispatcher.start(slot, _claim(message, row, slot.generation))
             self._change_feed.publish("deliveries", row["id"])
+        slots.clear()
 
-    def _delivery(
+    def _delivery_row(
         self, message: NewMessage, message_id: str, endpoint: DeliveryTarget, now: float, token: str | None
     ) -> dict[str, Any]:
         claimed = token is not None
-        lease_until = now + self._dispatcher.lease_for(endpoint) if claimed else None
         return {
             "id": self._ids.make("dlv"),
             "message_id": message_id,
@@ -171,10 +164,16 @@ class Intake:
             "lost_count": 0,
             "claim_token": token,
             "claimed_by": self._node_id if claimed else None,
-            "lease_until": lease_until,
+            "lease_until": now + lease_seconds(endpoint.timeout) if claimed else None,
             "retry_delays": None if message.retry_delays is None else list(message.retry_delays),
             "created_at": now,
         }
+
+
+def _release(slots: Sequence[Slot | None]) -> None:
+    for slot in slots:
+        if slot is not None:
+            slot.release()
 
 
 def _message_row(message: NewMessage, message_id: str, count: int, now: float) -> dict[str, Any]:
@@ -195,7 +194,7 @@ def _idempotency(message: NewMessage, now: float) -> Idempotency | None:
     return Idempotency(message.scope, message.idempotency_key, message.fingerprint, expires_at)
 
 
-def _work(message: NewMessage, row: dict[str, Any], generation: int) -> ClaimedDelivery:
+def _claim(message: NewMessage, row: dict[str, Any], generation: int) -> ClaimedDelivery:
     return ClaimedDelivery(
         delivery_id=row["id"],
         message_id=row["message_id"],
@@ -211,18 +210,13 @@ def _work(message: NewMessage, row: dict[str, Any], generation: int) -> ClaimedD
     )
 
 
-def _accepted(stored: Stored) -> Accepted:
-    note = None if stored.deliveries else NO_ENDPOINT
-    return Accepted(stored.message_id, stored.deliveries, stored.replayed, note)
-
-
 def _too_large(size: int, cap: int) -> PayloadTooLarge:
     return PayloadTooLarge.of(
         "payload", f"has {size:,} bytes, and at most {cap:,} are accepted; send a link to what is larger"
     )
 
 
-def _told(result: Accepted | BaseException) -> Accepted | BreakwaterError:
+def _accepted_or_error(result: Accepted | BaseException) -> Accepted | BreakwaterError:
     if isinstance(result, Accepted | BreakwaterError):
         return result
     raise result

@@ -58,7 +58,7 @@ class LeaseReaper:
         return total
 
     def _lost(self, except_node: str | None) -> RequeueExpired:
-        exclude = dict(self._dispatcher.under_way)
+        exclude = frozenset(self._dispatcher.in_flight)
         return RequeueExpired(self._clock.now(), self._ids.make, except_node=except_node, exclude=exclude)
 
     def _tell(self, requeued: Requeued) -> None:

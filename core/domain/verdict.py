@@ -28,6 +28,7 @@ from enum import StrEnum, unique
 from http import HTTPStatus
 from typing import Final, assert_never
 
+from breakwater.core.domain.circuit import CircuitBreaker
 from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy, parse_retry_after
 from breakwater.core.domain.states import FailureClass
@@ -141,6 +142,21 @@ def breaker_signal(failure: FailureClass | None) -> BreakerSignal:
             return BreakerSignal.FAILURE
         case _:
             assert_never(failure)
+
+
+def signal_breaker(
+    breaker: CircuitBreaker, signal: BreakerSignal, *, now: float, generation: int, cause: str, draw: float
+) -> None:
+    """Step the circuit by one finished attempt that was admitted in `generation`."""
+    match signal:
+        case BreakerSignal.SUCCESS:
+            breaker.record_success(now=now, generation=generation)
+        case BreakerSignal.FAILURE:
+            breaker.record_failure(now=now, generation=generation, cause=cause, draw=draw)
+        case BreakerSignal.NOTHING:
+            breaker.release(now=now, generation=generation)
+        case _:
+            assert_never(signal)
 
 
 def judge(

@@ -10,21 +10,38 @@ import pytest
 from sqlalchemy import select
 
 from breakwater.core.delivery.attempt import AttemptResult
-from breakwater.core.delivery.attempt_record import to_record
+from breakwater.core.delivery.attempt_record import evaluate
+from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
-from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.domain.verdict import judge
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, SignatureScheme
 from breakwater.core.store.circuits import load_breakers
 from breakwater.core.store.commands.claim import ClaimDue, Claimed, ClaimedDelivery
-from breakwater.core.store.commands.record import PersistedAttempt, SaveAttempt, Superseded
+from breakwater.core.store.commands.record import SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import FreePermits, RequeueExpired
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
 from tests.contract.stored import Stored
 
 CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)
+TARGET = DeliveryTarget(
+    id="",
+    target=None,
+    refusal=None,
+    subscribes_to=None,
+    state=EndpointState.ENABLED,
+    timeout=10.0,
+    policy=RetryPolicy((1.0,) * 10, 0.0),
+    circuit=CONFIG,
+    max_in_flight=64,
+    rate_limit=None,
+    headers=(),
+    signature=SignatureScheme.STANDARD,
+    secrets=(),
+    old_secret_until=None,
+    throttled_until=None,
+)
 DOWN = TransportFailure(FailureClass.CONNECT, "connection refused")
 LEASE = 25.0
 FIFTY = 50
@@ -61,19 +78,19 @@ class Workers:
 
     async def claim_together(self, workers: int, limit: int) -> list[ClaimedDelivery]:
         claimed = await asyncio.gather(*(self.claim(worker, limit) for worker in range(workers)))
-        return [work for each in claimed for work in each.work]
+        return [work for each in claimed for work in each.deliveries]
 
     async def record(
         self, worker: int, work: ClaimedDelivery, outcome: Outcome
-    ) -> PersistedAttempt | Superseded:
+    ) -> CircuitBreaker | Superseded:
         return await self.databases[worker % len(self.databases)].writer.submit(self.result(work, outcome))
 
-    def result(self, work: ClaimedDelivery, outcome: Outcome) -> SaveAttempt:
-        now = self.stored.now
-        policy = RetryPolicy((1.0,) * 10, 0.0)
-        verdict = judge(outcome, policy=policy, spent=work.spent + 1, now=now, wall=now, draw=0.5)
-        ended = AttemptResult(outcome, now, 3, ())
-        return to_record(work, ended, verdict, config=CONFIG, now=now, draw=0.5, make_id=self.stored.ids.make)
+    def result(self, claim: ClaimedDelivery, outcome: Outcome) -> SaveAttempt:
+        result = AttemptResult(outcome, self.stored.now, 3, ())
+        command, _log_fields = evaluate(
+            TARGET, claim, result, clock=self.stored.clock, draw=lambda: 0.5, make_id=self.stored.ids.make
+        )
+        return command
 
     async def rows(self, table: object) -> list[dict[str, object]]:
         async with self.databases[0].read() as connection:
@@ -105,7 +122,7 @@ async def test_ten_workers_share_a_lane_without_claiming_anything_twice(workers:
     await workers.pending(FIFTY)
     claimed = await workers.claim_together(10, limit=10)
     for worker in range(10):  # who met a locked row has passed it over, and asks again
-        claimed += (await workers.claim(worker, 10)).work
+        claimed += (await workers.claim(worker, 10)).deliveries
     assert len({work.delivery_id for work in claimed}) == len(claimed) == FIFTY
 
 
@@ -113,7 +130,7 @@ async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> No
     await workers.pending(FIFTY)
     claimed = await workers.claim_together(1, limit=FIFTY)
     results = await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(claimed)))
-    assert all(isinstance(result, PersistedAttempt) for result in results)
+    assert all(isinstance(result, CircuitBreaker) for result in results)
     told = await workers.rows(TRANSITIONS)
     assert [(row["from_state"], row["to_state"], row["cause"]) for row in told] == [
         ("closed", "open", "5 consecutive failures")
@@ -171,11 +188,11 @@ async def test_a_stopped_worker_that_resumes_writes_nothing(workers: Workers) ->
     rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make)
     (rescued,) = await workers.databases[-1].writer.submit(rescue)
     assert rescued.retried
-    (fresh,) = (await workers.claim(1, 1)).work
+    (fresh,) = (await workers.claim(1, 1)).deliveries
     assert isinstance(await workers.record(0, stale, Response(500)), Superseded)
     (row,) = await workers.rows(DELIVERIES)
     assert (row["state"], row["claim_token"]) == ("in_flight", fresh.token)
-    assert isinstance(await workers.record(1, fresh, Response(200)), PersistedAttempt)
+    assert isinstance(await workers.record(1, fresh, Response(200)), CircuitBreaker)
     assert isinstance(await workers.record(0, stale, Response(500)), Superseded)
     (row,) = await workers.rows(DELIVERIES)
     assert (row["state"], row["status_code"]) == ("delivered", 200)
@@ -189,23 +206,23 @@ async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_i
     (stale,) = await workers.claim_together(1, limit=1)
     await workers.stored.clock.leap(LEASE + 1)
     await workers.databases[0].writer.submit(RequeueExpired(workers.stored.now, workers.stored.ids.make))
-    (fresh,) = (await workers.claim(0, 1)).work
+    (fresh,) = (await workers.claim(0, 1)).deliveries
     late, current = await asyncio.gather(
         workers.record(0, stale, Response(500)), workers.record(0, fresh, Response(200))
     )
     assert isinstance(late, Superseded)
-    assert isinstance(current, PersistedAttempt)
+    assert isinstance(current, CircuitBreaker)
 
 
 async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Workers) -> None:
     await workers.pending(2)
     in_hand, left = await workers.claim_together(1, limit=2)
     await workers.stored.clock.leap(LEASE + 1)
-    exclude = {in_hand.delivery_id: in_hand.token, left.delivery_id: "clm_of_another_time"}
+    exclude = {(in_hand.delivery_id, in_hand.token), (left.delivery_id, "clm_of_another_time")}
     rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make, exclude=exclude)
     (rescued,) = await workers.databases[0].writer.submit(rescue)
     assert rescued.delivery_id == left.delivery_id
-    assert isinstance(await workers.record(0, in_hand, Response(200)), PersistedAttempt)
+    assert isinstance(await workers.record(0, in_hand, Response(200)), CircuitBreaker)
 
 
 async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(workers: Workers) -> None:
@@ -213,7 +230,7 @@ async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(
     (work,) = await workers.claim_together(1, limit=1)
     results = await asyncio.gather(*(workers.record(n, work, Response(200)) for n in range(FIFTY)))
     assert len(await workers.rows(ATTEMPTS)) == 1
-    assert sum(isinstance(result, PersistedAttempt) for result in results) == 1
+    assert sum(isinstance(result, CircuitBreaker) for result in results) == 1
 
 
 async def _opened(workers: Workers, late: int = 0) -> list[ClaimedDelivery]:

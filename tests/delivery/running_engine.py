@@ -63,6 +63,11 @@ class RunningEngine:
         async with self.runtime.database.read() as connection:
             return [dict(row) for row in (await connection.execute(select(table))).mappings()]
 
+    @property
+    def slots_taken(self) -> int:
+        """How many slots are taken, of all lanes."""
+        return self.runtime._dispatcher.slots_taken
+
     async def detail(self, delivery_id: str) -> DeliveryDetail:
         return await self.runtime.queries.deliveries.get(delivery_id)
 

@@ -238,7 +238,7 @@ async def test_a_claim_made_while_half_open_is_for_probes_only(engine: RunningEn
     endpoint_id = await failing(engine, max_in_flight=50)
     for _ in range(20):
         await engine.send_one()
-    lane = engine.runtime._dispatcher._lanes.get(endpoint_id)
+    lane = engine.runtime._dispatcher._scheduler.lane(endpoint_id)
     assert lane is not None
-    step = lane.step(engine.clock.now() + 61.0, share=1000)
+    step = lane.next_step(engine.clock.now() + 61.0, share=1000)
     assert step == Fetch(limit=CIRCUIT["half_open_max_calls"])

@@ -36,7 +36,7 @@ def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
     writer = engine.runtime.database.writer
     submit = writer.submit
 
-    async def refuse(_command: object) -> None:
+    async def refuse(_command: object, **_options: object) -> None:
         raise StoreUnavailable(why)
 
     writer.submit = refuse  # type: ignore[method-assign]  # the fault under test

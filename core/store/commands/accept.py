@@ -13,6 +13,10 @@ from breakwater.core.store.schema import DELIVERIES, IDEMPOTENCY_KEYS, MESSAGES
 _INSERT_MESSAGE: Final = insert(MESSAGES)
 _INSERT_DELIVERY: Final = insert(DELIVERIES)
 
+NO_SUBSCRIBER: Final = (
+    "No endpoint subscribes to this event type. The message is stored and was not delivered."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
@@ -25,13 +29,19 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What a submission came to: this message, or the earlier one of the same key."""
+class Accepted:
+    """A committed message, or the earlier one of the same idempotency key."""
 
-    message_id: str
+    id: str
     deliveries: tuple[tuple[str, str], ...]
     """Delivery id and endpoint id."""
-    replayed: bool
+    replayed: bool = False
+    """The idempotency key was used before: this is the first response again."""
+
+    @property
+    def note(self) -> str | None:
+        """Return what the caller should know besides."""
+        return None if self.deliveries else NO_SUBSCRIBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +56,14 @@ class AcceptMessage:
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, members: Sequence["AcceptMessage"]
-    ) -> Sequence[Stored | BreakwaterError]:
+    ) -> Sequence[Accepted | BreakwaterError]:
         """Insert all members; a member whose key is known gets the first answer, or a mismatch."""
         return await connection.run_sync(_accept, members)
 
 
-def _accept(connection: Connection, members: Sequence[AcceptMessage]) -> list[Stored | BreakwaterError]:
+def _accept(connection: Connection, members: Sequence[AcceptMessage]) -> list[Accepted | BreakwaterError]:
     known = _known_keys(connection, members)
-    results: list[Stored | BreakwaterError] = []
+    results: list[Accepted | BreakwaterError] = []
     fresh: list[AcceptMessage] = []
     for member in members:
         earlier = (
@@ -61,30 +71,30 @@ def _accept(connection: Connection, members: Sequence[AcceptMessage]) -> list[St
         )
         if earlier is None:
             fresh.append(member)
-            stored = _stored(member)
+            accepted = _accepted(member)
             if member.idempotency:
                 known[member.idempotency.scope, member.idempotency.key] = (
                     member.idempotency.fingerprint,
-                    stored,
+                    accepted,
                 )
-            results.append(stored)
+            results.append(accepted)
         else:
             results.append(_answer_again(member, *earlier))
     _insert(connection, fresh)
     return results
 
 
-def _stored(member: AcceptMessage) -> Stored:
+def _accepted(member: AcceptMessage) -> Accepted:
     pairs = tuple((row["id"], row["endpoint_id"]) for row in member.deliveries)
-    return Stored(member.message["id"], pairs, replayed=False)
+    return Accepted(member.message["id"], pairs, replayed=False)
 
 
-def _answer_again(member: AcceptMessage, fingerprint: str, stored: Stored) -> Stored | BreakwaterError:
+def _answer_again(member: AcceptMessage, fingerprint: str, stored: Accepted) -> Accepted | BreakwaterError:
     if member.idempotency is not None and fingerprint != member.idempotency.fingerprint:
         return IdempotencyMismatch.of(
             "Idempotency-Key", "was used for another request; send this one with a new key"
         )
-    return Stored(stored.message_id, stored.deliveries, replayed=True)
+    return Accepted(stored.id, stored.deliveries, replayed=True)
 
 
 def _insert(connection: Connection, members: Sequence[AcceptMessage]) -> None:
@@ -109,7 +119,7 @@ def _key_row(member: AcceptMessage, idempotency: Idempotency) -> dict[str, Any]:
 
 def _known_keys(
     connection: Connection, members: Sequence[AcceptMessage]
-) -> dict[tuple[str, str], tuple[str, Stored]]:
+) -> dict[tuple[str, str], tuple[str, Accepted]]:
     """Return fingerprint and first answer of every unexpired key among `members`; forget the expired ones."""
     wanted = {(m.idempotency.scope, m.idempotency.key): m.now for m in members if m.idempotency}
     if not wanted:
@@ -123,7 +133,7 @@ def _known_keys(
     return {
         (row["scope"], row["key"]): (
             row["fingerprint"],
-            Stored(row["message_id"], answers.get(row["message_id"], ()), replayed=True),
+            Accepted(row["message_id"], answers.get(row["message_id"], ()), replayed=True),
         )
         for row in rows
     }

@@ -39,9 +39,9 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a lane got, and what it should know before it asks again."""
+    """The claimed deliveries of a lane, and what the lane needs to decide when to claim again."""
 
-    work: tuple[ClaimedDelivery, ...]
+    deliveries: tuple[ClaimedDelivery, ...]
     breaker: CircuitBreaker
     next_due: float | None
     """When the oldest delivery that is still pending is due; None when there is none."""
@@ -86,7 +86,7 @@ def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]
     rows = _rows(connection, [delivery_id for ids in admitted for delivery_id in ids])
     return [
         Claimed(
-            tuple(_work(rows[each], member.token, breakers[member.endpoint_id]) for each in ids),
+            tuple(_claimed_delivery(rows[id_], member.token, breakers[member.endpoint_id]) for id_ in ids),
             breakers[member.endpoint_id],
             head.due_after(len(ids)),
         )
@@ -204,7 +204,7 @@ def _rows(connection: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
     return {row["id"]: row for row in connection.execute(_CLAIMED, {"ids": ids}).mappings()}
 
 
-def _work(row: RowMapping, token: str, breaker: CircuitBreaker) -> ClaimedDelivery:
+def _claimed_delivery(row: RowMapping, token: str, breaker: CircuitBreaker) -> ClaimedDelivery:
     probing = breaker.state is not CircuitState.CLOSED and row["trigger"] == Trigger.SCHEDULE.value
     return ClaimedDelivery(
         delivery_id=row["id"],

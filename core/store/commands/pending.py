@@ -1,12 +1,13 @@
 """The pending deliveries of endpoints: when the oldest is due, how many there are, and cancelling them all."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import CIRCUITS, DELIVERIES, ENDPOINTS
 from breakwater.core.store.writer import STEP_ROWS
 
 COUNT_LIMIT: Final = 10_000
@@ -27,10 +28,10 @@ def next_due(connection: Connection, endpoint_id: str) -> float | None:
     return due
 
 
-async def next_due_by_endpoint(connection: AsyncConnection) -> dict[str, float]:
-    """Return, for each endpoint with pending deliveries, when the oldest is due.
+async def read_lane_states(connection: AsyncConnection) -> Sequence[tuple[str, float | None, int]]:
+    """Return each endpoint's id, when its oldest pending delivery is due (None: none is), and its circuit's generation.
 
-    One index seek per endpoint, however long its backlog is.
+    Two index seeks per endpoint, however long its backlog is.
     """
     oldest = (
         select(DELIVERIES.c.next_attempt_at)
@@ -40,8 +41,12 @@ async def next_due_by_endpoint(connection: AsyncConnection) -> dict[str, float]:
         .correlate(ENDPOINTS)
         .scalar_subquery()
     )
-    lanes = select(ENDPOINTS.c.id, oldest.label("due")).where(ENDPOINTS.c.deleted_at.is_(None))
-    return {endpoint_id: due for endpoint_id, due in await connection.execute(lanes) if due is not None}
+    lanes = (
+        select(ENDPOINTS.c.id, oldest, func.coalesce(CIRCUITS.c.generation, 0))
+        .outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == ENDPOINTS.c.id)
+        .where(ENDPOINTS.c.deleted_at.is_(None))
+    )
+    return [(id_, due, generation) for id_, due, generation in await connection.execute(lanes)]
 
 
 async def count_pending(connection: AsyncConnection, endpoint_id: str) -> int:

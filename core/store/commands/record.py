@@ -1,13 +1,13 @@
-"""What an attempt came to: its row, the delivery's new state, the circuit's step and the statistics, together.
+"""Saves a finished attempt: its row, the delivery's new state, the circuit's step and the statistics.
 
-The update is fenced by the claim's token. A worker that was stopped and resumes finds its claim taken over: its
+The update is fenced by the claim's token. A process that was suspended and resumes finds its claim replaced, and its
 result changes nothing.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,15 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
 from breakwater.core.domain.latency import bucket_of
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
-from breakwater.core.domain.verdict import (
-    BreakerSignal,
-    Delivered,
-    EndpointGone,
-    Failed,
-    RetryAt,
-    Verdict,
-    breaker_signal,
-)
+from breakwater.core.domain.verdict import BreakerSignal, signal_breaker
 from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.engine import upsert
@@ -31,70 +23,70 @@ from breakwater.core.store.schema import ALL_ENDPOINTS, ATTEMPTS, AUDIT, DELIVER
 
 
 @dataclass(frozen=True, slots=True)
-class PersistedAttempt:
-    """The result was written."""
+class DisableEndpoint:
+    """The endpoint of an attempt is disabled by it."""
 
-    breaker: CircuitBreaker
-    """After every step of the same transaction."""
-    endpoint_disabled: bool
-    """The receiver answered 410: it gets no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """The claim had been taken over: nothing was written."""
+    reason: str
+    audit_entry: Mapping[str, Any]
+    """The row of `audit`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveAttempt:
-    """One ended attempt of a claim."""
+    """One finished attempt of a claim, evaluated."""
 
-    work: ClaimedDelivery
+    claim: ClaimedDelivery
     attempt: Mapping[str, Any]
     """The row of `attempts`."""
     failure: FailureClass | None
-    status_code: int | None
-    error: str | None
-    verdict: Verdict
+    signal: BreakerSignal
+    state: DeliveryState
+    """Of the delivery, from now on."""
+    next_attempt_at: float | None
+    finished_at: float | None
+    throttled_until: float | None
+    """Until when the receiver requested a pause for its whole lane."""
+    disable: DisableEndpoint | None
     config: CircuitBreakerConfig
     now: float
     draw: float
-    """Decides the jitter of the circuit's cooldown, should this attempt open it."""
+    """Places the circuit's cooldown within its jitter, if this attempt opens it."""
     make_id: Callable[[str], str]
 
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, members: Sequence["SaveAttempt"]
-    ) -> Sequence[PersistedAttempt | Superseded]:
-        """Write every member whose claim still stands."""
-        return await connection.run_sync(_record, members)
+    ) -> Sequence["CircuitBreaker | Superseded"]:
+        """Save every member whose claim stands, and return its circuit after the whole batch."""
+        return await connection.run_sync(_save, members)
 
 
-def _record(connection: Connection, members: Sequence[SaveAttempt]) -> list[PersistedAttempt | Superseded]:
-    # Circuits before deliveries, as when claiming: two nodes that lock in one order cannot deadlock.
-    breakers = load_breakers(connection, {m.work.endpoint_id: m.config for m in members})
-    tokens = _standing_claims(connection, [m.work.delivery_id for m in members])
-    standing = [m for m in members if _consume_token(tokens, m.work)]
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The claim was replaced, and nothing was saved."""
+
+
+def _save(connection: Connection, members: Sequence[SaveAttempt]) -> list[CircuitBreaker | Superseded]:
+    # Circuits before deliveries, as when claiming: two nodes that lock in the same order cannot deadlock.
+    breakers = load_breakers(connection, {m.claim.endpoint_id: m.config for m in members})
+    tokens = _standing_claims(connection, [m.claim.delivery_id for m in members])
+    standing = [m for m in members if _consume_token(tokens, m.claim)]
     _step_circuits(connection, standing, breakers)
     if standing:
         connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
         connection.execute(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
         _count(connection, standing)
-        _tell_endpoints(connection, standing)
-    written = {id(m) for m in standing}
-    return [_recorded(m, breakers[m.work.endpoint_id]) if id(m) in written else Superseded() for m in members]
+        _update_endpoints(connection, standing)
+    saved = {id(m) for m in standing}
+    return [breakers[m.claim.endpoint_id] if id(m) in saved else Superseded() for m in members]
 
 
-def _consume_token(tokens: dict[str, str | None], work: ClaimedDelivery) -> bool:
-    """Return whether the claim stands, for this result and for none that follows in the batch."""
-    if tokens.get(work.delivery_id) != work.token:
+def _consume_token(tokens: dict[str, str | None], claim: ClaimedDelivery) -> bool:
+    """Return whether the claim stands; it does not for a second result in the same batch."""
+    if tokens.get(claim.delivery_id) != claim.token:
         return False
-    del tokens[work.delivery_id]
+    del tokens[claim.delivery_id]
     return True
-
-
-def _recorded(member: SaveAttempt, breaker: CircuitBreaker) -> PersistedAttempt:
-    return PersistedAttempt(breaker, isinstance(member.verdict, EndpointGone))
 
 
 _STANDING_CLAIMS = (
@@ -115,38 +107,29 @@ def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dic
 def _step_circuits(
     connection: Connection, members: Sequence[SaveAttempt], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
-    """Step each circuit by its results in order, and write down what changed."""
-    told: list[dict[str, Any]] = []
+    """Step each circuit by its results in order, and save the circuits and their transitions."""
+    transitions: list[dict[str, Any]] = []
     for member in members:
-        breaker = breakers[member.work.endpoint_id]
-        _step(breaker, member)
-        told += transition_rows(
-            member.work.endpoint_id,
+        breaker = breakers[member.claim.endpoint_id]
+        signal_breaker(
+            breaker,
+            member.signal,
+            now=member.now,
+            generation=member.claim.generation,
+            cause=member.attempt["error"] or "",
+            draw=member.draw,
+        )
+        transitions += transition_rows(
+            member.claim.endpoint_id,
             breaker.drain_transitions(),
             member.make_id,
-            delivery_id=member.work.delivery_id,
+            delivery_id=member.claim.delivery_id,
             attempt_id=member.attempt["id"],
         )
     if members:
-        stepped = {m.work.endpoint_id: breakers[m.work.endpoint_id] for m in members}
+        stepped = {m.claim.endpoint_id: breakers[m.claim.endpoint_id] for m in members}
         save_breakers(connection, stepped, members[-1].now)
-    save_transitions(connection, told)
-
-
-def _step(breaker: CircuitBreaker, member: SaveAttempt) -> None:
-    signal = breaker_signal(member.failure)
-    generation = member.work.generation
-    match signal:
-        case BreakerSignal.SUCCESS:
-            breaker.record_success(now=member.now, generation=generation)
-        case BreakerSignal.FAILURE:
-            breaker.record_failure(
-                now=member.now, generation=generation, cause=member.error or "", draw=member.draw
-            )
-        case BreakerSignal.NOTHING:
-            breaker.release(now=member.now, generation=generation)
-        case _:
-            assert_never(signal)
+    save_transitions(connection, transitions)
 
 
 _INSERT_ATTEMPT = insert(ATTEMPTS)
@@ -174,32 +157,18 @@ _FINISH_CLAIM = (
 
 
 def _delivery_values(member: SaveAttempt) -> dict[str, Any]:
-    state, next_attempt_at = _state_after(member.verdict)
-    final = state is not DeliveryState.PENDING
     return {
-        "claimed_id": member.work.delivery_id,
-        "claim": member.work.token,
-        "new_state": state.value,
-        "new_next_attempt_at": next_attempt_at,
-        "new_attempt_count": member.work.number,
-        "new_budget_spent": member.work.spent + 1,
-        "new_failure_class": member.failure.value if member.failure else None,
-        "new_status_code": member.status_code,
-        "new_error": member.error,
-        "new_finished_at": member.now if final else None,
+        "claimed_id": member.claim.delivery_id,
+        "claim": member.claim.token,
+        "new_state": member.state.value,
+        "new_next_attempt_at": member.next_attempt_at,
+        "new_attempt_count": member.claim.number,
+        "new_budget_spent": member.claim.spent + 1,
+        "new_failure_class": member.attempt["failure_class"],
+        "new_status_code": member.attempt["status_code"],
+        "new_error": member.attempt["error"],
+        "new_finished_at": member.finished_at,
     }
-
-
-def _state_after(verdict: Verdict) -> tuple[DeliveryState, float | None]:
-    match verdict:
-        case Delivered():
-            return DeliveryState.DELIVERED, None
-        case RetryAt(at=at):
-            return DeliveryState.PENDING, at
-        case Failed() | EndpointGone():
-            return DeliveryState.FAILED, None
-        case _:
-            assert_never(verdict)
 
 
 def _count(connection: Connection, members: Sequence[SaveAttempt]) -> None:
@@ -207,45 +176,26 @@ def _count(connection: Connection, members: Sequence[SaveAttempt]) -> None:
         (
             endpoint_id,
             int(m.now // 60),
-            m.failure.value if m.failure else "success",
+            m.attempt["failure_class"] or "success",
             bucket_of(m.attempt["duration_ms"]),
         )
         for m in members
-        for endpoint_id in (m.work.endpoint_id, ALL_ENDPOINTS)
+        for endpoint_id in (m.claim.endpoint_id, ALL_ENDPOINTS)
     )
     columns = ("endpoint_id", "minute", "outcome", "latency_bucket")
     rows = [dict(zip(columns, key, strict=True)) | {"attempts": n} for key, n in sorted(counted.items())]
     connection.execute(upsert(connection, MINUTE_STATS, columns, add=["attempts"]), rows)
 
 
-def _tell_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:
-    """Keep what a receiver said of its whole lane: wait until then, or no more at all."""
+def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:
     for member in members:
-        match member.verdict:
-            case EndpointGone(reason=reason):
-                disabled = EndpointState.DISABLED.value
-                change = {"state": disabled, "state_reason": reason, "updated_at": member.now}
-                connection.execute(_endpoint(member).values(change))
-                connection.execute(insert(AUDIT), _disabling(member, reason))
-            case RetryAt(lane_until=float(until)) | Failed(lane_until=float(until)):
-                connection.execute(_endpoint(member).values(throttled_until=until))
-            case _:
-                pass
+        if member.throttled_until is not None:
+            connection.execute(_endpoint(member).values(throttled_until=member.throttled_until))
+        if member.disable is not None:
+            change = {"state": EndpointState.DISABLED.value, "state_reason": member.disable.reason}
+            connection.execute(_endpoint(member).values(**change, updated_at=member.now))
+            connection.execute(insert(AUDIT), dict(member.disable.audit_entry))
 
 
 def _endpoint(member: SaveAttempt) -> Update:
-    return update(ENDPOINTS).where(ENDPOINTS.c.id == member.work.endpoint_id)
-
-
-def _disabling(member: SaveAttempt, reason: str) -> dict[str, Any]:
-    return {
-        "id": member.make_id("aud"),
-        "at": member.now,
-        "actor": "breakwater",
-        "action": "endpoint.disable",
-        "subject": member.work.endpoint_id,
-        "reason": reason,
-        "outcome": "The endpoint is disabled; its deliveries are kept and go out when it is enabled again.",
-        "detail": {"delivery_id": member.work.delivery_id},
-        "affected": 1,
-    }
+    return update(ENDPOINTS).where(ENDPOINTS.c.id == member.claim.endpoint_id)

@@ -1,7 +1,7 @@
 """Claims whose worker died, with their permits, and claims that were never begun: back to work."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
@@ -37,11 +37,11 @@ class RequeueExpired:
     now: float
     make_id: Callable[[str], str]
     except_node: str | None = None
-    claims: Mapping[str, str] | None = None
-    """Delivery id -> token: just these claims, which their own worker gives up in the middle of an attempt."""
-    exclude: Mapping[str, str] = field(default_factory=dict)
-    """Delivery id -> token: never these. Who asks is alive and has them in hand, however long ago their leases ended:
-    while the database was away their results could not be written, and a rescue would send them again."""
+    claims: Collection[tuple[str, str]] | None = None
+    """Delivery ids and tokens: only these claims, which their own node gives up in the middle of an attempt."""
+    exclude: Collection[tuple[str, str]] = ()
+    """Delivery ids and tokens: not these claims. Their node is alive and still has to save their results, which an
+    unavailable database can delay beyond the lease."""
 
     @classmethod
     async def apply(
@@ -63,13 +63,14 @@ def _rescue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, .
     return tuple(
         _rescue_one(connection, member, row)
         for row in rows
-        if row["claim_token"] != member.exclude.get(row["id"], "")
+        if (row["id"], row["claim_token"]) not in member.exclude
     )
 
 
 def _is_lost(member: RequeueExpired) -> ColumnElement[bool]:
     if member.claims is not None:
-        return DELIVERIES.c.id.in_(member.claims) & DELIVERIES.c.claim_token.in_(set(member.claims.values()))
+        ids, tokens = {id_ for id_, _ in member.claims}, {token for _, token in member.claims}
+        return DELIVERIES.c.id.in_(ids) & DELIVERIES.c.claim_token.in_(tokens)
     if member.except_node is not None:
         return DELIVERIES.c.claimed_by != member.except_node
     return DELIVERIES.c.lease_until <= member.now
@@ -167,7 +168,7 @@ def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...
 class ReleaseClaim:
     """Give back a claim whose attempt was never begun: it costs the delivery nothing."""
 
-    work: ClaimedDelivery
+    claim: ClaimedDelivery
     now: float
 
     @classmethod
@@ -180,8 +181,8 @@ def _release(connection: Connection, member: ReleaseClaim) -> bool:
     given_back = connection.execute(
         update(DELIVERIES)
         .where(
-            DELIVERIES.c.id == member.work.delivery_id,
-            DELIVERIES.c.claim_token == member.work.token,
+            DELIVERIES.c.id == member.claim.delivery_id,
+            DELIVERIES.c.claim_token == member.claim.token,
             DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value,
         )
         .values(
