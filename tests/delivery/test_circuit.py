@@ -1,14 +1,18 @@
 """The circuit in the engine: stepped with the attempts, holding, probing, and in the operator's hand."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from breakwater.core.delivery.dispatcher import POLL_SECONDS
 from breakwater.core.delivery.lane import Fetch
-from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.store.circuits import breaker_for_update, save_breaker
 from tests.delivery.running_engine import RunningEngine
 
 CIRCUIT = {"failure_threshold": 3, "success_threshold": 2, "timeout_seconds": 60, "half_open_max_calls": 2}
@@ -242,3 +246,78 @@ async def test_a_claim_made_while_half_open_is_for_probes_only(engine: RunningEn
     assert lane is not None
     step = lane.next_step(engine.clock.now() + 61.0, share=1000)
     assert step == Fetch(limit=CIRCUIT["half_open_max_calls"])
+
+
+async def change_elsewhere(
+    engine: RunningEngine, endpoint_id: str, change: Callable[[CircuitBreaker], None]
+) -> None:
+    """Change a circuit as another process does: nothing tells this one."""
+    config = engine.runtime._dispatcher._endpoint_cache.get(endpoint_id).circuit  # type: ignore[union-attr]  # there
+
+    async def write(connection: AsyncConnection) -> None:
+        breaker = await breaker_for_update(connection, endpoint_id, config)
+        change(breaker)
+        now, ids = engine.clock.now(), engine.runtime.ids
+        await save_breaker(connection, endpoint_id, breaker, now, ids.make, actor=ADA)
+
+    await engine.runtime.database.writer.run(write)
+
+
+async def test_a_reset_that_another_process_made_is_noticed_at_the_next_poll(engine: RunningEngine) -> None:
+    endpoint_id = await failing(engine)
+    held = await engine.send_one()
+    engine.sender.default = Response(200)
+    await change_elsewhere(engine, endpoint_id, lambda breaker: breaker.reset(now=engine.clock.now()))
+    await engine.clock.advance(POLL_SECONDS + 1)
+    await engine.reaches(held, DeliveryState.DELIVERED)
+
+
+async def test_an_opening_that_another_process_saw_holds_from_the_next_poll(engine: RunningEngine) -> None:
+    endpoint_id = await engine.endpoint(circuit=CIRCUIT)
+    await engine.reaches(await engine.send_one(), DeliveryState.DELIVERED)
+
+    def fail(breaker: CircuitBreaker) -> None:
+        for _ in range(3):
+            breaker.record_failure(now=engine.clock.now())
+
+    await change_elsewhere(engine, endpoint_id, fail)
+    await engine.clock.advance(POLL_SECONDS + 1)
+    await engine.quiet()
+    held = await engine.send_one()
+    await engine.quiet()
+    assert await engine.state(held) is DeliveryState.PENDING
+
+
+async def test_permits_that_the_lane_believes_taken_are_read_again_at_the_next_poll(
+    engine: RunningEngine,
+) -> None:
+    endpoint_id = await failing(engine)
+    engine.sender.default = Response(200)
+    for _ in range(4):
+        await engine.send_one()
+    engine.sender.hold()
+    await engine.clock.advance(60.0)
+    await engine.sent(5)  # two probes are in flight: the lane knows of no more permits
+    await change_elsewhere(
+        engine, endpoint_id, lambda breaker: breaker.release(now=engine.clock.now(), generation=2)
+    )
+    await engine.clock.advance(POLL_SECONDS + 1)
+    await engine.sent(6)
+
+
+async def test_a_poll_reads_again_only_the_circuits_that_differ(engine: RunningEngine) -> None:
+    for number in range(5):
+        await engine.endpoint(f"e{number}.example")
+    await engine.send()
+    await engine.quiet()
+    dispatcher = engine.runtime._dispatcher
+    read_again: list[int] = []
+    refresh = dispatcher._refresh
+
+    async def counted(endpoint_ids: list[str]) -> None:
+        read_again.append(len(endpoint_ids))
+        await refresh(endpoint_ids)
+
+    dispatcher._refresh = counted  # type: ignore[method-assign,assignment]  # only counts
+    await dispatcher.poll()
+    assert read_again == [0]
