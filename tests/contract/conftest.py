@@ -15,9 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from breakwater.core.queries import Queries
 from breakwater.core.store.engine import Database
-from tests.contract.plans import Sample
 from tests.contract.stored import Stored
 
 KINDS = ("sqlite-file", "sqlite-memory", "postgresql")
@@ -136,23 +134,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def stored(database: Database) -> Stored:
     """Give the pen that writes rows into a database of each kind."""
     return Stored(database)
-
-
-@pytest.fixture
-def queries(stored: Stored) -> Queries:
-    """Give the read models of what is stored."""
-    return Queries(stored.database, stored.clock, tuple)
-
-
-@pytest.fixture
-async def sample(durable_url: str) -> AsyncIterator[Sample]:
-    """Give a database with rows enough that a planner prefers an index where there is one."""
-    database = Database(durable_url)
-    await database.open()
-    made = Sample(database)
-    await database.writer.run(made.write)
-    yield made
-    await database.close()
 
 
 async def administer(server: URL, *statements: str) -> None:

@@ -11,9 +11,9 @@ from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
-from tests.contract.listed import every_page, found, wanted
 from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
+from tests.queries.store.lists import filters, list_ids, pages_of
 
 # --- lists and pages
 
@@ -45,13 +45,13 @@ async def test_pages_neither_repeat_nor_leave_out(stored: Stored, queries: Queri
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3]
     for values in ({}, {"status": "failed,pending"}, {"status": "failed,delivered,pending"}):
-        filter_ = wanted(**values)
-        pages = [page async for page in every_page(queries, filter_, 2)]
+        filter_ = filters(**values)
+        pages = [page async for page in pages_of(queries, filter_, 2)]
         assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
         ids = [id_ for page in pages for id_ in page]
-        assert ids == await found(queries, **values)
+        assert ids == await list_ids(queries, **values)
         assert len(set(ids)) == len(ids)
-    assert await found(queries) == made[::-1]
+    assert await list_ids(queries) == made[::-1]
 
 
 async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, queries: Queries) -> None:
@@ -76,7 +76,7 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
         counts = []
         for limit in (1, 20):
             with reads_asked() as asked:
-                await queries.deliveries.list(wanted(**values), limit=limit)
+                await queries.deliveries.list(filters(**values), limit=limit)
             counts.append(len(asked))
         assert counts[0] == counts[1] <= 3
 
@@ -157,7 +157,7 @@ async def test_every_filter_finds_what_it_says(stored: Stored, queries: Queries)
         for endpoint in ("", dark):
             for event_type in ("", "order.paid"):
                 for class_ in ("", "connect"):
-                    filter_ = wanted(status=status, endpoint=endpoint, event_type=event_type, class_=class_)
+                    filter_ = filters(status=status, endpoint=endpoint, event_type=event_type, class_=class_)
                     expected = [row.id for row in rows.values() if matches(filter_, row)]
                     page = await queries.deliveries.list(filter_, limit=200)
                     assert [row.id for row in page.items] == expected, filter_.in_words()
@@ -174,8 +174,8 @@ async def test_an_action_on_all_that_match_touches_just_the_list(stored: Stored,
     some = sorted(rows)[len(rows) // 2]
     for status in STATUSES:
         for more in ({}, {"class_": "connect"}, {"event_type": "order.paid"}, {"q": "of order.paid"}):
-            filter_ = wanted(status=status, **more)
-            listed = [id_ for id_ in await found(queries, status=status, **more) if id_ <= some]
+            filter_ = filters(status=status, **more)
+            listed = [id_ for id_ in await list_ids(queries, status=status, **more) if id_ <= some]
             async with stored.database.read() as connection:
                 condition = clause(filter_, stored.now, up_to=some)
                 meant = (await connection.execute(select(DELIVERIES.c.id).where(condition))).scalars().all()
@@ -187,11 +187,11 @@ async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, querie
     shop = {"failure_class": "dns", "error": "shop-1.example does not resolve"}
     first = await stored.delivery(endpoint_id, "failed", **shop)
     other = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="100% of_lookups failed")
-    assert await found(queries, error="shop-1.example does not resolve") == [first]
-    assert await found(queries, error="… does not resolve") == [first]
-    assert await found(queries, error="100% of_…") == [other]
-    assert await found(queries, error="%…") == []
-    assert await found(queries, error="s_op…") == []
+    assert await list_ids(queries, error="shop-1.example does not resolve") == [first]
+    assert await list_ids(queries, error="… does not resolve") == [first]
+    assert await list_ids(queries, error="100% of_…") == [other]
+    assert await list_ids(queries, error="%…") == []
+    assert await list_ids(queries, error="s_op…") == []
 
 
 async def test_times_are_of_acceptance(stored: Stored, queries: Queries) -> None:
@@ -199,10 +199,10 @@ async def test_times_are_of_acceptance(stored: Stored, queries: Queries) -> None
     old = await stored.delivery(endpoint_id)
     await stored.clock.advance(3600)
     new = await stored.delivery(endpoint_id)
-    assert await found(queries, since="30m") == [new]
-    assert await found(queries, until="30m") == [old]
-    assert await found(queries, since="2h", until="10s") == [old]
-    assert await found(queries, since="2h") == [new, old]
+    assert await list_ids(queries, since="30m") == [new]
+    assert await list_ids(queries, until="30m") == [old]
+    assert await list_ids(queries, since="2h", until="10s") == [old]
+    assert await list_ids(queries, since="2h") == [new, old]
 
 
 # --- held
@@ -231,7 +231,7 @@ async def test_pending_deliveries_of_a_halted_lane_are_held(
     waiting = await stored.delivery(halted)
     await stored.delivery(halted, "delivered")
     await stored.delivery(running)
-    assert await found(queries, status="held") == [waiting]
+    assert await list_ids(queries, status="held") == [waiting]
     page = await queries.deliveries.list(DeliveryFilter())
     assert [row.id for row in page.items if row.held] == [waiting]
 
@@ -240,7 +240,7 @@ async def test_a_lane_whose_pause_is_over_holds_nothing(stored: Stored, queries:
     endpoint_id = await stored.endpoint(throttled_until=stored.now + 5)
     await stored.delivery(endpoint_id)
     await stored.clock.advance(10)
-    assert await found(queries, status="held") == []
+    assert await list_ids(queries, status="held") == []
 
 
 # --- counts
@@ -250,8 +250,8 @@ async def test_a_count_stops_at_its_bound(stored: Stored, queries: Queries) -> N
     endpoint_id = await stored.endpoint()
     for _ in range(5):
         await stored.delivery(endpoint_id, "failed")
-    assert str(await queries.deliveries.count(wanted(status="failed"), bound=3)) == "3+"
-    assert str(await queries.deliveries.count(wanted(status="failed"), bound=5)) == "5"
+    assert str(await queries.deliveries.count(filters(status="failed"), bound=3)) == "3+"
+    assert str(await queries.deliveries.count(filters(status="failed"), bound=5)) == "5"
 
 
 async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, queries: Queries) -> None:
@@ -261,4 +261,4 @@ async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, queri
     await stored.delivery(endpoint_id, "failed")
     await stored.delivery(endpoint_id, "delivered")
     assert (await queries.deliveries.count_newer(DeliveryFilter(), newest)).value == 2
-    assert (await queries.deliveries.count_newer(wanted(status="failed"), newest)).value == 1
+    assert (await queries.deliveries.count_newer(filters(status="failed"), newest)).value == 1

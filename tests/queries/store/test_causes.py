@@ -1,82 +1,12 @@
-"""Audit entries, transitions, and failures grouped by cause."""
+"""Failures grouped by cause across endpoints."""
 
 import pytest
 
-from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.queries import Queries, audit
+from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries import causes
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from tests.contract.stored import Stored
-
-# --- audit
-
-
-async def test_audit_entries_are_paged_newest_first(stored: Stored, queries: Queries) -> None:
-    made = [await stored.deed("delivery.resend", "dlv_1", detail={"n": number}) for number in range(5)]
-    first = await queries.audit.list(limit=2)
-    second = await queries.audit.list(first.next_cursor, limit=2)
-    third = await queries.audit.list(second.next_cursor, limit=2)
-    assert [entry.id for page in (first, second, third) for entry in page.items] == made[::-1]
-    assert third.next_cursor is None
-    assert first.items[0].detail == {"n": 4}
-
-
-async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, queries: Queries) -> None:
-    reset = await stored.deed("circuit.reset", "ep_1", "person:ada")
-    resend = await stored.deed("delivery.resend", "dlv_1", "person:ada")
-    other = await stored.deed("circuit.reset", "ep_2", "key:ci")
-
-    async def found(**wanted: str) -> list[str]:
-        return [entry.id for entry in (await queries.audit.list(**wanted)).items]  # type: ignore[arg-type]
-
-    assert await found(actor="person:ada") == [resend, reset]
-    assert await found(action="circuit.reset") == [other, reset]
-    assert await found(subject="ep_1") == [reset]
-    assert await found(actor="person:ada", action="circuit.reset") == [reset]
-    assert await found(actor="person:ada", subject="ep_2") == []
-
-
-async def test_a_rare_action_of_a_busy_person_is_found_in_steps(
-    stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit, "_LOOKED_AT", 2)
-    rare = await stored.deed("circuit.reset", "ep_1")
-    for _ in range(3):
-        await stored.deed("delivery.resend", "dlv_1")
-    page = await queries.audit.list(actor="person:ada", action="circuit.reset")
-    assert page.items == ()
-    assert page.search_bounds is not None
-    page = await queries.audit.list(page.next_cursor, actor="person:ada", action="circuit.reset")
-    assert [entry.id for entry in page.items] == [rare]
-
-
-async def test_a_cursor_of_deliveries_does_not_page_the_audit(stored: Stored, queries: Queries) -> None:
-    endpoint_id = await stored.endpoint()
-    for _ in range(2):
-        await stored.delivery(endpoint_id)
-    cursor = (await queries.deliveries.list(DeliveryFilter(), limit=1)).next_cursor
-    with pytest.raises(InvalidInput, match="from another list"):
-        await queries.audit.list(cursor)
-
-
-# --- transitions
-
-
-async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries: Queries) -> None:
-    first, second = await stored.endpoint("a"), await stored.endpoint("b")
-    await stored.transition(first, "5 failures in a row", attempt_id="att_1")
-    await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")
-    both = await queries.circuits.transitions()
-    assert [(t.endpoint_name, t.to_state, t.actor) for t in both] == [
-        ("b", "closed", "person:ada"),
-        ("a", "open", None),
-    ]
-    (one,) = await queries.circuits.transitions(first)
-    assert (one.cause, one.attempt_id, one.failure_count) == ("5 failures in a row", "att_1", 5)
-
-
-# --- groups
 
 
 async def fail(stored: Stored, endpoint_id: str, failure: str, error: str, **values: object) -> str:

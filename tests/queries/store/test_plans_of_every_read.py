@@ -12,8 +12,8 @@ from breakwater.core.accounts.saved_views import SavedViews
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.queries import Queries
 from breakwater.core.replays import Replays
-from tests.contract.plans import WALKS, Plan, Sample
 from tests.contract.recorded_sql import Statement, plan_lines, reads_asked
+from tests.queries.store.plans import WALKS, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
 CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}

@@ -12,7 +12,7 @@ from breakwater.core.queries.explain.outcome import why
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
 from breakwater.core.queries.explain.snapshot import AuditRef, DeliverySnapshot
 from breakwater.core.queries.paging.model import BoundedCount
-from tests.queries.standings import NOW, ended, half_opened, held, lane, opened, pending, retrying
+from tests.queries.snapshots import NOW, ended, half_opened, held, lane, opened, pending, retrying
 
 # --- pending
 

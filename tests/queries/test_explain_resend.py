@@ -4,7 +4,7 @@ from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.queries.explain.resend import resend_consequence
 from breakwater.core.queries.explain.snapshot import DeliverySnapshot
 from breakwater.core.queries.paging.model import BoundedCount
-from tests.queries.standings import NOW, ended, half_opened, held, lane, opened
+from tests.queries.snapshots import NOW, ended, half_opened, held, lane, opened
 
 
 def failed(**changes: object) -> DeliverySnapshot:

@@ -28,7 +28,7 @@ from breakwater.core.queries.traffic.charts import (
     half_hours_then_minutes,
 )
 from breakwater.core.store.schema import ALL_ENDPOINTS, AUDIT, ENDPOINTS
-from tests.contract.plans import WALKS, Sample, plan_of
+from tests.queries.store.plans import WALKS, Sample, plan_of
 
 
 async def test_every_filter_walks_along_its_index(sample: Sample) -> None:

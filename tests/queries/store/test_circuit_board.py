@@ -1,0 +1,88 @@
+"""The circuit board: worst first, counted, and in a constant number of statements."""
+
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
+from breakwater.core.queries import Queries
+from breakwater.core.queries.paging.model import BoundedCount
+from tests.contract.recorded_sql import reads_asked
+from tests.contract.stored import Stored, opened
+
+
+async def test_the_board_is_sorted_worst_first(stored: Stored, queries: Queries) -> None:
+    for name, backlog, state in (
+        ("calm", 0, "closed"),
+        ("open-small", 1, "open"),
+        ("open-large", 3, "open"),
+        ("probing", 9, "half_open"),
+        ("paused-waiting", 2, "paused"),
+    ):
+        endpoint_id = await stored.endpoint(name, state="paused" if state == "paused" else "enabled")
+        breaker = opened(stored.now) if state in {"open", "half_open"} else CircuitBreaker()
+        if state == "half_open":
+            breaker.probe(now=stored.now)
+        await stored.circuit(endpoint_id, breaker)
+        for _ in range(backlog):
+            await stored.delivery(endpoint_id)
+    names = [circuit.endpoint_name for circuit in (await queries.circuits.board()).items]
+    assert names == ["open-large", "open-small", "probing", "paused-waiting", "calm"]
+
+
+async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, queries: Queries) -> None:
+    endpoint_id = await stored.endpoint("billing", circuit={"timeout_seconds": 30.0})
+    for _ in range(2):
+        delivery_id = await stored.delivery(endpoint_id)
+    await stored.attempt(delivery_id, endpoint_id, 1, failure_class="connect", error="connection refused")
+    await stored.attempt(delivery_id, endpoint_id, 2)
+    await stored.circuit(endpoint_id, opened(stored.now))
+    await stored.transition(endpoint_id, "5 failures in a row")
+    circuit = await queries.circuits.get(endpoint_id)
+    assert circuit.state is CircuitState.OPEN
+    assert circuit.backlog == BoundedCount(2)
+    assert circuit.last_error == "connection refused"
+    assert circuit.last_failure_at == circuit.opened_at == stored.now
+    assert circuit.failure_count == 5
+    assert circuit.config.timeout_seconds == 30.0
+    assert circuit.opening_cause == "5 failures in a row"
+    assert "(5 failures in a row): 2 deliveries wait; next probe at " in circuit.sentence
+    assert circuit.reset_consequence.startswith("Closes the circuit now. 2 held deliveries follow")
+
+
+async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, queries: Queries) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    circuit = await queries.circuits.get(endpoint_id)
+    assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
+    assert circuit.sentence == "Closed: deliveries go out."
+
+
+async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    breaker = CircuitBreaker()
+    hold = Hold(reason="moves", since=stored.now, until=stored.now + 60, by="person:ada")
+    breaker.hold_open(now=stored.now, hold=hold)
+    await stored.circuit(endpoint_id, breaker)
+    circuit = await queries.circuits.get(endpoint_id)
+    assert (circuit.held_open, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
+    await stored.clock.advance(61)
+    assert not (await queries.circuits.get(endpoint_id)).held_open
+
+
+async def test_the_board_costs_two_queries_for_any_number_of_circuits(
+    stored: Stored, queries: Queries
+) -> None:
+    for number in range(6):
+        await stored.endpoint(f"e{number}")
+    with reads_asked() as asked:
+        assert len((await queries.circuits.board()).items) == 6
+    assert len(asked) == 2
+
+
+async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries: Queries) -> None:
+    first, second = await stored.endpoint("a"), await stored.endpoint("b")
+    await stored.transition(first, "5 failures in a row", attempt_id="att_1")
+    await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")
+    both = await queries.circuits.transitions()
+    assert [(t.endpoint_name, t.to_state, t.actor) for t in both] == [
+        ("b", "closed", "person:ada"),
+        ("a", "open", None),
+    ]
+    (one,) = await queries.circuits.transitions(first)
+    assert (one.cause, one.attempt_id, one.failure_count) == ("5 failures in a row", "att_1", 5)

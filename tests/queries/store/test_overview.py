@@ -1,0 +1,63 @@
+"""The overview: what fails, what is held, and whether Breakwater is healthy."""
+
+from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.states import EndpointState
+from breakwater.core.queries import Queries
+from tests.contract.recorded_sql import reads_asked
+from tests.contract.stored import Stored, opened
+
+
+async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries) -> None:
+    endpoint_id = await stored.endpoint()
+    await stored.delivery(endpoint_id, "delivered")
+    await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
+    overview = await queries.overview.now()
+    assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
+    assert overview.calm
+    assert overview.oldest_undelivered is None
+    assert overview.open_circuits == ()
+
+
+async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queries: Queries) -> None:
+    dark, fine = await stored.endpoint("billing.example"), await stored.endpoint("fine")
+    await stored.circuit(dark, opened(stored.now))
+    oldest = await stored.delivery(dark)
+    await stored.delivery(dark)
+    await stored.delivery(fine, "in_flight", lease_until=stored.now + 20)
+    await stored.delivery(fine, "failed")
+    await stored.deed("circuit.reset", dark)
+    overview = await queries.overview.now()
+    assert overview.sentence == (
+        "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
+        "Breakwater itself is healthy."
+    )
+    assert not overview.calm
+    assert [circuit.endpoint_id for circuit in overview.open_circuits] == [dark]
+    assert overview.oldest_undelivered is not None
+    assert overview.oldest_undelivered.id == oldest
+    assert [str(n) for n in (overview.pending, overview.in_flight, overview.failed_last_day)] == [
+        "2",
+        "1",
+        "1",
+    ]
+    assert [action.action for action in overview.recent_actions] == ["circuit.reset"]
+
+
+async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
+    loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
+    overview = await Queries(stored.database, stored.clock, lambda: loops).overview.now()
+    assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
+    assert overview.loops == loops
+
+
+async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
+    stored: Stored, queries: Queries
+) -> None:
+    counts = []
+    for number in range(3):
+        with reads_asked() as asked:
+            await queries.overview.now()
+        counts.append(len(asked))
+        endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
+        await stored.circuit(endpoint_id, opened(stored.now))
+    assert set(counts) == {6}

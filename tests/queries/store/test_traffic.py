@@ -1,0 +1,73 @@
+"""Charts of attempts: exact before and after the rollup, whatever is cached."""
+
+from breakwater.core.maintenance.stats_rollup import StatsRollup
+from breakwater.core.queries import Queries
+from breakwater.core.queries.traffic.charts import CHARTS_KEPT
+from tests.contract.stored import Stored
+
+
+async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, queries: Queries) -> None:
+    first, second = await stored.endpoint("a"), await stored.endpoint("b")
+    await stored.counted(first, stored.now, "success", 3, 5)
+    await stored.counted(second, stored.now - 61, "dns", 1, 2)
+    await stored.counted(second, stored.now - 4000, "dns", 1, 7)
+    everything, one = await queries.traffic.get(), await queries.traffic.get(first)
+    assert (everything.attempts, everything.by_outcome) == (7, {"success": 5, "dns": 2})
+    assert (one.attempts, one.successes) == (5, 5)
+    assert len(everything.series) == 60
+    assert everything.series[-1][1:] == (5, 0)
+
+
+async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
+    stored: Stored, queries: Queries
+) -> None:
+    endpoint_id = await stored.endpoint()
+    for minutes_ago in (0, 20, 31, 59, 61, 600, 1200, 3000, 9000):
+        await stored.counted(
+            endpoint_id, stored.now - minutes_ago * 60, "success", minutes_ago % 7, 1 + minutes_ago
+        )
+    before = [
+        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+    ]
+    summed = await StatsRollup(stored.database, stored.clock).roll_up()
+    assert summed >= 5
+    after = [
+        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+    ]
+    assert after == before
+    assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
+
+
+async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_opened_anew(
+    stored: Stored, queries: Queries
+) -> None:
+    endpoint_id = await stored.endpoint()
+    summariser = StatsRollup(stored.database, stored.clock)
+    for turn in range(12):
+        await stored.counted(endpoint_id, stored.now, "success" if turn % 3 else "dns", turn, 1 + turn)
+        await summariser.roll_up()
+        opened_anew = Queries(stored.database, stored.clock, tuple)
+        for one in (None, endpoint_id):
+            for minutes in (1440, 10_080):
+                assert await queries.traffic.get(one, minutes) == await opened_anew.traffic.get(one, minutes)
+        await stored.clock.advance(17 * 60)
+    assert (await queries.traffic.get(endpoint_id, 1440)).attempts == sum(range(1, 13))
+
+
+async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Queries) -> None:
+    endpoint_ids = [await stored.endpoint(f"e{number}") for number in range(CHARTS_KEPT + 3)]
+    for number, endpoint_id in enumerate(endpoint_ids):
+        await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
+    await StatsRollup(stored.database, stored.clock).roll_up()
+    for _ in range(2):  # the second time some are remembered, and some were forgotten
+        found = [(await queries.traffic.get(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
+        assert found == list(range(1, CHARTS_KEPT + 4))
+
+
+async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
+    endpoint_id = await stored.endpoint()
+    summariser = StatsRollup(stored.database, stored.clock)
+    await stored.counted(endpoint_id, stored.now, "success", 1, 1)
+    assert await summariser.roll_up() == 0
+    await stored.clock.advance(32 * 60)
+    assert await summariser.roll_up() == 1
