@@ -1,4 +1,4 @@
-"""What holds for every test: settings of this machine do not reach it, and in CI nothing is skipped."""
+"""Rules for all tests: no settings from the environment, and no skipped tests in CI."""
 
 import os
 from collections.abc import Generator
@@ -9,7 +9,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def pytest_configure() -> None:
-    """Forget the settings of whoever runs the tests."""
+    """Remove settings from the environment."""
     for name in [name for name in os.environ if name.startswith("BREAKWATER_")]:
         del os.environ[name]
 
@@ -18,7 +18,7 @@ def pytest_configure() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a skipped test fail in CI: a missing browser or database must not look like success."""
+    """Fail a skipped test in CI, so that a missing browser or database is not a success."""
     report = yield
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

@@ -1,4 +1,4 @@
-"""Stand-ins that tests can command: time that moves when told, and a wire that answers as scripted."""
+"""A clock and a sender that tests control."""
 
 import asyncio
 import heapq
@@ -11,7 +11,7 @@ from breakwater.core.ports import OutboundRequest
 
 
 class ManualClock:
-    """Time moves only by `advance`, and whoever sleeps wakes in the order of their deadlines."""
+    """Time moves only by `advance`; sleepers wake in the order of their deadlines."""
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._now = start
@@ -34,7 +34,7 @@ class ManualClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Let `seconds` pass; each sleeper wakes at its own time and runs before time goes on."""
+        """Let `seconds` pass; each sleeper wakes at its own time and runs before time continues."""
         until = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= until:
             deadline, _, woken = heapq.heappop(self._sleepers)
@@ -47,7 +47,7 @@ class ManualClock:
         await settle()
 
     async def leap(self, seconds: float) -> None:
-        """Let `seconds` pass at once: who was due meanwhile wakes late, as on a machine that slept."""
+        """Jump by `seconds`: sleepers that are due wake late, as on a suspended machine."""
         self._now += seconds
         await self.advance(0.0)
 
@@ -59,9 +59,9 @@ async def settle(turns: int = 20) -> None:
 
 
 async def eventually(holds: Callable[[], object], within: float = 5.0) -> None:
-    """Wait until `holds()` is true: for what real threads and sockets do, never for a schedule."""
+    """Wait until `holds()` is true: for threads and sockets, never for a schedule."""
     async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110 - what is awaited has no event to wait for
+        while not holds():  # noqa: ASYNC110 - the condition has no event to wait for
             await asyncio.sleep(0.002)
 
 
@@ -69,7 +69,7 @@ Answer = Outcome | Callable[[OutboundRequest], Outcome]
 
 
 class ScriptedSender:
-    """A wire that answers each host by its script, then with its default, and remembers what it was given."""
+    """A sender with a script of responses per host and a default; it keeps the requests."""
 
     def __init__(self, default: Answer | None = None) -> None:
         self.default: Answer = default or Response(200)
@@ -81,7 +81,7 @@ class ScriptedSender:
         self._gate.set()
 
     def script(self, host: str, *answers: Answer) -> None:
-        """Answer the next requests to `host` with these."""
+        """Respond to the next requests to `host` with these outcomes."""
         self._scripts[host].extend(answers)
 
     def hold(self) -> None:

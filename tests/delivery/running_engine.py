@@ -1,4 +1,4 @@
-"""A whole runtime on an in-memory database, with time, wire and chance in the test's hand."""
+"""A runtime on an in-memory database; the test controls clock, sender and chance."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,8 +55,8 @@ class RunningEngine:
 
     async def row(self, delivery_id: str) -> Mapping[str, Any]:
         async with self.runtime.database.read() as connection:
-            found = await connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == delivery_id))
-            return dict(found.mappings().one())
+            rows = await connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == delivery_id))
+            return dict(rows.mappings().one())
 
     async def rows(self, table: Table) -> list[Mapping[str, Any]]:
         """Return every row of a table."""
@@ -72,7 +72,7 @@ class RunningEngine:
         return await self.runtime.queries.deliveries.get(delivery_id)
 
     async def reaches(self, delivery_id: str, state: DeliveryState) -> None:
-        """Wait until the delivery is in `state`; time stands still meanwhile."""
+        """Wait until the delivery is in `state`; the clock does not move."""
         for _ in range(2000):
             if await self.state(delivery_id) is state:
                 return

@@ -1,4 +1,4 @@
-"""Scenarios: the real service and the real receiver as processes."""
+"""Scenarios: the service and the receiver as processes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.processes import ReceiverProcess, Service, running_receiver, running_
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything below this folder."""
+    """Mark every test of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.scenario)
@@ -17,14 +17,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """A service of its own for each test; loopback endpoints are allowed."""
+    """A service per test; loopback endpoints are allowed."""
     with running_service(tmp_path) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for a module whose tests make endpoints and event types of their own."""
+    """One service for a module whose tests use different endpoints and event types."""
     with running_service(tmp_path_factory.mktemp("service")) as service:
         yield service
 
@@ -38,7 +38,7 @@ def receiver_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
 
 @pytest.fixture
 def receiver(receiver_process: ReceiverProcess) -> ReceiverProcess:
-    """A receiver that has received nothing yet, and has no orders."""
+    """A receiver without requests and overrides."""
     receiver_process.control.delete("/control")
     receiver_process.control.delete("/received")
     return receiver_process

@@ -1,4 +1,4 @@
-"""The commands that talk to a running service, as a person at a terminal uses them."""
+"""The commands that use a running service."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.processes import ReceiverProcess, Service, eventually
 
 
 class Terminal:
-    """Runs commands against one service."""
+    """Runs commands with one service."""
 
     def __init__(self, service: Service) -> None:
         self._environment = {"BREAKWATER_URL": service.url, "BREAKWATER_KEY": service.key}
@@ -41,13 +41,13 @@ def terminal(service: Service) -> Terminal:
     return Terminal(service)
 
 
-def test_send_waits_for_the_end_and_says_it(
+def test_send_waits_for_the_end_and_prints_it(
     terminal: Terminal, service: Service, receiver: ReceiverProcess
 ) -> None:
     service.endpoint(f"{receiver.url}/steady", event_types=["order.paid"])
-    told = terminal.run("send", "order.paid", '{"order": 1042}', "--wait", "20")
-    assert "accepted msg_" in told
-    assert "delivered" in told
+    output = terminal.run("send", "order.paid", '{"order": 1042}', "--wait", "20")
+    assert "accepted msg_" in output
+    assert "delivered" in output
     assert [request["body"] for request in receiver.received("/steady")] == ['{"order":1042}']
 
 
@@ -58,26 +58,26 @@ def test_send_fails_when_the_delivery_does(
     assert "failed" in terminal.run("send", "order.refused", "--wait", "20", code=1)
 
 
-def test_send_says_when_nobody_subscribes(terminal: Terminal) -> None:
+def test_send_prints_when_there_is_no_subscriber(terminal: Terminal) -> None:
     assert "goes nowhere" in terminal.run("send", "order.unheard")
 
 
-def test_send_repeats_the_services_own_words_for_bad_input(terminal: Terminal) -> None:
+def test_send_prints_the_message_of_the_service_for_invalid_input(terminal: Terminal) -> None:
     assert "event_type" in terminal.run("send", "not an event type", code=1)
 
 
-def test_a_failed_delivery_is_found_shown_and_resent(
+def test_a_failed_delivery_is_listed_shown_and_resent(
     terminal: Terminal, service: Service, receiver: ReceiverProcess
 ) -> None:
     endpoint_id = service.endpoint(f"{receiver.url}/failing?status=400", event_types=["order.lost"])
     terminal.run("send", "order.lost", "--wait", "20", code=1)
-    told = terminal.run("deliveries", "--status", "failed", "--endpoint", endpoint_id, "--json")
-    (found,) = json.loads(told)
-    assert found["id"] in terminal.run("deliveries")
-    assert "400" in terminal.run("deliveries", found["id"])
+    output = terminal.run("deliveries", "--status", "failed", "--endpoint", endpoint_id, "--json")
+    (delivery,) = json.loads(output)
+    assert delivery["id"] in terminal.run("deliveries")
+    assert "400" in terminal.run("deliveries", delivery["id"])
     receiver.override("/failing", "status=200")
-    terminal.run("resend", found["id"], "--reason", "receiver fixed")
-    service.delivery_once(found["id"], "delivered")
+    terminal.run("resend", delivery["id"], "--reason", "receiver fixed")
+    service.delivery_once(delivery["id"], "delivered")
 
 
 def test_a_circuit_is_listed_held_released_and_reset(
@@ -101,7 +101,7 @@ def test_a_circuit_is_listed_held_released_and_reset(
     assert "half_open" in terminal.circuit(endpoint_id)
 
 
-def test_a_key_is_made_used_and_revoked(terminal: Terminal) -> None:
+def test_a_key_is_created_used_and_revoked(terminal: Terminal) -> None:
     key = terminal.run("keys", "create", "ci", "--scope", "read").strip()
     assert key.startswith("bw_")
     assert "ci" in terminal.run("keys")
@@ -111,19 +111,19 @@ def test_a_key_is_made_used_and_revoked(terminal: Terminal) -> None:
     assert "does not accept this key" in terminal.run("deliveries", key=key, code=1)
 
 
-def test_what_somebody_wrote_cannot_paint_the_terminal(terminal: Terminal, service: Service) -> None:
+def test_text_of_others_cannot_control_the_terminal(terminal: Terminal, service: Service) -> None:
     endpoint_id = service.endpoint("https://nobody.example/", name="\u202etrap", event_types=["nothing"])
-    told = terminal.run("circuits")
-    assert endpoint_id in told
-    assert "\u202e" not in told
+    output = terminal.run("circuits")
+    assert endpoint_id in output
+    assert "\u202e" not in output
 
 
-def test_the_doctor_finds_a_healthy_service_healthy(terminal: Terminal) -> None:
-    told = terminal.run("doctor")
-    assert "is ready" in told
-    assert "accepts BREAKWATER_KEY" in told
-    assert "is intact" in told
+def test_the_doctor_reports_a_healthy_service(terminal: Terminal) -> None:
+    output = terminal.run("doctor")
+    assert "is ready" in output
+    assert "accepts BREAKWATER_KEY" in output
+    assert "is intact" in output
 
 
-def test_the_doctor_names_what_is_wrong(terminal: Terminal) -> None:
+def test_the_doctor_reports_problems(terminal: Terminal) -> None:
     assert "does not accept BREAKWATER_KEY" in terminal.run("doctor", key="bw_wrong", code=1)

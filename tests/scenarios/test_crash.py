@@ -1,4 +1,4 @@
-"""The service dies or is told to stop while it works: nothing that it accepted is lost."""
+"""The service is killed or stopped under load: no accepted message is lost."""
 
 import asyncio
 import signal
@@ -15,13 +15,13 @@ from tests.processes import ReceiverProcess, Service, eventually, running_servic
 EVENT = "crash.test"
 
 
-def hand_in(service: Service, count: int) -> Sent:
-    """Hand in so many messages and return the ids of those that were answered 202."""
+def send_messages(service: Service, count: int) -> Sent:
+    """Send messages and return which were accepted."""
     return asyncio.run(send_all(service.url, service.key, messages(count, [EVENT]), connections=16))
 
 
 def nothing_is_left(service: Service) -> bool:
-    """Return whether no delivery waits or is under way."""
+    """Return whether no delivery is pending or in flight."""
     return not any(
         service.api.get("/deliveries", params={"status": status, "limit": 1}).json()["items"]
         for status in ("pending", "in_flight")
@@ -29,26 +29,26 @@ def nothing_is_left(service: Service) -> bool:
 
 
 def delivered_message_ids(folder: Path) -> set[str]:
-    """Return the messages whose delivery ended delivered, as the database file says."""
+    """Return the messages with a delivered delivery in the database file."""
     with sqlite3.connect(folder / "breakwater.db") as database:
         rows = database.execute("SELECT message_id FROM deliveries WHERE state = 'delivered'").fetchall()
     return {row[0] for row in rows}
 
 
 def integrity(folder: Path) -> str:
-    """Return what SQLite says of the whole file."""
+    """Return the result of the integrity check."""
     with sqlite3.connect(folder / "breakwater.db") as database:
-        found: str = database.execute("PRAGMA integrity_check").fetchone()[0]
-    return found
+        result: str = database.execute("PRAGMA integrity_check").fetchone()[0]
+    return result
 
 
 @pytest.mark.slow
-def test_kill_9_with_a_thousand_accepted_under_way_loses_none(
+def test_kill_9_with_a_thousand_accepted_messages_loses_none(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     with running_service(tmp_path, attempt_timeout_seconds=3) as service:
         service.endpoint(f"{receiver.url}/slow?ms=400", event_types=[EVENT])
-        accepted = set(hand_in(service, 1_000).began)
+        accepted = set(send_messages(service, 1_000).began)
         service.kill()
     assert len(accepted) == 1_000
     assert len(receiver.received("/slow")) < 1_000
@@ -66,7 +66,7 @@ def test_sigterm_under_load_loses_nothing_and_repeats_nothing(
 ) -> None:
     with running_service(tmp_path, drain_seconds=10) as service:
         service.endpoint(f"{receiver.url}/slow?ms=300", event_types=[EVENT])
-        accepted = set(hand_in(service, 300).began)
+        accepted = set(send_messages(service, 300).began)
         began = time.monotonic()
         service.signal(signal.SIGTERM)
         assert service.wait() == 0
@@ -78,7 +78,9 @@ def test_sigterm_under_load_loses_nothing_and_repeats_nothing(
     assert sorted(came) == sorted(accepted)
 
 
-def test_an_attempt_that_outlasts_the_drain_is_given_back(tmp_path: Path, receiver: ReceiverProcess) -> None:
+def test_an_attempt_that_exceeds_the_drain_limit_is_released(
+    tmp_path: Path, receiver: ReceiverProcess
+) -> None:
     with running_service(tmp_path, drain_seconds=1) as service:
         endpoint_id = service.endpoint(f"{receiver.url}/hanging", event_types=[EVENT])
         delivery_id = service.send(event_type=EVENT)["deliveries"][0]["id"]
@@ -93,7 +95,7 @@ def test_an_attempt_that_outlasts_the_drain_is_given_back(tmp_path: Path, receiv
     assert delivery["endpoint_id"] == endpoint_id
 
 
-def test_a_live_page_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_an_open_page_does_not_delay_the_stop(tmp_path: Path) -> None:
     with running_service(tmp_path) as service:
         headers = {"authorization": f"Bearer {service.key}"}
         with httpx.stream("GET", f"{service.url}/events", headers=headers, timeout=20) as stream:
@@ -106,7 +108,7 @@ def test_a_live_page_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert time.monotonic() - began < 2
 
 
-def test_a_second_signal_ends_the_drain_at_once(tmp_path: Path, receiver: ReceiverProcess) -> None:
+def test_a_second_signal_ends_the_drain_immediately(tmp_path: Path, receiver: ReceiverProcess) -> None:
     with running_service(tmp_path, drain_seconds=60, attempt_timeout_seconds=60) as service:
         service.endpoint(f"{receiver.url}/hanging", event_types=[EVENT])
         service.send(event_type=EVENT)

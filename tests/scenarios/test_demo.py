@@ -1,4 +1,4 @@
-"""Within a minute of `breakwater demo` there is everything to see."""
+"""`breakwater demo` shows every kind of delivery within a minute."""
 
 import re
 import sqlite3
@@ -23,7 +23,7 @@ def change(path: Path, statement: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_an_earlier_demo_left_to_retry_goes_to_the_receiver_of_this_one(tmp_path: Path) -> None:
+def test_retries_of_an_earlier_demo_go_to_the_receiver_of_this_one(tmp_path: Path) -> None:
     path = tmp_path / "demo.db"
     command = ["demo", "--port", "0", "--database-url", f"sqlite+aiosqlite:///{path}"]
     waiting = "SELECT id FROM deliveries WHERE state = 'pending' AND attempt_count > 0"
@@ -33,7 +33,7 @@ def test_what_an_earlier_demo_left_to_retry_goes_to_the_receiver_of_this_one(tmp
     eventually(lambda: len(rows(path, waiting)) >= 3, within=60)
     first.kill()
     left, moved_from = rows(path, waiting), rows(path, ports)
-    # Due at the very start, and held by no circuit; one endpoint has another name by now.
+    # Due at the start, and not held by a circuit; one endpoint was renamed.
     change(path, "UPDATE deliveries SET next_attempt_at = 1 WHERE state = 'pending'")
     change(path, "DELETE FROM circuits")
     change(path, "UPDATE endpoints SET name = 'Our CRM' WHERE name = 'Old CRM'")

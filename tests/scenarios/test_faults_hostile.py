@@ -1,4 +1,4 @@
-"""Hostile receivers, and half of all endpoints hanging, against the running service: the benchmarks, made small."""
+"""Hostile receivers, and half of the endpoints without a response: the benchmarks with fewer deliveries."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from tests.processes import ReceiverProcess, Service, eventually
 
 @pytest.mark.slow
 def test_hostile_receivers_cost_little_memory_and_no_attempt_outlives_its_deadline(tmp_path: Path) -> None:
-    figures = {each.name: each for each in attack(tmp_path, each=30)}
-    assert [each for each in figures.values() if each.hurt(30)] == []
+    figures = {row.name: row for row in attack(tmp_path, each=30)}
+    assert [row for row in figures.values() if row.hurt(30)] == []
     for name in ("honest", "gzip bombs", "endless bodies", "bodies that stop"):
         assert figures[name].outcomes == {"delivered": 30}
     for name in ("silence", "headers byte by byte"):
@@ -19,7 +19,7 @@ def test_hostile_receivers_cost_little_memory_and_no_attempt_outlives_its_deadli
 
 
 @pytest.mark.slow
-def test_lanes_full_of_attempts_that_hang_keep_no_other_lane_waiting(
+def test_lanes_full_of_hanging_attempts_do_not_delay_other_lanes(
     service: Service, receiver: ReceiverProcess
 ) -> None:
     for number in range(20):
@@ -29,6 +29,6 @@ def test_lanes_full_of_attempts_that_hang_keep_no_other_lane_waiting(
         service.send(event_type="hang")
     eventually(lambda: receiver.control.get("/stats").json()["/hanging/0"]["in_flight"] == 20)
     for _ in range(20):
-        for each in service.send(event_type="well")["deliveries"]:
-            service.delivery_once(each["id"], "delivered", within=5)
+        for delivery in service.send(event_type="well")["deliveries"]:
+            service.delivery_once(delivery["id"], "delivered", within=5)
     assert receiver.control.get("/stats").json()["/hanging/0"]["in_flight"] > 0

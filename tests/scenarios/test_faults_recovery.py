@@ -8,7 +8,7 @@ from bench.recovery import LIMIT, PROBES, recover
 
 
 @pytest.mark.slow
-def test_a_receiver_that_comes_back_sees_probes_then_one_step_a_round_and_never_more_than_the_limit(
+def test_a_recovered_receiver_gets_probes_then_a_slow_start_up_to_the_limit(
     tmp_path: Path,
 ) -> None:
     figures = recover(tmp_path, held=1_000)

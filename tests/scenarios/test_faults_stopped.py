@@ -1,4 +1,4 @@
-"""A service that stands still past its leases, as a frozen virtual machine does, and then goes on."""
+"""A service that is suspended past its leases, as a frozen virtual machine, and resumes."""
 
 import signal
 import sqlite3
@@ -14,7 +14,7 @@ LEASE_SECONDS = 16.0
 """The deadline of an attempt, here one second, and the grace of fifteen."""
 COUNT = 30
 PATIENT = {"failure_threshold": 1_000, "minimum_calls": 1_000}
-"""Attempts that the stop cut off count as timeouts; the circuit is not what is looked at here."""
+"""A circuit that never opens: attempts that the stop interrupts count as timeouts."""
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_a_service_stopped_past_its_leases_resumes_without_losing_or_recording_a
         assert classes.count(None) == 1
         assert classes[-1] is None
         assert [each["attempt_number"] for each in delivery["attempts"]] == list(range(1, len(classes) + 1))
-        # Every time that it came is told: as a success, as a timeout, or as lost, which may have been delivered.
+        # Every request has a record: success, timeout, or lost (may have been delivered).
         assert came[accepted["id"]] <= len(classes)
     with sqlite3.connect(tmp_path / "breakwater.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -1,4 +1,4 @@
-"""The database cannot be written for a while: 503 instead of a false 202, results kept, and no restart needed."""
+"""The database cannot be written for some time: 503 instead of a false 202, results are written later, no restart."""
 
 import os
 import re
@@ -18,10 +18,10 @@ from bench._crash_load import Load
 from tests.processes import ReceiverProcess, Service, eventually, running_service
 
 EVENT = "fault.test"
-UNDER_WAY = 20
-"""Deliveries whose answers come while the database is away."""
+IN_FLIGHT = 20
+"""Deliveries whose responses arrive while the database is unavailable."""
 LOCKED_SECONDS = float(os.environ.get("LOCKED_SECONDS", "10"))
-"""How long the other program holds its lock. The figures in docs/reliability.md are of 60: longer than a lease."""
+"""How long the other program holds its lock. docs/reliability.md uses 60, longer than a lease."""
 PAGES = ("/", "/deliveries", "/endpoints", "/circuits")
 
 Fault = Callable[[Path], AbstractContextManager[None]]
@@ -30,7 +30,7 @@ Fault = Callable[[Path], AbstractContextManager[None]]
 
 @pytest.fixture(scope="session")
 def faulty_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the disk that fails when told to."""
+    """Compile the library that makes disk operations fail."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler, with which to make a disk that fails; on Debian: apt-get install gcc")
@@ -50,29 +50,29 @@ def service(tmp_path: Path, faulty_disk: Path) -> Iterator[Service]:
 def disk(fault: str) -> Fault:
     @contextmanager
     def broken(folder: Path) -> Iterator[None]:
-        told = folder / "fault"
-        told.write_text(fault)
+        switch = folder / "fault"
+        switch.write_text(fault)
         yield
-        told.unlink()
+        switch.unlink()
 
     return broken
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let another program hold the lock: a shell that somebody left in a transaction."""
+    """Let another program hold the lock, as a shell with an open transaction does."""
     other = sqlite3.connect(folder / "breakwater.db", isolation_level=None)
     other.execute("PRAGMA wal_autocheckpoint=0")
     other.execute("BEGIN IMMEDIATE")
     yield
     other.execute("ROLLBACK")
-    # Closed by its last user the log would be folded in; the service is still there, so it is not.
+    # The last user of the database would checkpoint the log; the service still has it open.
     other.close()
 
 
 @contextmanager
 def moved_away(folder: Path) -> Iterator[None]:
-    """Let somebody move the file, and put it back."""
+    """Move the file away, and back."""
     path = folder / "breakwater.db"
     path.rename(folder / "elsewhere")
     yield
@@ -81,10 +81,10 @@ def moved_away(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault, what callers are told of it, and how long it lasts at least, in seconds."""
+    """A fault, its message to callers, and its minimum duration in seconds."""
 
     fault: Fault
-    told: str
+    message: str
     seconds: float = 3.0
 
 
@@ -99,7 +99,7 @@ FAULTS = {
 
 @contextmanager
 def signed_in(service: Service) -> Iterator[httpx.Client]:
-    """Lend a browser that is signed in."""
+    """Yield a signed-in browser."""
     code = re.search(r"/welcome#(\S+)", service.printed)
     assert code, service.printed
     with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as browser:
@@ -110,7 +110,7 @@ def signed_in(service: Service) -> Iterator[httpx.Client]:
 
 
 def refused(service: Service) -> httpx.Response:
-    """Hand a message in while it cannot be stored."""
+    """Send a message that cannot be stored."""
     return service.api.post("/messages", json={"event_type": EVENT, "payload": {"n": -1}})
 
 
@@ -121,22 +121,22 @@ def stored(folder: Path, query: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FAULTS.values(), ids=FAULTS.keys())
-def test_while_the_database_cannot_be_written_nothing_is_promised_and_nothing_forgotten(
+def test_while_the_database_cannot_be_written_nothing_is_accepted_and_no_result_is_lost(
     tmp_path: Path, service: Service, receiver: ReceiverProcess, kind: Kind
 ) -> None:
     service.endpoint(f"{receiver.url}/slow?ms=1000", event_types=[EVENT])
-    under_way = [service.send({"n": n}, event_type=EVENT)["deliveries"][0]["id"] for n in range(UNDER_WAY)]
-    eventually(lambda: len(receiver.received("/slow")) == UNDER_WAY, every=0.02)
+    under_way = [service.send({"n": n}, event_type=EVENT)["deliveries"][0]["id"] for n in range(IN_FLIGHT)]
+    eventually(lambda: len(receiver.received("/slow")) == IN_FLIGHT, every=0.02)
     with signed_in(service) as browser, kind.fault(tmp_path):
         began = time.monotonic()
         while time.monotonic() - began < kind.seconds:
             answer = refused(service)
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) >= 1
-            assert kind.told in answer.json()["detail"]
+            assert kind.message in answer.json()["detail"]
             time.sleep(0.1)
         listed = service.api.get("/deliveries", params={"limit": 100})
-        assert (listed.status_code, len(listed.json()["items"])) == (200, UNDER_WAY)
+        assert (listed.status_code, len(listed.json()["items"])) == (200, IN_FLIGHT)
         assert {page: browser.get(page).status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
         assert httpx.get(f"{service.url}/health/live").status_code == 200
         assert httpx.get(f"{service.url}/health/ready").status_code == 503
@@ -146,17 +146,17 @@ def test_while_the_database_cannot_be_written_nothing_is_promised_and_nothing_fo
     for delivery_id in [*under_way, accepted.json()["deliveries"][0]["id"]]:
         delivery = service.delivery_once(delivery_id, "delivered", within=30)
         assert len(delivery["attempts"]) == 1
-    assert len(receiver.received("/slow")) == UNDER_WAY + 1
+    assert len(receiver.received("/slow")) == IN_FLIGHT + 1
     eventually(lambda: httpx.get(f"{service.url}/health/ready").status_code == 200, within=15, every=0.2)
     assert service.popen.poll() is None
     assert "Traceback" not in service.printed
     assert stored(tmp_path, "PRAGMA integrity_check") == [("ok",)]
-    assert stored(tmp_path, "SELECT count(*) FROM messages") == [(UNDER_WAY + 1,)]
+    assert stored(tmp_path, "SELECT count(*) FROM messages") == [(IN_FLIGHT + 1,)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["full", "flush"])
-def test_a_disk_that_fails_every_other_moment_under_load_makes_no_false_promise(
+def test_a_disk_that_fails_intermittently_under_load_causes_no_false_202(
     tmp_path: Path, faulty_disk: Path, receiver: ReceiverProcess, fault: str
 ) -> None:
     environment = {"LD_PRELOAD": str(faulty_disk), "DISK_FAULT": str(tmp_path / "fault")}
@@ -170,8 +170,8 @@ def test_a_disk_that_fails_every_other_moment_under_load_makes_no_false_promise(
             time.sleep(0.3)
         assert load.refused
         assert not load.interrupted
-        # What a failed flush left in the log may come to life when the log is read again. Nobody was promised it, and
-        # nobody works at it until its lease ends.
+        # A failed flush can leave pages in the log that are valid when the log is read again. Such messages were not
+        # accepted, and they stay untouched until their lease expires.
         eventually(lambda: nothing_is_left(service), within=60, every=0.5)
         delivered = stored(tmp_path, "SELECT message_id FROM deliveries WHERE state = 'delivered'")
     assert load.accepted
@@ -181,7 +181,7 @@ def test_a_disk_that_fails_every_other_moment_under_load_makes_no_false_promise(
 
 
 def nothing_is_left(service: Service) -> bool:
-    """Return whether no delivery waits or is under way."""
+    """Return whether no delivery is pending or in flight."""
     return not any(
         service.api.get("/deliveries", params={"status": status, "limit": 1}).json()["items"]
         for status in ("pending", "in_flight")

@@ -1,4 +1,4 @@
-"""The first start prints where to look, a way in, a key, and a line to paste that works."""
+"""The first start prints its URL, a sign-in link, a key and an example command that works."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from tests.processes import Service, eventually, running_service
 
 
 def first_start(folder: Path, **settings: object) -> "object":
-    """Start on an empty database as `make run` does, but on free ports."""
+    """Start with an empty database as `make run` does, on free ports."""
     return running_service(
         folder,
         **{
@@ -26,13 +26,13 @@ def first_start(folder: Path, **settings: object) -> "object":
 
 
 def pasted_line(service: Service) -> str:
-    """Return the line that the banner offers."""
+    """Return the example command of the banner."""
     (line,) = (row.strip() for row in service.printed.splitlines() if row.strip().startswith("curl "))
     return line
 
 
 def paste(line: str) -> dict[str, object]:
-    """Do what the printed line does, as curl would; not every machine has curl."""
+    """Send the request of the example command; not every machine has curl."""
     words = shlex.split(line)
     url, headers, body = words[1], words[3:-1:2], words[-1]
     pairs = dict(header.split(": ", 1) for header in headers if ": " in header)
@@ -53,21 +53,21 @@ def test_the_pasted_line_is_delivered_to_the_example_receiver(tmp_path: Path) ->
         (delivery,) = accepted["deliveries"]
 
         def delivered() -> bool:
-            found = api.get(f"/deliveries/{delivery['id']}").json()
-            return found["status"] == "delivered" and len(found["attempts"]) == 1
+            detail = api.get(f"/deliveries/{delivery['id']}").json()
+            return detail["status"] == "delivered" and len(detail["attempts"]) == 1
 
         eventually(delivered)
         api.close()
 
 
-def test_curl_itself_takes_the_line(tmp_path: Path) -> None:
+def test_curl_accepts_the_example_command(tmp_path: Path) -> None:
     with first_start(tmp_path) as service:
         done = subprocess.run(pasted_line(service), shell=True, capture_output=True, check=False)  # noqa: S602 - as pasted
     assert done.returncode == 0, done.stderr
     assert b'"deliveries"' in done.stdout
 
 
-def test_the_sign_in_link_lets_the_administrator_in_once(tmp_path: Path) -> None:
+def test_the_sign_in_link_works_once(tmp_path: Path) -> None:
     with first_start(tmp_path) as service:
         code = service.sign_in_link.partition("#")[2]
 
@@ -81,7 +81,7 @@ def test_the_sign_in_link_lets_the_administrator_in_once(tmp_path: Path) -> None
         assert use() >= 400
 
 
-def test_the_next_start_prints_no_secret_and_makes_no_second_example(tmp_path: Path) -> None:
+def test_the_next_start_prints_no_secret_and_creates_no_second_example(tmp_path: Path) -> None:
     with first_start(tmp_path, bootstrap_key=None) as service:
         code = service.sign_in_link.partition("#")[2]
         form = {"code": code, "password": "correct horse battery staple"}
@@ -106,7 +106,7 @@ def test_a_setting_turns_example_and_receiver_off(tmp_path: Path) -> None:
         assert "curl" not in service.printed
 
 
-def test_loopback_is_closed_to_other_endpoints(tmp_path: Path) -> None:
+def test_other_endpoints_on_loopback_are_refused(tmp_path: Path) -> None:
     with first_start(tmp_path, bootstrap_key="bw_" + "k" * 40) as service:
         headers = {"authorization": f"Bearer bw_{'k' * 40}"}
         body = {"url": f"{service.url}/health/ready"}

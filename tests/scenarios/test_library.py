@@ -37,7 +37,7 @@ def test_the_script_uses_every_name_of_the_adapters_contract() -> None:
     assert [name for name in NAMES if not re.search(rf"\b{name}\b", readme_script())] == []
 
 
-def test_the_script_delivers_and_tells_so(tmp_path: Path, receiver: ReceiverProcess) -> None:
+def test_the_script_delivers_and_prints_it(tmp_path: Path, receiver: ReceiverProcess) -> None:
     path = tmp_path / "script.py"
     path.write_text(readme_script().replace("http://127.0.0.1:8421", receiver.url))
     allowed = f"127.0.0.1/32:{receiver.url.rpartition(':')[2]}"
@@ -53,7 +53,7 @@ def test_the_script_delivers_and_tells_so(tmp_path: Path, receiver: ReceiverProc
     assert done.returncode == 0, done.stderr
     assert "delivered True" in done.stdout
     assert '"final_status"' in done.stdout.replace("'", '"')
-    came = receiver.received("/flaky")
-    assert len(came) == 6
-    assert len({request["webhook_id"] for request in came}) == 3
-    assert all("x-webhook-signature" in request["headers"] for request in came)
+    requests = receiver.received("/flaky")
+    assert len(requests) == 6
+    assert len({request["webhook_id"] for request in requests}) == 3
+    assert all("x-webhook-signature" in request["headers"] for request in requests)

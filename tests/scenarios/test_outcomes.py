@@ -1,4 +1,4 @@
-"""What becomes of a delivery, seen through the API, against a receiver in another process."""
+"""The outcomes of deliveries in the API, with a receiver in another process."""
 
 import socket
 
@@ -13,13 +13,13 @@ def service(shared_service: Service) -> Service:
 
 
 def audited(service: Service, action: str, subject: str) -> list[str | None]:
-    """Return the reasons of what was done to a subject."""
+    """Return the reasons of the audit entries of a subject."""
     entries = service.api.get("/audit", params={"limit": 100}).json()["items"]
     return [entry["reason"] for entry in entries if (entry["action"], entry["subject"]) == (action, subject)]
 
 
 def sent_to(service: Service, url: str, payload: object = None, **fields: object) -> str:
-    """Make an endpoint, send it one message, and return the delivery's id."""
+    """Create an endpoint, send one message to it, and return the id of the delivery."""
     endpoint_id = service.endpoint(url, **fields)
     accepted = service.send(payload, endpoint_ids=[endpoint_id])
     (delivery,) = accepted["deliveries"]
@@ -62,9 +62,7 @@ def test_a_name_that_does_not_resolve_is_retried_and_named(service: Service) -> 
     assert len(delivery["attempts"]) == 2
 
 
-def test_a_receiver_slower_than_the_deadline_is_cut_off_at_it(
-    service: Service, receiver: ReceiverProcess
-) -> None:
+def test_an_attempt_ends_at_its_deadline(service: Service, receiver: ReceiverProcess) -> None:
     delivery_id = sent_to(
         service, f"{receiver.url}/slow?ms=20000", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=1
     )
@@ -74,7 +72,7 @@ def test_a_receiver_slower_than_the_deadline_is_cut_off_at_it(
 
 
 @pytest.mark.parametrize(("payload", "body"), [({}, "{}"), ([], "[]"), (None, "{}"), ("", '""')])
-def test_an_empty_payload_is_delivered_as_it_is(
+def test_an_empty_payload_is_delivered_unchanged(
     service: Service, receiver: ReceiverProcess, payload: object, body: str
 ) -> None:
     fields = {} if payload is None else {"payload": payload}
@@ -106,7 +104,7 @@ def test_a_failed_delivery_is_resent_and_leaves_an_audit_entry(
     assert audited(service, "delivery.resend", delivery_id) == ["receiver fixed"]
 
 
-def test_an_open_circuit_is_reset_and_what_it_held_goes_out(
+def test_a_reset_sends_the_held_deliveries_of_an_open_circuit(
     service: Service, receiver: ReceiverProcess
 ) -> None:
     circuit = {"failure_threshold": 2, "timeout_seconds": 600}

@@ -1,4 +1,4 @@
-"""The service does not start where it could only do harm, and says why in one sentence, with exit code 2."""
+"""The start is refused with one line of reason and remedy, and exit code 2."""
 
 import socket
 import sqlite3
@@ -10,7 +10,7 @@ from tests.processes import Service, running_service, start
 
 
 def refusal(folder: Path, **settings: object) -> str:
-    """Start the service, and return the one line that it ends with."""
+    """Start the service, and return the one line that it prints."""
     chosen = {
         "port": 0,
         "database_url": f"sqlite+aiosqlite:///{folder / 'breakwater.db'}",
@@ -29,9 +29,9 @@ def refusal(folder: Path, **settings: object) -> str:
 def test_a_busy_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = refusal(tmp_path, port=port)
-    assert f"127.0.0.1 port {port}" in told
-    assert "--port" in told
+        message = refusal(tmp_path, port=port)
+    assert f"127.0.0.1 port {port}" in message
+    assert "--port" in message
     assert not (tmp_path / "breakwater.db").exists()
 
 
@@ -40,8 +40,8 @@ def test_an_address_of_another_machine(tmp_path: Path) -> None:
 
 
 def test_a_second_process_on_the_same_file(tmp_path: Path, service: Service) -> None:
-    told = refusal(tmp_path)
-    assert "breakwater.db" in told
+    message = refusal(tmp_path)
+    assert "breakwater.db" in message
     assert service.api.get("/circuits").status_code == 200
 
 
@@ -53,10 +53,10 @@ def test_a_schema_from_a_newer_breakwater(tmp_path: Path) -> None:
     assert "newer" in refusal(tmp_path)
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "breakwater.db").write_bytes(b"this is no database, and never was one" * 100)
-    told = refusal(tmp_path)
-    assert "breakwater.db" in told
+    message = refusal(tmp_path)
+    assert "breakwater.db" in message
 
 
 def test_a_database_that_is_damaged(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_an_address_that_others_reach_before_anybody_can_sign_in(tmp_path: Path) -> None:
-    told = refusal(tmp_path, host="0.0.0.0")
-    assert "0.0.0.0" in told
-    assert "BREAKWATER_BOOTSTRAP_KEY" in told
+    message = refusal(tmp_path, host="0.0.0.0")
+    assert "0.0.0.0" in message
+    assert "BREAKWATER_BOOTSTRAP_KEY" in message
 
 
 def test_with_a_credential_others_may_reach_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is installed from a wheel, far from any checkout, is a whole Breakwater."""
+"""A wheel contains everything that Breakwater needs outside a checkout."""
 
 import shutil
 import subprocess
@@ -36,25 +36,23 @@ def names_in(wheel: Path) -> set[str]:
 
 
 def files_below(folder: str) -> set[str]:
-    """Return the files that a checkout has below `folder`, as paths from the root."""
-    found = (
+    """Return the files of a checkout below `folder`, relative to the root."""
+    paths = (
         path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
     )
-    return {path.relative_to(ROOT).as_posix() for path in found}
+    return {path.relative_to(ROOT).as_posix() for path in paths}
 
 
 @pytest.mark.parametrize(
     ("folder", "installed"), [("templates", "breakwater/templates"), ("static", "breakwater/static")]
 )
-def test_every_template_and_static_file_travels_inside_the_package(
-    wheel: Path, folder: str, installed: str
-) -> None:
+def test_the_wheel_contains_every_template_and_static_file(wheel: Path, folder: str, installed: str) -> None:
     expected = {name.replace(folder, installed, 1) for name in files_below(folder)}
     assert expected
     assert expected <= names_in(wheel)
 
 
-def test_every_module_and_migration_travels(wheel: Path) -> None:
+def test_the_wheel_contains_every_module_and_migration(wheel: Path) -> None:
     modules = {
         name if name.startswith("breakwater/") else f"breakwater/{name}"
         for name in files_below("core") | files_below("web") | files_below("breakwater")
@@ -95,13 +93,13 @@ def test_an_installed_breakwater_serves_its_pages(wheel: Path, tmp_path: Path) -
 
 def _assets_of(page: str) -> list[str]:
     parts = page.replace('"', " ").split()
-    found = [part for part in parts if part.startswith("/static/")]
-    assert found
-    return found
+    assets = [part for part in parts if part.startswith("/static/")]
+    assert assets
+    return assets
 
 
 def _installed(wheel: Path, folder: Path) -> Path:
-    """Install the wheel alone into a new environment, its dependencies lent by this one; return its program."""
+    """Install only the wheel into a new environment that borrows the dependencies; return its program."""
     made = folder / "venv"
     venv.create(made, with_pip=False, symlinks=True)
     install = [

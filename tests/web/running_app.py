@@ -1,4 +1,4 @@
-"""The application as its callers meet it: programs with keys, and browsers with sessions."""
+"""The application with clients: programs with keys, and browsers with sessions."""
 
 from typing import Any, Self
 
@@ -17,16 +17,16 @@ PROBLEM = "application/problem+json"
 
 
 class RunningApp(RunningEngine):
-    """A harbour with its HTTP side."""
+    """A running engine with its HTTP application."""
 
     def __init__(self, runtime: Runtime, clock: ManualClock, sender: ScriptedSender, app: Litestar) -> None:
         super().__init__(runtime, clock, sender)
         self.app = app
         self._clients: list[httpx.AsyncClient] = []
         self.api = self.client(key=BOOTSTRAP_KEY)
-        """A program that may do everything."""
+        """A client with every scope."""
         self.stranger = self.client()
-        """Somebody without a credential."""
+        """A client without a credential."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,12 +43,12 @@ class RunningApp(RunningEngine):
         return client
 
     async def key(self, *scopes: str, name: str = "ci") -> httpx.AsyncClient:
-        """A program whose key has these scopes."""
+        """Return a client whose key has these scopes."""
         _view, token = await self.runtime.access.keys.create(name, scopes, actor="person:ada")
         return self.client(key=token)
 
     async def browser(self, role: str = "admin", name: str | None = None) -> httpx.AsyncClient:
-        """Somebody of this role, signed in."""
+        """Return a browser with a session of this role."""
         code = await self.runtime.access.people.invite(name or role, role, actor="person:ada")
         browser = self.client(headers=OURS)
         answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
@@ -56,11 +56,11 @@ class RunningApp(RunningEngine):
         return browser
 
     def later(self, seconds: float) -> None:
-        """Let time pass at once, without everything that happens meanwhile."""
+        """Move the clock without waking sleepers."""
         self.clock._now += seconds
 
     async def post(self, path: str, json: Any = None, status: int = 200) -> Any:
-        """Post as the program that may do everything, and return what it was answered."""
+        """Post with every scope, and return the body of the response."""
         answer = await self.api.post(f"/api/v1{path}", json=json)
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -72,7 +72,7 @@ class RunningApp(RunningEngine):
 
 
 def problems(answer: httpx.Response, status: int) -> dict[str, str]:
-    """Return the message by field of an answer that is a problem of this status."""
+    """Return the message per field of a problem response with this status."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM
     body = answer.json()
