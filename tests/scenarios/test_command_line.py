@@ -59,7 +59,7 @@ def test_send_fails_when_the_delivery_does(
 
 
 def test_send_prints_when_there_is_no_subscriber(terminal: Terminal) -> None:
-    assert "goes nowhere" in terminal.run("send", "order.unheard")
+    assert "No endpoint subscribes" in terminal.run("send", "order.unheard")
 
 
 def test_send_prints_the_message_of_the_service_for_invalid_input(terminal: Terminal) -> None:
