@@ -168,7 +168,7 @@ async def test_a_hold_keeps_everything_back_until_it_is_released(engine: Running
     await engine.quiet()
     assert engine.sender.requests == []
     circuit = await engine.runtime.queries.circuits.get(endpoint_id)
-    assert (circuit.held_open, circuit.hold_reason, circuit.held_by) == (True, "receiver migrates", ADA)
+    assert (circuit.on_hold, circuit.hold_reason, circuit.held_by) == (True, "receiver migrates", ADA)
     await engine.runtime.operations.circuits.release(endpoint_id, actor=ADA)
     await engine.reaches(held, DeliveryState.DELIVERED)
 
@@ -220,7 +220,7 @@ async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine
         await engine.clock.advance(60.0)
         await engine.quiet()
     circuit = await engine.runtime.queries.circuits.get(endpoint_id)
-    assert (circuit.state, circuit.held_open) == (CircuitState.HALF_OPEN, False)
+    assert (circuit.state, circuit.on_hold) == (CircuitState.HALF_OPEN, False)
 
 
 async def test_five_days_without_a_success_disable_the_endpoint_and_keep_what_waits(

@@ -22,7 +22,7 @@ def drawn(
     *counts: dict[DeliveryState, int], step: float = 1_800, bounds: SearchBounds | None = None
 ) -> Histogram:
     bars = (HistogramBar(AT + n * step, AT + (n + 1) * step, by_state) for n, by_state in enumerate(counts))
-    return Histogram(tuple(bars), step, asked_since=False, search_bounds=bounds)
+    return Histogram(tuple(bars), step, has_since=False, search_bounds=bounds)
 
 
 DRAWN = drawn(
@@ -49,7 +49,7 @@ def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> 
 def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() -> None:
     edges = (AT + 0.6, AT + 1, AT + 2)
     bars = (HistogramBar(*span, {DeliveryState.FAILED: 1}) for span in pairwise(edges))
-    first, second = chart(Histogram(tuple(bars), 1, asked_since=False, search_bounds=None)).findall("a")
+    first, second = chart(Histogram(tuple(bars), 1, has_since=False, search_bounds=None)).findall("a")
     assert first.attrib["id"] != second.attrib["id"]
 
 

@@ -8,7 +8,7 @@ from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
-from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
+from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.traffic.model import Latency, Traffic
 
@@ -25,7 +25,7 @@ def lane(name: str, waiting: int = 0, **changes: object) -> CircuitView:
         webhook_url="https://receiver.example/",
         endpoint_state=EndpointState.ENABLED,
         state=CircuitState.OPEN,
-        held_open=False,
+        on_hold=False,
         hold_reason=None,
         hold_until=None,
         held_by=None,
@@ -51,7 +51,7 @@ FINE = SystemStatus(endpoints=14, lanes=(), traffic=traffic(1204))
 
 def test_all_is_well() -> None:
     assert overview_sentence(FINE) == "All 14 endpoints take deliveries. 1,204 delivered in the last hour."
-    assert is_pristine(FINE)
+    assert not needs_attention(FINE)
 
 
 def test_one_endpoint_is_failing() -> None:
@@ -60,7 +60,7 @@ def test_one_endpoint_is_failing() -> None:
         "One endpoint is failing: billing.example; its 312 deliveries are held until it recovers. "
         "Breakwater itself is healthy."
     )
-    assert not is_pristine(situation)
+    assert needs_attention(situation)
 
 
 def test_some_endpoints_are_failing() -> None:
@@ -80,7 +80,7 @@ def test_most_endpoints_failing_together_point_at_this_machine() -> None:
 
 
 def test_a_hold_by_hand_is_nobodys_failure() -> None:
-    held = lane("billing", 1, held_open=True, held_by="person:ada")
+    held = lane("billing", 1, on_hold=True, held_by="person:ada")
     assert overview_sentence(replace(FINE, lanes=(held,))) == (
         "ada holds the circuit of billing open; 1 delivery waits. Breakwater itself is healthy."
     )
@@ -92,7 +92,7 @@ def test_paused_endpoints_are_mentioned_when_somebody_waits() -> None:
         "billing is paused; 20 deliveries wait. Breakwater itself is healthy."
     )
     idle = replace(paused, backlog=BoundedCount(0))
-    assert is_pristine(replace(FINE, lanes=(idle,)))
+    assert not needs_attention(replace(FINE, lanes=(idle,)))
 
 
 def test_a_database_that_cannot_be_written_comes_first() -> None:
@@ -101,16 +101,16 @@ def test_a_database_that_cannot_be_written_comes_first() -> None:
         "Breakwater cannot write to its database (the disk is full): new messages are refused for now, and "
         "finished results are kept until it can. One endpoint is failing: billing; nothing is held."
     )
-    assert not is_pristine(situation)
+    assert needs_attention(situation)
 
 
 def test_a_loop_that_does_not_run_is_ours() -> None:
     loops = (TaskHealth("sweeper", False, 3, "OSError: nope"), TaskHealth("pruner", True, 0, None))
-    situation = replace(FINE, loops=loops)
+    situation = replace(FINE, tasks=loops)
     assert overview_sentence(situation) == (
         "Breakwater itself is not well: the sweeper does not run (OSError: nope)."
     )
-    assert not is_pristine(situation)
+    assert needs_attention(situation)
 
 
 @pytest.mark.parametrize(

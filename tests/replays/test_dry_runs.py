@@ -113,7 +113,7 @@ async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
     monkeypatch.setattr(dry_run, "SEARCHED", 6)
     plan = await engine.runtime.replays.plan(parse("q=marked", {}))
     assert plan.bounds is not None
-    assert plan.bounds.looked_at == 6
+    assert plan.bounds.scanned == 6
     assert plan.total.more
     assert 0 < plan.total.value < len(await touched(engine, plan))
 

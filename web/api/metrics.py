@@ -55,7 +55,7 @@ class Metrics:
         registry.register(
             _Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)])
         )
-        registry.register(_Now(_loops(overview.loops)))
+        registry.register(_Now(_loops(overview.tasks)))
         return generate_latest(self._registry) + generate_latest(registry)
 
 
@@ -79,7 +79,7 @@ def _deliveries(overview: Overview) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "breakwater_deliveries_failed_last_day",
         "Deliveries that failed for good in the last 24 hours, counted up to a bound.",
-        value=overview.failed_last_day.value,
+        value=overview.failed_last_24h.value,
     )
 
 

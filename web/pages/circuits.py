@@ -51,7 +51,7 @@ async def circuits(request: PageRequest) -> Template:
 
 def is_troubled(view: CircuitView) -> bool:
     """Return whether a circuit asks for a look: it is not closed, or about to open."""
-    return view.state is not CircuitState.CLOSED or view.held_open
+    return view.state is not CircuitState.CLOSED or view.on_hold
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/reset", guards=[requires("operate")], include_in_schema=False)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
-from breakwater.core.queries.paging.model import LanePage
+from breakwater.core.queries.paging.model import EndpointPage
 from breakwater.web.pages.reply import PageRequest
 
 PAGE_SIZE: Final = 50
@@ -31,14 +31,14 @@ class AskedLanes:
 
 
 async def asked_lanes(
-    request: PageRequest, read: Callable[[str | None, int, str], Awaitable[LanePage[T]]]
-) -> tuple[AskedLanes, LanePage[T]]:
+    request: PageRequest, read: Callable[[str | None, int, str], Awaitable[EndpointPage[T]]]
+) -> tuple[AskedLanes, EndpointPage[T]]:
     """Return what is asked for and that page of `read`; what cannot be read is said, and lists nothing."""
     sent = request.query_params
     q, cursor = sent.get("q", "").strip(), sent.get("cursor") or None
     try:
         page = await read(cursor, PAGE_SIZE, q)
     except InvalidInput as invalid:
-        nothing: LanePage[T] = LanePage((), None, dict.fromkeys(CircuitState, 0))
+        nothing: EndpointPage[T] = EndpointPage((), None, dict.fromkeys(CircuitState, 0))
         return AskedLanes(request.url.path, q, cursor, invalid.problems), nothing
     return AskedLanes(request.url.path, q, cursor), page

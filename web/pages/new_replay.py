@@ -157,7 +157,7 @@ def _waits(circuit: CircuitView | None) -> bool:
     if circuit is None:
         return False
     return (
-        circuit.held_open
+        circuit.on_hold
         or circuit.state is not CircuitState.CLOSED
         or circuit.endpoint_state is not EndpointState.ENABLED
     )

@@ -16,7 +16,7 @@ from litestar import Litestar
 
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.errors import StoreUnavailable
-from breakwater.core.queries.circuits.pages import MOST_LANES
+from breakwater.core.queries.circuits.pages import MAX_PAGE_ENDPOINTS
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
@@ -116,7 +116,7 @@ async def prepare(runtime: Runtime, receiver_url: str) -> None:
     Call it before delivering starts. Pending deliveries would otherwise go to the earlier receiver's port, which is no
     longer allowed and which another program can hold.
     """
-    summaries = (await runtime.queries.endpoints.list(limit=MOST_LANES)).items
+    summaries = (await runtime.queries.endpoints.list(limit=MAX_PAGE_ENDPOINTS)).items
     existing = [summary.endpoint for summary in summaries]
     for demo_endpoint in DEMO_ENDPOINTS:
         fields = demo_endpoint.fields(receiver_url)

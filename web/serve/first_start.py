@@ -5,7 +5,7 @@ from typing import Final
 
 from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import StartRefused
-from breakwater.core.queries.circuits.pages import MOST_LANES
+from breakwater.core.queries.circuits.pages import MAX_PAGE_ENDPOINTS
 from breakwater.core.runtime import Runtime
 from breakwater.web.receiver import Receiver
 
@@ -51,7 +51,7 @@ async def _example_endpoint(runtime: Runtime, receiver: Receiver) -> str | None:
 
     A later start can have its receiver on another port; then the endpoint's URL is updated.
     """
-    endpoints = (await runtime.queries.endpoints.list(limit=MOST_LANES)).items
+    endpoints = (await runtime.queries.endpoints.list(limit=MAX_PAGE_ENDPOINTS)).items
     url = f"{receiver.url}/steady"
     for summary in endpoints:
         endpoint = summary.endpoint

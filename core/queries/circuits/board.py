@@ -12,7 +12,7 @@ from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.circuits.pages import (
-    MOST_LANES,
+    MAX_PAGE_ENDPOINTS,
     Place,
     cursor_behind,
     lanes,
@@ -56,8 +56,8 @@ async def read_page_of_lanes(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
 ) -> PageOfLanes:
     """Return one page of lanes, and how many there are. Raises InvalidInput naming `cursor`, `limit` or `q`."""
-    if not 1 <= limit <= MOST_LANES:
-        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MOST_LANES}.")
+    if not 1 <= limit <= MAX_PAGE_ENDPOINTS:
+        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MAX_PAGE_ENDPOINTS}.")
     matching = mentions(text)
     behind = await read_place_of(connection, cursor, now)
     rows = await read_lanes(connection, *matching, behind=behind, limit=limit + 1)
@@ -73,7 +73,7 @@ async def read_lanes(
     connection: AsyncConnection,
     *conditions: ColumnElement[bool],
     behind: Place | None = None,
-    limit: int = MOST_LANES,
+    limit: int = MAX_PAGE_ENDPOINTS,
 ) -> list[Row]:
     """Return endpoints that are not deleted, with their circuits, backlogs and last errors."""
     statement = lanes_statement(*conditions, behind=behind, limit=limit)
@@ -81,7 +81,7 @@ async def read_lanes(
 
 
 def lanes_statement(
-    *conditions: ColumnElement[bool], behind: Place | None = None, limit: int = MOST_LANES
+    *conditions: ColumnElement[bool], behind: Place | None = None, limit: int = MAX_PAGE_ENDPOINTS
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement of `read_lanes`. Only the lanes of the page are looked at for more than their place."""
     page = page_of_lanes(*conditions, behind=behind, limit=limit)
@@ -141,7 +141,7 @@ def _view(endpoint: Row, facts: CircuitSnapshot, breaker: CircuitBreaker, error:
         webhook_url=endpoint["url"],
         endpoint_state=facts.endpoint_state,
         state=breaker.state,
-        held_open=hold is not None and not hold.is_over(facts.now),
+        on_hold=hold is not None and not hold.is_over(facts.now),
         hold_reason=hold.reason if hold else None,
         hold_until=hold.until if hold else None,
         held_by=hold.by if hold else None,

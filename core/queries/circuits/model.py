@@ -16,7 +16,7 @@ class CircuitView:
     webhook_url: str
     endpoint_state: EndpointState
     state: CircuitState
-    held_open: bool
+    on_hold: bool
     """An operator holds it."""
     hold_reason: str | None
     hold_until: float | None

@@ -30,7 +30,7 @@ from breakwater.core.queries.paging.filter_fields import ParameterReader
 from breakwater.core.queries.rows import Row
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
-MOST_LANES: Final = 500
+MAX_PAGE_ENDPOINTS: Final = 500
 """Lanes of one page."""
 _E = ENDPOINTS.c
 _CALM: Final = 2

@@ -8,7 +8,7 @@ from breakwater.core.queries.circuits.board import circuit_view, circuits_of, re
 from breakwater.core.queries.circuits.history import transitions_statement
 from breakwater.core.queries.circuits.model import CircuitView, TransitionView
 from breakwater.core.queries.paging.bounds import check_limit
-from breakwater.core.queries.paging.model import LanePage
+from breakwater.core.queries.paging.model import EndpointPage
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ENDPOINTS
 
@@ -22,7 +22,7 @@ class CircuitQueries:
 
     async def board(
         self, cursor: str | None = None, limit: int = 50, text: str = ""
-    ) -> LanePage[CircuitView]:
+    ) -> EndpointPage[CircuitView]:
         """Return the circuits of the endpoints whose name or URL contains `text`, `limit` (1 to 500) at a time.
 
         Worst first: open ones, then half-open ones and those of paused or disabled endpoints, each by consecutive
@@ -31,7 +31,7 @@ class CircuitQueries:
         now = self._clock.now()
         async with self._database.read() as connection:
             page = await read_page_of_lanes(connection, cursor, limit, text, now)
-        return LanePage(circuits_of(page.rows, now), page.next_cursor, page.states)
+        return EndpointPage(circuits_of(page.rows, now), page.next_cursor, page.states)
 
     async def by_ids(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
         """Return the circuits of these endpoints (500 at most), worst first; deleted and unknown ones are left out."""

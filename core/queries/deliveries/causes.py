@@ -58,7 +58,7 @@ async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now:
     reached = [
         replace(scan, scan_limit=scan_limit)
         for scan, scan_limit in zip(walks, scan_limits, strict=True)
-        if scan_limit.looked_at
+        if scan_limit.scanned
     ]
     if not reached:
         return FailureGroups((), None)
@@ -86,7 +86,7 @@ def _stop(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
     stopped = [scan_limit for scan_limit in scan_limits if scan_limit.down_to is not None]
     return ScanLimit(
         max((scan_limit.down_to for scan_limit in stopped if scan_limit.down_to), default=None),
-        sum(scan_limit.looked_at for scan_limit in scan_limits),
+        sum(scan_limit.scanned for scan_limit in scan_limits),
     )
 
 

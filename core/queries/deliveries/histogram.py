@@ -96,7 +96,7 @@ def _drawn(
     return Histogram(
         bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
         step=bars.step,
-        asked_since=wanted.since is not None,
+        has_since=wanted.since is not None,
         search_bounds=bounds_of(scan_limit, now, "deliveries"),
     )
 

@@ -34,7 +34,7 @@ class Histogram:
     """Oldest first, without gaps. The first and the last are shorter where the time asked for cuts them."""
     step: float
     """Seconds that a whole bar stands for."""
-    asked_since: bool
+    has_since: bool
     """Whether the filter says since when; if not, it is the last day up to where the filter ends."""
     search_bounds: SearchBounds | None
     """Set when older deliveries match too, or may, and are not counted."""

@@ -12,7 +12,7 @@ from breakwater.core.queries.circuits.board import circuit_view, circuits_of, re
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.endpoints.model import EndpointOption, EndpointSummary
 from breakwater.core.queries.endpoints.views import endpoint_view
-from breakwater.core.queries.paging.model import LanePage
+from breakwater.core.queries.paging.model import EndpointPage
 from breakwater.core.queries.rows import Row, part_of
 from breakwater.core.queries.traffic.charts import SPARK_STEP, each_endpoint, first_minute, read_traffic
 from breakwater.core.queries.traffic.fold import OutcomeCell, brief_traffic
@@ -25,7 +25,7 @@ HOUR: Final = 60
 
 async def read_summaries(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
-) -> LanePage[EndpointSummary]:
+) -> EndpointPage[EndpointSummary]:
     """Return one page of endpoints, those in trouble first, in four statements; five with a cursor."""
     page = await read_page_of_lanes(connection, cursor, limit, text, now)
     by_id = {row["endpoint__id"]: row for row in page.rows}
@@ -34,7 +34,7 @@ async def read_summaries(
         _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), circuit)
         for circuit in circuits_of(page.rows, now)
     )
-    return LanePage(tuple(summaries), page.next_cursor, page.states)
+    return EndpointPage(tuple(summaries), page.next_cursor, page.states)
 
 
 async def read_summary(connection: AsyncConnection, endpoint_id: str, now: float) -> EndpointSummary:

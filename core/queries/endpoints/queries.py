@@ -4,7 +4,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.endpoints.deleted import read_deleted
 from breakwater.core.queries.endpoints.list import read_options, read_summaries, read_summary
 from breakwater.core.queries.endpoints.model import DeletedEndpoint, EndpointOption, EndpointSummary
-from breakwater.core.queries.paging.model import LanePage
+from breakwater.core.queries.paging.model import EndpointPage
 from breakwater.core.store.engine import Database
 
 
@@ -17,7 +17,7 @@ class EndpointQueries:
 
     async def list(
         self, cursor: str | None = None, limit: int = 50, text: str = ""
-    ) -> LanePage[EndpointSummary]:
+    ) -> EndpointPage[EndpointSummary]:
         """Return the endpoints whose name or URL contains `text`, worst first, `limit` (1 to 500) at a time."""
         async with self._database.read() as connection:
             return await read_summaries(connection, cursor, limit, text, self._clock.now())

@@ -29,7 +29,7 @@ class SystemStatus:
     """Those that are not closed or not enabled, worst first."""
     traffic: Traffic
     """Of the last hour."""
-    loops: tuple[TaskHealth, ...] = ()
+    tasks: tuple[TaskHealth, ...] = ()
     write_error: str | None = None
     """Why the latest transaction could not be written."""
 
@@ -37,13 +37,13 @@ class SystemStatus:
     def failing(self) -> tuple[CircuitView, ...]:
         """Return the lanes whose circuit opened by itself."""
         return tuple(
-            lane for lane in self.lanes if lane.state is not CircuitState.CLOSED and not lane.held_open
+            lane for lane in self.lanes if lane.state is not CircuitState.CLOSED and not lane.on_hold
         )
 
     @property
     def held(self) -> tuple[CircuitView, ...]:
         """Return the lanes that a person holds."""
-        return tuple(lane for lane in self.lanes if lane.held_open)
+        return tuple(lane for lane in self.lanes if lane.on_hold)
 
     @property
     def stopped(self) -> tuple[CircuitView, ...]:
@@ -58,62 +58,62 @@ class SystemStatus:
 
     @property
     def unhealthy_tasks(self) -> tuple[TaskHealth, ...]:
-        """Return the background loops that do not run."""
-        return tuple(loop for loop in self.loops if not loop.healthy)
+        """Return the background tasks that do not run."""
+        return tuple(task for task in self.tasks if not task.healthy)
 
 
-def is_pristine(situation: SystemStatus) -> bool:
-    """Whether nothing asks for a person."""
-    return not (
-        situation.write_error
-        or situation.unhealthy_tasks
-        or situation.failing
-        or situation.held
-        or situation.stopped
-        or _many_fail(situation.traffic)
+def needs_attention(status: SystemStatus) -> bool:
+    """Return whether something failed, is held or does not run."""
+    return bool(
+        status.write_error
+        or status.unhealthy_tasks
+        or status.failing
+        or status.held
+        or status.stopped
+        or _many_fail(status.traffic)
     )
 
 
-def overview_sentence(situation: SystemStatus) -> str:
+def overview_sentence(status: SystemStatus) -> str:
     """Return whether it is us or them, and what it keeps waiting."""
-    us = _us(situation)
-    them = _them(situation)
+    us = _us(status)
+    them = _them(status)
     if us:
         return f"{us} {them}" if them else us
     if them:
         return f"{them} Breakwater itself is healthy."
-    return _fine(situation)
+    return _fine(status)
 
 
-def _us(situation: SystemStatus) -> str:
-    if situation.write_error:
+def _us(status: SystemStatus) -> str:
+    if status.write_error:
         return (
-            f"Breakwater cannot write to its database ({sanitize(situation.write_error)}): new messages are refused "
+            f"Breakwater cannot write to its database ({sanitize(status.write_error)}): new messages are refused "
             "for now, and finished results are kept until it can."
         )
-    if situation.unhealthy_tasks:
-        names = join_names([f"the {loop.name}" for loop in situation.unhealthy_tasks])
-        errors = [loop.last_error for loop in situation.unhealthy_tasks if loop.last_error]
+    if status.unhealthy_tasks:
+        names = join_names([f"the {loop.name}" for loop in status.unhealthy_tasks])
+        errors = [loop.last_error for loop in status.unhealthy_tasks if loop.last_error]
         because = f" ({sanitize(errors[0])})" if errors else ""
-        verb = "does" if len(situation.unhealthy_tasks) == 1 else "do"
+        verb = "does" if len(status.unhealthy_tasks) == 1 else "do"
         return f"Breakwater itself is not well: {names} {verb} not run{because}."
     return ""
 
 
-def _them(situation: SystemStatus) -> str:
-    parts = (_failing(situation), _held(situation.held), _stopped(situation.stopped))
+def _them(status: SystemStatus) -> str:
+    parts = (_failing(status), _held(status.held), _stopped(status.stopped))
     return " ".join(part for part in parts if part)
 
 
-def _failing(situation: SystemStatus) -> str:
-    failing = situation.failing
+def _failing(status: SystemStatus) -> str:
+    failing = status.failing
     if not failing:
         return ""
     names = join_names([sanitize(lane.endpoint_name) for lane in failing])
     waiting = _backlog(failing)
-    if len(failing) >= _TOGETHER and len(failing) * 2 > situation.endpoints:
+    if len(failing) >= _TOGETHER and len(failing) * 2 > status.endpoints:
         return (
-            f"{len(failing)} of {situation.endpoints} endpoints are failing at the same time: look at this machine's "
+            f"{len(failing)} of {status.endpoints} endpoints are failing at the same time: look at this machine's "
             f"network and name resolution first. {waiting or 'Nothing'} {'are' if waiting else 'is'} held."
         )
     if len(failing) == 1:
@@ -153,9 +153,9 @@ def _waits(waiting: str) -> str:
     return "waits" if waiting == "nothing" or waiting.startswith("1 ") else "wait"
 
 
-def _fine(situation: SystemStatus) -> str:
-    traffic = situation.traffic
-    if not situation.endpoints:
+def _fine(status: SystemStatus) -> str:
+    traffic = status.traffic
+    if not status.endpoints:
         return "There is no endpoint yet: make one, or send a message to a URL."
     delivered = f"{traffic.successes:,} delivered in the last hour."
     if _many_fail(traffic):
@@ -164,9 +164,9 @@ def _fine(situation: SystemStatus) -> str:
             f"Every circuit is closed, but {failed:,} of {traffic.attempts:,} attempts of the last hour failed, "
             f"most often: {_commonest(traffic)}. {delivered}"
         )
-    if situation.endpoints == 1:
+    if status.endpoints == 1:
         return f"The one endpoint takes deliveries. {delivered}"
-    return f"All {situation.endpoints:,} endpoints take deliveries. {delivered}"
+    return f"All {status.endpoints:,} endpoints take deliveries. {delivered}"
 
 
 def _many_fail(traffic: Traffic) -> bool:

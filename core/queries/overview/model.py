@@ -16,15 +16,15 @@ class Overview:
 
     sentence: str
     """Is it us or them, in one sentence."""
-    calm: bool
-    """Nothing asks for a person."""
+    needs_attention: bool
+    """Something failed, is held or does not run."""
     traffic: Traffic
     """Of the last hour."""
     open_circuits: tuple[CircuitView, ...]
     """Worst first: by backlog, then by failures."""
-    oldest_undelivered: DeliveryRow | None
+    oldest_pending: DeliveryRow | None
     pending: BoundedCount
     in_flight: BoundedCount
-    failed_last_day: BoundedCount
+    failed_last_24h: BoundedCount
     recent_actions: tuple[AuditView, ...]
-    loops: tuple[TaskHealth, ...]
+    tasks: tuple[TaskHealth, ...]

@@ -14,7 +14,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.queries.audit import audit_walk, read_audit
 from breakwater.core.queries.circuits.board import circuits_of, is_not_closed, read_lanes
 from breakwater.core.queries.deliveries.model import DeliveryRow
-from breakwater.core.queries.overview.headline import SystemStatus, is_pristine, overview_sentence
+from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.overview.model import Overview
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.model import BoundedCount
@@ -35,10 +35,10 @@ _UNDELIVERED: Final = (DeliveryState.PENDING, DeliveryState.IN_FLIGHT)
 class OverviewQueries:
     """Reads the overview."""
 
-    def __init__(self, database: Database, clock: Clock, loops: Callable[[], tuple[TaskHealth, ...]]) -> None:
+    def __init__(self, database: Database, clock: Clock, tasks: Callable[[], tuple[TaskHealth, ...]]) -> None:
         self._database = database
         self._clock = clock
-        self._loops = loops
+        self._tasks = tasks
 
     async def now(self) -> Overview:
         """Return how things stand, in six queries."""
@@ -52,19 +52,19 @@ class OverviewQueries:
             oldest = await _oldest(connection, now)
             actions = await read_audit(connection, (audit_walk({}),), IdRange(), RECENT_ACTIONS)
         lanes = circuits_of(rows, now)
-        loops = self._loops()
-        situation = SystemStatus(counts["endpoints"], lanes, traffic, loops, self._database.writer.last_error)
+        tasks = self._tasks()
+        status = SystemStatus(counts["endpoints"], lanes, traffic, tasks, self._database.writer.last_error)
         return Overview(
-            sentence=overview_sentence(situation),
-            calm=is_pristine(situation),
+            sentence=overview_sentence(status),
+            needs_attention=needs_attention(status),
             traffic=traffic,
             open_circuits=tuple(lane for lane in lanes if lane.state is not CircuitState.CLOSED),
-            oldest_undelivered=oldest,
+            oldest_pending=oldest,
             pending=_bounded(counts["pending"]),
             in_flight=_bounded(counts["in_flight"]),
-            failed_last_day=_bounded(counts["failed"]),
+            failed_last_24h=_bounded(counts["failed"]),
             recent_actions=actions,
-            loops=loops,
+            tasks=tasks,
         )
 
 

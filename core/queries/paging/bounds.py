@@ -28,5 +28,5 @@ def bounds_of(scan_limit: ScanLimit, now: float, what: str) -> SearchBounds | No
         return None
     back_to = made_at(scan_limit.down_to)
     until = format_time(back_to, now)
-    sentence = f"Looked through {scan_limit.looked_at:,} {what}, back to {until}; older ones may match too."
-    return SearchBounds(scan_limit.looked_at, back_to, sentence)
+    sentence = f"Looked through {scan_limit.scanned:,} {what}, back to {until}; older ones may match too."
+    return SearchBounds(scan_limit.scanned, back_to, sentence)

@@ -23,7 +23,7 @@ class BoundedCount:
 class SearchBounds:
     """How far a page has looked for what no index finds; the next page goes on from there."""
 
-    looked_at: int
+    scanned: int
     """Rows that were checked one by one."""
     back_to: float
     """When the oldest of them was made."""
@@ -44,7 +44,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class LanePage(Generic[T]):
+class EndpointPage(Generic[T]):
     """One page of a list with a row for each endpoint, worst first, and how many there are on all pages together."""
 
     items: tuple[T, ...]
@@ -58,6 +58,6 @@ class LanePage(Generic[T]):
         return sum(self.states.values())
 
     @property
-    def not_closed(self) -> int:
+    def open_circuits(self) -> int:
         """Return how many of them have a circuit that is not closed."""
         return self.total - self.states[CircuitState.CLOSED]

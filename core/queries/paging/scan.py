@@ -74,7 +74,7 @@ class ScanLimit:
     """How far a page looked: every match from `down_to` (included) upwards is known; None: to the end of the list."""
 
     down_to: str | None = None
-    looked_at: int = 0
+    scanned: int = 0
     """Rows that were, or may be, checked one by one."""
 
 
@@ -161,5 +161,5 @@ async def find_scan_limit(
     """Return how far a page over all these branches can look: as far as the one that stops first."""
     stopped = [r for r in await find_scan_limits(connection, ids, branches, span) if r.down_to is not None]
     return ScanLimit(
-        max((r.down_to for r in stopped if r.down_to), default=None), sum(r.looked_at for r in stopped)
+        max((r.down_to for r in stopped if r.down_to), default=None), sum(r.scanned for r in stopped)
     )

@@ -60,9 +60,9 @@ async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) 
     breaker.hold_open(now=stored.now, hold=hold)
     await stored.circuit(endpoint_id, breaker)
     circuit = await queries.circuits.get(endpoint_id)
-    assert (circuit.held_open, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
+    assert (circuit.on_hold, circuit.held_by, circuit.hold_reason) == (True, "person:ada", "moves")
     await stored.clock.advance(61)
-    assert not (await queries.circuits.get(endpoint_id)).held_open
+    assert not (await queries.circuits.get(endpoint_id)).on_hold
 
 
 async def test_the_board_costs_two_queries_for_any_number_of_circuits(

@@ -66,7 +66,7 @@ async def test_every_page_says_how_many_there_are_in_all(stored: Stored, queries
         == second.states
         == {CircuitState.OPEN: 3, CircuitState.HALF_OPEN: 1, CircuitState.CLOSED: 8}
     )
-    assert (first.total, first.not_closed) == (12, 4)
+    assert (first.total, first.open_circuits) == (12, 4)
 
 
 async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Stored, queries: Queries) -> None:

@@ -152,11 +152,11 @@ async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, querie
     await stored.delivery(endpoint_id, "failed")
     drawn = await queries.deliveries.histogram(DeliveryFilter())
     assert drawn.by_state == {"failed": 1}
-    assert not drawn.asked_since
+    assert not drawn.has_since
     assert drawn.bars[0].begin == stored.now - DAY
     longer = await queries.deliveries.histogram(wanted({"since": "7d"}))
     assert longer.total == 2
-    assert longer.asked_since
+    assert longer.has_since
 
 
 async def test_bars_begin_with_the_first_delivery_of_all_and_end_with_now(

@@ -13,8 +13,8 @@ async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries)
     await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
     overview = await queries.overview.now()
     assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
-    assert overview.calm
-    assert overview.oldest_undelivered is None
+    assert not overview.needs_attention
+    assert overview.oldest_pending is None
     assert overview.open_circuits == ()
 
 
@@ -31,11 +31,11 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queri
         "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
         "Breakwater itself is healthy."
     )
-    assert not overview.calm
+    assert overview.needs_attention
     assert [circuit.endpoint_id for circuit in overview.open_circuits] == [dark]
-    assert overview.oldest_undelivered is not None
-    assert overview.oldest_undelivered.id == oldest
-    assert [str(n) for n in (overview.pending, overview.in_flight, overview.failed_last_day)] == [
+    assert overview.oldest_pending is not None
+    assert overview.oldest_pending.id == oldest
+    assert [str(n) for n in (overview.pending, overview.in_flight, overview.failed_last_24h)] == [
         "2",
         "1",
         "1",
@@ -47,7 +47,7 @@ async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored
     loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
     overview = await Queries(stored.database, stored.clock, lambda: loops).overview.now()
     assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
-    assert overview.loops == loops
+    assert overview.tasks == loops
 
 
 async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(

@@ -67,7 +67,7 @@ async def test_a_search_says_how_far_it_looked_and_goes_on_there(
     first = await queries.deliveries.list(filters(q="needle"))
     assert first.items == ()
     assert first.search_bounds is not None
-    assert first.search_bounds.looked_at == 3
+    assert first.search_bounds.scanned == 3
     assert first.search_bounds.sentence.startswith("Looked through 3 deliveries, back to ")
     assert str(await queries.deliveries.count(filters(q="needle"))) == "0+"
     at_once = await queries.deliveries.list_over_time(filters(q="needle"))

@@ -149,8 +149,8 @@ def endpoint(view: EndpointView) -> responses.Endpoint:
 
 
 def _circuit_fields(view: CircuitView) -> dict[str, Any]:
-    hold = responses.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.held_open else None
-    admits = view.state is CircuitState.CLOSED and not view.held_open
+    hold = responses.Hold(view.hold_reason, view.held_by, _time(view.hold_until)) if view.on_hold else None
+    admits = view.state is CircuitState.CLOSED and not view.on_hold
     held = BoundedCount(0) if admits else view.backlog
     return {
         "endpoint_id": view.endpoint_id,

@@ -62,7 +62,7 @@ def when_accepted(histogram: Histogram) -> str:
     """Return over which time the bars stand, as the words behind their number: `in the last 24 h`."""
     if histogram.search_bounds is not None:
         return f"since {bar_time(histogram.bars[0].begin, histogram)}"
-    if histogram.asked_since:
+    if histogram.has_since:
         return "in this time"
     return f"in the last {format_duration(_DAY)}"
 
