@@ -1,4 +1,5 @@
-"""The service as others meet it: `api` for programs, `pages` for people, `cli` for terminals, `receiver` to try it on.
+"""The interfaces of the service: the JSON API, the web pages and the command line.
 
-`app` puts the first two together, `serving` starts and drains the process. Nothing here touches the store or the wire.
+`app` assembles `api`, `pages` and `security` into one application, which `serve` runs as a process. `receiver` is a
+webhook receiver for trials and tests. Nothing in this package uses the store or sends webhooks itself.
 """

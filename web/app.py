@@ -1,4 +1,4 @@
-"""The web application: routes, guards and answers around one running service."""
+"""The web application: routes, guards, error responses and middleware around one runtime."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 from breakwater.web.api import API
-from breakwater.web.api.fast_intake import IntakeRoute
+from breakwater.web.api.fast_intake import FastIntake
 from breakwater.web.api.health import HEALTH
 from breakwater.web.api.metrics import Metrics
 from breakwater.web.api.schema.openapi import openapi_document
@@ -34,20 +34,19 @@ from breakwater.web.security.hosts import AllowedHosts
 from breakwater.web.security.middleware import SecurityMiddleware
 
 ENVELOPE_MAX: Final = 64 * 1024
-"""Bytes of a request's body beside the payload that it carries."""
-_FOR_MACHINES: Final = ("/api/", "/health/", "/metrics", "/schema")
+"""Bytes of a request body in addition to its payload."""
+_API_PREFIXES: Final = ("/api/", "/health/", "/metrics", "/schema")
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
 def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litestar:
-    """Return the application. Its lifespan starts and stops the service, which is `app.state.runtime`.
+    """Return the application. Its lifespan starts and stops `app.state.runtime`, and raises StartRefused.
 
-    A `runtime` that is given has been started, and will be stopped, by whoever gives it. Entering the lifespan raises
-    StartRefused.
+    A `runtime` passed by the caller must be open already, and the caller stops it.
     """
     metrics = Metrics()
-    service = runtime or Runtime(settings)
+    app_runtime = runtime or Runtime(settings)
     body_max = settings.payload_cap + ENVELOPE_MAX
     app = Litestar(
         route_handlers=[
@@ -59,22 +58,23 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
             static_router(),
         ],
         guards=[authenticate],
-        exception_handlers={Exception: _answer_to},
-        lifespan=[_lifespan(service, owned=runtime is None)],
+        exception_handlers={Exception: _error_response},
+        lifespan=[_lifespan(app_runtime, owned=runtime is None)],
         request_max_body_size=body_max,
-        state=State({"runtime": service, "settings": settings, "metrics": metrics}),
+        state=State({"runtime": app_runtime, "settings": settings, "metrics": metrics}),
         template_config=template_config(),
         openapi_config=None,
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
-    intake = IntakeRoute(zones.InReaderZone(app.asgi_handler, _FOR_MACHINES), service, body_max)
+    inner = zones.InReaderZone(app.asgi_handler, _API_PREFIXES)
+    intake = FastIntake(inner, app_runtime, body_max)
     app.asgi_handler = SecurityMiddleware(intake, AllowedHosts(settings), _methods(app), metrics.observe)
     return app
 
 
 def _methods(app: Litestar) -> dict[str, str]:
-    """Return the methods of each route, by its template, as the header Allow lists them."""
+    """Return the Allow header of each route, by path template."""
     return {
         route.path_format: ", ".join(sorted(route.methods))
         for route in app.routes
@@ -82,38 +82,38 @@ def _methods(app: Litestar) -> dict[str, str]:
     }
 
 
-def _lifespan(service: Runtime, *, owned: bool) -> Lifespan:
+def _lifespan(runtime: Runtime, *, owned: bool) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if owned:
-            await service.start()
-        await asyncio.to_thread(zones.offered)  # read from files, which no page should wait for
+            await runtime.start()
+        await asyncio.to_thread(zones.offered)  # fills a cache from files, so that no page waits for it
         try:
             yield
         finally:
             end_streams(app)
             if owned:
-                await service.stop()
+                await runtime.stop()
 
     return lifespan
 
 
-def _answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Say what went wrong: as a problem to programs, as a page to people."""
+def _error_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Return the response to an error: a problem document for programs, a page for browsers."""
     problem, headers = problem_of(error)
-    if request.url.path.startswith(_FOR_MACHINES):
+    if request.url.path.startswith(_API_PREFIXES):
         return Response(encoded(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
-    if isinstance(error, Unauthorized) and _looks_for_a_page(request):
+    if isinstance(error, Unauthorized) and _is_page_request(request):
         return Redirect(f"/sign-in?next={quote(path_and_query(request), safe='')}", status_code=303)
     if isinstance(error, Unauthorized) and request.url.path == "/sign-out":
-        return Redirect("/sign-in?next=%2F", status_code=303)  # what it asks for is so already
+        return Redirect("/sign-in?next=%2F", status_code=303)  # already signed out
     page = preserved_form_page(request, error) or error_page(request, error)
     page.headers.update(headers)
     return page
 
 
-def _looks_for_a_page(request: Request[Any, Any, Any]) -> bool:
-    """Return whether somebody goes to a page: neither a script that fetches a part of one, nor a stream."""
+def _is_page_request(request: Request[Any, Any, Any]) -> bool:
+    """Return whether a browser opens a whole page, as opposed to a fragment or a stream."""
     streaming = "text/event-stream" in request.headers.get("accept", "")
     return request.method == "GET" and not wants_fragment(request) and not streaming
 
@@ -121,5 +121,5 @@ def _looks_for_a_page(request: Request[Any, Any, Any]) -> bool:
 def _version() -> str:
     try:
         return version("breakwater-webhooks")
-    except PackageNotFoundError:  # run from a checkout that was never installed
+    except PackageNotFoundError:  # a checkout that is not installed
         return "0"

@@ -1,4 +1,4 @@
-"""Where templates and static files are: two folders of the package, linked from the top level of a checkout."""
+"""The folders of templates and static files in the package. A checkout links them from its top level."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What went wrong, as `application/problem+json` (RFC 9457)."""
+"""Errors as `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -30,11 +30,11 @@ _NAMESPACE: Final = "urn:breakwater:problem:"
 
 
 class BadRequest(InvalidInput):
-    """What cannot be read at all, or parameters that mean nothing: 400."""
+    """A request that cannot be read, or a parameter that is not valid: 400."""
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One thing that is wrong, and the remedy."""
+    """One invalid field, and the remedy."""
 
     field: str
     message: str
@@ -44,19 +44,19 @@ class Problem(msgspec.Struct, frozen=True):
     """Why a request was refused or failed."""
 
     type: str
-    """What kind of problem it is: stays the same whatever the words say."""
+    """The kind of problem, for programs. It does not change when the text does."""
     title: str
     status: int
     detail: str
     problems: tuple[FieldError, ...] = ()
-    """Every field that is wrong, by its name in the request."""
+    """Every invalid field, by its name in the request."""
 
 
 Headers = dict[str, str]
 
 
 def problem_of(error: Exception) -> tuple[Problem, Headers]:
-    """Return what to answer to `error`, and the headers that go with it. What was not foreseen is logged, and 500."""
+    """Return the problem for `error` and the headers of the response. An unexpected error is logged and becomes 500."""
     match error:
         case BreakwaterError():
             return _of_breakwater(error)
@@ -64,17 +64,17 @@ def problem_of(error: Exception) -> tuple[Problem, Headers]:
             return _of_http(error)
         case _:
             log.error("request.failed", exc_info=error)
-            detail = "The request failed for a reason that nobody foresaw. It is in the service's log."
+            detail = "Internal error; see the service log."
             return _problem("unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, detail), {}
 
 
 def encoded(problem: Problem) -> bytes:
-    """Return the body of the answer."""
+    """Return the problem as the body of a response."""
     return msgspec.json.encode(problem)
 
 
 def host_problem(detail: str) -> Problem:
-    """Return what to answer to a request for another host."""
+    """Return the problem for a host that is not allowed."""
     return _problem("host", HTTPStatus.BAD_REQUEST, detail)
 
 
@@ -83,7 +83,7 @@ def _problem(kind: str, status: int, detail: str, problems: Iterable[FieldProble
     return Problem(f"{_NAMESPACE}{kind}", HTTPStatus(status).phrase, int(status), detail, errors)
 
 
-def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: PLR0911 - one line for each kind
+def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: PLR0911 - one branch per error class
     match error:
         case InvalidInput():
             return _of_input(error), {}
@@ -120,21 +120,21 @@ _INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
 }
 
 _HTTP: Final[dict[int, tuple[str, str]]] = {
-    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this address."),
+    HTTPStatus.NOT_FOUND: ("not-found", "There is no resource at this URL."),
     HTTPStatus.METHOD_NOT_ALLOWED: (
         "method-not-allowed",
-        "This address does not take that method; Allow says which.",
+        "This URL does not support the method; the header Allow lists those it supports.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         "too-large",
-        "The request's body is larger than this address takes.",
+        "The request body is larger than this URL accepts.",
     ),
 }
 
 
 def _of_http(error: HTTPException) -> tuple[Problem, Headers]:
-    """Say what the framework refused in our own words; its own may repeat the input."""
-    kind, detail = _HTTP.get(error.status_code, ("bad-request", "The request cannot be understood."))
+    """Return the problem for an error of the framework. The framework's own text can repeat the input."""
+    kind, detail = _HTTP.get(error.status_code, ("bad-request", "The request cannot be read."))
     allow = (error.headers or {}).get("allow")
     return _problem(kind, error.status_code, detail), {"Allow": allow} if allow else {}
 

@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
+from breakwater.core.domain.states import FailureClass
 from breakwater.core.settings import Settings
 from breakwater.web.cli import main
 from breakwater.web.cli.options import flag_of, variable_of
@@ -60,6 +61,15 @@ def test_the_commands_are_listed() -> None:
         "receiver",
     ):
         assert f"  {command} " in told
+
+
+@pytest.mark.parametrize("command", [("deliveries",), ("replays", "start")])
+def test_the_help_of_a_filter_lists_every_failure_class(command: tuple[str, ...]) -> None:
+    code, output = run(*command, "--help")
+    assert code == 0
+    words = " ".join(output.split())
+    for failure_class in FailureClass:
+        assert failure_class.value in words
 
 
 def test_the_version_is_told() -> None:

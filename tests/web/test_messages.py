@@ -104,14 +104,14 @@ BAD_MESSAGES: list[tuple[bytes, int, str, str]] = [
     (b'{"payload":1}', 422, "event_type", "is missing"),
     (b'{"event_type":"a"}', 422, "payload", "is missing"),
     (b'{"event_type":1,"payload":1}', 422, "event_type", "expected text, got a whole number"),
-    (b'{"event_type":"a","payload":1,"paylod":2}', 422, "paylod", "is not a field"),
+    (b'{"event_type":"a","payload":1,"paylod":2}', 422, "paylod", "is not a known field"),
     (b'{"event_type":"a","payload":1,"endpoint_ids":["ep_1",2]}', 422, "endpoint_ids.1", "expected text"),
     (b'{"event_type":"a","payload":1,"endpoint_ids":[]}', 422, "endpoint_ids", "leave it out"),
     (
         b'{"event_type":"a","payload":1,"endpoint_ids":["ep_1"],"url":"https://a.example/"}',
         422,
         "url",
-        "one of the two",
+        "only one of them",
     ),
     (
         b'{"event_type":"a","payload":1,"endpoint_ids":["ep_nope"]}',
@@ -131,7 +131,7 @@ BAD_MESSAGES: list[tuple[bytes, int, str, str]] = [
     (b'{"event_type":"a","payload":1,"retry":{"delays":[]}}', 422, "retry.delays", "at least one"),
     (b'{"event_type":"a","payload":1,"retry":{"delays":[-1]}}', 422, "retry.delays.0", "must be"),
     (b'{"event_type":"a","payload":1,"retry":{"delays":[1e999]}}', 422, "retry.delays.0", "out of range"),
-    (b'{"event_type":"a","payload":1,"retry":{"times":3}}', 422, "retry.times", "is not a field"),
+    (b'{"event_type":"a","payload":1,"retry":{"times":3}}', 422, "retry.times", "is not a known field"),
 ]
 """Body, status, the field that is named, and what is said of it."""
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the service held against it by Schemathesis with good and bad requests of its making."""
+"""The OpenAPI document, and a check of the service against it with generated valid and invalid requests."""
 
 import subprocess
 import sys
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.text.outcomes import failure_name
 from tests.processes import KEY, clean_environment, running_service
 from tests.web.running_app import RunningApp
 
@@ -14,14 +16,14 @@ NOT_IN_A_SCHEMA = (
     "list_endpoints",  # cursors
     "audit",  # cursors
     "replay_results",  # cursors
-    "create_endpoint",  # which addresses may be called
+    "create_endpoint",  # addresses that are not allowed
     "change_endpoint",  # the same
-    "accept_message",  # the same, and keys that stand for another message
+    "accept_message",  # the same, and idempotency keys of another message
     "list_circuits",  # cursors
-    "hold_circuit",  # times that have passed
+    "hold_circuit",  # times in the past
     "create_replay",  # the same, and one replay at a time
 )
-"""Operations that rightly refuse some requests that fit their schema: what is accepted there, no schema can say."""
+"""Operations that refuse some requests that fit their schema, by rules that a schema cannot express."""
 
 
 async def test_the_document_names_every_operation_once(service: RunningApp) -> None:
@@ -34,6 +36,20 @@ async def test_the_document_names_every_operation_once(service: RunningApp) -> N
         for operation in item.values():
             assert operation["summary"]
             assert "application/problem+json" in str(operation["responses"]["401"])
+
+
+async def test_the_failure_class_filter_lists_every_class_with_its_meaning(service: RunningApp) -> None:
+    document = (await service.api.get("/schema")).json()
+    parameters = document["paths"]["/api/v1/deliveries"]["get"]["parameters"]
+    (parameter,) = (parameter for parameter in parameters if parameter["name"] == "class")
+    assert parameter["schema"]["enum"] == [failure_class.value for failure_class in FailureClass]
+    for failure_class in FailureClass:
+        assert f"{failure_class} ({failure_name(failure_class)})" in parameter["description"]
+
+
+async def test_deliveries_can_be_filtered_by_every_failure_class(service: RunningApp) -> None:
+    for failure_class in FailureClass:
+        assert (await service.get("/deliveries", **{"class": failure_class.value}))["items"] == []
 
 
 @pytest.mark.slow

@@ -1,4 +1,8 @@
-"""The JSON API under `/api/v1`."""
+"""The JSON API under `/api/v1`.
+
+One module per resource. `fast_intake` serves the hot path without the framework; `schema` has the request bodies, the
+responses and the OpenAPI document. The names of route handlers are the operation ids of that document.
+"""
 
 from typing import Final
 

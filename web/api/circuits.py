@@ -1,4 +1,4 @@
-"""Circuits: the board, one breaker, and what an operator may do to it."""
+"""Circuits: list, show, reset, probe, hold and release."""
 
 from typing import Final
 
@@ -9,37 +9,37 @@ from litestar.response import Response
 from breakwater.web.api.operations import REASON_BODY, run_operation
 from breakwater.web.api.parameters import (
     CURSOR,
+    ENDPOINT_SEARCH,
     LIMIT,
-    OF_ENDPOINTS,
     ApiRequest,
     actor_of,
-    identified,
+    checked_id,
     limit_of,
-    of_the_address,
     parameters,
+    query_errors,
     runtime_of,
 )
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import documented
 from breakwater.web.security.guards import requires
 
-_UNTIL: Final = "write it as 2026-11-22T03:12:00Z"
+_TIME_FORMAT: Final = "use the form 2026-11-22T03:12:00Z"
 
 
 @get(
     "/circuits",
     guards=[requires("read")],
-    opt=documented({200: responses.ListOf[responses.Circuit]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
+    opt=documented({200: responses.ListOf[responses.Circuit]}, parameters=(ENDPOINT_SEARCH, CURSOR, LIMIT)),
 )
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
-    """List the circuits of all endpoints, worst first: those that are open, then half open, then closed."""
+    """List the circuits of all endpoints, worst first: open, then half-open, then closed."""
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
-    with of_the_address():
+    with query_errors():
         page = await runtime_of(request).queries.circuits.board(
             values.get("cursor"), limit, values.get("q", "")
         )
-    return render.list_of([render.circuit(each) for each in page.items], page.next_cursor)
+    return render.list_of([render.circuit(view) for view in page.items], page.next_cursor)
 
 
 @get(
@@ -48,15 +48,18 @@ async def list_circuits(request: ApiRequest) -> Response[bytes]:
     opt=documented({200: responses.CircuitDetail}, problems=(404,)),
 )
 async def one_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Look at the circuit of an endpoint, with its latest transitions."""
+    """Get the circuit of an endpoint with its latest transitions."""
     queries = runtime_of(request).queries
-    view = await queries.circuits.get(identified("endpoint", endpoint_id))
-    return render.answer(render.circuit_detail(view, await queries.circuits.transitions(endpoint_id)))
+    view = await queries.circuits.get(checked_id("endpoint", endpoint_id))
+    return render.respond(render.circuit_detail(view, await queries.circuits.transitions(endpoint_id)))
 
 
 @post("/circuits/{endpoint_id:str}/reset", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def reset_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Close a circuit now. Every counter and any hold is cleared, and what it held goes out."""
+    """Reset a circuit.
+
+    Closes it, clears all counters and any hold, and releases the held deliveries.
+    """
     return await run_operation(
         request, runtime_of(request).operations.circuits.reset, "endpoint", endpoint_id
     )
@@ -64,7 +67,7 @@ async def reset_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
 
 @post("/circuits/{endpoint_id:str}/probe", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Half open an open circuit now, without waiting for its time."""
+    """Probe now: set an open circuit to half-open without waiting for its cooldown."""
     return await run_operation(
         request, runtime_of(request).operations.circuits.probe, "endpoint", endpoint_id
     )
@@ -77,19 +80,19 @@ async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     opt=documented({200: responses.OperationResult}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
 )
 async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Hold a circuit open until a time, or until somebody releases it."""
+    """Hold all deliveries of an endpoint until a time, or until the hold is released."""
     body = await bodies.read_body(request, bodies.NewHold)
-    until = None if body.until is None else bodies.time_of("until", body.until, _UNTIL)
+    until = None if body.until is None else bodies.time_of("until", body.until, _TIME_FORMAT)
     hold = runtime_of(request).operations.circuits.hold
-    endpoint_id = identified("endpoint", endpoint_id)
-    return render.done(
+    endpoint_id = checked_id("endpoint", endpoint_id)
+    return render.operation_result(
         await hold(endpoint_id, actor=actor_of(request), reason=bodies.reason_of(body) or "", until=until)
     )
 
 
 @post("/circuits/{endpoint_id:str}/release", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def release_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """End a hold: the circuit tries whether the endpoint is back."""
+    """Release a hold. The circuit becomes half-open and probes first."""
     return await run_operation(
         request, runtime_of(request).operations.circuits.release, "endpoint", endpoint_id
     )

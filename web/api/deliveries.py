@@ -1,4 +1,4 @@
-"""Deliveries: listed, looked at, resent, cancelled."""
+"""Deliveries: list, show, resend and cancel."""
 
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ from breakwater.web.api.parameters import (
     LIMIT,
     ApiRequest,
     actor_of,
-    identified,
+    checked_id,
     limit_of,
-    of_the_address,
     parameters,
+    query_errors,
     runtime_of,
 )
 from breakwater.web.api.schema import bodies, render, responses
@@ -29,19 +29,19 @@ from breakwater.web.security.guards import requires
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _FILTER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "status": (
-        "Statuses, separated by commas; held and retrying are pending deliveries told apart.",
+        "Statuses, separated by commas. `held` and `retrying` select pending deliveries.",
         {"enum": [status.value for status in DeliveryStatus]},
     ),
-    "endpoint": ("The id of an endpoint.", _TEXT),
-    "event_type": ("An event type.", _TEXT),
+    "endpoint": ("Endpoint id.", _TEXT),
+    "event_type": ("Event type.", _TEXT),
     "class": (
-        f"The failure class of the latest attempt: {class_list()}.",
+        f"Failure class of the latest attempt: {class_list()}.",
         {"enum": [failure.value for failure in FailureClass]},
     ),
-    "error": ("The latest error; … stands for any text.", _TEXT),
-    "since": ("Accepted then or later: 2026-11-22T03:12Z, or 24h for the last day.", _TEXT),
-    "until": ("Accepted before then.", _TEXT),
-    "q": ("An id, an idempotency key, or a text in event type, error or payload.", _TEXT),
+    "error": ("Latest error; … matches any text.", _TEXT),
+    "since": ("Accepted at or after this time: 2026-11-22T03:12Z, or 24h for the last day.", _TEXT),
+    "until": ("Accepted before this time.", _TEXT),
+    "q": ("An id, an idempotency key, or text in the event type, error or payload.", _TEXT),
 }
 _PARAMETERS: Final = (
     *(Parameter(name, *_FILTER[name]) for name in PARAMETERS),
@@ -58,14 +58,14 @@ _PARAMETERS: Final = (
 async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     """List deliveries, newest first.
 
-    `payload`, `attempts` and `why` are left empty here: ask for the one delivery. A page may be short before the list
-    ends, where a search had to look at many; `next_cursor` goes on from there.
+    `payload`, `attempts` and `why` are empty here; get a single delivery to see them. A search can return a short page
+    before the list ends; continue with `next_cursor`.
     """
     values = parameters(request)
     limit = limit_of(values)
-    with of_the_address():
-        wanted = DeliveryFilter.parse(values)
-        page = await runtime_of(request).queries.deliveries.list(wanted, values.get("cursor"), limit)
+    with query_errors():
+        filters = DeliveryFilter.parse(values)
+        page = await runtime_of(request).queries.deliveries.list(filters, values.get("cursor"), limit)
     return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
@@ -75,9 +75,9 @@ async def list_deliveries(request: ApiRequest) -> Response[bytes]:
     opt=documented({200: responses.Delivery}, problems=(404,)),
 )
 async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
-    """Look at a delivery with its payload and its attempts."""
-    detail = await runtime_of(request).queries.deliveries.get(identified("delivery", delivery_id))
-    return render.answer(render.delivery(detail))
+    """Get a delivery with its payload and attempts."""
+    detail = await runtime_of(request).queries.deliveries.get(checked_id("delivery", delivery_id))
+    return render.respond(render.delivery(detail))
 
 
 @post(
@@ -92,11 +92,11 @@ async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Respo
     ),
 )
 async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
-    """Send a delivery again, with its retry budget anew."""
+    """Resend a delivery and restart its retry schedule."""
     body = await bodies.read_optional_body(request, bodies.Resend)
-    delivery_id = identified("delivery", delivery_id)
+    delivery_id = checked_id("delivery", delivery_id)
     resend = runtime_of(request).operations.deliveries.resend
-    return render.done(
+    return render.operation_result(
         await resend(delivery_id, actor=actor_of(request), reason=bodies.reason_of(body), now=body.now)
     )
 
@@ -110,19 +110,21 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     ),
 )
 async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
-    """Send several deliveries again at once, with one audit entry that names them.
+    """Resend several deliveries, with one audit entry for all.
 
-    Those that cannot be resent are left alone and counted in the answer: an attempt is under way, the endpoint was
-    deleted, or they are not there any more. More than 200 are resent by a replay, at a pace.
+    A delivery is skipped, and counted in the response, if an attempt is in flight, its endpoint was deleted, or it no
+    longer exists. Use a replay to resend more than 200.
     """
     body = await bodies.read_body(request, bodies.ResendSeveral)
     resend_many = runtime_of(request).operations.deliveries.resend_many
-    return render.done(await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body)))
+    return render.operation_result(
+        await resend_many(body.ids, actor=actor_of(request), reason=bodies.reason_of(body))
+    )
 
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
-    """End a delivery that waits. It can be resent."""
+    """Cancel a pending delivery. It can be resent."""
     return await run_operation(
         request, runtime_of(request).operations.deliveries.cancel, "delivery", delivery_id
     )

@@ -1,4 +1,4 @@
-"""Endpoints: listed, made, changed, given new secrets, tested, paused, resumed, deleted."""
+"""Endpoints: list, create, show, update, delete, rotate the secret, test, pause and resume."""
 
 from typing import Final
 
@@ -10,18 +10,19 @@ from litestar.response import Response
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.endpoints.secrets import public_key_of
 from breakwater.core.queries.endpoints.model import EndpointView
+from breakwater.core.text.format import pluralize
 from breakwater.core.text.timestamps import iso
 from breakwater.web.api.operations import REASON_BODY, run_operation
 from breakwater.web.api.parameters import (
     CURSOR,
+    ENDPOINT_SEARCH,
     LIMIT,
-    OF_ENDPOINTS,
     ApiRequest,
     actor_of,
-    identified,
+    checked_id,
     limit_of,
-    of_the_address,
     parameters,
+    query_errors,
     runtime_of,
 )
 from breakwater.web.api.schema import bodies, render, responses
@@ -36,15 +37,15 @@ _PROBLEMS: Final = (404, 413, 422, 503)
 @get(
     "/endpoints",
     guards=[requires("read")],
-    opt=documented({200: responses.ListOf[responses.Endpoint]}, parameters=(OF_ENDPOINTS, CURSOR, LIMIT)),
+    opt=documented({200: responses.ListOf[responses.Endpoint]}, parameters=(ENDPOINT_SEARCH, CURSOR, LIMIT)),
 )
 async def list_endpoints(request: ApiRequest) -> Response[bytes]:
-    """List endpoints, newest first; with `q` those that the page of endpoints finds."""
+    """List endpoints, newest first."""
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
-    with of_the_address():
+    with query_errors():
         page = await runtime_of(request).endpoints.page(values.get("cursor"), limit, values.get("q", ""))
-    return render.list_of([render.endpoint(each) for each in page.items], page.next_cursor)
+    return render.list_of([render.endpoint(view) for view in page.items], page.next_cursor)
 
 
 @post(
@@ -54,13 +55,13 @@ async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     opt=documented({201: responses.NewEndpoint}, body=EndpointFields, problems=(413, 422, 503)),
 )
 async def create_endpoint(request: ApiRequest) -> Response[bytes]:
-    """Make an endpoint. Its secret is in this answer, and nowhere after it."""
+    """Create an endpoint. Only this response contains its signing secret."""
     fields = await _fields(request)
     view, secret = await runtime_of(request).endpoints.create(fields, actor=actor_of(request))
-    made = responses.NewEndpoint(
+    created = responses.NewEndpoint(
         **render.endpoint_fields(view), secret=secret, public_key=public_key_of(secret)
     )
-    return render.answer(made, 201, {"Location": f"/api/v1/endpoints/{view.id}"})
+    return render.respond(created, 201, {"Location": f"/api/v1/endpoints/{view.id}"})
 
 
 @get(
@@ -69,8 +70,8 @@ async def create_endpoint(request: ApiRequest) -> Response[bytes]:
     opt=documented({200: responses.Endpoint}, problems=(404,)),
 )
 async def one_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Look at an endpoint."""
-    return render.answer(render.endpoint(await _endpoint(request, endpoint_id)))
+    """Get an endpoint."""
+    return render.respond(render.endpoint(await _endpoint(request, endpoint_id)))
 
 
 @patch(
@@ -79,11 +80,11 @@ async def one_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Respo
     opt=documented({200: responses.Endpoint}, body=EndpointChanges, problems=_PROBLEMS),
 )
 async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Change what is given; null takes a field back to its default."""
+    """Update the fields in the body. null resets a field to its default."""
     fields = await _fields(request)
-    endpoint_id = identified("endpoint", endpoint_id)
+    endpoint_id = checked_id("endpoint", endpoint_id)
     view = await runtime_of(request).endpoints.update(endpoint_id, fields, actor=actor_of(request))
-    return render.answer(render.endpoint(view))
+    return render.respond(render.endpoint(view))
 
 
 @delete(
@@ -93,11 +94,11 @@ async def change_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Re
     opt=documented({200: responses.OperationResult}, problems=(404, 503)),
 )
 async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Delete an endpoint. What it still has pending is cancelled; its history stays."""
-    endpoint_id = identified("endpoint", endpoint_id)
+    """Delete an endpoint. Its pending deliveries are cancelled; its history is kept."""
+    endpoint_id = checked_id("endpoint", endpoint_id)
     cancelled = await runtime_of(request).endpoints.delete(endpoint_id, actor=actor_of(request))
-    sentence = f"Deleted; {cancelled:,} pending deliveries are cancelled."
-    return render.answer(responses.OperationResult(sentence, cancelled))
+    sentence = f"Endpoint deleted. {pluralize(cancelled, 'pending delivery')} cancelled."
+    return render.respond(responses.OperationResult(sentence, cancelled))
 
 
 @post(
@@ -107,12 +108,12 @@ async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Re
     opt=documented({200: responses.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
 )
 async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Give a new secret. For 24 hours the old one signs too, so that the receiver can change over."""
+    """Rotate the signing secret. Messages are signed with both secrets for 24 hours."""
     body = await bodies.read_optional_body(request, bodies.Rotation)
-    endpoint_id = identified("endpoint", endpoint_id)
+    endpoint_id = checked_id("endpoint", endpoint_id)
     rotate = runtime_of(request).endpoints.rotate_secret
     secret = await rotate(endpoint_id, actor=actor_of(request), secret=body.secret)
-    return render.answer(responses.NewSecret(secret, public_key_of(secret)))
+    return render.respond(responses.NewSecret(secret, public_key_of(secret)))
 
 
 @post(
@@ -122,7 +123,7 @@ async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     opt=documented({202: responses.Accepted}, problems=(404, 422, 503)),
 )
 async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Send a message of type `breakwater.test` to this endpoint alone."""
+    """Send a test message of type `breakwater.test` to this endpoint only."""
     view = await _endpoint(request, endpoint_id)
     runtime = runtime_of(request)
     payload = {
@@ -132,12 +133,12 @@ async def test_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
         "at": iso(runtime.clock.wall()),
     }
     message = NewMessage(TEST_EVENT, msgspec.json.encode(payload), endpoint_ids=(view.id,))
-    return render.answer(render.accepted(await runtime.intake.accept(message)), 202)
+    return render.respond(render.accepted(await runtime.intake.accept(message)), 202)
 
 
 @post("/endpoints/{endpoint_id:str}/pause", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Hold back the deliveries of an endpoint. New ones are accepted and wait."""
+    """Pause an endpoint. Its deliveries wait; new messages are still accepted."""
     return await run_operation(
         request, runtime_of(request).operations.endpoints.pause, "endpoint", endpoint_id
     )
@@ -145,7 +146,7 @@ async def pause_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Res
 
 @post("/endpoints/{endpoint_id:str}/resume", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def resume_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Let deliveries go out again, also of an endpoint that was disabled."""
+    """Resume a paused or disabled endpoint."""
     return await run_operation(
         request, runtime_of(request).operations.endpoints.resume, "endpoint", endpoint_id
     )
@@ -165,9 +166,9 @@ ENDPOINTS: Final = [
 
 
 async def _fields(request: ApiRequest) -> dict[str, object]:
-    """Return the fields as they came: the engine checks them all, and tells of every problem at once."""
+    """Return the fields unchecked. The endpoint service validates them and reports every problem together."""
     return await bodies.read_body(request, dict[str, object])
 
 
 async def _endpoint(request: ApiRequest, endpoint_id: str) -> EndpointView:
-    return await runtime_of(request).endpoints.get(identified("endpoint", endpoint_id))
+    return await runtime_of(request).endpoints.get(checked_id("endpoint", endpoint_id))

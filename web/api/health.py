@@ -1,4 +1,4 @@
-"""For those who watch the process: is it alive, is it ready, its numbers, and the description of its API."""
+"""Liveness, readiness, metrics and the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -19,29 +19,31 @@ _EXPOSITION: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=undersc
 
 @get("/health/live", opt={**PUBLIC, **documented({200: responses.Health})})
 async def live() -> Response[bytes]:
-    """Say that the process answers. Restart it when it does not."""
-    return render.answer(responses.Health("alive"))
+    """Check that the process responds. Restart it if it does not."""
+    return render.respond(responses.Health("alive"))
 
 
 @get("/health/ready", opt={**PUBLIC, **documented({200: responses.Health, 503: responses.Health})})
 async def ready(request: ApiRequest) -> Response[bytes]:
-    """Say whether every background loop runs and the database can be read; 503 says which does not."""
-    loops = [_loop(each) for each in runtime_of(request).health()]
-    loops.append(await _reading(request))
-    well = all(loop.healthy for loop in loops)
-    return render.answer(responses.Health("ready" if well else "unhealthy", loops), 200 if well else 503)
+    """Check that every background task runs and the database can be read. A 503 names the failed ones."""
+    loops = [_loop(health) for health in runtime_of(request).health()]
+    loops.append(await _database_health(request))
+    is_ready = all(loop.healthy for loop in loops)
+    return render.respond(
+        responses.Health("ready" if is_ready else "unhealthy", loops), 200 if is_ready else 503
+    )
 
 
 @get("/metrics", guards=[requires("read")], opt=documented({200: str}, media_type="text/plain"))
 async def metrics(request: ApiRequest) -> Response[bytes]:
-    """Return the numbers of this process and of its deliveries, as Prometheus reads them."""
-    numbers: Metrics = request.app.state.metrics
-    return Response(await numbers.exposition(runtime_of(request)), media_type=_EXPOSITION)
+    """Get the metrics of the process and its deliveries in the Prometheus text format."""
+    app_metrics: Metrics = request.app.state.metrics
+    return Response(await app_metrics.exposition(runtime_of(request)), media_type=_EXPOSITION)
 
 
 @get(["/schema", "/schema/openapi.json"], guards=[requires("read")])
 async def schema(request: ApiRequest) -> Response[Any]:
-    """Return the OpenAPI document."""
+    """Get the OpenAPI document."""
     return Response(request.app.state.openapi, media_type=MediaType.JSON)
 
 
@@ -52,7 +54,7 @@ def _loop(health: TaskHealth) -> responses.Loop:
     return responses.Loop(health.name, health.healthy, health.restarts, health.last_error)
 
 
-async def _reading(request: ApiRequest) -> responses.Loop:
+async def _database_health(request: ApiRequest) -> responses.Loop:
     try:
         await runtime_of(request).queries.circuits.transitions(limit=1)
     except StoreUnavailable as unavailable:

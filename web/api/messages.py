@@ -1,6 +1,6 @@
-"""Messages: handed in, one or many, and looked at.
+"""Messages: send one, send a batch, and show one.
 
-`POST /messages` is the hot path: one decode, no model, no query. The payload is never parsed and built again.
+`POST /messages` is the hot path: it decodes the body once and never parses and rebuilds the payload.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from breakwater.core.domain.errors import BreakwaterError, FieldProblem, Invalid
 from breakwater.core.domain.event_type import event_type_problems
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.runtime import Runtime
-from breakwater.web.api.parameters import ApiRequest, identified, runtime_of
+from breakwater.web.api.parameters import ApiRequest, checked_id, runtime_of
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
 from breakwater.web.problems import BadRequest
 from breakwater.web.security.guards import principal_of, requires
 
 BODY_MAX: Final = 16 * 1024 * 1024
-"""Bytes of a whole batch."""
+"""Maximum bytes of a batch."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
@@ -39,26 +39,27 @@ _REPLAYED: Final = {"Idempotent-Replayed": "true"}
     status_code=202,
     opt=documented(
         body=bodies.NewMessage,
-        answers={202: responses.Accepted},
+        responses={202: responses.Accepted},
         problems=(400, 409, 413, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
 )
 async def accept_message(request: ApiRequest) -> Response[bytes]:
-    """Hand in a message. 202 means that it is committed and will be delivered, whatever happens to this process.
+    """Send a message.
 
-    The same `Idempotency-Key` with the same message answers as the first time, marked `Idempotent-Replayed: true`.
+    202 means that the message is committed and will be delivered, even if the service restarts. Repeating the request
+    with the same `Idempotency-Key` returns the first response again, with `Idempotent-Replayed: true`.
     """
     key = request.headers.get("idempotency-key")
     body = await request.body()
-    content, headers = await hand_in(runtime_of(request), principal_of(request), key, body)
+    content, headers = await accept_body(runtime_of(request), principal_of(request), key, body)
     return Response(content, status_code=202, media_type=MediaType.JSON, headers=headers)
 
 
-async def hand_in(
+async def accept_body(
     runtime: Runtime, caller: Principal, key: str | None, body: bytes
 ) -> tuple[bytes, dict[str, str]]:
-    """Take one message as its caller sent it; return the answer's body and headers. Raises BreakwaterError."""
+    """Accept one message; return the body and headers of the response. Raises BreakwaterError."""
     _check_key(key)
     submission = _submission(bodies.decode(body, bodies.NewMessage), caller.id, key)
     result = await runtime.intake.accept(submission)
@@ -72,64 +73,70 @@ async def hand_in(
     request_max_body_size=BODY_MAX,
     opt=documented(
         body=bodies.Batch,
-        answers={202: responses.ListOf[responses.BatchItem]},
+        responses={202: responses.ListOf[responses.BatchItem]},
         problems=(400, 413, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
 )
 async def accept_batch(request: ApiRequest) -> Response[bytes]:
-    """Hand in 1 to 1,000 messages. Each is accepted or refused on its own; the answers come in the same order.
+    """Send 1 to 1,000 messages.
 
-    An `Idempotency-Key` holds for each message by its place in the batch.
+    Each message is accepted or refused by itself; the response lists the results in the same order. An
+    `Idempotency-Key` applies to each message by its position in the batch.
     """
     key = request.headers.get("idempotency-key")
     _check_key(key)
     batch = await bodies.read_body(request, bodies.Batch)
     if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
         raise InvalidInput.of(
-            "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} at once"
+            "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
         )
     scope = f"{principal_of(request).id}/batch"
-    read = [
-        _read_one(raw, scope, f"{key}#{place}" if key else None) for place, raw in enumerate(batch.messages)
+    submissions = [
+        _read_item(raw, scope, f"{key}#{position}" if key else None)
+        for position, raw in enumerate(batch.messages)
     ]
-    results = await _accept_readable(runtime_of(request), read)
-    failed = [result for result in results if isinstance(result, StoreUnavailable)]
-    if len(failed) == len(results):
-        raise failed[0]
+    results = await _accept_valid(runtime_of(request), submissions)
+    unavailable = [result for result in results if isinstance(result, StoreUnavailable)]
+    if len(unavailable) == len(results):
+        raise unavailable[0]
     return render.list_of([render.batch_item(result) for result in results], status_code=202)
 
 
 @get(
     "/messages/{message_id:str}",
     guards=[requires("read")],
-    opt=documented(answers={200: responses.Message}, problems=(404,)),
+    opt=documented(responses={200: responses.Message}, problems=(404,)),
 )
 async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Response[bytes]:
-    """Look at a message and its deliveries."""
-    view = await runtime_of(request).queries.messages.get(identified("message", message_id))
-    return render.answer(render.message(view))
+    """Get a message and its deliveries."""
+    view = await runtime_of(request).queries.messages.get(checked_id("message", message_id))
+    return render.respond(render.message(view))
 
 
 MESSAGES: Final = [accept_message, accept_batch, one_message]
 
 
-def _read_one(raw: Raw, scope: str, key: str | None) -> Submission | BreakwaterError:
+def _read_item(raw: Raw, scope: str, key: str | None) -> Submission | BreakwaterError:
     try:
         return _submission(bodies.decode(raw, bodies.NewMessage), scope, key)
-    except BreakwaterError as refused:
-        return refused
+    except BreakwaterError as error:
+        return error
 
 
-async def _accept_readable(
-    runtime: Runtime, read: Sequence[Submission | BreakwaterError]
+async def _accept_valid(
+    runtime: Runtime, submissions: Sequence[Submission | BreakwaterError]
 ) -> list[Accepted | BreakwaterError]:
-    accepted = iter(await runtime.intake.accept_many([each for each in read if isinstance(each, Submission)]))
-    return [next(accepted) if isinstance(each, Submission) else each for each in read]
+    """Accept the valid submissions, and return results and errors in the order of `submissions`."""
+    valid = [submission for submission in submissions if isinstance(submission, Submission)]
+    accepted = iter(await runtime.intake.accept_many(valid))
+    return [
+        next(accepted) if isinstance(submission, Submission) else submission for submission in submissions
+    ]
 
 
 def _submission(body: bodies.NewMessage, scope: str, key: str | None) -> Submission:
-    """Return what intake takes. Raises InvalidInput with every problem."""
+    """Return the message as intake accepts it. Raises InvalidInput with every problem."""
     payload = bytes(body.payload)
     problems = [*event_type_problems("event_type", body.event_type), *_destination_problems(body)]
     if not payload.isascii():
@@ -157,31 +164,30 @@ def _destination_problems(body: bodies.NewMessage) -> list[FieldProblem]:
     if body.endpoint_ids is None:
         return []
     if body.url is not None:
-        return [FieldProblem("url", "stands beside endpoint_ids: give one of the two")]
+        return [FieldProblem("url", "cannot be combined with endpoint_ids: send only one of them")]
     if not 1 <= len(body.endpoint_ids) <= bodies.ENDPOINTS_MAX:
-        remedy = (
-            f"name 1 to {bodies.ENDPOINTS_MAX:,}, or leave it out to send to every endpoint that subscribes"
-        )
-        return [FieldProblem("endpoint_ids", f"names {len(body.endpoint_ids):,} endpoints: {remedy}")]
+        remedy = f"send 1 to {bodies.ENDPOINTS_MAX:,}, or leave it out to send to every subscribed endpoint"
+        return [FieldProblem("endpoint_ids", f"has {len(body.endpoint_ids):,} ids: {remedy}")]
     return []
 
 
 def _encoding_problems(payload: bytes) -> list[FieldProblem]:
     try:
         payload.decode()
-    except UnicodeDecodeError as malformed:
-        return [FieldProblem("payload", f"is not UTF-8 at its byte {malformed.start}: encode it as UTF-8")]
+    except UnicodeDecodeError as error:
+        return [FieldProblem("payload", f"is not valid UTF-8 at byte {error.start}: encode it as UTF-8")]
     return []
 
 
 def _check_key(key: str | None) -> None:
     if key is not None and not _KEY.fullmatch(key):
         raise BadRequest.of(
-            "Idempotency-Key", "is no key: send 1 to 255 visible ASCII characters without spaces"
+            "Idempotency-Key",
+            "is not a valid idempotency key: use 1 to 255 visible ASCII characters without spaces",
         )
 
 
 def _fingerprint(body: bodies.NewMessage, payload: bytes) -> str:
-    """Tell requests apart by what they mean: the order of fields and the space between them does not matter."""
-    beside: Any = [body.event_type, body.endpoint_ids, body.url, body.retry]
-    return hashlib.sha256(msgspec.json.encode(beside) + b"\n" + payload).hexdigest()
+    """Return a digest of the request that ignores the order of fields and the white space between them."""
+    other_fields: Any = [body.event_type, body.endpoint_ids, body.url, body.retry]
+    return hashlib.sha256(msgspec.json.encode(other_fields) + b"\n" + payload).hexdigest()

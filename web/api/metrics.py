@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: counted where requests are answered, and read from the insights where they are asked for."""
+"""Metrics for Prometheus. Requests are counted as they are served; everything else is read for each scrape."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -24,7 +24,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class Metrics:
-    """The numbers of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -32,35 +32,37 @@ class Metrics:
             self._registry.register(collector)
         self._requests = Counter(
             "breakwater_http_requests",
-            "Requests answered, by method, route and status.",
+            "Requests served, by method, route and status.",
             ("method", "route", "status"),
             registry=self._registry,
         )
-        self._known: dict[tuple[str, str, int], Any] = {}
+        self._counters: dict[tuple[str, str, int], Any] = {}
 
     def observe(self, scope: Any, status: int) -> None:
-        """Count an answered request. Routes are told by their templates, unknown ones as one: the labels stay few."""
+        """Count a served request. The route label is the path template, or `unknown`, to limit the number of labels."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         key = (method, scope.get("path_template", "unknown"), status)
-        counter = self._known.get(key)
+        counter = self._counters.get(key)
         if counter is None:
-            counter = self._known[key] = self._requests.labels(*map(str, key))
+            counter = self._counters[key] = self._requests.labels(*map(str, key))
         counter.inc()
 
     async def exposition(self, runtime: Runtime) -> bytes:
-        """Return everything as the text that Prometheus reads."""
+        """Return all metrics in the Prometheus text format."""
         overview = await runtime.queries.overview.now()
         circuits = await runtime.queries.circuits.board(limit=1)
         registry = CollectorRegistry()
         registry.register(
-            _Now([*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)])
+            _MetricSnapshot(
+                [*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)]
+            )
         )
-        registry.register(_Now(_loops(overview.tasks)))
+        registry.register(_MetricSnapshot(_loops(overview.tasks)))
         return generate_latest(self._registry) + generate_latest(registry)
 
 
-class _Now:
-    """Metrics that have been read, for a registry that is used once."""
+class _MetricSnapshot:
+    """A collector of metrics that were read for one scrape."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)
@@ -71,28 +73,28 @@ class _Now:
 
 def _deliveries(overview: Overview) -> Iterator[Metric]:
     deliveries = GaugeMetricFamily(
-        "breakwater_deliveries", "Deliveries by state, counted up to a bound.", labels=["state"]
+        "breakwater_deliveries", "Deliveries by state, counted up to a limit.", labels=["state"]
     )
     deliveries.add_metric(["pending"], overview.pending.value)
     deliveries.add_metric(["in_flight"], overview.in_flight.value)
     yield deliveries
     yield GaugeMetricFamily(
         "breakwater_deliveries_failed_last_day",
-        "Deliveries that failed for good in the last 24 hours, counted up to a bound.",
+        "Deliveries that failed in the last 24 hours, counted up to a limit.",
         value=overview.failed_last_24h.value,
     )
 
 
 def _attempts(traffic: Traffic) -> Iterator[Metric]:
     attempts = GaugeMetricFamily(
-        "breakwater_attempts_last_hour", "Attempts of the last hour, by outcome.", labels=["outcome"]
+        "breakwater_attempts_last_hour", "Attempts in the last hour, by outcome.", labels=["outcome"]
     )
     for outcome, count in sorted(traffic.by_outcome.items()):
         attempts.add_metric([outcome], count)
     yield attempts
     latency = GaugeMetricFamily(
         "breakwater_attempt_seconds_last_hour",
-        "Response times of the last hour, percentiles.",
+        "Percentiles of the response time in the last hour.",
         labels=["quantile"],
     )
     for quantile, value in (
@@ -114,10 +116,10 @@ def _circuits(states: Mapping[CircuitState, int]) -> Metric:
 
 def _loops(loops: Iterable[TaskHealth]) -> Iterator[Metric]:
     healthy = GaugeMetricFamily(
-        "breakwater_loop_healthy", "1 while the background loop runs.", labels=["loop"]
+        "breakwater_loop_healthy", "1 while the background task is healthy.", labels=["loop"]
     )
     restarts = GaugeMetricFamily(
-        "breakwater_loop_restarts", "Restarts of the background loop.", labels=["loop"]
+        "breakwater_loop_restarts", "Restarts of the background task.", labels=["loop"]
     )
     for loop in loops:
         healthy.add_metric([loop.name], float(loop.healthy))

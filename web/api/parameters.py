@@ -1,4 +1,4 @@
-"""Parameters of addresses and query strings, read strictly."""
+"""Path and query parameters, read strictly."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -22,12 +22,12 @@ ApiRequest = Request[Any, Any, Any]
 
 LIMIT: Final = Parameter(
     "limit",
-    "Items of a page.",
+    "Maximum number of items in a page.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
 )
-CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before.", {"type": "string"})
-OF_ENDPOINTS: Final = Parameter(
-    "q", "Of endpoints whose name or URL contains this, or that have it for their id.", {"type": "string"}
+CURSOR: Final = Parameter("cursor", "`next_cursor` of the previous page.", {"type": "string"})
+ENDPOINT_SEARCH: Final = Parameter(
+    "q", "Only endpoints whose name or URL contains this text, or whose id it is.", {"type": "string"}
 )
 
 
@@ -38,48 +38,48 @@ def runtime_of(request: ApiRequest) -> Runtime:
 
 
 def actor_of(request: ApiRequest) -> str:
-    """Return who asks, as audit entries name them."""
+    """Return the caller as audit entries name it, such as `person:ada` or `key:ci`."""
     return principal_of(request).actor
 
 
-def identified(kind: str, given: str) -> str:
-    """Return an id that may exist. Raises NotFound for what no id looks like, without asking the database."""
-    if not _ID.fullmatch(given):
-        raise NotFound(kind, given[:100])
-    return given
+def checked_id(kind: str, text: str) -> str:
+    """Return an id of a valid form. Raises NotFound for any other text, without a database query."""
+    if not _ID.fullmatch(text):
+        raise NotFound(kind, text[:100])
+    return text
 
 
 def parameters(request: ApiRequest, known: Collection[str] | None = None) -> dict[str, str]:
-    """Return the query string's parameters. Raises BadRequest for one that comes twice or, with `known`, is not."""
-    given = list(request.query_params.multi_items())
-    values = dict(given)
+    """Return the query parameters. Raises BadRequest for a repeated one and, with `known`, for an unknown one."""
+    pairs = list(request.query_params.multi_items())
+    values = dict(pairs)
     for name in values:
         if known is not None and name not in known:
-            expected = f"choose from {', '.join(sorted(known))}" if known else "there is none here"
-            raise BadRequest.of(name, f"is not a parameter: {expected}")
-        if sum(each == name for each, _ in given) > 1:
-            raise BadRequest.of(name, "is given twice: give it once")
+            remedy = f"use {', '.join(sorted(known))}" if known else "this URL has no parameters"
+            raise BadRequest.of(name, f"is not a valid parameter: {remedy}")
+        if sum(pair_name == name for pair_name, _ in pairs) > 1:
+            raise BadRequest.of(name, "is repeated: send it once")
     return values
 
 
 def limit_of(values: dict[str, str]) -> int:
     """Return the `limit` of a page. Raises BadRequest."""
-    return whole(values, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+    return integer(values, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
 
 
-def whole(values: dict[str, str], name: str, default: int, low: int, high: int) -> int:
+def integer(values: dict[str, str], name: str, default: int, low: int, high: int) -> int:
     """Return a whole number from `low` to `high`. Raises BadRequest."""
     text = values.get(name)
     if text is None:
         return default
     if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
-        raise BadRequest.of(name, f"is {text[:40]!r}: give a whole number from {low:,} to {high:,}")
+        raise BadRequest.of(name, f"{text[:40]!r} is not valid: use a whole number from {low:,} to {high:,}")
     return int(text)
 
 
 @contextmanager
-def of_the_address() -> Iterator[None]:
-    """Refuse as 400 what is refused here: parameters of a list are part of its address, not of a body."""
+def query_errors() -> Iterator[None]:
+    """Turn InvalidInput into BadRequest: invalid query parameters are 400, invalid fields of a body 422."""
     try:
         yield
     except InvalidInput as invalid:

@@ -1,4 +1,4 @@
-"""Replays: bulk resends, tried as a dry run, started, watched, paused, resumed and cancelled."""
+"""Replays (bulk resends): dry run, start, list, show, pause, resume and cancel."""
 
 import re
 from typing import Any, Final
@@ -13,7 +13,7 @@ from breakwater.web.api.parameters import (
     LIMIT,
     ApiRequest,
     actor_of,
-    identified,
+    checked_id,
     limit_of,
     parameters,
     runtime_of,
@@ -26,9 +26,9 @@ from breakwater.web.security.guards import requires
 
 _DELIVERY: Final = re.compile(bodies.DELIVERY_ID.strip("^$"))
 _CURSOR: Final = Parameter(
-    "cursor", "`next_cursor` of the page before.", {"type": "string", "pattern": bodies.DELIVERY_ID}
+    "cursor", "`next_cursor` of the previous page.", {"type": "string", "pattern": bodies.DELIVERY_ID}
 )
-_TURNED: Final[dict[str, Any]] = documented({200: responses.OperationResult}, problems=(404, 409, 503))
+_OPERATION: Final[dict[str, Any]] = documented({200: responses.OperationResult}, problems=(404, 409, 503))
 
 
 @post(
@@ -42,27 +42,25 @@ _TURNED: Final[dict[str, Any]] = documented({200: responses.OperationResult}, pr
     ),
 )
 async def create_replay(request: ApiRequest) -> Response[bytes]:
-    """Resend all deliveries that match a filter, oldest first, at a pace.
+    """Resend all deliveries that match a filter, oldest first and rate-limited.
 
-    With `dry_run` nothing is resent: the answer (200) says what would be. Give its `up_to` and `frozen_at` to the real
-    one, and it covers just what the dry run did, less what has changed since. One filter has one replay at a time.
+    With `dry_run` nothing is resent, and the response (200) describes what would be. Send its `up_to` and `frozen_at`
+    to start a replay of the same deliveries. Only one replay can run for a filter at a time.
     """
     body = await bodies.read_body(request, schema.NewReplay)
     service = runtime_of(request).replays
     plan = await service.plan(_filter_of(body), _up_to(body.up_to), _frozen_at(body.frozen_at))
     if body.dry_run:
-        return render.answer(schema.plan(plan))
-    started = await service.start(
-        plan, actor=actor_of(request), reason=bodies.reason_of(body), pace=body.pace
-    )
-    return render.answer(schema.replay(started), 201)
+        return render.respond(schema.plan(plan))
+    view = await service.start(plan, actor=actor_of(request), reason=bodies.reason_of(body), pace=body.pace)
+    return render.respond(schema.replay(view), 201)
 
 
 @get("/replays", guards=[requires("read")], opt=documented({200: responses.ListOf[schema.Replay]}))
 async def list_replays(request: ApiRequest) -> Response[bytes]:
-    """List the latest replays (100 at most), newest first."""
+    """List the latest 100 replays, newest first."""
     parameters(request, ())
-    return render.list_of([schema.replay(each) for each in await runtime_of(request).replays.all()])
+    return render.list_of([schema.replay(view) for view in await runtime_of(request).replays.all()])
 
 
 @get(
@@ -71,9 +69,9 @@ async def list_replays(request: ApiRequest) -> Response[bytes]:
     opt=documented({200: schema.Replay}, problems=(404,)),
 )
 async def one_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
-    """Look at a replay and its progress."""
-    view = await runtime_of(request).replays.get(identified("replay", replay_id))
-    return render.answer(schema.replay(view))
+    """Get a replay and its progress."""
+    view = await runtime_of(request).replays.get(checked_id("replay", replay_id))
+    return render.respond(schema.replay(view))
 
 
 @get(
@@ -82,39 +80,39 @@ async def one_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[
     opt=documented({200: responses.ListOf[responses.Delivery]}, problems=(404,), parameters=(_CURSOR, LIMIT)),
 )
 async def replay_results(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
-    """List what a replay has resent, as each delivery stands now, in the order of resending.
+    """List the deliveries that a replay has resent, in the order of resending, with their current state.
 
-    `payload`, `attempts` and `why` are left empty here: ask for the one delivery.
+    `payload`, `attempts` and `why` are empty here; get a single delivery to see them.
     """
     values = parameters(request, {"cursor", "limit"})
     after = values.get("cursor")
     if after is not None and not _DELIVERY.fullmatch(after):
-        raise BadRequest.of("cursor", "is no cursor of this list: begin again without one")
+        raise BadRequest.of("cursor", "is not a valid cursor of this list: start without a cursor")
     page = await runtime_of(request).replays.results(
-        identified("replay", replay_id), after or "", limit_of(values)
+        checked_id("replay", replay_id), after or "", limit_of(values)
     )
     return render.list_of([render.delivery_row(row) for row in page.items], page.next_cursor)
 
 
-@post("/replays/{replay_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_TURNED)
+@post("/replays/{replay_id:str}/pause", guards=[requires("operate")], status_code=200, opt=_OPERATION)
 async def pause_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
-    """Stop a replay for a while."""
+    """Pause a replay."""
     pause = runtime_of(request).replays.pause
-    return render.done(await pause(identified("replay", replay_id), actor=actor_of(request)))
+    return render.operation_result(await pause(checked_id("replay", replay_id), actor=actor_of(request)))
 
 
-@post("/replays/{replay_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_TURNED)
+@post("/replays/{replay_id:str}/resume", guards=[requires("operate")], status_code=200, opt=_OPERATION)
 async def resume_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
-    """Go on where a replay was paused."""
+    """Resume a paused replay."""
     resume = runtime_of(request).replays.resume
-    return render.done(await resume(identified("replay", replay_id), actor=actor_of(request)))
+    return render.operation_result(await resume(checked_id("replay", replay_id), actor=actor_of(request)))
 
 
-@post("/replays/{replay_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=_TURNED)
+@post("/replays/{replay_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=_OPERATION)
 async def cancel_replay(request: ApiRequest, replay_id: FromPath[str]) -> Response[bytes]:
-    """End a replay: what it resent stays resent, the rest is not touched."""
+    """Cancel a replay. Deliveries that it has not resent are skipped."""
     cancel = runtime_of(request).replays.cancel
-    return render.done(await cancel(identified("replay", replay_id), actor=actor_of(request)))
+    return render.operation_result(await cancel(checked_id("replay", replay_id), actor=actor_of(request)))
 
 
 REPLAYS: Final = [
@@ -139,11 +137,11 @@ def _filter_of(body: schema.NewReplay) -> DeliveryFilter:
 
 def _up_to(text: str | None) -> str | None:
     if text is not None and not _DELIVERY.fullmatch(text):
-        raise InvalidInput.of("up_to", "is no id of a delivery: take it from a dry run, or leave it out")
+        raise InvalidInput.of("up_to", "is not a valid delivery id: use that of a dry run, or leave it out")
     return text
 
 
 def _frozen_at(text: str | None) -> float | None:
     if text is None:
         return None
-    return bodies.time_of("frozen_at", text, "take it from a dry run, or leave it out")
+    return bodies.time_of("frozen_at", text, "use that of a dry run, or leave it out")

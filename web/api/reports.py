@@ -1,4 +1,4 @@
-"""What happened: statistics of the attempts, and what people did."""
+"""Statistics of attempts, and the audit log."""
 
 from typing import Final
 
@@ -9,12 +9,12 @@ from breakwater.web.api.parameters import (
     CURSOR,
     LIMIT,
     ApiRequest,
-    identified,
+    checked_id,
+    integer,
     limit_of,
-    of_the_address,
     parameters,
+    query_errors,
     runtime_of,
-    whole,
 )
 from breakwater.web.api.schema import render, reports, responses
 from breakwater.web.api.schema.openapi import Parameter, documented
@@ -32,20 +32,20 @@ _MINUTES: Final = {"type": "integer", "minimum": 1, "maximum": MINUTES_MAX, "def
         {200: reports.Stats},
         problems=(404,),
         parameters=(
-            Parameter("endpoint", "Of this endpoint alone.", _TEXT),
-            Parameter("minutes", "How far back.", _MINUTES),
+            Parameter("endpoint", "Only attempts to this endpoint.", _TEXT),
+            Parameter("minutes", "Length of the period in minutes.", _MINUTES),
         ),
     ),
 )
 async def stats(request: ApiRequest) -> Response[bytes]:
-    """Count the attempts of the last minutes by outcome, with their latencies."""
+    """Get the attempts of the last minutes by outcome, with response times."""
     values = parameters(request, {"endpoint", "minutes"})
-    minutes = whole(values, "minutes", 60, 1, MINUTES_MAX)
+    minutes = integer(values, "minutes", 60, 1, MINUTES_MAX)
     runtime = runtime_of(request)
     endpoint_id = values.get("endpoint")
     if endpoint_id is not None:
-        endpoint_id = (await runtime.endpoints.get(identified("endpoint", endpoint_id))).id
-    return render.answer(reports.stats(await runtime.queries.traffic.get(endpoint_id, minutes)))
+        endpoint_id = (await runtime.endpoints.get(checked_id("endpoint", endpoint_id))).id
+    return render.respond(reports.stats(await runtime.queries.traffic.get(endpoint_id, minutes)))
 
 
 @get(
@@ -54,21 +54,21 @@ async def stats(request: ApiRequest) -> Response[bytes]:
     opt=documented(
         {200: responses.ListOf[reports.AuditEntry]},
         parameters=(
-            Parameter("actor", "Who: `person:ada` or `key:ci`.", _TEXT),
-            Parameter("action", "What: `circuit.reset`.", _TEXT),
-            Parameter("subject", "The id of what was acted on.", _TEXT),
+            Parameter("actor", "Actor, such as `person:ada` or `key:ci`.", _TEXT),
+            Parameter("action", "Action, such as `circuit.reset`.", _TEXT),
+            Parameter("subject", "Id of the resource.", _TEXT),
             CURSOR,
             LIMIT,
         ),
     ),
 )
 async def audit(request: ApiRequest) -> Response[bytes]:
-    """List what people and keys did, newest first."""
+    """List the audit log, newest first."""
     values = parameters(request, {"actor", "action", "subject", "cursor", "limit"})
     limit = limit_of(values)
-    by = {name: values.get(name) for name in ("actor", "action", "subject")}
-    with of_the_address():
-        page = await runtime_of(request).queries.audit.list(values.get("cursor"), limit, **by)
+    filters = {name: values.get(name) for name in ("actor", "action", "subject")}
+    with query_errors():
+        page = await runtime_of(request).queries.audit.list(values.get("cursor"), limit, **filters)
     return render.list_of([reports.audit_entry(entry) for entry in page.items], page.next_cursor)
 
 

@@ -31,5 +31,5 @@ def filter_options(function: Function) -> Function:
 
 
 def filters_of(options: dict[str, str | None]) -> dict[str, str]:
-    """Return the filters that were given, by the names of the API."""
+    """Return the filters that are set, by the names of the API."""
     return {name.removeprefix(_PREFIX): value for name, value in options.items() if value}

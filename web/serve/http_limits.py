@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 log = structlog.get_logger("breakwater.serving")
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Bytes of request line and headers together; more is answered with 431."""
+"""Bytes of request line and headers together; a larger head gets the response 431."""
 HEAD_SECONDS: Final = 10.0
 """From the opening of a connection, or the first byte of a further request, to the end of the head."""
 BODY_SECONDS: Final = 30.0
@@ -24,7 +24,7 @@ BODY_SECONDS: Final = 30.0
 MAX_CONNECTIONS: Final = 1_000
 """Open connections. One more closes the one that has waited longest for its client."""
 SWEEP_SECONDS: Final = 1.0
-"""Between two checks of the deadlines."""
+"""Interval between two checks of the deadlines."""
 _DESCRIPTORS_SHARE: Final = 4
 """Connections may use at most this fraction of the file descriptors: 1/4."""
 
@@ -57,7 +57,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.waits_since is None and not self._is_serving():
             self.waits_since = self.loop.time()  # the first byte of a further request on a kept connection
         super().data_received(data)
-        if self._in_head:  # a line that never ends reaches no callback
+        if self._in_head:  # a line without an end reaches no callback
             self._count_head(len(data))
             if self._head_bytes > MAX_HEAD_BYTES and not self._rejected:
                 self.send_400_response("")
@@ -170,7 +170,7 @@ def close_longest_waiting(connections: Iterable[Any], newest: LimitedHttpProtoco
 
 
 async def sweep(connections: Iterable[Any]) -> None:
-    """Close overdue connections once a second, without end."""
+    """Close overdue connections once per second, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)

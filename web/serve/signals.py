@@ -15,8 +15,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 class StopSignal:
     """Handles the signals of one service.
 
-    While the service starts, the first signal cancels the start. While it serves, the first ends the listening, and
-    the delivering after it. A further signal cancels what still drains.
+    During the start, the first signal cancels the start. While the service runs, the first signal ends the
+    listening and then the delivering. A further signal cancels the drain.
     """
 
     def __init__(self) -> None:

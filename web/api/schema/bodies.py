@@ -1,4 +1,4 @@
-"""What the API takes: bodies read once, strictly, with every refusal naming place and remedy."""
+"""The request bodies of the API, and how they are read: once, strictly, with the place and remedy of each problem."""
 
 import functools
 import re
@@ -23,49 +23,49 @@ DELIVERY_ID: Final = r"^dlv_[0-9a-z]{1,40}$"
 REASON_MAX: Final = 500
 BATCH_MAX: Final = 1_000
 ENDPOINTS_MAX: Final = 1_000
-Reason = Annotated[str, Meta(max_length=REASON_MAX, description="Why: kept with the audit entry.")]
+Reason = Annotated[str, Meta(max_length=REASON_MAX, description="Reason, recorded in the audit log.")]
 
 
 _OneScope = Annotated[str, Meta(extra_json_schema={"enum": list(Scope)})]
 
 
 class RetryOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A schedule for this message alone."""
+    """A retry schedule for this message only."""
 
     delays: Delays
-    """Seconds to wait after the first, the second, ... failed attempt."""
+    """Seconds to wait after each failed attempt, the first one first."""
 
 
 class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A message: to the named endpoints, to one URL, or to every endpoint that subscribes."""
+    """A message to the endpoints in `endpoint_ids`, to `url`, or to every endpoint that subscribes to its type."""
 
     event_type: EventType
     payload: Raw
-    """Any JSON; sent on byte for byte."""
+    """Any JSON. It is sent unchanged, byte for byte."""
     endpoint_ids: (
         Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": ENDPOINTS_MAX})] | None
     ) = None
-    """Not beside `url`."""
+    """Cannot be combined with `url`."""
     url: str | None = None
     retry: RetryOverride | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Messages, each as for `POST /messages`, accepted or refused each on its own."""
+    """Messages as for `POST /messages`. Each is accepted or refused by itself."""
 
     messages: Annotated[list[Raw], Meta(extra_json_schema={"minItems": 1, "maxItems": BATCH_MAX})]
 
 
 class Resend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to send again."""
+    """Options of a resend."""
 
     reason: Reason | None = None
     now: bool = False
-    """Also past an open circuit: one probe."""
+    """Send as a probe even if the circuit is open."""
 
 
 class ResendSeveral(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which deliveries to send again, all in one transaction."""
+    """Deliveries to resend in one transaction."""
 
     ids: Annotated[
         list[Annotated[str, Meta(pattern=DELIVERY_ID)]],
@@ -75,64 +75,65 @@ class ResendSeveral(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WithReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why something is done."""
+    """The reason for an operation."""
 
     reason: Reason | None = None
 
 
 class NewHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Hold a circuit open."""
+    """A hold on a circuit."""
 
     reason: Reason
     until: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None = None
-    """A time in ISO 8601; null: until somebody releases it."""
+    """Time at which the hold expires (ISO 8601); null holds until it is released."""
 
 
 class KeyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An API key to be made."""
+    """An API key to create."""
 
     name: Annotated[str, Meta(extra_json_schema={"pattern": KEY_NAME})]
     scopes: Annotated[list[_OneScope], Meta(extra_json_schema={"minItems": 1})]
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A secret of the caller's own; without one Breakwater makes it."""
+    """A new signing secret. It is optional."""
 
     secret: str | None = None
+    """The new signing secret; null generates one."""
 
 
 async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """Return the body as `kind`. Raises BadRequest for what is no JSON, InvalidInput for what does not fit."""
+    """Return the body as `kind`. Raises BadRequest for invalid JSON, InvalidInput for JSON of another shape."""
     return decode(await request.body(), kind)
 
 
 async def read_optional_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """Return the body, or `kind` as it is by default when there is none."""
+    """Return the body, or `kind` with its defaults when the body is empty."""
     return decode(await request.body() or b"{}", kind)
 
 
-class GivesReason(Protocol):
-    """A body that may say why."""
+class HasReason(Protocol):
+    """A body with an optional reason."""
 
     @property
     def reason(self) -> str | None: ...
 
 
-def reason_of(body: GivesReason) -> str | None:
-    """Return the reason that a body gives. Raises InvalidInput for one that could not be stored or shown."""
+def reason_of(body: HasReason) -> str | None:
+    """Return the reason in a body. Raises InvalidInput if it has control characters."""
     if body.reason is not None and any(unicodedata.category(letter) == "Cc" for letter in body.reason):
-        raise InvalidInput.of("reason", "has a control character: write one line of text")
+        raise InvalidInput.of("reason", "contains a control character: use one line of text")
     return body.reason
 
 
 def time_of(field: str, text: str, remedy: str) -> float:
-    """Return the time that a field names. Raises InvalidInput; a body says no time relative to when it arrives."""
+    """Return the time in a field. Raises InvalidInput, also for a relative time, which a body must not contain."""
     try:
         moment = parse_timestamp(text)
     except TimestampError:
         moment = None
     if not isinstance(moment, float):
-        raise InvalidInput.of(field, f"is no time: {remedy}")
+        raise InvalidInput.of(field, f"is not a valid time: {remedy}")
     return moment
 
 
@@ -140,12 +141,14 @@ def decode(body: bytes | Raw, kind: type[T]) -> T:
     """Return `body` as `kind`; see `read_body`."""
     try:
         decoded: T = _decoder(kind).decode(body)  # type: ignore[arg-type]  # a type is hashable, and T is one
-    except msgspec.ValidationError as invalid:
-        raise _does_not_fit(str(invalid)) from None
-    except msgspec.DecodeError as malformed:
-        raise _malformed(bytes(body), str(malformed)) from None
-    except UnicodeDecodeError as malformed:
-        raise BadRequest.of("body", f"is not UTF-8: {malformed.reason}; encode the JSON as UTF-8") from None
+    except msgspec.ValidationError as error:
+        raise _wrong_shape(str(error)) from None
+    except msgspec.DecodeError as error:
+        raise _invalid_json(bytes(body), str(error)) from None
+    except UnicodeDecodeError as error:
+        raise BadRequest.of(
+            "body", f"is not valid UTF-8 ({error.reason}): encode the JSON as UTF-8"
+        ) from None
     except RecursionError:
         raise BadRequest.of("body", "is nested too deeply: flatten it") from None
     return decoded
@@ -163,34 +166,34 @@ _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>.*)`$", 
 _NAME_MAX: Final = 100
 
 
-def _malformed(body: bytes, said: str) -> BadRequest:
+def _invalid_json(body: bytes, message: str) -> BadRequest:
     if not body.strip():
         return BadRequest.of("body", "is empty: send JSON")
-    match = _BYTE.match(said)
+    match = _BYTE.match(message)
     if match is None:
-        return BadRequest.of("body", "is no JSON: it ends too early")
+        return BadRequest.of("body", "is not valid JSON: it ends too early")
     before = body[: int(match["byte"])]
     line = before.count(b"\n") + 1
     column = len(before) - before.rfind(b"\n")
-    return BadRequest.of("body", f"is no JSON: {match['what']} in line {line}, column {column}")
+    return BadRequest.of("body", f"is not valid JSON: {match['what']} in line {line}, column {column}")
 
 
-def _does_not_fit(said: str) -> InvalidInput:
-    placed = _PATH.match(said)
-    what, path = (placed["what"], _dotted(placed["path"])) if placed else (said, "")
+def _wrong_shape(message: str) -> InvalidInput:
+    match = _PATH.match(message)
+    what, path = (match["what"], _dotted(match["path"])) if match else (message, "")
     if unknown := _UNKNOWN.match(what):
         return InvalidInput.of(
-            _field(path, unknown["name"]), "is not a field here: remove it, or mend its name"
+            _field(path, unknown["name"]), "is not a known field: remove it, or correct its name"
         )
     if missing := _MISSING.match(what):
         return InvalidInput.of(_field(path, missing["name"]), "is missing: it is required")
     return InvalidInput.of(
-        path or "body", f"does not fit: {_KIND.sub(_in_words, what[:1].lower() + what[1:])}"
+        path or "body", f"has the wrong type: {_TYPE.sub(_type_name, what[:1].lower() + what[1:])}"
     )
 
 
-_KIND: Final = re.compile(r"`(\w+)`")
-_KINDS: Final = {
+_TYPE: Final = re.compile(r"`(\w+)`")
+_TYPE_NAMES: Final = {
     "str": "text",
     "int": "a whole number",
     "float": "a number",
@@ -199,11 +202,11 @@ _KINDS: Final = {
     "object": "an object",
     "null": "null",
 }
-"""The decoder's names of types, in words that the writer of any language knows."""
+"""The decoder's type names, in words that do not depend on a programming language."""
 
 
-def _in_words(kind: re.Match[str]) -> str:
-    return _KINDS.get(kind[1], kind[0])
+def _type_name(match: re.Match[str]) -> str:
+    return _TYPE_NAMES.get(match[1], match[0])
 
 
 def _dotted(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The fields of an endpoint as the OpenAPI document describes them. The engine checks them, all at once."""
+"""The fields of an endpoint in the OpenAPI document. `core.endpoints` validates them."""
 
 from typing import Annotated
 
@@ -30,16 +30,16 @@ Headers = Annotated[
 
 
 class RetryFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a failed delivery is tried again."""
+    """The retry schedule."""
 
     delays: Delays | None = None
-    """Seconds to wait after the first, the second, ... failed attempt."""
+    """Seconds to wait after each failed attempt, the first one first."""
     jitter: Share | None = None
-    """Share by which each delay is shorter or longer."""
+    """Maximum fraction by which a delay is randomly shortened or lengthened."""
 
 
 class CircuitFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the circuit opens, how long it stays open, and what closes it again."""
+    """The thresholds and cooldowns of the circuit breaker."""
 
     failure_threshold: Count | None = None
     success_threshold: Count | None = None
@@ -52,21 +52,21 @@ class CircuitFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     window_seconds: Annotated[float, Meta(extra_json_schema={"minimum": 1, "maximum": 86_400})] | None = None
     timeout_multiplier: Annotated[float, Meta(extra_json_schema={"minimum": 1, "maximum": 10})] | None = None
     max_timeout_seconds: Seconds | None = None
-    """Not below `timeout_seconds`."""
+    """At least `timeout_seconds`."""
     timeout_jitter: Share | None = None
 
 
 class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fields of an endpoint; null takes one back to its default."""
+    """Fields of an endpoint to update; null resets a field to its default."""
 
     url: str = ""
-    """http or https, to a public address or an allowed one."""
+    """http or https, with a public or an allowed address."""
     name: Line | None = None
     description: Text | None = None
     event_types: (
         Annotated[list[EventType], Meta(extra_json_schema={"maxItems": bounds.EVENT_TYPES_MAX})] | None
     ) = None
-    """Empty: every type."""
+    """Event types to send; an empty list means all."""
     timeout_seconds: (
         Annotated[
             float, Meta(extra_json_schema={"minimum": bounds.TIMEOUT_MIN, "maximum": bounds.TIMEOUT_MAX})
@@ -83,10 +83,10 @@ class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     headers: Headers | None = None
     signature: SignatureScheme | None = None
     secret: str | None = None
-    """One of the caller's own, of the kind that the signature needs."""
+    """A signing secret of the form that `signature` needs."""
 
 
 class EndpointFields(EndpointChanges, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint to be made; what is left out has its default."""
+    """An endpoint to create. Fields that are left out have their defaults."""
 
     url: str

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes themselves: what is documented is what is served."""
+"""The OpenAPI document, generated from the routes, so that it describes exactly what is served."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from breakwater.web.problems import MEDIA_TYPE, Problem
 _REF: Final = "#/components/schemas/{name}"
 _DOC: Final = "doc"
 _ALWAYS: Final = (400, 401, 403)
-"""Any address may answer these: a wrong host, no credential, too small a right."""
+"""Every route can respond with these: host not allowed, no credential, missing scope."""
 _PROBLEM_TEXTS: Final = {
-    HTTPStatus.BAD_REQUEST: "The request cannot be read, or a parameter means nothing.",
-    HTTPStatus.UNAUTHORIZED: "No credential, or not a valid one.",
-    HTTPStatus.FORBIDDEN: "The credential does not reach this far.",
-    HTTPStatus.NOT_FOUND: "There is no such thing.",
-    HTTPStatus.CONFLICT: "The state of the thing does not allow it.",
+    HTTPStatus.BAD_REQUEST: "The request cannot be read, or a parameter is not valid.",
+    HTTPStatus.UNAUTHORIZED: "The credential is missing or not valid.",
+    HTTPStatus.FORBIDDEN: "The credential lacks the required scope.",
+    HTTPStatus.NOT_FOUND: "The resource does not exist.",
+    HTTPStatus.CONFLICT: "The state of the resource does not allow the operation.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The payload or the body is too large.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields are wrong; `problems` names each with the remedy.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used now; `Retry-After` says when to try again.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields are not valid; `problems` lists each with its remedy.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database is unavailable; retry after `Retry-After` seconds.",
 }
 
 
@@ -39,7 +39,7 @@ class Parameter:
     place: str = "query"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as OpenAPI writes it."""
+        """Return the parameter in OpenAPI's form."""
         return {
             "name": self.name,
             "in": self.place,
@@ -50,11 +50,11 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Doc:
-    """What a route takes and answers."""
+class RouteDoc:
+    """The parameters, body and responses of a route."""
 
-    answers: Mapping[int, Any]
-    """Shape by status; None for an answer without a body."""
+    responses: Mapping[int, Any]
+    """Type of the body by status; None for a response without a body."""
     body: Any = None
     body_required: bool = True
     problems: tuple[int, ...] = ()
@@ -63,7 +63,7 @@ class Doc:
 
 
 def documented(
-    answers: Mapping[int, Any],
+    responses: Mapping[int, Any],
     *,
     body: Any = None,
     body_required: bool = True,
@@ -71,20 +71,20 @@ def documented(
     parameters: tuple[Parameter, ...] = (),
     media_type: str = "application/json",
 ) -> dict[str, Any]:
-    """Return the options of a route that the OpenAPI document tells of."""
-    return {_DOC: Doc(answers, body, body_required, problems, parameters, media_type)}
+    """Return the route options that add the route to the OpenAPI document."""
+    return {_DOC: RouteDoc(responses, body, body_required, problems, parameters, media_type)}
 
 
 IDEMPOTENCY_KEY: Final = Parameter(
     "Idempotency-Key",
-    "The same key and the same message answer as the first time, for 24 hours.",
+    "Makes the request safe to repeat: within 24 hours, the same key and message return the first response again.",
     {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
     place="header",
 )
 
 
 def openapi_document(app: Litestar, version: str) -> dict[str, Any]:
-    """Return the document of every route of `app` that is documented."""
+    """Return the OpenAPI document of all documented routes of `app`."""
     routes = [
         (route, method, handler, handler.opt[_DOC])
         for route in app.routes
@@ -103,7 +103,7 @@ def openapi_document(app: Litestar, version: str) -> dict[str, Any]:
         "info": {
             "title": "Breakwater",
             "version": version,
-            "description": "Delivers webhooks, and shows what is happening to them.",
+            "description": "Send messages, and inspect and operate their deliveries.",
         },
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -116,21 +116,24 @@ def openapi_document(app: Litestar, version: str) -> dict[str, Any]:
     }
 
 
-def _components(docs: Iterable[Doc]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the reference of each type by its name, and the schemas that are referred to."""
-    kinds = {
-        str(kind): kind for doc in docs for kind in (doc.body, *doc.answers.values()) if kind is not None
+def _components(docs: Iterable[RouteDoc]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the reference of each type by name, and the schemas they refer to."""
+    types = {
+        str(type_): type_
+        for doc in docs
+        for type_ in (doc.body, *doc.responses.values())
+        if type_ is not None
     }
-    kinds[str(Problem)] = Problem
-    references, components = msgspec.json.schema_components(list(kinds.values()), ref_template=_REF)
-    return dict(zip(kinds, references, strict=True)), dict(sorted(components.items()))
+    types[str(Problem)] = Problem
+    references, components = msgspec.json.schema_components(list(types.values()), ref_template=_REF)
+    return dict(zip(types, references, strict=True)), dict(sorted(components.items()))
 
 
 def _operation(
-    route: HTTPRoute, handler: HTTPRouteHandler, doc: Doc, references: Mapping[str, Any]
+    route: HTTPRoute, handler: HTTPRouteHandler, doc: RouteDoc, references: Mapping[str, Any]
 ) -> dict[str, Any]:
     summary, _, description = cleandoc(handler.fn.__doc__ or "").partition("\n\n")
-    in_path = [
+    path_parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in route.path_parameters
     ]
@@ -139,7 +142,7 @@ def _operation(
         "summary": summary.removesuffix("."),
         "description": description,
         "tags": [_tag(route.path_format)],
-        "parameters": [*in_path, *(parameter.as_dict() for parameter in doc.parameters)],
+        "parameters": [*path_parameters, *(parameter.as_dict() for parameter in doc.parameters)],
         "responses": _responses(doc, references),
     }
     if doc.body is not None:
@@ -151,22 +154,24 @@ def _operation(
 
 
 def _tag(path: str) -> str:
-    """Return the kind of thing that an address is about."""
+    """Return the resource that a path is about."""
     return path.removeprefix("/api/v1/").partition("/")[0] or "service"
 
 
-def _responses(doc: Doc, references: Mapping[str, Any]) -> dict[str, Any]:
-    answered = {str(status): _answer(status, shape, doc, references) for status, shape in doc.answers.items()}
+def _responses(doc: RouteDoc, references: Mapping[str, Any]) -> dict[str, Any]:
+    successes = {
+        str(status): _success(status, type_, doc, references) for status, type_ in doc.responses.items()
+    }
     problem = {MEDIA_TYPE: {"schema": references[str(Problem)]}}
-    refused = {
+    errors = {
         str(status): {"description": _PROBLEM_TEXTS[HTTPStatus(status)], "content": problem}
         for status in sorted({*_ALWAYS, *doc.problems})
     }
-    return answered | refused
+    return successes | errors
 
 
-def _answer(status: int, shape: Any, doc: Doc, references: Mapping[str, Any]) -> dict[str, Any]:
-    described = {"description": HTTPStatus(status).phrase}
-    if shape is None:
-        return described
-    return {**described, "content": {doc.media_type: {"schema": references[str(shape)]}}}
+def _success(status: int, type_: Any, doc: RouteDoc, references: Mapping[str, Any]) -> dict[str, Any]:
+    response = {"description": HTTPStatus(status).phrase}
+    if type_ is None:
+        return response
+    return {**response, "content": {doc.media_type: {"schema": references[str(type_)]}}}

@@ -1,4 +1,4 @@
-"""Read models as the API writes them."""
+"""Convert read models to the responses of the API."""
 
 from typing import Any, Final, TypeVar
 
@@ -25,14 +25,14 @@ _EMPTY: Final = Raw(b"null")
 encoded: Final = msgspec.json.Encoder().encode
 
 
-def answer(content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
-    """Return `content`, one of the shapes, as JSON."""
+def respond(content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return `content` as a JSON response."""
     return Response(encoded(content), status_code=status_code, media_type=MediaType.JSON, headers=headers)
 
 
 def list_of(items: list[T], next_cursor: str | None = None, *, status_code: int = 200) -> Response[bytes]:
     """Return a list, or one page of it."""
-    return answer(responses.ListOf(items=items, next_cursor=next_cursor), status_code)
+    return respond(responses.ListOf(items=items, next_cursor=next_cursor), status_code)
 
 
 def accepted(result: Accepted) -> responses.Accepted:
@@ -41,7 +41,7 @@ def accepted(result: Accepted) -> responses.Accepted:
 
 
 def batch_item(result: Accepted | BreakwaterError) -> responses.BatchItem:
-    """Return one message of a batch, or its error."""
+    """Return the result of one message of a batch, or its error."""
     if isinstance(result, BreakwaterError):
         problem, _headers = problem_of(result)
         return responses.BatchItem(error=problem)
@@ -60,7 +60,7 @@ def _accepted_deliveries(result: Accepted) -> list[responses.AcceptedDelivery]:
 
 
 def delivery_row(row: DeliveryRow, detail: DeliveryDetail | None = None) -> responses.Delivery:
-    """Return a delivery; without its `detail` as lists have it."""
+    """Return a delivery. Lists have no `detail`."""
     return responses.Delivery(
         id=row.id,
         message_id=row.message_id,
@@ -83,7 +83,7 @@ def delivery_row(row: DeliveryRow, detail: DeliveryDetail | None = None) -> resp
 
 
 def delivery(detail: DeliveryDetail) -> responses.Delivery:
-    """Return a delivery, whole."""
+    """Return a delivery with its payload and attempts."""
     return delivery_row(detail.row, detail)
 
 
@@ -106,7 +106,7 @@ def _attempt(attempt: AttemptView) -> responses.Attempt:
 
 
 def message(view: MessageView) -> responses.Message:
-    """Return a message and where it went."""
+    """Return a message with its deliveries."""
     return responses.Message(
         id=view.id,
         event_type=view.event_type,
@@ -181,9 +181,9 @@ def circuit(view: CircuitView) -> responses.Circuit:
 
 
 def circuit_detail(view: CircuitView, transitions: tuple[TransitionView, ...]) -> responses.CircuitDetail:
-    """Return a circuit and what it went through."""
+    """Return a circuit with its transitions."""
     return responses.CircuitDetail(
-        **_circuit_fields(view), transitions=[_transition(each) for each in transitions]
+        **_circuit_fields(view), transitions=[_transition(transition) for transition in transitions]
     )
 
 
@@ -202,9 +202,9 @@ def _transition(view: TransitionView) -> responses.Transition:
     )
 
 
-def done(result: OperationResult) -> Response[bytes]:
-    """Return what an operation came to."""
-    return answer(responses.OperationResult(result.message, result.affected))
+def operation_result(result: OperationResult) -> Response[bytes]:
+    """Return the result of an operation."""
+    return respond(responses.OperationResult(result.message, result.affected))
 
 
 def key_fields(view: KeyView) -> dict[str, Any]:

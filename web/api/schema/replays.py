@@ -1,4 +1,4 @@
-"""What the API takes and answers about replays."""
+"""Request bodies and responses of replays."""
 
 from typing import Annotated, Final
 
@@ -18,14 +18,17 @@ STATUS_LIST: Final = f"^{_STATUS}(,{_STATUS})*$"
 
 
 class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which deliveries are meant: the parameters of `GET /deliveries`. None given means every one."""
+    """A filter of deliveries, as the parameters of `GET /deliveries`. An empty filter matches all."""
 
     status: Annotated[str, Meta(extra_json_schema={"pattern": STATUS_LIST})] | None = None
-    """Separated by commas."""
+    """States, separated by commas."""
     endpoint: Annotated[str, Meta(extra_json_schema={"pattern": r"^ep_[0-9a-z]{1,40}$"})] | None = None
     event_type: str | None = None
     failure_class: (
-        Annotated[str, Meta(extra_json_schema={"enum": [each.value for each in FailureClass]})] | None
+        Annotated[
+            str, Meta(extra_json_schema={"enum": [failure_class.value for failure_class in FailureClass]})
+        ]
+        | None
     ) = msgspec.field(name="class", default=None)
     error: str | None = None
     since: str | None = None
@@ -33,28 +36,28 @@ class ReplayFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     q: str | None = None
 
     def values(self) -> dict[str, str]:
-        """Return what was given, by the names in a query string."""
-        given: dict[str, str | None] = msgspec.to_builtins(self)
-        return {name: value for name, value in given.items() if value is not None}
+        """Return the filters that are set, by the names of the query parameters."""
+        fields: dict[str, str | None] = msgspec.to_builtins(self)
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A bulk resend to be tried or started."""
+    """A replay to start, or to try as a dry run."""
 
     filter: ReplayFilter
     pace: Annotated[float, Meta(gt=0, le=replays.FASTEST)] = replays.DEFAULT_PACE
-    """Deliveries a second."""
+    """Rate in deliveries per second."""
     reason: Reason | None = None
     up_to: Annotated[str, Meta(extra_json_schema={"pattern": DELIVERY_ID})] | None = None
-    """The newest delivery that belongs to it; null: the newest there is."""
+    """Id of the newest delivery to include; null includes the newest one."""
     frozen_at: responses.Time | None = None
-    """What ended later is not touched; null: now."""
+    """Deliveries that finished after this time are excluded; null means now."""
     dry_run: bool = False
-    """Only tell what it would do."""
+    """Return the plan without resending."""
 
 
 class EndpointShare(msgspec.Struct, frozen=True):
-    """How many of the deliveries go to one endpoint."""
+    """The number of deliveries to one endpoint."""
 
     endpoint_id: str
     endpoint_name: str
@@ -62,39 +65,39 @@ class EndpointShare(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay would do: nothing was resent."""
+    """The result of a dry run."""
 
     filter: dict[str, str]
     words: str
-    """The filter in words."""
+    """The filter as a phrase."""
     up_to: str
     frozen_at: responses.Time
     total: int
     total_more: bool
-    """There are more than `total`, or may be: counting stopped there."""
+    """Counting stopped at `total`, so that there can be more."""
     looked: str | None
-    """How far back deliveries were looked at, in words; null: as far as there are any."""
+    """How far back deliveries were scanned, as a sentence; null if all were."""
     states: dict[str, int]
-    """How many of them ended how."""
+    """Number of deliveries by state."""
     endpoints: list[EndpointShare]
-    """Most first."""
+    """Sorted by count, largest first."""
     sample: list[responses.Delivery]
-    """The first that would go out, of those that were looked at."""
+    """The first deliveries to be sent, of those that were scanned."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """A bulk resend and how far it has come."""
+    """A replay (bulk resend) and its progress."""
 
     id: str
     state: ReplayState
     filter: dict[str, str]
     words: str
-    """The filter in words."""
+    """The filter as a phrase."""
     up_to: str
-    """The newest delivery that belongs to it."""
+    """Id of the newest delivery that it includes."""
     frozen_at: responses.Time
     pace: float
-    """Deliveries a second."""
+    """Rate in deliveries per second."""
     reason: str | None
     created_by: str
     created_at: responses.Time
@@ -104,17 +107,17 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """There were more than `total`."""
     resent: int
     skipped: int
-    """Had changed when it was their turn, and were left alone."""
+    """Deliveries that had changed before their turn and were skipped."""
     share_done: float
     """0 to 1."""
     outcomes: dict[str, int]
-    """How many of what it resent stood how at `outcomes_at`; empty in lists."""
+    """Number of resent deliveries by state at `outcomes_at`; empty in lists."""
     outcomes_at: responses.Time | None
-    """When that was counted: of more than 10,000 every few seconds; null in lists."""
+    """Time of that count, which is refreshed every few seconds above 10,000; null in lists."""
 
 
 def plan(value: replays.Plan) -> Plan:
-    """Return a dry run."""
+    """Return the plan of a dry run."""
     return Plan(
         filter=value.filter.to_values(),
         words=value.words,
@@ -124,7 +127,7 @@ def plan(value: replays.Plan) -> Plan:
         total_more=value.total.more,
         looked=value.bounds.sentence if value.bounds else None,
         states=_by_state(value.states),
-        endpoints=[EndpointShare(*each) for each in value.endpoints],
+        endpoints=[EndpointShare(*share) for share in value.endpoints],
         sample=[render.delivery_row(row) for row in value.sample],
     )
 

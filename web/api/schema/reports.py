@@ -1,4 +1,4 @@
-"""What the API answers about what happened: statistics of the attempts, and the audit."""
+"""Responses of the statistics and the audit log."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from breakwater.web.api.schema.responses import Time
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Percentiles of response times."""
+    """Percentiles of the response time."""
 
     p50_ms: float | None
     p95_ms: float | None
@@ -19,7 +19,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """The attempts of one step of time."""
+    """The attempts in one step of the series."""
 
     at: Time
     successes: int
@@ -27,7 +27,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts over a span of time."""
+    """Attempts in a period."""
 
     minutes: int
     attempts: int
@@ -36,13 +36,13 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     by_outcome: dict[str, int]
     latency: Latency
     step_minutes: int
-    """Minutes that one point of the series stands for."""
+    """Length of one step of the series in minutes."""
     series: list[Point]
-    """Oldest first, without gaps."""
+    """Oldest first, with a point for every step."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did."""
+    """An entry of the audit log."""
 
     id: str
     at: Time
@@ -56,7 +56,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stats(traffic: Traffic) -> Stats:
-    """Return attempts over a span of time."""
+    """Return the statistics of a period."""
     latency = traffic.latency
     return Stats(
         minutes=traffic.minutes,
@@ -71,7 +71,7 @@ def stats(traffic: Traffic) -> Stats:
 
 
 def audit_entry(view: AuditView) -> AuditEntry:
-    """Return what somebody did."""
+    """Return an audit entry."""
     return AuditEntry(
         id=view.id,
         at=iso(view.at),

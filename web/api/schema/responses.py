@@ -1,4 +1,4 @@
-"""What the API answers, field by field. The OpenAPI document is made from these.
+"""The responses of the API, field by field. The OpenAPI document is generated from them.
 
 Times are ISO 8601 in UTC with milliseconds, durations are seconds unless the name ends in `_ms`.
 """
@@ -23,7 +23,9 @@ from breakwater.web.problems import Problem
 T = TypeVar("T")
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-HeaderPairs = Annotated[list[tuple[str, str]], Meta(description="Name and value, in the order of the wire.")]
+HeaderPairs = Annotated[
+    list[tuple[str, str]], Meta(description="Pairs of name and value, in their original order.")
+]
 
 
 class ListOf(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class ListOf(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     items: list[T]
     next_cursor: str | None = None
-    """Give it as `cursor` for the next page; null on the last one. Good for 24 hours."""
+    """Send it as `cursor` to get the next page; null on the last page. Valid for 24 hours."""
 
 
 class AcceptedDelivery(msgspec.Struct, frozen=True):
@@ -42,22 +44,22 @@ class AcceptedDelivery(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message that is committed."""
+    """An accepted message, which is committed."""
 
     id: str
     deliveries: list[AcceptedDelivery]
     note: str | UnsetType = UNSET
-    """Says why there is no delivery, where there is none."""
+    """Why there are no deliveries, if there are none."""
 
 
 class BatchItem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What became of one message of a batch: its ids, or its own error."""
+    """The result of one message of a batch: its ids, or its error."""
 
     id: str | UnsetType = UNSET
     deliveries: list[AcceptedDelivery] | UnsetType = UNSET
     note: str | UnsetType = UNSET
     replayed: bool = False
-    """Its idempotency key was known: this is the first answer again."""
+    """Whether this is the first response again, because of the idempotency key."""
     error: Problem | UnsetType = UNSET
 
 
@@ -76,12 +78,12 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """Values of credentials are masked."""
     response_headers: HeaderPairs
     response_body: str | None
-    """At most 16 KiB; bytes that are no UTF-8 are replaced."""
+    """At most 16 KiB by default; bytes that are not valid UTF-8 are replaced."""
     response_truncated: bool
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to one endpoint. In lists `payload`, `attempts` and `why` are empty: ask for the one delivery."""
+    """One message to one endpoint. In lists `payload`, `attempts` and `why` are empty; get the delivery to see them."""
 
     id: str
     message_id: str
@@ -90,25 +92,25 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     event_type: str
     status: DeliveryState
     final_status: NotificationStatus
-    """The same in the words of a notification: retrying and held are told apart."""
+    """The status with pending split into pending, retrying and held."""
     failure_class: FailureClass | None
-    """Of the latest attempt."""
+    """Failure class of the latest attempt."""
     status_code: int | None
     error: str | None
     why: str | None
-    """Why it is not delivered yet, or how it ended."""
+    """Why it is not delivered yet, or its result, as a sentence."""
     next_attempt_at: Time | None
     attempt_count: int
     created_at: Time
     finished_at: Time | None
     payload: Raw
-    """The bytes that are sent, as they were handed in."""
+    """The payload as it was accepted and is sent, byte for byte."""
     attempts: list[Attempt]
     """Oldest first."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller handed in once, and where it went."""
+    """A message and its deliveries."""
 
     id: str
     event_type: str
@@ -117,72 +119,72 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Time
     deliveries: list[Delivery]
     note: str | None
-    """Says why there are no deliveries, when there are none."""
+    """Why there are no deliveries, if there are none."""
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """When a failed delivery is tried again."""
+    """The retry schedule."""
 
     delays: list[float]
-    """Seconds to wait after the first, the second, ... failed attempt."""
+    """Seconds to wait after each failed attempt, the first one first."""
     jitter: float
-    """Share by which each delay is shorter or longer."""
+    """Maximum fraction by which a delay is randomly shortened or lengthened."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to send, and how."""
+    """An endpoint: a URL and the settings for sending to it."""
 
     id: str
     url: str
     name: str
     description: str
     event_types: list[str]
-    """Empty: every type."""
+    """Event types to send; an empty list means all."""
     timeout_seconds: float
     retry: Retry
     circuit: CircuitBreakerConfig
     max_in_flight: int
     rate_limit_per_second: float | None
     headers: dict[str, str]
-    """Values of credentials are masked; a masked value that is sent back keeps what is stored."""
+    """Values of credentials are masked. Sending a masked value back keeps the stored one."""
     signature: SignatureScheme
     state: EndpointState
     state_reason: str | None
     adhoc: bool
-    """Made for messages to a bare URL; subscribes to nothing."""
+    """Created for messages to a URL; it subscribes to no event types."""
     throttled_until: Time | None
     secret_rotated_until: Time | None
-    """Until then the old secret signs too."""
+    """Until then messages are also signed with the old secret."""
     created_at: Time
     updated_at: Time
 
 
 class NewEndpoint(Endpoint, frozen=True, kw_only=True):
-    """An endpoint that was just made, with its secret: shown this once."""
+    """A created endpoint with its signing secret, which no later response contains."""
 
     secret: str
     public_key: str | None
-    """What the receiver verifies with, where the signature is ed25519."""
+    """The public key for the receiver, if the signature is ed25519."""
 
 
 class NewSecret(msgspec.Struct, frozen=True):
-    """A secret that was just made: shown this once."""
+    """A new signing secret, which no later response contains."""
 
     secret: str
     public_key: str | None
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A person holds the circuit open."""
+    """A hold on a circuit."""
 
     reason: str | None
     by: str | None
     until: Time | None
-    """Null: until somebody releases it."""
+    """Null if it does not expire."""
 
 
 class Circuit(msgspec.Struct, frozen=True, kw_only=True):
-    """The breaker of one endpoint, its counts beside its thresholds."""
+    """The circuit breaker of one endpoint, with its counts and thresholds."""
 
     endpoint_id: str
     endpoint_name: str
@@ -198,7 +200,7 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: Time | None
     retry_at: Time | None
     held: int
-    """Deliveries that wait because the circuit does not admit them; counted up to a bound."""
+    """Deliveries on hold because of the circuit, counted up to a limit."""
     held_more: bool
     """There are more than `held`."""
     last_error: str | None
@@ -208,7 +210,7 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a circuit, and its cause."""
+    """A state change of a circuit, and its cause."""
 
     id: str
     at: Time
@@ -229,14 +231,14 @@ class CircuitDetail(Circuit, frozen=True, kw_only=True):
 
 
 class OperationResult(msgspec.Struct, frozen=True):
-    """What an operation came to."""
+    """The result of an operation."""
 
     sentence: str
     affected: int
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key; never the key itself."""
+    """An API key without its token."""
 
     id: str
     name: str
@@ -245,18 +247,18 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Time
     created_by: str
     last_used_at: Time | None
-    """To the minute."""
+    """Accurate to the minute."""
     revoked_at: Time | None
 
 
 class NewKey(Key, frozen=True, kw_only=True):
-    """A key that was just made, with the token that requests carry: shown this once."""
+    """A created API key with its token, which no later response contains."""
 
     key: str
 
 
 class Loop(msgspec.Struct, frozen=True):
-    """A background loop, as its supervisor sees it."""
+    """The health of a background task."""
 
     name: str
     healthy: bool
@@ -265,7 +267,7 @@ class Loop(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Whether the service does its work."""
+    """The health of the service."""
 
     status: str
     loops: list[Loop] = []
