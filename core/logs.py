@@ -1,8 +1,8 @@
 """Log lines: structured, on one line each, and safe to read.
 
-What a receiver, a caller or an operator wrote can end up in any field. So every field of every line,
-whoever logs it, loses its secrets, the values of its URLs' queries and its control characters (an ANSI
-escape in an error must not repaint a terminal, nor a line break forge a line), and is cut short.
+Any field can contain text of a receiver, a caller or an operator. So every field of every line, also of the libraries,
+is shortened, and loses its secrets, the query values of its URLs and its control characters: an ANSI escape in an error
+must not control a terminal, and a line break must not forge a line.
 """
 
 import logging
@@ -20,7 +20,7 @@ from breakwater.core.text.credentials import is_credential
 
 LogFormat = Literal["console", "json"]
 LONGEST_VALUE: Final = 2_000
-"""Characters that are kept of one value."""
+"""Characters of one value; the rest is cut."""
 _MASK: Final = "***"
 """ASCII, unlike the mask of pages: every terminal and collector shows it."""
 _SENSITIVE_TEXT: Final = re.compile(
@@ -29,7 +29,7 @@ _SENSITIVE_TEXT: Final = re.compile(
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SUSPECT: Final = re.compile(rf"{_CONTROL.pattern}|://|bw_|whs|bearer|basic", re.IGNORECASE)
-"""Cheap first look: most values need nothing, and there are thousands of lines a second."""
+"""A cheap first check: most values need no change, and there can be thousands of lines per second."""
 _QUIET_LOGGERS: Final = (
     "httpx",
     "httpcore",
@@ -39,7 +39,7 @@ _QUIET_LOGGERS: Final = (
     "asyncio",
     "uvicorn",
 )
-"""They log at INFO what is ours to log, or whole URLs."""
+"""At INFO they log what Breakwater logs itself, or whole URLs."""
 
 
 def _visible(character: re.Match[str]) -> str:
@@ -59,7 +59,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_value(value: object) -> object:
-    """Return `value` safe to log: text cleaned, what is kept under a sensitive name masked, to any depth."""
+    """Return `value` safe to log, to any depth: text cleaned, and values with a sensitive name masked."""
     match value:
         case str():
             return clean_text(value)
@@ -83,13 +83,13 @@ def clean_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDi
     """Clean every field of a line; a structlog processor, to run after the exception was formatted."""
     trace = line.pop("exception", None)
     cleaned = {name: _clean_field(name, value) for name, value in line.items()}
-    if trace is not None:  # keeps its line breaks; the margin tells its lines from log lines
+    if trace is not None:  # it keeps its line breaks; the margin marks its lines
         cleaned["exception"] = "\n".join(f"  | {clean_text(row)}" for row in str(trace).splitlines())
     return cleaned
 
 
 class _Unbreakable:
-    """A stream whose reader may be gone: a log line that cannot be written must not fail a delivery."""
+    """A stream whose reader may be gone. A log line that cannot be written must not fail a delivery."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -112,7 +112,7 @@ def _as_json(value: Any, **_options: Any) -> str:
 
 
 def line_processors(log_format: LogFormat, *, colors: bool = False) -> list[Processor]:
-    """Return what turns an event into one line of `log_format`, cleaning included."""
+    """Return the processors that turn an event into one clean line of `log_format`."""
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_as_json)
         if log_format == "json"
@@ -122,7 +122,7 @@ def line_processors(log_format: LogFormat, *, colors: bool = False) -> list[Proc
 
 
 def configure_logging(log_format: LogFormat, log_level: str, stream: TextIO | None = None) -> None:
-    """Send every line of this process, the libraries' too, to `stream` (stderr) in `log_format`."""
+    """Write every line of this process and its libraries to `stream` (stderr) in `log_format`."""
     target = stream or sys.stderr
     level = logging.getLevelNamesMapping()[log_level.upper()]
     stamp: list[Processor] = [

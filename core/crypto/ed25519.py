@@ -1,4 +1,4 @@
-"""Ed25519 by `cryptography`: the domain signs with a function that it is given, because it imports nothing."""
+"""Ed25519 signatures with `cryptography`, for the domain, which imports no library."""
 
 from functools import lru_cache
 from typing import Final
@@ -24,8 +24,8 @@ def sign_ed25519(private: bytes, message: bytes) -> bytes:
     """Return the signature of `message`, 64 bytes.
 
     Args:
-        private: the seed of 32 bytes, or the seed and the public key together, 64 bytes, as some libraries keep it.
-        message: what is signed.
+        private: the seed, 32 bytes, or the seed and the public key together, 64 bytes, as in some libraries.
+        message: the bytes to sign.
 
     Raises:
         ValueError: `private` has another length.
@@ -36,7 +36,7 @@ def sign_ed25519(private: bytes, message: bytes) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _key(private: bytes) -> Ed25519PrivateKey:
-    """Return the key object. Cached: making it costs more than signing with it."""
+    """Return the key object. Cached, because its creation costs more than a signature."""
     if len(private) not in {SEED_BYTES, _LONG_FORM_BYTES}:
         raise ValueError(f"an ed25519 key has {SEED_BYTES} or {_LONG_FORM_BYTES} bytes, not {len(private)}")
     return Ed25519PrivateKey.from_private_bytes(private[:SEED_BYTES])

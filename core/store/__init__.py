@@ -1,5 +1,6 @@
-"""One store on SQLite and on PostgreSQL.
+"""One store on SQLite and on PostgreSQL. It writes what others decided.
 
-`engine` opens it and alone asks which of the two it is, `writer` lets writes share commits, `statements` are what the
-delivery of webhooks writes, `tables` say what is kept and `migrations` how that came about.
+`engine` opens the database, and only it asks for the dialect. `writer` lets writes share commits (`batch` applies one
+transaction), `commands` are the writes of delivery, `circuits` maps a breaker to its row, `schema` has the tables and
+`migrations` their history.
 """

@@ -1,4 +1,4 @@
-"""The members of one transaction: what each wants written, and what came of it."""
+"""The members of one transaction: what each writes, and its result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,26 +17,26 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 OffLoop = Callable[[AsyncConnection], AbstractAsyncContextManager[None]]
-"""Lets statements be long within the block, see `Store.off_loop`."""
+"""Runs statements off the event loop within the block, see `Store.off_loop`."""
 
 
 class Command(Protocol[R_co]):
-    """A kind of write. All its members of a batch are applied in one go, by a few short statements."""
+    """A kind of write. All members of this kind in a batch are applied together, by a few short statements."""
 
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, members: Sequence[Self]
     ) -> Sequence[R_co | BreakwaterError]:
-        """Write all `members`; return one result, or the error of that member alone, for each in their order.
+        """Write all `members` and return, in their order, the result or the error of each.
 
-        It may be called again with the same members after a rollback, so it keeps nothing between calls. An error that
-        is raised, not returned, undoes the batch; its members are then applied one by one.
+        A returned error concerns its member only. A raised error undoes the batch; its members are then applied one by
+        one. So `apply` may be called again with the same members, and must keep nothing between calls.
         """
         ...
 
 
 class WriteFunction:
-    """A function as a command of its own kind. Its statements may be long."""
+    """A function as a command of its own kind. Its statements run off the event loop."""
 
     __slots__ = ("run",)
 
@@ -67,7 +67,7 @@ class Member(Generic[R]):
             log.exception("writer.follow_up_failed")
 
     def release(self) -> None:
-        """Wake the caller with the outcome; one that was cancelled meanwhile is passed over."""
+        """Wake the caller with the outcome, unless it was cancelled."""
         if self.done.done():
             return
         if isinstance(self.outcome, BaseException):
@@ -79,7 +79,7 @@ class Member(Generic[R]):
 async def write_together(
     connection: AsyncConnection, members: Sequence[Member[Any]], off_loop: OffLoop
 ) -> None:
-    """Apply all `members`, class by class in order of their first arrival. Raises what any command raises."""
+    """Apply all `members`, kind by kind in the order of their first arrival. Raises what any command raises."""
     groups: dict[object, list[Member[Any]]] = {}
     for member in members:
         kind = member if isinstance(member.command, WriteFunction) else type(member.command)
@@ -94,10 +94,10 @@ async def write_together(
 async def write_one_by_one(
     connection: AsyncConnection, members: Sequence[Member[Any]], off_loop: OffLoop
 ) -> None:
-    """Apply each member inside a savepoint: who fails, fails alone."""
+    """Apply each member inside a savepoint, so that a failing one fails alone."""
     for member in members:
         await _write_guarded(connection, [member], off_loop)
-        await asyncio.sleep(0)  # a thousand of them must not hold up everything else
+        await asyncio.sleep(0)  # a thousand members must not block the event loop
 
 
 async def _write_guarded(

@@ -1,4 +1,4 @@
-"""The circuit machine in its row, and back."""
+"""Circuit breakers as rows: load them, save them, and save their transitions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -19,12 +19,12 @@ from breakwater.core.store.schema import CIRCUITS, TRANSITIONS
 
 
 def circuit_config(fields: Mapping[str, Any]) -> CircuitBreakerConfig:
-    """Return the settings that an endpoint's `circuit` column holds; none means the service's defaults."""
+    """Return the settings in an endpoint's `circuit` column; an empty one means the defaults of the service."""
     return CircuitBreakerConfig(**fields) if fields else SERVICE_CIRCUIT
 
 
 def breaker_from(row: Mapping[Any, Any] | None, config: CircuitBreakerConfig) -> CircuitBreaker:
-    """Return the machine that `row` describes; no row means one that has counted nothing yet."""
+    """Return the breaker that `row` describes; without a row, one that has counted nothing."""
     if row is None:
         return CircuitBreaker(config)
     return CircuitBreaker(
@@ -80,12 +80,12 @@ def circuit_values(endpoint_id: str, breaker: CircuitBreaker, now: float) -> dic
 def load_breakers(
     connection: Connection, configs: Mapping[str, CircuitBreakerConfig], *, lock: bool = True
 ) -> dict[str, CircuitBreaker]:
-    """Return the breaker of each endpoint in `configs`; with `lock` its row stays ours until the transaction ends."""
+    """Return the breaker of each endpoint in `configs`; with `lock` its row is locked until the transaction ends."""
     rows = _rows(connection, configs, lock=lock)
     if lock and (missing := sorted(configs.keys() - rows.keys())):
-        # What is not there cannot be locked: of two nodes that both begin to count, the later would forget the other.
-        fresh = [circuit_values(each, CircuitBreaker(configs[each]), 0.0) for each in missing]
-        connection.execute(upsert(connection, CIRCUITS, ["endpoint_id"]), fresh)
+        # A missing row cannot be locked. Of two nodes that both start to count, the later would overwrite the other.
+        new_rows = [circuit_values(id_, CircuitBreaker(configs[id_]), 0.0) for id_ in missing]
+        connection.execute(upsert(connection, CIRCUITS, ["endpoint_id"]), new_rows)
         rows |= _rows(connection, missing, lock=lock)
     return {
         endpoint_id: breaker_from(rows.get(endpoint_id), config) for endpoint_id, config in configs.items()
@@ -95,14 +95,14 @@ def load_breakers(
 _LOADED: Final = (
     select(CIRCUITS)
     .where(CIRCUITS.c.endpoint_id.in_(bindparam("endpoint_ids", expanding=True)))
-    .order_by(CIRCUITS.c.endpoint_id)  # in one order, in which no two nodes can wait for each other
+    .order_by(CIRCUITS.c.endpoint_id)  # locking in one order prevents deadlocks between nodes
 )
 _LOCKED: Final = _LOADED.with_for_update()
 
 
 def _rows(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -> dict[str, Mapping[Any, Any]]:
-    found = connection.execute(_LOCKED if lock else _LOADED, {"endpoint_ids": sorted(endpoint_ids)})
-    return {row["endpoint_id"]: row for row in found.mappings()}
+    rows = connection.execute(_LOCKED if lock else _LOADED, {"endpoint_ids": sorted(endpoint_ids)})
+    return {row["endpoint_id"]: row for row in rows.mappings()}
 
 
 def save_breakers(connection: Connection, breakers: Mapping[str, CircuitBreaker], now: float) -> None:
@@ -114,7 +114,7 @@ def save_breakers(connection: Connection, breakers: Mapping[str, CircuitBreaker]
 
 
 def save_transitions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows made by `transition_rows`."""
+    """Insert rows of `transition_rows`."""
     if rows:
         connection.execute(insert(TRANSITIONS), list(rows))
 
@@ -128,7 +128,7 @@ def transition_rows(
     delivery_id: str | None = None,
     attempt_id: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows that tell these transitions, with what caused them."""
+    """Return the rows of these transitions, with their causes."""
     return [
         {
             "id": make_id("ctr"),
@@ -164,8 +164,8 @@ async def save_breaker(
     actor: str | None,
     delivery_id: str | None = None,
 ) -> None:
-    """Write one breaker and the transitions that `actor` (None: the breaker itself) made it take."""
+    """Save one breaker and its transitions, caused by `actor` (None: the breaker itself)."""
     transitions = breaker.drain_transitions()
-    told = transition_rows(endpoint_id, transitions, make_id, actor=actor, delivery_id=delivery_id)
+    rows = transition_rows(endpoint_id, transitions, make_id, actor=actor, delivery_id=delivery_id)
     await connection.run_sync(save_breakers, {endpoint_id: breaker}, now)
-    await connection.run_sync(save_transitions, told)
+    await connection.run_sync(save_transitions, rows)

@@ -1,4 +1,4 @@
-"""Connections kept and lent: the one that writes, and the pool of those that read."""
+"""Access to connections: the one that writes, and the pool of readers."""
 
 import asyncio
 import math
@@ -15,7 +15,7 @@ class WritingConnection:
     """The one connection that writes. It is replaced after a failure that leaves it in doubt."""
 
     def __init__(self, engine: AsyncEngine, *, idle_seconds: float = math.inf) -> None:
-        """Use connections of `engine`; one that was idle for so long is asked whether it still stands."""
+        """Use a connection of `engine`. After `idle_seconds` without use it is tested before the next transaction."""
         self._engine = engine
         self._idle_seconds = idle_seconds
         self._connection: AsyncConnection | None = None
@@ -25,25 +25,25 @@ class WritingConnection:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction; leaving it commits, an exception rolls it back."""
         try:
-            connection = await self._connected()
+            connection = await self._connect()
             async with connection.begin():
                 yield connection
         except BaseException as error:
-            # After a failed flush nobody knows what the operating system has kept; a connection that was cancelled may
-            # still be at work. Either way a fresh one sees what is really there.
+            # After a failed flush the state of the file is unknown, and a cancelled connection may still be busy. A
+            # new connection reads what was really committed.
             if not isinstance(error, Exception) or store_failure(error) is not None:
                 await self.close()
             raise
         self._used_at = asyncio.get_running_loop().time()
 
-    async def _connected(self) -> AsyncConnection:
-        if self._connection is not None and not await self._stands(self._connection):
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is not None and not await self._is_usable(self._connection):
             await self.close()
         if self._connection is None:
-            self._connection = await _connected(self._engine)
+            self._connection = await _connect(self._engine)
         return self._connection
 
-    async def _stands(self, connection: AsyncConnection) -> bool:
+    async def _is_usable(self, connection: AsyncConnection) -> bool:
         if connection.closed or connection.invalidated:
             return False
         if asyncio.get_running_loop().time() - self._used_at < self._idle_seconds:
@@ -61,27 +61,27 @@ class WritingConnection:
         """Close the connection; the next transaction opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):  # what is wrong with it is why it is closed
+            with suppress(Exception):  # a broken connection is closed because it is broken
                 await connection.invalidate()
             with suppress(Exception):  # see above
                 await connection.close()
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Lend a pooled connection in a transaction that ends, undone, with the block."""
-    connection = await _connected(engine)
+async def read_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Provide a pooled connection in a transaction that is rolled back at the end of the block."""
+    connection = await _connect(engine)
     try:
         await connection.begin()
         yield connection
     finally:
-        # A reader that is cancelled gives its connection back all the same.
+        # A cancelled reader must return its connection, too.
         await asyncio.shield(connection.close())
 
 
-async def _connected(engine: AsyncEngine) -> AsyncConnection:
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
     try:
         return await engine.connect()
     except DBAPIError as error:
-        # Whatever the server has against the connection, no statement can be at fault.
+        # No statement was sent, so the cause is always the database.
         raise store_failure(error) or unavailable(f"it refuses the connection ({error.orig})") from error

@@ -1,4 +1,4 @@
-"""The database: how it is opened, read and written. The only file that asks which dialect it is."""
+"""The database: open, read and write it. The only file that asks for the dialect."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -33,15 +33,17 @@ class Database:
     def __init__(self, url: str) -> None:
         self._store = _store_for(url)
         self._readers: set[asyncio.Task[Any] | None] = set()
-        self.writer = GroupCommitWriter(self._store.write, self._store.off_loop, check=self._refuse_a_reader)
+        self.writer = GroupCommitWriter(
+            self._store.write, self._store.off_loop, check=self._refuse_inside_read
+        )
 
     @property
     def exclusive(self) -> bool:
-        """Whether no other process can have this database open while this one does."""
+        """Whether no other process can have this database open at the same time."""
         return self._store.exclusive
 
     async def open(self) -> None:
-        """Take the database, check it and bring its schema to the newest. Raises StartRefused, one clear sentence."""
+        """Open and check the database, and migrate it to the newest schema. Raises StartRefused."""
         try:
             await self._store.open()
         except Exception as error:
@@ -51,7 +53,7 @@ class Database:
         self.writer.start()
 
     async def close(self) -> None:
-        """Write what is queued and let go of every connection and lock."""
+        """Write what is queued, and release every connection and lock."""
         try:
             await self.writer.close()
         finally:
@@ -59,12 +61,12 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection that sees one state of the database and cannot change it.
+        """Provide a connection that sees one state of the database and cannot change it.
 
-        Leave the block before reading or writing elsewhere (RuntimeError): in memory that would wait for itself. Raises
-        StoreUnavailable when the database cannot be read just now.
+        A second read or a write inside the block raises RuntimeError: on the database in memory it would wait for
+        itself. Raises StoreUnavailable when the database cannot be read.
         """
-        self._refuse_a_reader()
+        self._refuse_inside_read()
         task = asyncio.current_task()
         self._readers.add(task)
         try:
@@ -78,7 +80,7 @@ class Database:
         finally:
             self._readers.discard(task)
 
-    def _refuse_a_reader(self) -> None:
+    def _refuse_inside_read(self) -> None:
         if self._readers and asyncio.current_task() in self._readers:
             raise RuntimeError("leave the block of database.read() first")
 
@@ -87,11 +89,11 @@ def _store_for(url: str) -> Store:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise StartRefused(f"The database URL cannot be read; it has the form {_FORMS}.") from None
+        raise StartRefused(f"The database URL is not valid. Use {_FORMS}.") from None
     if parsed.drivername == "postgresql+asyncpg":
         return PostgresStore(parsed)
     if parsed.drivername != "sqlite+aiosqlite":
-        raise StartRefused(f"{parsed.drivername} is not a database that Breakwater knows; use {_FORMS}.")
+        raise StartRefused(f"Database {parsed.drivername} is not supported. Use {_FORMS}.")
     if parsed.database in {None, "", ":memory:"}:
         return SqliteMemoryStore()
     return SqliteFileStore(parsed)
@@ -105,10 +107,10 @@ def upsert(
     replace: Sequence[str] = (),
     add: Sequence[str] = (),
 ) -> Insert:
-    """Return an INSERT that, where a row with the same `keys` exists, changes that row instead.
+    """Return an INSERT that updates the row when one with the same `keys` exists.
 
-    Columns in `replace` take the new value, columns in `add` the sum of both; with neither the old row stays as it is.
-    Rows are given at execution. One statement must not name the same keys twice (PostgreSQL): sum up beforehand.
+    Columns in `replace` take the new value, columns in `add` the sum of both; with neither the existing row is
+    unchanged. Pass the rows at execution. PostgreSQL refuses rows with the same keys in one statement.
     """
     return _upsert(connection.dialect.name, table, tuple(keys), tuple(replace), tuple(add))
 
@@ -117,17 +119,17 @@ def upsert(
 def _upsert(
     dialect: str, table: Table, keys: tuple[str, ...], replace: tuple[str, ...], add: tuple[str, ...]
 ) -> Insert:
-    """Build each statement once: three are run for every batch, and building one costs as much as ten rows."""
+    """Build each statement once: every batch runs three of them."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement: Any = insert(table)
     changes = {name: statement.excluded[name] for name in replace}
     changes |= {name: table.c[name] + statement.excluded[name] for name in add}
-    done: Insert = (
+    upsert_statement: Insert = (
         statement.on_conflict_do_update(index_elements=keys, set_=changes)
         if changes
         else statement.on_conflict_do_nothing(index_elements=keys)
     )
-    return done
+    return upsert_statement
 
 
 class _BytesContain(FunctionElement[bool]):
@@ -146,6 +148,6 @@ def _position(element: _BytesContain, compiler: SQLCompiler, **options: Any) -> 
     return f"position({needle} in {haystack}) > 0"
 
 
-def bytes_contain(column: ColumnElement[bytes], wanted: bytes) -> ColumnElement[bool]:
-    """Return whether the bytes of `column` contain those of `wanted`."""
-    return _BytesContain(column, literal(wanted, LargeBinary))
+def bytes_contain(column: ColumnElement[bytes], part: bytes) -> ColumnElement[bool]:
+    """Return the condition that the bytes of `column` contain `part`."""
+    return _BytesContain(column, literal(part, LargeBinary))

@@ -1,4 +1,4 @@
-"""Which failures mean that the database cannot be used just now; every other one is a mistake of the statement."""
+"""Failures that mean that the database is unavailable. Every other failure is an error in a statement."""
 
 import sqlite3
 from typing import Any, Final
@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from breakwater.core.domain.errors import StoreUnavailable
 
 RETRY_AFTER: Final = 1.0
-"""Seconds after which a caller may try again: the writer itself tries with every batch."""
+"""Seconds after which a caller may try again. The writer tries with every batch."""
 
 _LOST: Final = "the connection was lost"
 _LOCKED: Final = "another program holds a lock on it"
@@ -17,7 +17,7 @@ _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_PROTOCOL: _LOCKED,
-    sqlite3.SQLITE_PERM: "its file may not be accessed",
+    sqlite3.SQLITE_PERM: "access to its file is denied",
     sqlite3.SQLITE_NOMEM: "the machine is out of memory",
     sqlite3.SQLITE_READONLY: "its file is read-only",
     sqlite3.SQLITE_INTERRUPT: "the statement was interrupted",
@@ -29,7 +29,7 @@ _SQLITE: Final = {
 }
 """By primary result code, https://sqlite.org/rescode.html."""
 _CONFLICTS: Final = frozenset({"40001", "40P01"})
-"""SQLSTATE of a transaction that met another one, and that may do better a second time."""
+"""SQLSTATE of a transaction that conflicted with another one and may succeed when it is repeated."""
 _POSTGRES: Final = {
     "08": _LOST,
     "25006": "it is read-only",
@@ -37,7 +37,7 @@ _POSTGRES: Final = {
     "40P01": "another process changed the same rows",
     "53": "it is out of disk, memory or connections",
     "55P03": "another process holds a lock",
-    "57": "it is shutting down, or gave the statement up",
+    "57": "it is shutting down, or cancelled the statement",
     "58": "reading or writing its files failed",
     "XX": "it reports an internal error",
 }
@@ -45,31 +45,31 @@ _POSTGRES: Final = {
 
 
 def store_failure(error: BaseException) -> StoreUnavailable | None:
-    """Return what callers are told when `error` means that the database is unusable just now, else None."""
+    """Return the error for callers when `error` means that the database is unavailable, else None."""
     if isinstance(error, StoreUnavailable):
         return error
-    why = _why(error)
-    return None if why is None else unavailable(why)
+    reason = _reason(error)
+    return None if reason is None else unavailable(reason)
 
 
-def unavailable(why: str) -> StoreUnavailable:
-    """Return what callers are told, with the reason in words."""
-    return StoreUnavailable(f"The database is unavailable: {why}.", RETRY_AFTER)
+def unavailable(reason: str) -> StoreUnavailable:
+    """Return the error for callers, with the reason in words."""
+    return StoreUnavailable(f"The database is unavailable: {reason}.", RETRY_AFTER)
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether the transaction met another process's, so that trying it again at once makes sense."""
+    """Return whether the transaction conflicted with one of another process, so that it should be repeated."""
     return isinstance(error, DBAPIError) and _sqlstate(error) in _CONFLICTS
 
 
-def _why(error: BaseException) -> str | None:
+def _reason(error: BaseException) -> str | None:
     match error:
         case DBAPIError(orig=sqlite3.Error() as cause):
-            return _why_of_sqlite(cause)
+            return _sqlite_reason(cause)
         case DBAPIError():
-            return _why_of_postgres(error)
+            return _postgres_reason(error)
         case sqlite3.Error():
-            return _why_of_sqlite(error)
+            return _sqlite_reason(error)
         case PoolTimeoutError():
             return "all its connections are in use"
         case OSError():  # TimeoutError is one
@@ -78,18 +78,18 @@ def _why(error: BaseException) -> str | None:
             return None
 
 
-def _why_of_sqlite(error: sqlite3.Error) -> str | None:
+def _sqlite_reason(error: sqlite3.Error) -> str | None:
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # not SQLite's own: the connection was closed
+    if code is None:  # raised by Python's module, for a closed connection
         return _LOST if "clos" in str(error) else None
     return _SQLITE.get(code & 0xFF)
 
 
-def _why_of_postgres(error: DBAPIError) -> str | None:
+def _postgres_reason(error: DBAPIError) -> str | None:
     state = _sqlstate(error)
-    known = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
+    reason = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
     lost = error.connection_invalidated or (isinstance(error, InterfaceError) and not state)
-    return known or (_LOST if lost else None)
+    return reason or (_LOST if lost else None)
 
 
 def _sqlstate(error: DBAPIError) -> str:

@@ -1,4 +1,4 @@
-"""What every kind of database offers to `Database`."""
+"""The interface of each kind of database, for `Database`."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -15,24 +15,24 @@ class Store(Protocol):
         ...
 
     async def open(self) -> None:
-        """Take it, check it, bring its schema to the newest. Raises StartRefused."""
+        """Open and check it, and migrate it to the newest schema. Raises StartRefused."""
         ...
 
     async def close(self) -> None:
-        """Let go of it. Safe after an `open` that failed."""
+        """Release it. Safe after an `open` that failed."""
         ...
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Lend a connection in a transaction that can only read."""
+        """Provide a connection in a transaction that can only read."""
         ...
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction on the one connection that writes; leaving it commits, an exception rolls back.
 
-        Used by one caller at a time. After a failure that leaves the connection in doubt, the next call opens another.
+        One caller at a time. After a failure with an unknown result, the next call opens another connection.
         """
         ...
 
     def off_loop(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
-        """Let statements of the writing `connection` be long: within the block the event loop goes on meanwhile."""
+        """Run statements of the writing `connection` off the event loop within the block."""
         ...

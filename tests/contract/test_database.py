@@ -230,9 +230,9 @@ async def test_a_delivery_to_no_endpoint_is_refused(database: Database) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("nonsense", "The database URL cannot be read"),
-        ("mysql+aiomysql://root@localhost/breakwater", "mysql.* is not a database that Breakwater knows"),
-        ("sqlite:///breakwater.db", "sqlite is not a database that Breakwater knows"),
+        ("nonsense", "The database URL is not valid"),
+        ("mysql+aiomysql://root@localhost/breakwater", "Database mysql.* is not supported"),
+        ("sqlite:///breakwater.db", "Database sqlite is not supported"),
     ],
 )
 def test_another_database_is_refused(url: str, sentence: str) -> None:

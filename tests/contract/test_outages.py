@@ -288,7 +288,7 @@ async def test_a_server_that_refuses_is_named_without_its_password(
 
 async def test_a_newer_schema_on_a_server_is_refused(postgres_url: str) -> None:
     await administer(make_url(postgres_url), "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StartRefused, match=r"schema \(9999\) is newer"):
+    with pytest.raises(StartRefused, match="has schema 9999"):
         await Database(postgres_url).open()
 
 

@@ -83,7 +83,9 @@ async def test_a_newer_schema_is_refused(sqlite_url: str, sqlite_path: Path) -> 
         known = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    assert "schema (9999) is newer than this Breakwater knows" in await refusal(sqlite_url)
+    assert "The database has schema 9999, and this Breakwater knows schemas up to" in await refusal(
+        sqlite_url
+    )
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", known)
         connection.commit()
@@ -131,7 +133,7 @@ async def test_the_check_for_damage_is_bounded(
 async def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "missing"
     sentence = await refusal(f"sqlite+aiosqlite:///{folder}/breakwater.db")
-    assert sentence == f"Cannot open the database: there is no directory {folder}; make it first."
+    assert sentence == f"Cannot open the database: there is no directory {folder}; create it first."
 
 
 async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path) -> None:

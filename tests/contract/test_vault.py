@@ -1,5 +1,6 @@
 """Secrets at rest."""
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,5 +88,19 @@ def test_a_key_file_without_a_key_refuses_the_start(tmp_path: Path, content: str
 
 
 def test_a_key_file_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> None:
-    with pytest.raises(StartRefused, match=r"cannot be read or made \(No such file or directory\)"):
+    with pytest.raises(StartRefused, match=r"cannot be read or created \(No such file or directory\)"):
         Vault.from_settings(None, tmp_path / "missing" / "breakwater.key")
+
+
+def test_a_new_key_file_is_flushed_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Vault.from_settings(None, tmp_path / "breakwater.key")
+    assert str(tmp_path) in flushed
+    assert any(path.startswith(str(tmp_path / "breakwater.key")) for path in flushed)

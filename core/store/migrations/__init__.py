@@ -1,4 +1,4 @@
-"""The schema's history, and the one way to bring a database to the newest.
+"""The history of the schema, and the only way to migrate a database to the newest.
 
 A migration is a file in `versions/`. Draft the next one from the tables with
 `python -m breakwater.core.store.migrations "what changes"`.
@@ -18,7 +18,7 @@ from breakwater.core.domain.errors import StartRefused
 def config_for(connection: Connection) -> Config:
     """Return alembic's configuration, bound to `connection`: no file and no environment is read."""
     config = Config()
-    # ConfigParser's interpolation would stumble over a percent sign in the path.
+    # ConfigParser interpolates percent signs, and the path may have one.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
@@ -26,9 +26,9 @@ def config_for(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the schema to the newest, inside the transaction of `connection`.
+    """Migrate to the newest schema, inside the transaction of `connection`.
 
-    Raises StartRefused for a schema that a newer Breakwater made.
+    Raises StartRefused for a schema of a newer Breakwater.
     """
     config = config_for(connection)
     script = ScriptDirectory.from_config(config)
@@ -37,7 +37,7 @@ def upgrade(connection: Connection) -> None:
         return
     if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
         raise StartRefused(
-            f"The database's schema ({current}) is newer than this Breakwater knows "
-            f"({script.get_current_head()}): start the newer version, or give another database."
+            f"The database has schema {current}, and this Breakwater knows schemas up to "
+            f"{script.get_current_head()}. Start the newer version, or use another database."
         )
     command.upgrade(config, "head")

@@ -1,1 +1,1 @@
-"""What only PostgreSQL needs."""
+"""PostgreSQL."""

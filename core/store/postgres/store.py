@@ -1,4 +1,4 @@
-"""PostgreSQL: several processes may share it; each has one connection that writes and a pool of readers."""
+"""PostgreSQL: processes can share it; each has one connection that writes and a pool of readers."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from breakwater.core.domain.errors import StartRefused
-from breakwater.core.store.connections import WritingConnection, reading
+from breakwater.core.store.connections import WritingConnection, read_transaction
 from breakwater.core.store.json import ENGINE_JSON
 from breakwater.core.store.migrations import upgrade
 
 READERS: Final = 8
 CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 15.0
-"""How long a statement may take before its connection counts as lost: a network that is cut says nothing."""
+"""Time limit of a statement, after which its connection counts as lost: a cut network reports nothing."""
 IDLE_SECONDS: Final = 5.0
-"""After so long without a write, a restart of the server is found out before a batch is given to a dead connection."""
+"""After so long without a write, the connection is tested before the next batch: the server may have restarted."""
 _MIGRATION_LOCK: Final = 7_425_001
-"""Any number that nothing else on the server locks: processes that start together migrate one after the other."""
+"""An arbitrary number for an advisory lock, so that processes that start together migrate one after the other."""
 
 
 class PostgresStore:
@@ -53,8 +53,8 @@ class PostgresStore:
                 await connection.run_sync(upgrade)
         except (DBAPIError, OSError) as error:
             cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
-            shown = self._url.render_as_string(hide_password=True)
-            raise StartRefused(f"Cannot use the database {shown}: {cause}") from error
+            url = self._url.render_as_string(hide_password=True)
+            raise StartRefused(f"Cannot use the database {url}: {cause}") from error
         finally:
             await engine.dispose()
 
@@ -65,8 +65,8 @@ class PostgresStore:
         await self._writing.dispose()
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Lend a reader."""
-        return reading(self._reading)
+        """Provide a reader."""
+        return read_transaction(self._reading)
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Open a transaction on the writer."""

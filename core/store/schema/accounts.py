@@ -1,4 +1,4 @@
-"""Who may do what: keys of programs, people and their sessions."""
+"""API keys, people and their sessions."""
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
@@ -15,7 +15,7 @@ class ApiKey(SQLModel, table=True):
     name: str
     digest: str = Field(unique=True)
     preview: str
-    """Its first characters, to tell it from others: `bw_3f9a…`."""
+    """Its first characters, for display: `bw_3f9a…`."""
     scopes: list[str] = json_column("[]")
     created_at: float = epoch_column()
     created_by: str
@@ -24,7 +24,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class Person(SQLModel, table=True):
-    """Someone who signs in."""
+    """A person who can sign in."""
 
     __tablename__ = "people"
 
@@ -32,7 +32,7 @@ class Person(SQLModel, table=True):
     name: str = Field(unique=True)
     role: str
     password_digest: str | None = long_text()
-    """argon2id; None until the sign-in link was used."""
+    """argon2id; None until the person has set a password."""
     created_at: float = epoch_column()
     disabled_at: float | None = epoch_column(nullable=True)
 

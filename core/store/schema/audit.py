@@ -1,4 +1,4 @@
-"""What was done, and by whom."""
+"""The audit log."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from breakwater.core.store.schema.columns import epoch_column, json_column, long
 
 
 class AuditEntry(SQLModel, table=True):
-    """What a person or a key did."""
+    """One action of a person, a key or the service itself."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -21,13 +21,13 @@ class AuditEntry(SQLModel, table=True):
     id: str = Field(primary_key=True)
     at: float = epoch_column()
     actor: str
-    """`person:ada`, `key:ci`, or `breakwater` where the service itself acted."""
+    """`person:ada`, `key:ci`, or `breakwater` for the service itself."""
     action: str
     """Noun and verb: `delivery.resend`, `circuit.reset`, `endpoint.update`, `person.sign_in`."""
     subject: str
-    """The id of what was acted on."""
+    """The id of the object of the action."""
     reason: str | None = long_text()
     outcome: str = Field(sa_type=Text)
-    """One sentence: what came of it."""
+    """The result, one sentence."""
     detail: dict[str, Any] = json_column("{}")
     affected: int = 1

@@ -1,4 +1,4 @@
-"""The breakers, and their history."""
+"""Circuit breakers and their transitions."""
 
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
@@ -7,7 +7,7 @@ from breakwater.core.store.schema.columns import epoch_column, json_column, long
 
 
 class Circuit(SQLModel, table=True):
-    """The breaker of one endpoint, as `CircuitBreaker` keeps it. No row means: closed, and nothing counted yet."""
+    """The state of one endpoint's `CircuitBreaker`. Without a row it is closed and has counted nothing."""
 
     __tablename__ = "circuits"
 
@@ -17,18 +17,18 @@ class Circuit(SQLModel, table=True):
     success_count: int = 0
     last_failure_time: float | None = epoch_column(nullable=True)
     opened_at: float | None = epoch_column(nullable=True)
-    """When the run of open states began that has not been ended by a close."""
+    """Since when the endpoint has been failing, see `CircuitBreaker.opened_at`."""
     retry_at: float | None = epoch_column(nullable=True)
     reopenings: int = 0
     generation: int = 0
-    """Counts transitions: a result of an attempt admitted in an earlier generation changes nothing."""
+    """The number of transitions. The result of an attempt that an earlier generation admitted is ignored."""
     permits: list[float] = json_column("[]")
     """When each half-open permit expires."""
     window: list[list[int]] = json_column("[]")
     """`[second, successes, failures]`, oldest first."""
     hold_reason: str | None = long_text()
     held_at: float | None = epoch_column(nullable=True)
-    """Not None: an operator holds the circuit open."""
+    """Set while an operator holds the circuit open."""
     hold_until: float | None = epoch_column(nullable=True)
     held_by: str | None = None
     updated_at: float = epoch_column()
@@ -46,7 +46,7 @@ class CircuitTransition(SQLModel, table=True):
     from_state: str
     to_state: str
     cause: str = Field(sa_type=Text)
-    """In words: `5 failures in a row`, `reset by ada: receiver fixed`."""
+    """In words: `5 consecutive failures`, `reset by ada: receiver fixed`."""
     failure_count: int = 0
     success_count: int = 0
     attempt_id: str | None = None

@@ -1,4 +1,4 @@
-"""What callers handed in, and what came of it: a message, its deliveries, their attempts."""
+"""Messages, their deliveries and the attempts."""
 
 from sqlalchemy import JSON, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
@@ -14,7 +14,7 @@ from breakwater.core.store.schema.columns import (
 
 
 class Message(SQLModel, table=True):
-    """What a caller handed in once."""
+    """A message as a caller submitted it."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -26,7 +26,7 @@ class Message(SQLModel, table=True):
     event_type: str
     payload: bytes = Field(sa_type=LargeBinary)
     delivery_count: int
-    """0 when no endpoint matched: recorded, so that it can be seen and explained."""
+    """0 when no endpoint was subscribed: the message is stored all the same."""
     idempotency_key: str | None = None
     created_at: float = epoch_column()
 
@@ -44,7 +44,7 @@ class Delivery(SQLModel, table=True):
         Index("ix_deliveries_endpoint", "endpoint_id", "id"),
         Index("ix_deliveries_endpoint_state", "endpoint_id", "state", "id"),
         Index("ix_deliveries_event_type", "event_type", "id"),
-        # What goes well never enters these two.
+        # Deliveries without a failure are in neither of these two.
         partial_index("ix_deliveries_failure", "failure_class", "id", where="failure_class IS NOT NULL"),
         partial_index(
             "ix_deliveries_endpoint_failure",
@@ -62,32 +62,32 @@ class Delivery(SQLModel, table=True):
     state: str
     next_attempt_at: float | None = epoch_column(nullable=True)
     trigger: str = "schedule"
-    """What the next attempt will have been made by."""
+    """What causes the next attempt."""
     attempt_count: int = 0
-    """Attempts recorded, `lost` ones among them: the numbering, which a resend continues."""
+    """Recorded attempts, including `lost` ones. A resend continues the numbering."""
     budget_spent: int = 0
-    """Attempts that count against the retry policy since the last resend."""
+    """Attempts since the last resend that count against the retry policy."""
     lost_count: int = 0
-    """Claims in a row whose worker died."""
+    """Consecutive claims whose worker died."""
     failure_class: str | None = None
-    """Of the latest attempt; None when it succeeded or none was made."""
+    """Of the latest attempt; None when it succeeded, or before the first."""
     status_code: int | None = None
     error: str | None = long_text()
     claim_token: str | None = None
-    """Fences the claim: a result that carries another token changes nothing."""
+    """Fences the claim: a result with another token changes nothing."""
     claimed_by: str | None = None
     lease_until: float | None = epoch_column(nullable=True)
     retry_delays: list[float] | None = Field(
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
     )
-    """This delivery's own schedule, when its caller gave one."""
+    """The retry schedule of this delivery, when its caller sent one."""
     created_at: float = epoch_column()
     finished_at: float | None = epoch_column(nullable=True)
-    """When it became final; None while it is not."""
+    """When it became final; None before."""
 
 
 class Attempt(SQLModel, table=True):
-    """One HTTP request of a delivery, and what came of it."""
+    """One HTTP request of a delivery, and its outcome."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -103,7 +103,7 @@ class Attempt(SQLModel, table=True):
     trigger: str
     started_at: float = epoch_column()
     duration_ms: int | None = None
-    """None for a lost attempt: nobody measured it."""
+    """None for a lost attempt, which nobody measured."""
     failure_class: str | None = None
     """None means success."""
     status_code: int | None = None
@@ -115,13 +115,13 @@ class Attempt(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """A key that a caller sent with a submission, and the answer it got."""
+    """The idempotency key of a request, and the message that it created."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_expires", "expires_at"),)
 
     scope: str = Field(primary_key=True)
-    """The API key it came with: two callers may use the same word."""
+    """The API key of the request: two callers can use the same idempotency key."""
     key: str = Field(primary_key=True)
     fingerprint: str
     """SHA-256 of the request."""

@@ -1,4 +1,4 @@
-"""Where webhooks go."""
+"""Endpoints."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from breakwater.core.store.schema.columns import epoch_column, json_column, long
 
 
 class Endpoint(SQLModel, table=True):
-    """Where to send, and how."""
+    """An endpoint: its URL and its settings."""
 
     __tablename__ = "endpoints"
     __table_args__ = (Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True),)
@@ -19,7 +19,7 @@ class Endpoint(SQLModel, table=True):
     description: str = ""
     url: str = Field(sa_type=Text)
     adhoc_key: str | None = None
-    """Set on endpoints made for messages to a bare URL: a digest of URL and settings, so that one is made once."""
+    """For an endpoint created for messages to a URL: a digest of URL and settings, so that it is created once."""
     event_types: list[str] = json_column("[]")
     """Subscribed event types; empty means every type. An ad-hoc endpoint subscribes to none."""
     state: str = "enabled"
@@ -36,11 +36,11 @@ class Endpoint(SQLModel, table=True):
     secret: bytes | None = Field(default=None, sa_type=LargeBinary)
     """Encrypted."""
     previous_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
-    """Encrypted; signs beside the new one until `previous_secret_until`."""
+    """Encrypted; both sign until `previous_secret_until`."""
     previous_secret_until: float | None = epoch_column(nullable=True)
     throttled_until: float | None = epoch_column(nullable=True)
-    """The receiver asked the whole lane to wait until then (429, or 503 with Retry-After)."""
+    """Until when the endpoint is rate limited: by 429, or by 503 with Retry-After."""
     created_at: float = epoch_column()
     updated_at: float = epoch_column()
     deleted_at: float | None = epoch_column(nullable=True)
-    """A deleted endpoint keeps its row, for the history that names it."""
+    """A deleted endpoint keeps its row, because the history references it."""

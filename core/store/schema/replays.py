@@ -7,35 +7,35 @@ from breakwater.core.store.schema.columns import epoch_column, long_text
 
 
 class Replay(SQLModel, table=True):
-    """A bulk resend: a filter, a frozen upper bound, a pace, and how far it has come."""
+    """A bulk resend: its filter, its upper bound, its rate and its progress."""
 
     __tablename__ = "replays"
     __table_args__ = (Index("ix_replays_state", "state", "id"),)
 
     id: str = Field(primary_key=True)
     filter: str = Field(sa_type=Text)
-    """The query string of the deliveries that are meant."""
+    """The filter of deliveries, as a query string."""
     words: str = Field(sa_type=Text)
-    """The filter as a person reads it, with the names of that moment."""
+    """The filter in words, with the names at its creation."""
     up_to: str
-    """The newest delivery that belongs to it: what arrived later is never touched."""
+    """The newest delivery that it includes."""
     frozen_at: float = epoch_column()
-    """Relative times of the filter are taken from here; what ended later is never touched either."""
+    """The snapshot: relative times of the filter count from here, and later results are not included."""
     pace: float = Field(sa_type=Double)
-    """Deliveries a second."""
+    """Deliveries per second."""
     reason: str | None = long_text()
     state: str
     created_by: str
     created_at: float = epoch_column()
     finished_at: float | None = epoch_column(nullable=True)
     total: int
-    """How many matched at the start, counted up to a bound."""
+    """How many matched at the start, counted up to a limit."""
     total_is_bound: bool = False
     cursor: str = ""
-    """The last delivery that was looked at."""
+    """The last delivery that was processed."""
     resent: int = 0
     skipped: int = 0
-    """Matched when found, and had changed by the time it was their turn."""
+    """Deliveries that changed between the search and the resend."""
 
 
 class ReplayItem(SQLModel, table=True):

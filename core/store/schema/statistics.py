@@ -1,20 +1,20 @@
-"""Attempts counted by the minute and by the half hour: what charts read instead of the attempts."""
+"""Attempts counted per minute and per half hour, for charts."""
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 ALL_ENDPOINTS = "*"
-"""Stands in `minute_stats` for all endpoints together: a chart of a week must not add up a million rows."""
+"""The `endpoint_id` of the counts of all endpoints together, so that a chart reads few rows."""
 
 
 class MinuteStat(SQLModel, table=True):
-    """Attempts in one minute by outcome and latency bucket, of one endpoint and of all: what every chart reads."""
+    """Attempts in one minute by outcome and latency bucket, of one endpoint or of all."""
 
     __tablename__ = "minute_stats"
     __table_args__ = (Index("ix_minute_stats_minute", "minute"),)
 
     endpoint_id: str = Field(primary_key=True)
-    """An endpoint, or `ALL_ENDPOINTS`; every attempt is counted under both."""
+    """An endpoint, or `ALL_ENDPOINTS`. Each attempt is counted in both."""
     minute: int = Field(primary_key=True)
     """Minutes since the epoch."""
     outcome: str = Field(primary_key=True)
@@ -25,13 +25,10 @@ class MinuteStat(SQLModel, table=True):
 
 
 class HalfHourStat(SQLModel, table=True):
-    """The rows of `minute_stats` summed up by the half hour once it is over: what charts of a day and longer read.
-
-    A week by the minute is half a million rows for one busy endpoint, and took 300 ms to add up.
-    """
+    """The rows of `minute_stats` added up per half hour, for charts of a day and longer."""
 
     __tablename__ = "half_hour_stats"
-    __table_args__ = ({"sqlite_with_rowid": False},)  # stored in the order in which it is read
+    __table_args__ = ({"sqlite_with_rowid": False},)  # stored in the order of the reads
 
     endpoint_id: str = Field(primary_key=True)
     minute: int = Field(primary_key=True)

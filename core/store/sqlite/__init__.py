@@ -1,1 +1,1 @@
-"""What only SQLite needs: its driver, its pragmas, its lock file."""
+"""SQLite: its driver, its pragmas, its lock file."""

@@ -1,4 +1,4 @@
-"""Whether a path can be this process's database: refused at start, in one sentence that says what to do."""
+"""Checks a SQLite file at start, and refuses it with one sentence that names the remedy."""
 
 import os
 import sqlite3
@@ -10,14 +10,14 @@ from typing import Final
 from breakwater.core.domain.errors import StartRefused
 
 CHECK_SECONDS: Final = 2.0
-"""How long the check for damage may read. A larger file is checked as far as that gets: a start takes no minutes."""
+"""Time limit of the check for damage. A large file is checked only in part, so that the start stays fast."""
 _LOCKED_SECONDS: Final = 2.0
 _STEPS: Final = 10_000
-"""Of SQLite's machine, between two looks at the clock: well under a millisecond."""
+"""Instructions of SQLite between two checks of the time: well under a millisecond."""
 
 
 def refuse_unusable(path: Path) -> None:
-    """Raise StartRefused when there can be no database file of this process at `path`."""
+    """Raise StartRefused when this process cannot have a database file at `path`."""
     try:
         reason = _unusable(path)
     except OSError as error:
@@ -28,36 +28,38 @@ def refuse_unusable(path: Path) -> None:
 
 def _unusable(path: Path) -> str | None:
     if not path.parent.is_dir():
-        return f"there is no directory {path.parent}; make it first."
+        return f"there is no directory {path.parent}; create it first."
     if path.is_dir():
         return f"{path} is a directory; give the path of a file."
-    if not _may(path.parent, os.W_OK | os.X_OK):
-        return f"the directory {path.parent}, where its log and its lock are kept, is not writable."
-    if path.exists() and not _may(path, os.R_OK | os.W_OK):
+    if not _has_access(path.parent, os.W_OK | os.X_OK):
+        return f"the directory {path.parent} is not writable; the log and the lock file are stored there."
+    if path.exists() and not _has_access(path, os.R_OK | os.W_OK):
         return f"{path} is not readable and writable for this user; change its permissions."
     return None
 
 
-def _may(path: Path, access: int) -> bool:
+def _has_access(path: Path, access: int) -> bool:
     return os.access(path, access, effective_ids=os.access in os.supports_effective_ids)
 
 
 def prepare_file(path: Path) -> None:
-    """Make an empty file for a new database, private: it will hold payloads. SQLite's log files follow its mode."""
+    """Create an empty file for a new database, private because of the payloads. SQLite's log files get its mode."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StartRefused(f"Cannot open the database: {path} cannot be made ({error.strerror}).") from error
+        raise StartRefused(
+            f"Cannot open the database: {path} cannot be created ({error.strerror})."
+        ) from error
 
 
 def refuse_damaged(path: Path) -> None:
-    """Raise StartRefused when the file is no database, or is damaged as far as `CHECK_SECONDS` of reading show."""
+    """Raise StartRefused when the file is not a database, or when `CHECK_SECONDS` of reading find damage."""
     try:
-        verdict = _quick_check(path)
+        finding = _quick_check(path)
     except sqlite3.Error as error:
         raise StartRefused(_sentence(path, error)) from error
-    if verdict != "ok":
-        raise StartRefused(f"{path} is damaged ({verdict}): restore it from a backup.")
+    if finding != "ok":
+        raise StartRefused(f"{path} is damaged ({finding}): restore it from a backup.")
 
 
 def _quick_check(path: Path) -> str:

@@ -1,10 +1,11 @@
-"""A SQLite connection for asyncio that visits another thread as seldom as can be.
+"""A SQLite connection for asyncio that uses its thread as little as possible.
 
-SQLAlchemy's aiosqlite dialect talks to this in place of aiosqlite's connection, which visits its thread three or four
-times for each statement. Each visit ends with that thread waiting for the interpreter's lock, and while the event loop
-is busy it waits long: a batch of 100 inserts took 584 ms, where its statements need one.
+SQLAlchemy's aiosqlite dialect uses this class in place of aiosqlite's connection, which runs three or four calls per
+statement in its thread. After each call the thread waits for the interpreter's lock, and it waits long while the event
+loop is busy.
 
-So a statement and its rows are one visit, `BEGIN` rides along with the first statement, and a rollback needs none.
+Here a statement and its rows are one call, `BEGIN` runs with the first statement, and a rollback runs on the event
+loop.
 """
 
 import asyncio
@@ -19,19 +20,19 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 _LOCKED_PAUSE: Final = 0.02
-"""Seconds between two tries to begin while another program holds the lock."""
+"""Seconds between two attempts to begin while another program holds the lock."""
 
 
 @unique
 class OffloadPolicy(Enum):
-    """What a connection goes to its thread for."""
+    """What a connection runs in its thread."""
 
     ALL = auto()
-    """A reader: a query may take its time."""
+    """A reader: a query can be slow."""
     COMMITS = auto()
-    """The writer: its statements are short, shorter than a visit. A commit, which flushes the disk, is not."""
+    """The writer: its statements are shorter than a call in the thread. A commit, which flushes the disk, is not."""
     NONE = auto()
-    """A database in memory waits for nothing."""
+    """A database in memory waits for no disk."""
 
 
 class SqliteConnection:
@@ -46,7 +47,7 @@ class SqliteConnection:
     ) -> None:
         self._connection: sqlite3.Connection | None = raw
         self._threads = threads
-        self._visits = offload_policy
+        self._offload_policy = offload_policy
         self._patience = patience
         self._begin: str | None = None
         self._changes = 0
@@ -55,7 +56,7 @@ class SqliteConnection:
     async def connect(
         cls, database: str, pragmas: Sequence[str], offload_policy: OffloadPolicy, patience: float
     ) -> Self:
-        """Open `database`, a `file:` URI or `:memory:`, and run `pragmas`; locks are waited for `patience` seconds."""
+        """Open `database`, a `file:` URI or `:memory:`, and run `pragmas`. `patience`: seconds to wait for a lock."""
         threads = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
         def opened() -> sqlite3.Connection:
@@ -64,7 +65,7 @@ class SqliteConnection:
                 for pragma in pragmas:
                     raw.execute(pragma)
                 if offload_policy is not OffloadPolicy.ALL:
-                    # From now on SQLite must not wait by itself: it would stop the event loop. See `run`.
+                    # SQLite itself must not wait for locks: that would block the event loop. `run` waits instead.
                     raw.execute("PRAGMA busy_timeout=0")
             except BaseException:
                 raw.close()
@@ -80,7 +81,7 @@ class SqliteConnection:
 
     @property
     def isolation_level(self) -> None:
-        """None: no transaction begins by itself."""
+        """None: no transaction begins implicitly."""
         return
 
     def begin(self, statement: str) -> None:
@@ -89,18 +90,18 @@ class SqliteConnection:
 
     @contextmanager
     def off_loop(self) -> Iterator[None]:
-        """Take also statements to the thread within the block: they may be long."""
-        before = self._visits
+        """Run statements in the thread, too, within the block."""
+        before = self._offload_policy
         if before is OffloadPolicy.COMMITS:
-            self._visits = OffloadPolicy.ALL
+            self._offload_policy = OffloadPolicy.ALL
         try:
             yield
         finally:
-            self._visits = before
+            self._offload_policy = before
 
     @contextmanager
     def query_only(self) -> Iterator[None]:
-        """Refuse to write within the block; what it began is rolled back."""
+        """Refuse to write within the block, and roll back its transaction at the end."""
         raw = self._open()
         raw.execute("PRAGMA query_only=ON")
         try:
@@ -111,7 +112,7 @@ class SqliteConnection:
             raw.execute("PRAGMA query_only=OFF")
 
     def cursor(self) -> "SqliteCursor":
-        """Return a cursor; it costs nothing."""
+        """Return a cursor."""
         return SqliteCursor(self)
 
     async def create_function(
@@ -121,7 +122,7 @@ class SqliteConnection:
         self._open().create_function(name, arity, function, **options)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work`, after the `BEGIN` that is due."""
+        """Run `work`, after the pending `BEGIN`."""
         raw = self._open()
         begin, self._begin = self._begin, None
 
@@ -135,7 +136,11 @@ class SqliteConnection:
         deadline = loop.time() + self._patience
         while True:
             try:
-                return statement() if self._visits is not OffloadPolicy.ALL else await self._visit(statement)
+                return (
+                    statement()
+                    if self._offload_policy is not OffloadPolicy.ALL
+                    else await self._run_in_thread(statement)
+                )
             except sqlite3.OperationalError as error:
                 begun = begin is None or raw.in_transaction
                 if begun or not _is_locked(error) or loop.time() > deadline:
@@ -143,28 +148,28 @@ class SqliteConnection:
             await asyncio.sleep(_LOCKED_PAUSE)
 
     async def commit(self) -> None:
-        """Commit; in the thread, when there is anything to flush."""
+        """Commit, in the thread when there are changes to flush."""
         raw = self._open()
         try:
-            if self._visits is OffloadPolicy.NONE or raw.total_changes == self._changes:
+            if self._offload_policy is OffloadPolicy.NONE or raw.total_changes == self._changes:
                 raw.commit()
             else:
-                await self._visit(raw.commit)
+                await self._run_in_thread(raw.commit)
         except sqlite3.Error:
-            # A commit that failed may leave its transaction open.
+            # A failed commit can leave its transaction open.
             await self.rollback()
             raise
         self._begin = None
 
     async def rollback(self) -> None:
-        """Roll back, without a visit: nothing is flushed."""
+        """Roll back on the event loop: nothing is flushed."""
         self._begin = None
         raw = self._open()
         if raw.in_transaction:
             raw.rollback()
 
     async def close(self) -> None:
-        """Close after what still runs in the thread. The writer, last of all, folds the log into the file."""
+        """Close after the call that still runs in the thread. The last connection to close checkpoints the log."""
         raw, self._connection = self._connection, None
         if raw is not None:
             try:
@@ -179,11 +184,11 @@ class SqliteConnection:
             self._threads.submit(raw.close)
             self._threads.shutdown(wait=False)
 
-    async def _visit(self, work: Callable[[], T]) -> T:
+    async def _run_in_thread(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except asyncio.CancelledError:
-            # Nobody waits for it any more: an abandoned query must not keep its thread busy.
+            # The caller is gone: an abandoned query must not occupy the thread.
             with suppress(sqlite3.Error):
                 self._open().interrupt()
             raise
@@ -209,14 +214,14 @@ class SqliteCursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run a statement and fetch what it returns."""
-        await self._connection.run(lambda raw: self._keep(raw.execute(sql, parameters)))
+        """Run a statement and fetch its rows."""
+        await self._connection.run(lambda raw: self._store(raw.execute(sql, parameters)))
 
     async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Run a statement once for each of `parameters`."""
-        await self._connection.run(lambda raw: self._keep(raw.executemany(sql, parameters)))
+        await self._connection.run(lambda raw: self._store(raw.executemany(sql, parameters)))
 
-    def _keep(self, cursor: sqlite3.Cursor) -> None:
+    def _store(self, cursor: sqlite3.Cursor) -> None:
         self.description = cursor.description
         self._rows = cursor.fetchall() if cursor.description else []
         self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
@@ -228,7 +233,7 @@ class SqliteCursor:
         return rows
 
     async def close(self) -> None:
-        """Forget the rows."""
+        """Discard the rows."""
         self._rows = []
 
 

@@ -1,6 +1,6 @@
 """SQLite: one process, one connection that writes and checkpoints, and readers that can do neither.
 
-Before SQLite 3.51.3 two connections that checkpoint at the same moment can lose commits, and Python ships older ones.
+Before SQLite 3.51.3, two connections that checkpoint at the same time can lose commits. Python ships older versions.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Pool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, StaticPool
 
-from breakwater.core.store.connections import WritingConnection, reading
+from breakwater.core.store.connections import WritingConnection, read_transaction
 from breakwater.core.store.failures import unavailable
 from breakwater.core.store.json import ENGINE_JSON
 from breakwater.core.store.migrations import upgrade
@@ -22,17 +22,16 @@ from breakwater.core.store.sqlite.driver import OffloadPolicy, SqliteConnection
 from breakwater.core.store.sqlite.lock import FileLock
 
 READERS: Final = 4
-"""Connections that read at the same time, each with a thread."""
+"""Concurrent readers, each with a connection and a thread."""
 POOL_SECONDS: Final = 10.0
 """How long a reader waits for a free connection."""
 BUSY_SECONDS: Final = 2.0
-"""How long a transaction waits for another program's lock: a shell that somebody left open, a backup."""
+"""How long a transaction waits for the lock of another program, such as a backup."""
 JOURNAL_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes to which the log is cut back after a burst made it longer."""
+"""Bytes to which the log is truncated after a burst."""
 CHECKPOINT_PAGES: Final = 16_000
-"""Pages of 4 KiB that the log holds before a commit folds it into the file, within `JOURNAL_LIMIT`. At SQLite's default
-of 1,000, and 200 messages a second, one commit in forty took 3 to 7 ms instead of one; now one in six hundred takes 7
-to 15 ms, for a page that changed ten times is folded once."""
+"""Pages of 4 KiB in the log before a commit checkpoints it, within `JOURNAL_LIMIT`. SQLite's default of 1,000 makes a
+slow commit frequent under load; with more pages, a page that changed ten times is copied once."""
 
 _DURABLE: Final = (
     "PRAGMA journal_mode=WAL",
@@ -52,7 +51,7 @@ class SqliteFileStore:
         self._path = Path(url.database or "").resolve()
         self._lock = FileLock(self._path)
         self._identity: tuple[int, int] | None = None
-        # What is opened read-only cannot checkpoint, not even as the last one to close.
+        # A read-only connection cannot checkpoint, even as the last one to close.
         self._reading = _engine(
             f"{self._path.as_uri()}?mode=ro",
             _READER,
@@ -66,12 +65,12 @@ class SqliteFileStore:
         self._writer = WritingConnection(self._writing)
 
     async def open(self) -> None:
-        """Lock, check and migrate the file; it is made when it is not there."""
+        """Lock, check and migrate the file; create it when it is missing."""
         try:
             await asyncio.to_thread(self._take)
             await self._migrate()
             self._identity = _identity(self._path)
-            async with self.write() as connection:  # before any reader: it makes the log that they look into
+            async with self.write() as connection:  # creates the log, which the readers need
                 await connection.exec_driver_sql("SELECT 1")
         except BaseException:
             await self.close()
@@ -84,8 +83,8 @@ class SqliteFileStore:
         refuse_damaged(self._path)
 
     async def _migrate(self) -> None:
-        # A table is changed by copying it and dropping the old one. With foreign keys in force, the drop would take
-        # every row along that names one of its rows.
+        # A migration changes a table by copying it and dropping the old one. With foreign keys on, the drop would also
+        # delete every row that references it.
         engine = _engine(self._path.as_uri(), _DURABLE, OffloadPolicy.ALL, NullPool)
         try:
             async with engine.begin() as connection:
@@ -94,20 +93,20 @@ class SqliteFileStore:
             await engine.dispose()
 
     async def close(self) -> None:
-        """Close the readers, then the writer, whose closing folds the log into the file."""
+        """Close the readers, then the writer, which checkpoints the log."""
         await self._reading.dispose()
         await self._writer.close()
         await self._writing.dispose()
         self._lock.release()
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Lend a reader."""
-        return reading(self._reading)
+        """Provide a reader."""
+        return read_transaction(self._reading)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction on the writer."""
-        # SQLite goes on writing into a file that was removed, and would confirm what is lost with the process.
+        # SQLite continues to write to a removed file. Those commits would be lost when the process ends.
         if _identity(self._path) != self._identity:
             raise unavailable(f"{self._path} was removed or replaced; put it back, or restart")
         async with self._writer.transaction() as connection:
@@ -115,13 +114,13 @@ class SqliteFileStore:
 
     @asynccontextmanager
     async def off_loop(self, connection: AsyncConnection) -> AsyncIterator[None]:
-        """Let statements be long."""
+        """Run statements off the event loop within the block."""
         with (await _driver(connection)).off_loop():
             yield
 
 
 class SqliteMemoryStore:
-    """A database that ends with the process: readers and the writer take turns on one connection."""
+    """A database in memory: readers and the writer take turns on one connection."""
 
     exclusive: Final = True
 
@@ -130,7 +129,7 @@ class SqliteMemoryStore:
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
-        """Make the tables."""
+        """Create the tables."""
         try:
             async with self.write() as connection:
                 await connection.run_sync(upgrade)
@@ -139,39 +138,39 @@ class SqliteMemoryStore:
             raise
 
     async def close(self) -> None:
-        """Forget everything."""
+        """Discard the database."""
         await self._engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend the connection, when nobody else has it, unable to write."""
+        """Provide the connection, read-only, when it is free."""
         async with self._turn, self._engine.connect() as connection:
             with (await _driver(connection)).query_only():
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction, when nobody else has the connection."""
+        """Open a transaction when the connection is free."""
         async with self._turn, self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
     async def off_loop(self, _connection: AsyncConnection) -> AsyncIterator[None]:
-        """Change nothing: in memory nothing is long."""
+        """Change nothing: this database stays on the event loop."""
         yield
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 async def _driver(connection: AsyncConnection) -> SqliteConnection:
     driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, SqliteConnection)  # noqa: S101  # `_engine` makes no other
+    assert isinstance(driver, SqliteConnection)  # noqa: S101  # `_engine` creates no other
     return driver
 
 
