@@ -74,8 +74,8 @@ class ScriptedSender:
     def __init__(self, default: Answer | None = None) -> None:
         self.default: Answer = default or Response(200)
         self.requests: list[OutboundRequest] = []
-        self.under_way = 0
-        self.most_under_way = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
         self._scripts: dict[str, deque[Answer]] = defaultdict(deque)
         self._gate = asyncio.Event()
         self._gate.set()
@@ -96,15 +96,15 @@ class ScriptedSender:
 
     async def send(self, request: OutboundRequest) -> Outcome:
         self.requests.append(request)
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await self._gate.wait()
             script = self._scripts[request.target.host]
             answer = script.popleft() if script else self.default
             return answer(request) if callable(answer) else answer
         finally:
-            self.under_way -= 1
+            self.in_flight -= 1
 
     async def close(self) -> None:
         self._gate.set()

@@ -237,7 +237,7 @@ async def _opened(workers: Workers, late: int = 0) -> list[ClaimedDelivery]:
     """Open the circuit of a lane with a hundred deliveries; return `late` claims that are still under way."""
     await workers.pending(100)
     claimed = await workers.claim_together(1, limit=CONFIG.failure_threshold + late)
-    failing, under_way = claimed[: CONFIG.failure_threshold], claimed[CONFIG.failure_threshold :]
+    failing, in_flight = claimed[: CONFIG.failure_threshold], claimed[CONFIG.failure_threshold :]
     await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(failing)))
     assert (await workers.circuit()).state is CircuitState.OPEN
-    return under_way
+    return in_flight

@@ -65,11 +65,11 @@ async def test_half_open_lets_no_more_probes_through_than_allowed(engine: Runnin
     for _ in range(30):
         await engine.send_one()
     engine.sender.default = Response(200)
-    engine.sender.most_under_way = 0
+    engine.sender.most_in_flight = 0
     engine.sender.hold()
     await engine.clock.advance(60.0)
     await engine.quiet()
-    assert engine.sender.most_under_way == CIRCUIT["half_open_max_calls"]
+    assert engine.sender.most_in_flight == CIRCUIT["half_open_max_calls"]
 
 
 async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: RunningEngine) -> None:
@@ -78,16 +78,16 @@ async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: Running
         await engine.send_one()
     engine.sender.default = Response(200)
     engine.sender.hold()
-    engine.sender.most_under_way = 0
+    engine.sender.most_in_flight = 0
     await engine.runtime.operations.circuits.reset(endpoint_id, actor=ADA)
     met = []
     for _ in range(7):
         await engine.quiet()
-        met.append(engine.sender.under_way)
+        met.append(engine.sender.in_flight)
         engine.sender.let_go()  # answers what is under way, and no more
         engine.sender.hold()
     assert met == [1, 2, 4, 8, 16, 20, 20]
-    assert engine.sender.most_under_way == 20
+    assert engine.sender.most_in_flight == 20
 
 
 async def test_the_last_probes_answer_does_not_hasten_the_slow_start(engine: RunningEngine) -> None:
@@ -98,11 +98,11 @@ async def test_the_last_probes_answer_does_not_hasten_the_slow_start(engine: Run
     engine.sender.hold()
     await engine.clock.advance(60.0)
     await engine.quiet()
-    assert engine.sender.under_way == 5
+    assert engine.sender.in_flight == 5
     engine.sender.let_go()
     engine.sender.hold()
     await engine.quiet()
-    assert engine.sender.under_way == 1
+    assert engine.sender.in_flight == 1
 
 
 async def test_a_failed_probe_opens_it_again(engine: RunningEngine) -> None:
@@ -122,7 +122,7 @@ async def test_fifty_results_at_once_are_one_transition(engine: RunningEngine) -
     engine.sender.hold()
     await asyncio.gather(*(engine.send_one() for _ in range(50)))
     await engine.quiet()
-    assert engine.sender.under_way == 50
+    assert engine.sender.in_flight == 50
     engine.sender.let_go()
     await engine.quiet()
     assert len(await engine.runtime.queries.circuits.transitions(endpoint_id)) == 1

@@ -111,11 +111,11 @@ async def test_a_lane_never_exceeds_its_limit_and_finishes_its_backlog(engine: R
     engine.sender.hold()
     accepted = await asyncio.gather(*(engine.send_one() for _ in range(20)))
     await engine.quiet()
-    assert engine.sender.most_under_way == 3
+    assert engine.sender.most_in_flight == 3
     engine.sender.let_go()
     for delivery_id in accepted:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert engine.sender.most_under_way == 3
+    assert engine.sender.most_in_flight == 3
 
 
 async def test_a_rate_limit_spaces_the_attempts(engine: RunningEngine) -> None:

@@ -93,14 +93,14 @@ async def test_an_endpoint_deleted_between_two_attempts_ends_its_deliveries_as_c
     waiting = await engine.send_one()
     await engine.attempted(waiting, 1)
     engine.sender.hold()
-    under_way = await engine.send_one()
+    in_flight = await engine.send_one()
     await engine.sent(2)
     await engine.runtime.endpoints.delete(endpoint_id, actor=ADA)
     assert await engine.state(waiting) is DeliveryState.CANCELLED
     engine.sender.let_go()
-    await engine.attempted(under_way, 1)
+    await engine.attempted(in_flight, 1)
     await engine.clock.advance(70.0)
-    await engine.reaches(under_way, DeliveryState.CANCELLED)
+    await engine.reaches(in_flight, DeliveryState.CANCELLED)
     assert len(engine.sender.requests) == 2
 
 

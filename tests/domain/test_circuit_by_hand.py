@@ -136,7 +136,7 @@ class TestHold:
         assert not breaker.can_execute(now=1100.0)
         assert breaker.can_execute(now=2000.0)
 
-    def test_results_of_probes_under_way_when_it_began_change_nothing(self) -> None:
+    def test_results_of_probes_in_flight_when_it_began_change_nothing(self) -> None:
         breaker = half_open()
         breaker.can_execute(now=1001.0)
         probe = breaker.generation

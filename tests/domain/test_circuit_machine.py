@@ -1,6 +1,6 @@
-"""The circuit breaker against a model of it, through thousands of random lives.
+"""The circuit breaker compared with a model, in thousands of random sequences.
 
-The model is the same rules, written down anew with sets and lists and without a thought for speed.
+The model implements the same rules with sets and lists, without regard to speed.
 Time is in whole seconds, so that the parts of the breaker's window and the model's list of calls agree exactly.
 """
 
@@ -47,7 +47,7 @@ class Model:
         self.config = config
         self.state = CLOSED
         self.generation = 0
-        self.failures_in_a_row = 0
+        self.consecutive_failures = 0
         self.calls: list[tuple[int, bool]] = []
         self.successes = 0
         self.reopenings = 0
@@ -73,7 +73,7 @@ class Model:
             self.forget()
 
     def forget(self) -> None:
-        self.failures_in_a_row, self.calls, self.reopenings = 0, [], 0
+        self.consecutive_failures, self.calls, self.reopenings = 0, [], 0
 
     def open(self, now: int) -> None:
         self.go(OPEN)
@@ -94,7 +94,7 @@ class Model:
 
     def success(self, now: int) -> None:
         if self.state == CLOSED:
-            self.failures_in_a_row = 0
+            self.consecutive_failures = 0
             self.calls.append((now, True))
         elif self.state == HALF_OPEN:
             self.give_back(now)
@@ -107,9 +107,9 @@ class Model:
             self.reopenings += 1
             self.open(now)
         elif self.state == CLOSED:
-            self.failures_in_a_row += 1
+            self.consecutive_failures += 1
             self.calls.append((now, False))
-            if self.failures_in_a_row >= self.config.failure_threshold or self.share_is_too_large(now):
+            if self.consecutive_failures >= self.config.failure_threshold or self.share_is_too_large(now):
                 self.open(now)
 
     def share_is_too_large(self, now: int) -> bool:
@@ -128,7 +128,7 @@ class Breaker(RuleBasedStateMachine):
         self.now = 1_000_000
         self.breaker = CircuitBreaker(config=config)
         self.model = Model(config)
-        self.under_way: list[int] = []
+        self.in_flight: list[int] = []
         """The generation of each call that was let through and has not ended."""
         self.state = CLOSED
         self.transitions = 0
@@ -148,7 +148,7 @@ class Breaker(RuleBasedStateMachine):
                     model.give_back(self.now)
                 breaker.release(now=self.now, generation=generation)
             case "hangs":
-                self.under_way.append(generation)
+                self.in_flight.append(generation)
 
     @rule(seconds=st.integers(0, 5) | st.integers(0, 300))
     def time_passes(self, seconds: int) -> None:
@@ -170,15 +170,15 @@ class Breaker(RuleBasedStateMachine):
     @rule(calls=st.lists(CALLS, min_size=1, max_size=4))
     def hanging_calls_end(self, calls: list[str]) -> None:
         for call in calls:
-            if self.breaker.generation in self.under_way:
-                self.under_way.remove(self.breaker.generation)
+            if self.breaker.generation in self.in_flight:
+                self.in_flight.remove(self.breaker.generation)
                 self.end(call)
 
-    @precondition(lambda self: set(self.under_way) - {self.breaker.generation})
+    @precondition(lambda self: set(self.in_flight) - {self.breaker.generation})
     @rule(end=st.sampled_from(["record_success", "record_failure", "release"]))
     def a_stale_call_ends_and_changes_nothing(self, end: str) -> None:
-        generation = next(admitted for admitted in self.under_way if admitted != self.breaker.generation)
-        self.under_way.remove(generation)
+        generation = next(admitted for admitted in self.in_flight if admitted != self.breaker.generation)
+        self.in_flight.remove(generation)
         before = deepcopy(self.breaker)
         getattr(self.breaker, end)(now=self.now, generation=generation)
         assert self.breaker == before
@@ -261,7 +261,7 @@ class Breaker(RuleBasedStateMachine):
         assert breaker.reopenings == model.reopenings
         assert breaker.success_count == model.successes
         if model.state == CLOSED:
-            assert breaker.failure_count == model.failures_in_a_row
+            assert breaker.failure_count == model.consecutive_failures
 
     @invariant()
     def never_more_permits_live_than_allowed(self) -> None:

@@ -201,7 +201,7 @@ class TestSinceWhen:
         breaker.record_failure(now=1061.0)
         assert breaker.opened_at == 1000.0
 
-    def test_a_probe_that_succeeds_begins_the_run_anew(self) -> None:
+    def test_a_successful_probe_restarts_the_count(self) -> None:
         breaker = opened()
         breaker.can_execute(now=1060.0)
         breaker.record_success(now=1061.0)

@@ -1,4 +1,4 @@
-"""The circuit breaker beside its count of failures in a row: the share of failures in a window."""
+"""The failure rate of a circuit breaker within its window."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ class TestTheShareOfFailures:
             breaker.record_failure(now=1050.0)
         assert breaker.state == CLOSED
 
-    def test_it_begins_anew_after_a_close(self) -> None:
+    def test_the_window_is_empty_after_a_close(self) -> None:
         breaker = CircuitBreaker(config=self.CONFIG)
         for _ in range(20):
             breaker.record_failure(now=1000.0)

@@ -19,11 +19,11 @@ from breakwater.core.domain.errors import (
     Unauthorized,
 )
 
-PROBLEMS = (FieldProblem("name", "is empty; give one"), FieldProblem("url", "is no URL"))
+PROBLEMS = (FieldProblem("name", "is empty; give one"), FieldProblem("url", "is not a URL"))
 
 
-def test_invalid_input_says_every_problem_in_one_go() -> None:
-    assert str(InvalidInput(PROBLEMS)) == "name: is empty; give one; url: is no URL"
+def test_invalid_input_has_every_problem() -> None:
+    assert str(InvalidInput(PROBLEMS)) == "name: is empty; give one; url: is not a URL"
 
 
 def test_invalid_input_of_one_field_needs_no_list() -> None:

@@ -50,7 +50,7 @@ async def test_a_delivered_one_can_be_resent(engine: RunningEngine) -> None:
     await engine.attempted(delivery_id, 2)
 
 
-async def test_an_attempt_under_way_is_neither_resent_nor_cancelled(engine: RunningEngine) -> None:
+async def test_an_attempt_in_flight_is_neither_resent_nor_cancelled(engine: RunningEngine) -> None:
     await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -143,7 +143,7 @@ async def test_what_is_not_there_cannot_be_resent(engine: RunningEngine) -> None
         await engine.runtime.operations.deliveries.resend("dlv_nobody", actor=ADA)
 
 
-async def test_what_was_under_way_to_a_deleted_endpoint_ends_cancelled(engine: RunningEngine) -> None:
+async def test_what_was_in_flight_to_a_deleted_endpoint_ends_cancelled(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -180,12 +180,12 @@ async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted
     await engine.runtime.endpoints.delete(gone, actor=ADA)
     delivery_id = await failed(engine)
     engine.sender.hold()
-    under_way = await engine.send_one()
+    in_flight = await engine.send_one()
     many = engine.runtime.operations.deliveries.resend_many
-    done = await many([delivery_id, under_way, deleted, "dlv_nobody"], actor=ADA)
+    done = await many([delivery_id, in_flight, deleted, "dlv_nobody"], actor=ADA)
     assert done.message == "Resent 1 delivery; 3 could not be resent and were left alone."
     with pytest.raises(Conflict):
-        await many([under_way, "dlv_nobody"], actor=ADA)
+        await many([in_flight, "dlv_nobody"], actor=ADA)
 
 
 async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEngine) -> None:

@@ -152,7 +152,7 @@ def test_a_deleted_endpoint_sends_nothing() -> None:
 # --- under way
 
 
-def test_an_attempt_under_way_says_since_when_and_how_long_at_most() -> None:
+def test_an_attempt_in_flight_says_since_when_and_how_long_at_most() -> None:
     standing = pending(
         state=DeliveryState.IN_FLIGHT, attempt_count=1, lease_until=NOW + 20, running_since=NOW - 5
     )

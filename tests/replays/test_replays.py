@@ -94,13 +94,13 @@ async def test_what_fails_after_the_snapshot_is_never_touched(engine: RunningEng
     early = await failed(engine, 3)
     engine.sender.hold()
     engine.sender.default = Response(400)
-    under_way = await engine.send_one()
+    in_flight = await engine.send_one()
     await engine.clock.advance(1.0)
     plan = await engine.runtime.replays.plan(FAILED)
     assert plan.total.value == 3
     await engine.clock.advance(1.0)
     engine.sender.let_go()
-    await engine.reaches(under_way, DeliveryState.FAILED)
+    await engine.reaches(in_flight, DeliveryState.FAILED)
     late = await engine.send_one()
     await engine.reaches(late, DeliveryState.FAILED)
     engine.sender.default = Response(200)
@@ -108,7 +108,7 @@ async def test_what_fails_after_the_snapshot_is_never_touched(engine: RunningEng
     await seconds(engine, 4)
     for delivery_id in early:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert await engine.state(under_way) is DeliveryState.FAILED
+    assert await engine.state(in_flight) is DeliveryState.FAILED
     assert await engine.state(late) is DeliveryState.FAILED
     assert (await engine.runtime.replays.get(replay.id)).resent == 3
 

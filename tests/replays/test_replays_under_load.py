@@ -19,7 +19,7 @@ async def attempts(engine: RunningEngine, ids: list[str]) -> list[int]:
     return [(await engine.row(delivery_id))["attempt_count"] for delivery_id in ids]
 
 
-async def under_way(engine: RunningEngine, event_type: str) -> str:
+async def in_flight(engine: RunningEngine, event_type: str) -> str:
     """Return a delivery whose attempt goes on until the sender lets go, and then fails."""
     engine.sender.hold()
     engine.sender.default = REFUSED
@@ -36,7 +36,7 @@ async def test_under_load_only_what_matched_is_touched_and_each_of_it_once(engin
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     other_type = await failed(engine, 10, event_type="two")
     meant = await failed(engine, 30, event_type="one")
-    running = await under_way(engine, "one")
+    running = await in_flight(engine, "one")
     plan = await engine.runtime.replays.plan(MEANT)
     await engine.clock.advance(1.0)
     engine.sender.let_go()
@@ -58,10 +58,10 @@ async def test_under_load_only_what_matched_is_touched_and_each_of_it_once(engin
     assert (view.resent, view.skipped, view.total.value) == (30, 0, 30)
 
 
-async def test_the_same_snapshot_never_grows_by_what_was_under_way(engine: RunningEngine) -> None:
+async def test_the_same_snapshot_never_grows_by_what_was_in_flight(engine: RunningEngine) -> None:
     await engine.endpoint()
     await failed(engine, 2)
-    running = await under_way(engine, "invoice.paid")
+    running = await in_flight(engine, "invoice.paid")
     plan = await engine.runtime.replays.plan(FAILED)
     await engine.clock.advance(1.0)
     engine.sender.let_go()

@@ -125,7 +125,7 @@ def test_while_the_database_cannot_be_written_nothing_is_accepted_and_no_result_
     tmp_path: Path, service: Service, receiver: ReceiverProcess, kind: Kind
 ) -> None:
     service.endpoint(f"{receiver.url}/slow?ms=1000", event_types=[EVENT])
-    under_way = [service.send({"n": n}, event_type=EVENT)["deliveries"][0]["id"] for n in range(IN_FLIGHT)]
+    in_flight = [service.send({"n": n}, event_type=EVENT)["deliveries"][0]["id"] for n in range(IN_FLIGHT)]
     eventually(lambda: len(receiver.received("/slow")) == IN_FLIGHT, every=0.02)
     with signed_in(service) as browser, kind.fault(tmp_path):
         began = time.monotonic()
@@ -143,7 +143,7 @@ def test_while_the_database_cannot_be_written_nothing_is_accepted_and_no_result_
     accepted = eventually(
         lambda: answer if (answer := refused(service)).status_code == 202 else None, within=15
     )
-    for delivery_id in [*under_way, accepted.json()["deliveries"][0]["id"]]:
+    for delivery_id in [*in_flight, accepted.json()["deliveries"][0]["id"]]:
         delivery = service.delivery_once(delivery_id, "delivered", within=30)
         assert len(delivery["attempts"]) == 1
     assert len(receiver.received("/slow")) == IN_FLIGHT + 1

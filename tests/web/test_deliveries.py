@@ -50,14 +50,14 @@ async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(se
 async def test_the_final_status_tells_pending_retrying_and_held_apart(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     service.sender.hold()
-    under_way = await send(service)
-    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "pending"
+    in_flight = await send(service)
+    assert (await service.get(f"/deliveries/{in_flight}"))["final_status"] == "pending"
     service.sender.script("billing.example", TransportFailure(FailureClass.CONNECT, "connection refused"))
     service.sender.let_go()
-    await service.attempted(under_way, 1)
-    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "retrying"
+    await service.attempted(in_flight, 1)
+    assert (await service.get(f"/deliveries/{in_flight}"))["final_status"] == "retrying"
     await service.post(f"/circuits/{endpoint}/hold", {"reason": "receiver is being rebuilt"})
-    assert (await service.get(f"/deliveries/{under_way}"))["final_status"] == "held"
+    assert (await service.get(f"/deliveries/{in_flight}"))["final_status"] == "held"
 
 
 async def test_deliveries_are_listed_newest_first_by_pages(service: RunningApp) -> None:

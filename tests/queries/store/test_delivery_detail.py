@@ -100,7 +100,7 @@ async def test_a_queue_is_counted(stored: Stored, queries: Queries) -> None:
     assert (await queries.deliveries.get(last)).why.endswith("billing has 2 of 2 attempts under way.")
 
 
-async def test_an_attempt_under_way_says_since_when(stored: Stored, queries: Queries) -> None:
+async def test_an_attempt_in_flight_says_since_when(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
     assert (await queries.deliveries.get(delivery_id)).why.startswith("Attempt 1 has been under way since ")

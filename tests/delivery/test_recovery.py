@@ -44,7 +44,7 @@ def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
     writer.submit = submit  # type: ignore[method-assign]  # it is back
 
 
-async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(engine: RunningEngine) -> None:
+async def test_the_claim_of_a_dead_worker_is_requeued_and_recorded_as_lost(engine: RunningEngine) -> None:
     await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -58,7 +58,7 @@ async def test_a_dead_workers_claim_is_rescued_and_told_as_lost(engine: RunningE
     assert "may have been delivered" in (attempts[0].error or "")
 
 
-async def test_a_result_whose_claim_was_taken_over_changes_nothing(engine: RunningEngine) -> None:
+async def test_a_result_whose_claim_was_requeued_changes_nothing(engine: RunningEngine) -> None:
     await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -70,7 +70,7 @@ async def test_a_result_whose_claim_was_taken_over_changes_nothing(engine: Runni
     assert (row["state"], row["claim_token"], row["attempt_count"]) == ("in_flight", "clm_other", 0)
 
 
-async def test_a_delivery_whose_workers_keep_dying_stops_and_says_so(engine: RunningEngine) -> None:
+async def test_a_delivery_whose_workers_keep_dying_fails_with_the_reason(engine: RunningEngine) -> None:
     await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -84,7 +84,7 @@ async def test_a_delivery_whose_workers_keep_dying_stops_and_says_so(engine: Run
     assert "3 times in a row" in row["error"]
 
 
-async def test_a_result_outlives_a_database_that_is_away(engine: RunningEngine) -> None:
+async def test_a_result_is_written_after_an_outage(engine: RunningEngine) -> None:
     await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -96,7 +96,7 @@ async def test_a_result_outlives_a_database_that_is_away(engine: RunningEngine) 
     assert len(engine.sender.requests) == 1
 
 
-async def test_a_result_outlives_a_database_that_is_away_longer_than_its_lease_and_is_not_sent_again(
+async def test_a_result_is_written_after_an_outage_longer_than_its_lease_and_is_not_sent_again(
     engine: RunningEngine,
 ) -> None:
     await engine.endpoint()
@@ -112,7 +112,7 @@ async def test_a_result_outlives_a_database_that_is_away_longer_than_its_lease_a
     assert len(engine.sender.requests) == 1
 
 
-async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_path: Path) -> None:
+async def test_a_restart_continues_deliveries_in_flight_and_pending(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0
     )
@@ -134,7 +134,7 @@ async def test_a_restart_takes_up_what_was_under_way_and_what_was_waiting(tmp_pa
         assert lost == 2
 
 
-async def test_a_restart_under_the_same_hostname_and_pid_puts_everything_in_flight_back_to_work_at_once(
+async def test_a_restart_with_the_same_hostname_and_pid_requeues_everything_in_flight(
     tmp_path: Path,
 ) -> None:
     settings = settings_for(tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db")
@@ -155,7 +155,7 @@ async def test_a_restart_under_the_same_hostname_and_pid_puts_everything_in_flig
     assert len(sender.requests) == 8
 
 
-async def test_a_restart_gives_back_the_permits_of_probes_that_died(tmp_path: Path) -> None:
+async def test_a_restart_releases_the_permits_of_interrupted_probes(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=0
     )
@@ -182,7 +182,7 @@ async def test_a_restart_gives_back_the_permits_of_probes_that_died(tmp_path: Pa
         )  # while time stands still: no lease has ended
 
 
-async def test_draining_waits_for_attempts_and_begins_none(tmp_path: Path) -> None:
+async def test_draining_waits_for_attempts_and_starts_none(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/breakwater.db", drain_seconds=30
     )
