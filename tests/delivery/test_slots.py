@@ -16,7 +16,7 @@ from breakwater.core.runtime import Runtime
 from breakwater.core.store.commands.claim import ClaimDue
 from breakwater.core.store.schema import ATTEMPTS, DELIVERIES
 from tests.delivery.running_engine import RunningEngine, settings_for
-from tests.delivery.test_rescue import database_away
+from tests.delivery.test_recovery import database_away
 from tests.fakes import ManualClock, ScriptedSender, settle
 
 ADA = "person:ada"

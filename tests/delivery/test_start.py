@@ -6,7 +6,7 @@ from breakwater.core.domain.outcome import TransportFailure
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.runtime import Runtime
 from tests.delivery.running_engine import RunningEngine, settings_for
-from tests.delivery.test_rescue import abandon
+from tests.delivery.test_recovery import abandon
 from tests.fakes import ManualClock, ScriptedSender, settle
 
 
