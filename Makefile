@@ -1,61 +1,68 @@
-# Everything a newcomer needs, with nothing installed but Python 3.11+ and make. `make` lists it.
+# Needs Python 3.11 or later and make; everything else is installed into .venv. `make` lists the targets.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# The first interpreter that is new enough; set PYTHON to choose another one.
+# The first interpreter that is recent enough; set PYTHON to choose another one.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Versions come from constraints.txt, those of the build among them. Both names: pip 25.3 split the second off.
+# constraints.txt pins all versions, also those of the build. pip 25.3 and later read the second variable for that.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet
+# Removes the distribution under its former name, which would keep `core` and `web` importable by their bare names.
+REMOVE_FORMER := $(BIN)/python -P -m pip --disable-pip-version-check uninstall --quiet --quiet --yes breakwater
 INPUTS := pyproject.toml constraints.txt
 
-# Two at once, each file in one process: scenarios and browsers wait more than they work.
+# Two processes, each file in one of them: scenario and browser tests mostly wait.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 BENCH ?= smoke
 ROUNDS ?= 10
 
-.PHONY: help run demo test check bench crash screenshots install browser compiler clean
+.PHONY: help run demo test lint check bench crash screenshots install remove-former browser compiler clean
 
-help: ## List what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.for-running ## Start the service on SQLite; prints a sign-in link, a key and a line to paste
+run: $(VENV)/.runtime-installed ## Start the service on SQLite; prints a sign-in link, an API key and a command to try
 	@exec $(BIN)/breakwater serve
 
-demo: $(VENV)/.for-running ## Start it with a receiver and gentle traffic, to look around
+demo: $(VENV)/.runtime-installed ## Start the service with a scripted receiver and demo traffic
 	@exec $(BIN)/breakwater demo
 
-test: $(VENV)/.for-developing browser compiler ## Run every test, the browser's included (CI=true: none may be skipped)
+test: lint browser compiler ## Lint and run every test, browser tests included (with CI=true a skipped test fails)
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-check: $(VENV)/.for-developing ## Lint, check types and imports, and run the fast tests
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -q -m 'not browser and not scenario and not slow' --ignore=tests/test_code.py
+lint: $(VENV)/.dev-installed ## Check style, format, types and import contracts
+	@$(BIN)/ruff check . || { echo "make lint: ruff check failed" >&2; exit 1; }
+	@$(BIN)/ruff format --check . || { echo "make lint: the format is wrong; run $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/mypy || { echo "make lint: mypy failed" >&2; exit 1; }
+	@$(BIN)/lint-imports || { echo "make lint: an import breaks a contract of pyproject.toml" >&2; exit 1; }
 
-bench: $(VENV)/.for-developing ## Measure deliveries a second; BENCH=pages, with a million attempts: every page; BENCH=reading: every read
+check: lint ## Lint and run the fast tests
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -q -m 'not browser and not scenario and not slow'
+
+bench: $(VENV)/.dev-installed ## Measure deliveries per second; BENCH=pages measures every page, BENCH=reading every query
 	@$(BIN)/python bench/$(BENCH).py
 
-crash: $(VENV)/.for-developing ## Kill the service ROUNDS times under load, and count what was lost: nothing
+crash: $(VENV)/.dev-installed ## Kill the service ROUNDS times under load and check that nothing is lost
 	@$(BIN)/python bench/crash.py --rounds $(ROUNDS)
 
-screenshots: $(VENV)/.for-developing browser ## Take the pictures of the documents anew, from a running demo
+screenshots: $(VENV)/.dev-installed browser ## Take the screenshots of the documents from a running demo
 	@$(BIN)/python tests/browser/screenshots.py $(PAGE)
 
-install: $(VENV)/.for-developing ## Install everything for developing into .venv
+install: $(VENV)/.dev-installed ## Install the development dependencies into .venv
 
-clean: ## Remove .venv and what tools have left
+clean: ## Remove .venv and the files that tools leave
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-browser: $(VENV)/.for-developing
+remove-former: $(BIN)/python
+	@$(REMOVE_FORMER)
+
+browser: $(VENV)/.dev-installed
 	@sh tests/browser/ensure-chromium.sh $(BIN)
 
 compiler:
@@ -64,14 +71,16 @@ compiler:
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Breakwater needs Python 3.11 or later: install it, or set PYTHON." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+		echo "The virtual environment could not be created; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-$(VENV)/.for-running: $(BIN)/python $(INPUTS)
+$(VENV)/.runtime-installed: $(BIN)/python $(INPUTS)
 	@echo "Installing Breakwater into $(VENV) ..."
+	@$(REMOVE_FORMER)
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.for-developing: $(BIN)/python $(INPUTS)
-	@echo "Installing Breakwater and what its tests need into $(VENV) ..."
+$(VENV)/.dev-installed: $(BIN)/python $(INPUTS)
+	@echo "Installing Breakwater and its development dependencies into $(VENV) ..."
+	@$(REMOVE_FORMER)
 	@$(PIP) --editable '.[dev]'
-	@touch $@ $(VENV)/.for-running
+	@touch $@ $(VENV)/.runtime-installed
