@@ -51,6 +51,17 @@ class DnsFailed(TransportError):
         super().__init__(FailureClass.DNS, detail)
 
 
+class InvalidHttp(TransportError):
+    """The response is not valid HTTP/1."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(FailureClass.PROTOCOL, f"the response is not valid HTTP: {reason}")
+
+
+class HeadTooLarge(InvalidHttp):
+    """The head of the response has more headers or bytes than the HTTP client accepts."""
+
+
 class ConnectFailed(TransportError):
     """No connection was established and nothing was sent: another address of the host may still be tried."""
 
@@ -140,11 +151,6 @@ def timed_out(timeout: float) -> TransportError:
 def closed_without_response(where: str) -> TransportError:
     """Return the failure of a connection that the receiver closed before its response head was complete."""
     return TransportError(FailureClass.CONNECT, f"{where} closed the connection without a response")
-
-
-def invalid_http(reason: str) -> TransportError:
-    """Return the failure of a response that is not valid HTTP/1."""
-    return TransportError(FailureClass.PROTOCOL, f"the response is not valid HTTP: {reason}")
 
 
 def unexpected_upgrade() -> TransportError:

@@ -9,7 +9,7 @@ import httpx
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target import Target
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, RequestBlocked, TransportError
+from breakwater.core.egress.failures import ConnectFailed, InvalidHttp, RequestBlocked, TransportError
 
 
 def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> TransportError:
@@ -23,7 +23,7 @@ def failure_of(error: httpx.TransportError, target: Target, timeout: float) -> T
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
             return failures.closed_without_response(where)
         case httpx.RemoteProtocolError():
-            return failures.invalid_http(str(error))
+            return InvalidHttp(str(error))
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             return RequestBlocked(f"the request cannot be sent: {error}")
         case _:

@@ -14,7 +14,7 @@ import httpcore
 
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, TransportError, socket_address
+from breakwater.core.egress.failures import ConnectFailed, InvalidHttp, TransportError, socket_address
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.limits import CONNECT_LIMIT, MAX_ADDRESSES
 
@@ -154,11 +154,11 @@ class GuardedStream(httpcore.AsyncNetworkStream):
     def _check(self, data: bytes) -> None:
         self._read += len(data)
         if self._read > self._read_limit:
-            raise failures.invalid_http(f"no end of the headers within {self._read} bytes")
+            raise InvalidHttp(f"no end of the headers within {self._read} bytes")
         if len(self._first) < len(_STATUS_LINE):
             self._first = (self._first + data)[: len(_STATUS_LINE)]
             if not _STATUS_LINE.startswith(self._first):
-                raise failures.invalid_http(f"it begins with {self._first!r}")
+                raise InvalidHttp(f"it begins with {self._first!r}")
             if not data:
                 raise failures.closed_without_response(self._where)
 

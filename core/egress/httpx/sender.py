@@ -16,7 +16,7 @@ import httpx
 
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Headers, Outcome, Response
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import RequestBlocked, TransportError
+from breakwater.core.egress.failures import InvalidHttp, RequestBlocked, TransportError
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.failures import failure_of
 from breakwater.core.egress.httpx.network import GuardedNetwork
@@ -114,6 +114,10 @@ class HttpxSender:
             response = await self._transport.handle_async_request(wire_request)
         except httpx.TransportError as error:
             raise failure_of(error, target, request.timeout) from error
+        except TransportError:
+            raise
+        except Exception as error:  # the client cannot represent something in the head
+            raise InvalidHttp(str(error) or type(error).__name__) from error
         if response.status_code == _SWITCHING_PROTOCOLS:
             await response.aclose()
             raise failures.unexpected_upgrade()
@@ -145,8 +149,8 @@ class HttpxSender:
                     body += piece
                     if len(body) > self._body_cap:
                         return False
-        except (httpx.TransportError, TransportError):
-            return False  # the body ends early, but the head has decided the outcome
+        except Exception:  # noqa: BLE001 -- the head has decided the outcome, however the body ends
+            return False
         finally:
             await stream.aclose()
         return True

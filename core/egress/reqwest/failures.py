@@ -12,7 +12,13 @@ from typing import Final
 from pyreqwest import exceptions as pyreqwest
 
 from breakwater.core.egress import failures
-from breakwater.core.egress.failures import ConnectFailed, RequestBlocked, TransportError
+from breakwater.core.egress.failures import (
+    ConnectFailed,
+    HeadTooLarge,
+    InvalidHttp,
+    RequestBlocked,
+    TransportError,
+)
 
 _CONNECT: Final = "client error (Connect)"
 _TCP_CONNECT: Final = (
@@ -22,6 +28,7 @@ _TCP_CONNECT: Final = (
     "tcp set_nonblocking error",
 )
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+_UNREADABLE: Final = (pyreqwest.DecodeError, pyreqwest.RequestPanicError)
 _UNTRUSTED: Final = ("UnknownIssuer", "BadSignature", "CaUsedAsEndEntity")
 
 
@@ -100,8 +107,10 @@ def _exchange_failed(
         return failures.tls_failed(reason)
     if number is None and "closed before message completed" in reason:
         return failures.closed_without_response(attempt.where)
-    if number is None and (isinstance(error, pyreqwest.DecodeError) or "unexpected message" in reason):
-        return failures.invalid_http(reason)
+    if number is None and "head is too large" in reason:
+        return HeadTooLarge(reason)
+    if number is None and (isinstance(error, _UNREADABLE) or "unexpected message" in reason):
+        return InvalidHttp(reason)
     if isinstance(error, pyreqwest.BuilderError):
         return RequestBlocked(f"the request cannot be sent: {reason}")
     return failures.connection_failed(number, attempt.where)

@@ -1,6 +1,8 @@
 """A response whose head has arrived: its status decides the outcome, and its body is read up to a limit."""
 
+from contextlib import suppress
 from time import perf_counter
+from typing import Final
 
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.http import HeaderMap
@@ -8,6 +10,9 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response as WireResponse
 
 from breakwater.core.domain.outcome import Headers, Response
+
+_MAX_DIGITS: Final = 18
+"""Of a Content-Length: more bytes than any body has."""
 
 
 class StreamedResponse:
@@ -38,14 +43,15 @@ class StreamedResponse:
             else:
                 self._complete = self._size == expected
                 return
-        except PyreqwestError:
-            return  # the body ends early, but the head has decided the outcome
+        except Exception:  # noqa: BLE001 -- the head has decided the outcome, however the body ends
+            return
         self._complete = True
 
     async def to_outcome(self, cap: int, started: float) -> Response:
         """Return what was read, and close the connection if there is more to read."""
         if not self._complete:
-            await self._streamed.__aexit__(None, None, None)
+            with suppress(PyreqwestError):
+                await self._streamed.__aexit__(None, None, None)
         return Response(
             status=self._response.status,
             headers=_headers(self._response.headers),
@@ -55,11 +61,19 @@ class StreamedResponse:
         )
 
     def _announced_size(self) -> int | None:
-        """Return the length of the body when the head says it; the client has checked that it is a number."""
-        if self._response.get_header("transfer-encoding") is not None:
+        """Return the length of the body if the head announces one that can be read.
+
+        The client has checked it, except where the response has no body (204, 304). A list of equal lengths is one
+        length (RFC 9110, section 8.6).
+        """
+        try:
+            if self._response.get_header("transfer-encoding") is not None:
+                return None
+            lengths = self._response.get_header("content-length") or ""
+        except ValueError:  # a value that is not ASCII
             return None
-        length = self._response.get_header("content-length")
-        return None if length is None else int(length)
+        length = lengths.partition(",")[0].strip()
+        return int(length) if length.isdecimal() and len(length) <= _MAX_DIGITS else None
 
 
 def _headers(headers: HeaderMap) -> Headers:

@@ -4,6 +4,7 @@ Everything slow happens elsewhere: hosts are resolved and clients built in threa
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from time import perf_counter
 from typing import Final
@@ -16,14 +17,18 @@ from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Outcome
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import (
     ConnectFailed,
+    HeadTooLarge,
+    InvalidHttp,
     RequestBlocked,
     TransportError,
     socket_address,
 )
 from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, shorten_deadline
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST, ClientPool, PinnedAddress, wire_url
 from breakwater.core.egress.reqwest.failures import ConnectionAttempt, failure_of
+from breakwater.core.egress.reqwest.origins import ExpiringOrigins
 from breakwater.core.egress.reqwest.pinning import ConnectionPlan
 from breakwater.core.egress.reqwest.response import StreamedResponse
 from breakwater.core.egress.trust import validate_roots
@@ -31,6 +36,9 @@ from breakwater.core.egress.user_agent import USER_AGENT
 from breakwater.core.ports import OutboundRequest
 
 MAX_CLIENTS: Final = 1024
+LARGE_HEAD_SECONDS: Final = 3600.0
+"""How long requests to an origin use httpx after it sent a head that is too large for reqwest."""
+_MIN_REPEAT_SECONDS: Final = 0.1
 _SWITCHING_PROTOCOLS: Final = 101
 _EMPTY: Final = ("Content-Length", "0")
 """reqwest sends no length for an empty body, and some servers respond to that with 411."""
@@ -47,6 +55,9 @@ class ReqwestSender:
     still get it. Bytes that follow a response end its connection if they are noticed before the next request is sent;
     after that, no HTTP/1.1 client can tell which request they belong to. So after a response that is not a success,
     the origin's connections are not kept for a while (`keep_alive`).
+
+    reqwest reads at most 100 response headers and does not return the status of a larger head. The request is then
+    repeated with httpx, which reads more, and for an hour further requests to this origin use httpx directly.
     """
 
     def __init__(
@@ -77,6 +88,15 @@ class ReqwestSender:
         self._guard = guard
         self._body_cap = body_cap
         self._body_grace = body_grace
+        self._large_heads = ExpiringOrigins(LARGE_HEAD_SECONDS)
+        self._large_head_sender = HttpxSender(
+            guard,
+            user_agent,
+            body_cap=body_cap,
+            body_grace=body_grace,
+            connect_limit=connect_limit,
+            added_roots=added_roots,
+        )
         self._clients = ClientPool(
             user_agent,
             limit=max_clients,
@@ -87,6 +107,8 @@ class ReqwestSender:
 
     async def send(self, request: OutboundRequest) -> Outcome:
         """Make one request and return its outcome."""
+        if request.target in self._large_heads:
+            return await self._large_head_sender.send(request)
         started = perf_counter()
         response: StreamedResponse | None = None
         try:
@@ -94,6 +116,8 @@ class ReqwestSender:
                 response = await self._open_response(request, started)
                 shorten_deadline(deadline, self._body_grace)
                 await response.read(self._body_cap)
+        except HeadTooLarge as failure:
+            return await self._repeat_with_httpx(request, failure, started)
         except TransportError as failure:
             return failure.to_outcome(perf_counter() - started)
         except TimeoutError:
@@ -104,6 +128,7 @@ class ReqwestSender:
     async def close(self) -> None:
         """Close every kept connection."""
         await self._clients.close()
+        await self._large_head_sender.close()
 
     async def _open_response(self, request: OutboundRequest, started: float) -> StreamedResponse:
         """Return the response of the first address that accepts the connection."""
@@ -116,6 +141,16 @@ class ReqwestSender:
                 self._clients.discard(pinned)
         return await self._exchange(request, last, started)
 
+    async def _repeat_with_httpx(
+        self, request: OutboundRequest, failure: HeadTooLarge, started: float
+    ) -> Outcome:
+        self._large_heads.add(request.target)
+        remaining = request.timeout - (perf_counter() - started)
+        if remaining < _MIN_REPEAT_SECONDS:
+            return failure.to_outcome(perf_counter() - started)
+        outcome = await self._large_head_sender.send(replace(request, timeout=remaining))
+        return replace(outcome, elapsed=perf_counter() - started)
+
     async def _exchange(
         self, request: OutboundRequest, pinned: PinnedAddress, started: float
     ) -> StreamedResponse:
@@ -126,6 +161,8 @@ class ReqwestSender:
             response = await streamed.__aenter__()
         except PyreqwestError as error:
             raise failure_of(error, _connection_attempt(request, pinned)) from error
+        except Exception as error:  # the client cannot represent something in the head
+            raise InvalidHttp(str(error) or type(error).__name__) from error
         self._plan.on_response(request.target, response.status)
         if response.status == _SWITCHING_PROTOCOLS:
             await streamed.__aexit__(None, None, None)
