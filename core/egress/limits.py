@@ -18,6 +18,17 @@ def connect_timeout(timeout: float, limit: float = CONNECT_LIMIT) -> float:
     return min(limit, timeout * CONNECT_SHARE)
 
 
+def raise_if_cancelled() -> None:
+    """Raise CancelledError when the current task has a pending cancellation that the last await did not raise.
+
+    pyreqwest returns its result instead when the result and the cancellation arrive together. Without this check the
+    deadline of the attempt would be lost.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def shorten_deadline(deadline: asyncio.Timeout, seconds: float) -> None:
     """Make `deadline` expire in `seconds`, unless it expires earlier anyway."""
     soon = asyncio.get_running_loop().time() + seconds

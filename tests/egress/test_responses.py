@@ -215,6 +215,24 @@ async def test_a_dripping_body_is_kept_as_far_as_it_came(wire: Wire) -> None:
     assert outcome.body_truncated
 
 
+async def test_a_body_that_drips_fast_ends_after_its_grace_every_time(kind: str) -> None:
+    async def drips(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            await connection.send(b"x")
+            await asyncio.sleep(0.001)
+
+    wire = make_wire(kind, body_grace=0.05)
+    async with Receiver(drips) as receiver:
+        for _ in range(10):
+            outcomes = await asyncio.gather(
+                *(wire.post(f"http://hooks.example:{receiver.port}/") for _ in range(20))
+            )
+            assert max(outcome.elapsed for outcome in outcomes) < PATIENT / 2
+    await wire.sender.close()
+
+
 @pytest.mark.parametrize("head", ["", "Content-Length: 10000000000\r\n"])
 async def test_an_endless_body_is_cut_at_the_cap_and_the_connection_closed(wire: Wire, head: str) -> None:
     closed = asyncio.Event()

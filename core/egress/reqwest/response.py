@@ -10,6 +10,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response as WireResponse
 
 from breakwater.core.domain.outcome import Headers, Response
+from breakwater.core.egress.limits import raise_if_cancelled
 
 _MAX_DIGITS: Final = 18
 """Of a Content-Length: more bytes than any body has."""
@@ -35,6 +36,7 @@ class StreamedResponse:
             # The announced size saves the last await of most responses, which would only return the end.
             while self._size <= cap and self._size != expected:
                 piece = await reader.read_chunk()
+                raise_if_cancelled()
                 if piece is None:
                     break
                 # The client reads ahead in growing pieces; only the bytes below the cap are copied.

@@ -25,7 +25,7 @@ from breakwater.core.egress.failures import (
 )
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
-from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, shorten_deadline
+from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, raise_if_cancelled, shorten_deadline
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST, ClientPool, PinnedAddress, wire_url
 from breakwater.core.egress.reqwest.failures import ConnectionAttempt, failure_of
 from breakwater.core.egress.reqwest.origins import ExpiringOrigins
@@ -163,6 +163,7 @@ class ReqwestSender:
             raise failure_of(error, _connection_attempt(request, pinned)) from error
         except Exception as error:  # the client cannot represent something in the head
             raise InvalidHttp(str(error) or type(error).__name__) from error
+        raise_if_cancelled()
         self._plan.on_response(request.target, response.status)
         if response.status == _SWITCHING_PROTOCOLS:
             await streamed.__aexit__(None, None, None)
