@@ -56,8 +56,17 @@ def _first_sentence(command: click.Command | None) -> str:
     return command.get_short_help_str(limit=200)
 
 
-def test_the_circuit_breaker_alone_imports_nothing_of_the_service() -> None:
-    assert imported_by("from breakwater import CircuitBreaker, CircuitBreakerConfig, RetryPolicy") == set()
+def test_the_circuit_breaker_alone_imports_no_third_party_module() -> None:
+    lines = "from breakwater import CircuitBreaker, CircuitBreakerConfig, RetryPolicy; CircuitBreaker()"
+    program = (
+        f"import sys; before = set(sys.modules); {lines}; print(*(set(sys.modules) - before), sep='\\n')"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    packages = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "breakwater" in packages
+    assert packages - sys.stdlib_module_names == {"breakwater"}
 
 
 def test_every_public_name_is_there_and_one_imported_later_is_the_one_that_its_module_has() -> None:

@@ -1,8 +1,9 @@
-"""A wheel contains everything that Breakwater needs outside a checkout."""
+"""The wheel and the sdist contain everything that Breakwater needs, and nothing that collides with an application."""
 
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.processes import ROOT, Process, clean_environment, end, url_printed_by
 
-_LEFT_OUT = shutil.ignore_patterns(
+_IGNORED = shutil.ignore_patterns(
     ".git", ".venv", "*.egg-info", "build", "dist", ".*_cache", "*.db*", "__pycache__"
 )
 
@@ -21,13 +22,29 @@ _LEFT_OUT = shutil.ignore_patterns(
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of a copy of this checkout, built without the network."""
     folder = tmp_path_factory.mktemp("wheel")
+    return build("wheel", checkout_in(folder), folder)
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist of a copy of this checkout."""
+    folder = tmp_path_factory.mktemp("sdist")
+    return build("sdist", checkout_in(folder), folder)
+
+
+def checkout_in(folder: Path) -> Path:
     source = folder / "source"
-    shutil.copytree(ROOT, source, ignore=_LEFT_OUT)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)  # noqa: S603 - our own build
+    shutil.copytree(ROOT, source, ignore=_IGNORED, symlinks=True)
+    return source
+
+
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """Build a wheel or an sdist of `source` in `folder`, without the network."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = folder.glob("*.whl")
-    return made
+    (built,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return built
 
 
 def names_in(wheel: Path) -> set[str]:
@@ -61,9 +78,68 @@ def test_the_wheel_contains_every_module_and_migration(wheel: Path) -> None:
     assert modules <= names_in(wheel)
 
 
-def test_nothing_else_lands_in_site_packages(wheel: Path) -> None:
+def test_the_wheel_installs_the_package_breakwater_and_nothing_else(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names_in(wheel)}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"breakwater"}
+    (top_level,) = (name for name in names_in(wheel) if name.endswith(".dist-info/top_level.txt"))
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(top_level).decode().split() == ["breakwater"]
+
+
+def test_the_sdist_builds_a_wheel_with_the_same_files(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    rebuilt = build("wheel", source, tmp_path)
+    assert contents_of(rebuilt) == contents_of(wheel)
+
+
+def contents_of(wheel: Path) -> dict[str, bytes]:
+    """Return the content of each file, without the hashes in RECORD."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
+
+
+def test_an_application_with_its_own_core_and_web_packages_works_beside_it(
+    wheel: Path, tmp_path: Path
+) -> None:
+    interpreter = _installed(wheel, tmp_path).with_name("python")
+    application = tmp_path / "application"
+    for name in ("core", "web"):
+        (application / name).mkdir(parents=True)
+        (application / name / "__init__.py").write_text(f"OWNER = 'the application: {name}'\n")
+    (application / "main.py").write_text(
+        "import core, web, sys\n"
+        "from breakwater import *\n"
+        "import breakwater.core, breakwater.web\n"
+        "CircuitBreaker(CircuitBreakerConfig()); WebhookDeliveryService\n"
+        "assert breakwater.core is not core and breakwater.web is not web\n"
+        "assert sys.modules['core'] is core and sys.modules['web'] is web\n"
+        "print(core.OWNER, web.OWNER, sep='\\n')\n"
+    )
+    environment = clean_environment()
+    del environment["PYTHONPATH"]
+    done = subprocess.run(  # noqa: S603 - our own program
+        [interpreter, "main.py"],
+        cwd=application,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["the application: core", "the application: web"]
+
+
+def test_without_an_application_the_names_core_and_web_are_free(wheel: Path, tmp_path: Path) -> None:
+    interpreter = _installed(wheel, tmp_path).with_name("python")
+    environment = clean_environment()
+    del environment["PYTHONPATH"]
+    find = "import breakwater, importlib.util as u; print([n for n in ('core', 'web') if u.find_spec(n)])"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [interpreter, "-c", find], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
 def test_an_installed_breakwater_serves_its_pages(wheel: Path, tmp_path: Path) -> None:
