@@ -17,8 +17,8 @@ from breakwater.core.domain.verdict import (
     RetryAt,
     breaker_signal,
     classify,
+    decide,
     describe,
-    judge,
 )
 from breakwater.core.ports import Clock, Draw
 from breakwater.core.store.commands.claim import ClaimedDelivery
@@ -42,7 +42,7 @@ def evaluate(
 ) -> tuple[SaveAttempt, dict[str, Any]]:
     """Return the write that saves this attempt with its consequences, and the fields of its log line."""
     now = clock.now()
-    verdict = judge(
+    verdict = decide(
         result.outcome,
         policy=_policy(endpoint, claim),
         spent=claim.spent + 1,

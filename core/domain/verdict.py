@@ -10,7 +10,7 @@ outcome                          class           retried                        
 429, and 503 with a Retry-After  throttled       yes; the whole lane waits      nothing
 other 4xx                        client_error    no                             success
 5xx, and codes outside 100-599   server_error    yes                            failure
-not HTTP, or 1xx as the answer   protocol        yes                            failure
+not HTTP, or 1xx as the response protocol        yes                            failure
 refused, unreachable, reset      connect         yes                            failure
 name does not resolve            dns             yes                            failure
 handshake or certificate         tls             yes                            failure
@@ -20,7 +20,7 @@ unexpected exception of ours     internal_error  yes                            
 worker died holding the claim    lost            yes, with a budget of its own  nothing
 ===============================  ==============  =============================  ================
 
-The breaker asks whether the endpoint is alive: a receiver that refuses one request answers, and is.
+For the breaker, an endpoint that rejects a request is healthy: it responds.
 """
 
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy, parse_retry_after
 from breakwater.core.domain.states import FailureClass
 
-MAX_LOST_IN_A_ROW: Final = 3
-"""Claims of one delivery whose worker died: more look as if the delivery kills its workers."""
+MAX_CONSECUTIVE_LOSSES: Final = 3
+"""Consecutive claims of one delivery whose worker died. After so many, the delivery itself may be the cause."""
 _LANE_PAUSE: Final = 60.0
-"""Seconds, at most, that a lane waits for a receiver that does not say for how long. The delays late in a
-schedule are hours: right for the delivery that has come so far, not for all others of its lane."""
+"""Maximum pause of a lane, in seconds, for a 429 without Retry-After. Late delays of a schedule are hours, which is too
+long for the other deliveries of the lane."""
 _DESCRIPTION_LENGTH: Final = 300
 
 _BY_STATUS: Final = {
@@ -54,18 +54,18 @@ _BY_HUNDRED: Final = {
 }
 _NO_RETRY: Final = {
     FailureClass.REDIRECT: "redirects are not followed; correct the endpoint's URL",
-    FailureClass.CLIENT_ERROR: "the receiver will not take this request",
+    FailureClass.CLIENT_ERROR: "the receiver rejected the request; it will not be retried",
     FailureClass.BLOCKED: "nothing was sent",
 }
-_WORDS: Final = {
-    FailureClass.CONNECT: "no connection",
+_TEXTS: Final = {
+    FailureClass.CONNECT: "connection failed",
     FailureClass.DNS: "the name does not resolve",
     FailureClass.TLS: "TLS failed",
-    FailureClass.TIMEOUT: "no answer in time",
-    FailureClass.PROTOCOL: "the answer is not HTTP",
-    FailureClass.BLOCKED: "the address may not be called",
+    FailureClass.TIMEOUT: "timed out: no response in time",
+    FailureClass.PROTOCOL: "the response is not HTTP",
+    FailureClass.BLOCKED: "blocked address",
     FailureClass.INTERNAL_ERROR: "internal error",
-    FailureClass.LOST: "the worker died; it may have been delivered",
+    FailureClass.LOST: "worker lost (may have been delivered)",
 }
 
 
@@ -118,7 +118,7 @@ def classify(outcome: Outcome) -> FailureClass | None:
         case TransportFailure():
             return outcome.failure
         case Response():
-            return _class_of_answer(outcome)
+            return _class_of_response(outcome)
         case _:
             assert_never(outcome)
 
@@ -159,20 +159,20 @@ def signal_breaker(
             assert_never(signal)
 
 
-def judge(
+def decide(
     outcome: Outcome, *, policy: RetryPolicy, spent: int, now: float, wall: float, draw: float
 ) -> Verdict:
-    """Return what becomes of the delivery after an attempt met `outcome`.
+    """Return the verdict on a delivery after an attempt with this `outcome`.
 
-    `spent` counts the attempts that the policy allows, this one included. `now` is the schedule's clock, and
-    `wall` the calendar, with which a Retry-After date is compared. `draw`, from 0 up to 1, places the jitter.
+    `spent` counts the attempts that the policy allows, including this one. `now` is the time of the schedule,
+    `wall` the calendar, for a Retry-After date. `draw`, from 0 up to 1, selects the delay within its jitter.
     """
     failure = classify(outcome)
     match failure:
         case None:
             return Delivered()
         case FailureClass.GONE:
-            return EndpointGone(f"{describe(outcome)}: the receiver asks for no more")
+            return EndpointGone(f"{describe(outcome)}: the receiver wants no more webhooks")
         case FailureClass.REDIRECT | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
             return Failed(f"{describe(outcome)}: {_NO_RETRY[failure]}")
         case FailureClass.THROTTLED:
@@ -194,32 +194,32 @@ def judge(
             assert_never(failure)
 
 
-def judge_lost(*, lost_in_a_row: int, now: float) -> RetryAt | Failed:
-    """Return what becomes of a delivery whose worker died; `lost_in_a_row` counts this time, too."""
-    if lost_in_a_row < MAX_LOST_IN_A_ROW:
+def decide_after_loss(*, consecutive_losses: int, now: float) -> RetryAt | Failed:
+    """Return the verdict on a delivery whose worker died; `consecutive_losses` includes this one."""
+    if consecutive_losses < MAX_CONSECUTIVE_LOSSES:
         return RetryAt(now)
     return Failed(
-        f"its worker died {lost_in_a_row} times in a row while sending it; it may have been delivered"
+        f"its worker died {consecutive_losses} times in a row while sending it; it may have been delivered"
     )
 
 
 def describe(outcome: Outcome) -> str:
-    """Return what an attempt met, short: `503 Service Unavailable`, `connection refused`."""
+    """Return the outcome of an attempt in short: `503 Service Unavailable`, `connection refused`."""
     match outcome:
         case Response():
             return _status_line(outcome.status)
         case TransportFailure():
-            words = outcome.detail or _WORDS.get(outcome.failure, outcome.failure.value)
-            return words[:_DESCRIPTION_LENGTH]
+            text = outcome.detail or _TEXTS.get(outcome.failure, outcome.failure.value)
+            return text[:_DESCRIPTION_LENGTH]
         case _:
             assert_never(outcome)
 
 
-def _class_of_answer(answer: Response) -> FailureClass | None:
-    status = answer.status
+def _class_of_response(response: Response) -> FailureClass | None:
+    status = response.status
     if (
         status == HTTPStatus.SERVICE_UNAVAILABLE
-        and parse_retry_after(answer.header("retry-after"), 0.0) is not None
+        and parse_retry_after(response.header("retry-after"), 0.0) is not None
     ):
         return FailureClass.THROTTLED
     return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, FailureClass.SERVER_ERROR)
@@ -228,12 +228,12 @@ def _class_of_answer(answer: Response) -> FailureClass | None:
 def _throttled(
     outcome: Outcome, policy: RetryPolicy, delay: float | None, *, now: float, wall: float
 ) -> RetryAt | Failed:
-    """Between the schedule's own delay and an hour, the receiver decides."""
-    asked = _retry_after(outcome, wall)
-    lane_until = now + max(asked, min(delay or _LANE_PAUSE, _LANE_PAUSE))
+    """Follow the receiver, between the delay of the schedule and one hour."""
+    requested = _retry_after(outcome, wall)
+    lane_until = now + max(requested, min(delay or _LANE_PAUSE, _LANE_PAUSE))
     if delay is None:
         return Failed(_exhausted(outcome, policy).reason, lane_until)
-    return RetryAt(now + max(delay, asked), lane_until)
+    return RetryAt(now + max(delay, requested), lane_until)
 
 
 def _retry_after(outcome: Outcome, wall: float) -> float:
@@ -251,4 +251,4 @@ def _status_line(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        return f"{status} (no status that HTTP knows)"
+        return f"{status} (unknown status)"

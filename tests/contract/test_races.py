@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from breakwater.core.delivery.attempt import AttemptResult
 from breakwater.core.delivery.attempt_record import evaluate
@@ -199,6 +199,25 @@ async def test_a_stopped_worker_that_resumes_writes_nothing(workers: Workers) ->
     attempts = await workers.rows(ATTEMPTS)
     assert sorted(str(row["failure_class"]) for row in attempts) == ["None", "lost"]
     assert await workers.rows(CIRCUITS) == [] or (await workers.circuit()).failure_count == 0
+
+
+async def test_many_lost_claims_are_requeued_by_a_few_statements(workers: Workers) -> None:
+    await workers.pending(FIFTY)
+    await workers.claim_together(1, limit=FIFTY)
+    await workers.stored.clock.leap(LEASE + 1)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make)
+        requeued = await workers.databases[0].writer.submit(rescue)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert (len(requeued), len(statements)) == (FIFTY, 3)
+    assert {row["number"] for row in await workers.rows(ATTEMPTS)} == {1}
 
 
 async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_it(workers: Workers) -> None:

@@ -16,9 +16,9 @@ from breakwater.core.domain.verdict import (
     Verdict,
     breaker_signal,
     classify,
+    decide,
+    decide_after_loss,
     describe,
-    judge,
-    judge_lost,
 )
 
 POLICY = RetryPolicy((10.0, 20.0, 7200.0), jitter=0.0)
@@ -29,7 +29,7 @@ WAIT_5: Headers = (("Retry-After", "5"),)
 
 
 def verdict(outcome: Outcome, *, spent: int = 1, policy: RetryPolicy = POLICY) -> Verdict:
-    return judge(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=0.5)
+    return decide(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=0.5)
 
 
 def refused(failure: FailureClass, detail: str = "") -> TransportFailure:
@@ -95,7 +95,9 @@ def test_the_last_attempt_ends_the_delivery_and_says_what_it_met() -> None:
 
 
 def test_a_refused_request_is_not_tried_again_and_says_why() -> None:
-    assert verdict(Response(404)) == Failed("404 Not Found: the receiver will not take this request")
+    assert verdict(Response(404)) == Failed(
+        "404 Not Found: the receiver rejected the request; it will not be retried"
+    )
 
 
 def test_a_redirect_says_what_to_do() -> None:
@@ -105,7 +107,7 @@ def test_a_redirect_says_what_to_do() -> None:
 
 
 def test_a_gone_endpoint_says_who_asked_for_no_more() -> None:
-    assert verdict(Response(410)) == EndpointGone("410 Gone: the receiver asks for no more")
+    assert verdict(Response(410)) == EndpointGone("410 Gone: the receiver wants no more webhooks")
 
 
 def test_a_blocked_address_says_that_nothing_was_sent() -> None:
@@ -157,10 +159,10 @@ class TestThrottling:
 class TestLost:
     @pytest.mark.parametrize("times", [1, 2])
     def test_a_delivery_whose_worker_died_goes_back_to_work_at_once(self, times: int) -> None:
-        assert judge_lost(lost_in_a_row=times, now=NOW) == RetryAt(NOW)
+        assert decide_after_loss(consecutive_losses=times, now=NOW) == RetryAt(NOW)
 
     def test_the_third_time_in_a_row_it_stops_and_says_so(self) -> None:
-        ended = judge_lost(lost_in_a_row=3, now=NOW)
+        ended = decide_after_loss(consecutive_losses=3, now=NOW)
         assert isinstance(ended, Failed)
         assert ended.reason == (
             "its worker died 3 times in a row while sending it; it may have been delivered"
@@ -172,8 +174,8 @@ class TestDescriptions:
         ("outcome", "words"),
         [
             (Response(503), "503 Service Unavailable"),
-            (Response(299), "299 (no status that HTTP knows)"),
-            (Response(999), "999 (no status that HTTP knows)"),
+            (Response(299), "299 (unknown status)"),
+            (Response(999), "999 (unknown status)"),
             (refused(FailureClass.CONNECT, "connection refused"), "connection refused"),
             (refused(FailureClass.DNS), "the name does not resolve"),
             (refused(FailureClass.SERVER_ERROR), "server_error"),
@@ -196,7 +198,7 @@ class TestDescriptions:
 def test_every_outcome_at_every_attempt_has_a_verdict_that_keeps_the_schedule(
     outcome: Outcome, policy: RetryPolicy, spent: int, draw: float
 ) -> None:
-    result = judge(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=draw)
+    result = decide(outcome, policy=policy, spent=spent, now=NOW, wall=WALL, draw=draw)
     delay = policy.delay_after(spent, draw)
     if isinstance(result, RetryAt):
         assert delay is not None

@@ -1,25 +1,26 @@
-"""Claims whose worker died, with their permits, and claims that were never begun: back to work."""
+"""Recovery: requeue lost claims, free the permits of a dead process, and release claims without an attempt."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.domain.verdict import Failed, RetryAt, judge_lost
+from breakwater.core.domain.verdict import Failed, RetryAt, decide_after_loss
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
 
-_BATCH = 500
-LOST = "the worker died holding the claim; the webhook may have been delivered"
+REQUEUED_AT_ONCE: Final = 500
+"""Claims that one write requeues: all other writes wait for it."""
+LOST: Final = "the worker died holding the claim; the webhook may have been delivered"
 
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """A delivery that was taken from a dead worker."""
+    """A delivery whose claim was lost."""
 
     delivery_id: str
     endpoint_id: str
@@ -28,10 +29,10 @@ class Requeued:
 
 @dataclass(frozen=True, slots=True)
 class RequeueExpired:
-    """Write the `lost` attempt of every claim whose lease has ended, some 500 at a time, and retry or fail it.
+    """Save a `lost` attempt for about 500 claims whose lease has expired, and retry or fail their deliveries.
 
-    With `except_node` the claims of every node but that one are lost whatever their lease says: on a database that
-    only one process may open, an earlier process's claims have nobody left to finish them.
+    With `except_node`, the claims of every other node are lost, whatever their leases say. This is for a database that
+    only one process can open: nobody is left to finish the claims of an earlier process.
     """
 
     now: float
@@ -47,23 +48,31 @@ class RequeueExpired:
     async def apply(
         cls, connection: AsyncConnection, members: Sequence["RequeueExpired"]
     ) -> Sequence[tuple[Requeued, ...]]:
-        """Rescue; a second member of a batch finds nothing left."""
-        return [await connection.run_sync(_rescue, member) for member in members]
+        """Return what each member requeued; a second member of a batch finds nothing left."""
+        return [await connection.run_sync(_requeue, member) for member in members]
 
 
-def _rescue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, ...]:
-    lost = (
+def _requeue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, ...]:
+    expired = (
         select(DELIVERIES)
         .where(DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, _is_lost(member))
         .order_by(DELIVERIES.c.lease_until)
-        .limit(None if member.claims else _BATCH + len(member.exclude))
+        .limit(None if member.claims else REQUEUED_AT_ONCE + len(member.exclude))
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(lost).mappings().all()
-    return tuple(
-        _rescue_one(connection, member, row)
-        for row in rows
+    rows = [
+        row
+        for row in connection.execute(expired).mappings()
         if (row["id"], row["claim_token"]) not in member.exclude
+    ]
+    if not rows:
+        return ()
+    changes = [_delivery_values(row, member.now) for row in rows]
+    connection.execute(insert(ATTEMPTS), [_lost_attempt(member, row) for row in rows])
+    connection.execute(_END_CLAIM, changes)
+    return tuple(
+        Requeued(row["id"], row["endpoint_id"], retried=change["new_state"] == DeliveryState.PENDING.value)
+        for row, change in zip(rows, changes, strict=True)
     )
 
 
@@ -76,49 +85,56 @@ def _is_lost(member: RequeueExpired) -> ColumnElement[bool]:
     return DELIVERIES.c.lease_until <= member.now
 
 
-def _rescue_one(connection: Connection, member: RequeueExpired, row: RowMapping) -> Requeued:
-    number = row["attempt_count"] + 1
-    lost_in_a_row = row["lost_count"] + 1
-    connection.execute(insert(ATTEMPTS), _lost_attempt(member, row, number))
-    after = _after(judge_lost(lost_in_a_row=lost_in_a_row, now=member.now), member.now)
-    connection.execute(
-        update(DELIVERIES)
-        .where(DELIVERIES.c.id == row["id"])
-        .values(
-            **after,
-            attempt_count=number,
-            lost_count=lost_in_a_row,
-            failure_class=FailureClass.LOST.value,
-            status_code=None,
-            claim_token=None,
-            claimed_by=None,
-            lease_until=None,
-        )
+_END_CLAIM: Final = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("claimed_id"))
+    .values(
+        {
+            column: bindparam(f"new_{column}")
+            for column in ("state", "next_attempt_at", "error", "finished_at", "attempt_count", "lost_count")
+        }
+        | {"failure_class": FailureClass.LOST.value, "status_code": None}
+        | {"claim_token": None, "claimed_by": None, "lease_until": None}
     )
-    return Requeued(row["id"], row["endpoint_id"], retried=after["state"] == DeliveryState.PENDING.value)
+)
 
 
-def _after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
+def _delivery_values(row: RowMapping, now: float) -> dict[str, Any]:
+    consecutive_losses = row["lost_count"] + 1
+    return {
+        "claimed_id": row["id"],
+        "new_attempt_count": row["attempt_count"] + 1,
+        "new_lost_count": consecutive_losses,
+        **_state_after(decide_after_loss(consecutive_losses=consecutive_losses, now=now), now),
+    }
+
+
+def _state_after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
     match verdict:
         case RetryAt(at=at):
-            return {"state": DeliveryState.PENDING.value, "next_attempt_at": at, "error": LOST}
+            return {
+                "new_state": DeliveryState.PENDING.value,
+                "new_next_attempt_at": at,
+                "new_error": LOST,
+                "new_finished_at": None,
+            }
         case Failed(reason=reason):
             return {
-                "state": DeliveryState.FAILED.value,
-                "next_attempt_at": None,
-                "error": reason,
-                "finished_at": now,
+                "new_state": DeliveryState.FAILED.value,
+                "new_next_attempt_at": None,
+                "new_error": reason,
+                "new_finished_at": now,
             }
         case _:
             assert_never(verdict)
 
 
-def _lost_attempt(member: RequeueExpired, row: RowMapping, number: int) -> dict[str, Any]:
+def _lost_attempt(member: RequeueExpired, row: RowMapping) -> dict[str, Any]:
     return {
         "id": member.make_id("att"),
         "delivery_id": row["id"],
         "endpoint_id": row["endpoint_id"],
-        "number": number,
+        "number": row["attempt_count"] + 1,
         "trigger": row["trigger"],
         "started_at": min(row["lease_until"], member.now),
         "duration_ms": None,
@@ -134,10 +150,10 @@ def _lost_attempt(member: RequeueExpired, row: RowMapping, number: int) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class FreePermits:
-    """Give every half-open permit back, on a database that only one process may open and before it sends anything.
+    """Release every half-open permit, on a database that only one process can open, before it sends anything.
 
-    Whoever took them is dead. Left alone they would expire with the leases, and until then a circuit whose probes were
-    all under way at the kill would admit nothing.
+    The process that took them is dead. They would expire with the leases; until then a circuit whose probes were all in
+    flight would admit nothing.
     """
 
     now: float
@@ -146,7 +162,7 @@ class FreePermits:
     async def apply(
         cls, connection: AsyncConnection, members: Sequence["FreePermits"]
     ) -> Sequence[tuple[str, ...]]:
-        """Return the endpoints whose circuits have more room now; a second member of a batch finds none."""
+        """Return the endpoints whose circuits had permits in use; a second member of a batch finds none."""
         return [await connection.run_sync(_free_permits, member) for member in members]
 
 
@@ -166,19 +182,19 @@ def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...
 
 @dataclass(frozen=True, slots=True)
 class ReleaseClaim:
-    """Give back a claim whose attempt was never begun: it costs the delivery nothing."""
+    """Release a claim whose attempt did not start; it counts as no attempt."""
 
     claim: ClaimedDelivery
     now: float
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence["ReleaseClaim"]) -> Sequence[bool]:
-        """Return for each member whether its claim still stood."""
+        """Return for each member whether its claim was still valid."""
         return [await connection.run_sync(_release, member) for member in members]
 
 
 def _release(connection: Connection, member: ReleaseClaim) -> bool:
-    given_back = connection.execute(
+    released = connection.execute(
         update(DELIVERIES)
         .where(
             DELIVERIES.c.id == member.claim.delivery_id,
@@ -193,4 +209,4 @@ def _release(connection: Connection, member: ReleaseClaim) -> bool:
             lease_until=None,
         )
     )
-    return given_back.rowcount == 1
+    return released.rowcount == 1
