@@ -1,4 +1,4 @@
-"""Audit entries: written in the transaction of what they tell, or not at all."""
+"""Audit entries: written in the transaction of the change that they describe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ from breakwater.core.store.schema import AUDIT
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did."""
+    """One action of a person, a key or the service."""
 
     actor: str
-    """`person:ada`, `key:ci`, or `breakwater` where the service itself acted."""
+    """`person:ada`, `key:ci`, or `breakwater` for actions of the service."""
     action: str
     """Noun and verb: `endpoint.update`."""
     subject: str
-    """The id of what was acted on."""
+    """The id of the changed object."""
     outcome: str
-    """One sentence: what came of it."""
+    """The result, in one sentence."""
     reason: str | None = None
     affected: int = 1
     detail: Mapping[str, object] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class AuditEntry:
 
 
 class AuditLog:
-    """Writes entries."""
+    """Writes audit entries."""
 
     def __init__(self, ids: Ids, clock: Clock) -> None:
         self._ids = ids

@@ -104,7 +104,7 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
         ("base_url", "hooks.example.com", "write http:// or https://"),
         ("base_url", "https://example.com/breakwater", "no path"),
         ("base_url", "https://user@example.com", "write http:// or https://"),
-        ("trusted_proxies", "10.0.0.5, proxy", "'proxy' is no address"),
+        ("trusted_proxies", "10.0.0.5, proxy", "'proxy' is not a valid address"),
         ("allowed_networks", "everything", "everything"),
         ("secret_key", "short", "at least 32 characters"),
         ("bootstrap_key", "short", "write bw_"),

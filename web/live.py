@@ -59,7 +59,7 @@ class Interests:
 
 
 class Streams:
-    """The streams that are under way: they would never end by themselves, and a server that stops waits for answers."""
+    """The open streams: they never end by themselves, and a stopping server waits for responses."""
 
     def __init__(self) -> None:
         self._ends: set[asyncio.Event] = set()

@@ -1,6 +1,5 @@
-"""What Breakwater does: the domain decides, the store keeps, the wire sends, and this is what holds them together.
+"""The engine. A message passes `intake`, `scheduler` and `lane`, `dispatcher`, `attempt` and `attempt_record`.
 
-A webhook passes `intake`, `dispatcher` (which does what `lanes` and each `lane` say), `attempt` and `results`. People
-act by `operations`, `replays`, `endpoints` and `access`, and read by `insights`. In the background `looper` keeps
-`sweeper`, `warden`, `summariser` and `pruner` going.
+`endpoint_cache` has the endpoints in memory, `recovery` requeues the deliveries of dead workers, `change_feed`
+publishes what changed, and `supervisor` runs the background tasks.
 """

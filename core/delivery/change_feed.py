@@ -1,4 +1,4 @@
-"""Hints that something changed: who shows it fetches it. A hint carries ids, never content."""
+"""The change feed: topics and ids of what changed, never content. Pages then fetch what they show."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 PAUSE_SECONDS = 0.25
-"""Between two hints to one listener: a screen cannot show more, and a receiver may fail a thousand times a second."""
+"""Minimum seconds between two change sets: deliveries can change a thousand times per second."""
 MOST_SUBJECTS = 200
-"""Ids of one topic in one hint; a listener that is told of more refreshes what it shows anyway."""
+"""Maximum ids per topic in one change set; a listener with more refreshes all that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class _Listener:
 
 
 class ChangeFeed:
-    """Passes hints from the engine to whoever listens in this process. Publishing never blocks."""
+    """Passes changes from the engine to the listeners in this process. Publishing never blocks."""
 
     def __init__(self, pause_seconds: float = PAUSE_SECONDS) -> None:
         self._listeners: set[_Listener] = set()
         self._pause = pause_seconds
 
     def publish(self, topic: str, subject: str) -> None:
-        """Tell every listener, at its next turn, that `subject` changed."""
+        """Add `subject` to the next change set of every listener."""
         for listener in self._listeners:
             listener.add(topic, subject)
 
@@ -51,7 +51,7 @@ class ChangeFeed:
     async def subscribe(
         self, pause_seconds: float | None = None
     ) -> AsyncGenerator[AsyncIterator[ChangeSet], None]:
-        """Listen while the context lasts. The iterator never ends; it pauses after each hint, 250 ms unless told."""
+        """Listen while the context lasts. The iterator never ends; it pauses 250 ms by default."""
         listener = _Listener()
         self._listeners.add(listener)
         try:

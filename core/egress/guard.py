@@ -98,7 +98,7 @@ class Guard:
         """
         if port in self._own_ports and self._is_own(address, port):
             raise RequestBlocked(
-                f"{socket_address(address, port)} is the address that Breakwater itself listens on"
+                f"{socket_address(address, port)} is the address that this service listens on"
             )
         reason = address_refusal(address, port, self._allowed)
         if reason:

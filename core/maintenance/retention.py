@@ -46,7 +46,7 @@ class RetentionJob:
         self._paused_until = float("-inf")
 
     async def run(self) -> None:
-        """Prune every ten minutes, for ever."""
+        """Prune every ten minutes, until cancelled."""
         while True:
             if self._clock.now() >= self._paused_until:
                 await self.prune()

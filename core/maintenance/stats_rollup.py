@@ -29,7 +29,7 @@ class StatsRollup:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sum up what is over now, and then each half hour when it ends, for ever."""
+        """Sum up every complete half hour, then each one when it ends, until cancelled."""
         while True:
             await self.roll_up()
             await self._clock.sleep(_SECONDS - (self._clock.now() - _GRACE_SECONDS) % _SECONDS)
@@ -94,6 +94,6 @@ async def _sum_up(connection: AsyncConnection, *, first: int, endpoint_ids: Sequ
         .where(minutes.endpoint_id.in_(endpoint_ids), _within(first))
         .group_by(minutes.endpoint_id, minutes.outcome, minutes.latency_bucket)
     )
-    # Another node may have summed it up meanwhile: it found the same.
+    # Another node may have written the same sums.
     insert = upsert(connection, HALF_HOUR_STATS, _KEYS, replace=["attempts"])
     await connection.execute(insert.from_select([*_KEYS, "attempts"], sums))

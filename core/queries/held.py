@@ -7,7 +7,7 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
-# Made once: a filter asks for halted lanes up to a dozen times, and naming all columns anew took longer than reading.
+# Built once: a filter uses it up to a dozen times, and building it costs more than the query.
 _ENDPOINTS, _CIRCUITS = ENDPOINTS.alias("lane_endpoints"), CIRCUITS.alias("lane_circuits")
 _LANES = _ENDPOINTS.outerjoin(_CIRCUITS, _CIRCUITS.c.endpoint_id == _ENDPOINTS.c.id)
 

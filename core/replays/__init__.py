@@ -90,7 +90,7 @@ class Replays:
         """Begin to resend what `plan` covers, oldest first, at most `pace` a second.
 
         Raises InvalidInput for a pace out of bounds, and Conflict when it covers nothing or another replay of the same
-        filter is under way.
+        filter is running.
         """
         if not 0 < pace <= FASTEST:
             raise InvalidInput.of(

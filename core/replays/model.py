@@ -40,7 +40,7 @@ class Plan:
     states: dict[DeliveryState, int]
     """How what it covers ended: what was delivered before, its receiver may see twice."""
     sample: tuple[DeliveryRow, ...]
-    """The first that would go out; where `bounds` are, the first of those that were looked at."""
+    """The first deliveries that would be resent; with `bounds`, the first of the scanned ones."""
     bounds: SearchBounds | None = None
     """How far a dry run looked that could not look at all: older deliveries may match, and would be resent too."""
 

@@ -1,4 +1,4 @@
-"""What became of the deliveries that a replay has resent."""
+"""The outcomes of the deliveries that a replay has resent."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from breakwater.core.ports import Clock
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS
 
 ALWAYS_COUNTED: Final = 10_000
-"""Deliveries up to which they are counted anew whenever somebody asks: about 6 ms."""
+"""Up to this number of deliveries, the outcomes are counted for every request."""
 _COUNTED_A_SECOND: Final = 50_000
 """So many more are worth a second of waiting: what 100,000 have come to is 2 s old at most, of a million 20 s."""
 _KEPT: Final = 64
@@ -31,7 +31,7 @@ class Outcomes:
 class OutcomeCounts:
     """Counts outcomes, those of a large replay only every few seconds.
 
-    Each delivery's state is looked up, because whoever resends one again changes what became of it; a page that is
+    Each delivery's state is looked up, because another resend changes the outcome; a page that is
     watched while 100,000 go out would spend 60 ms on that at every update.
     """
 

@@ -30,7 +30,7 @@ class ReplayRunner:
         """Of a pace below one a second: the part of a delivery that is saved up."""
 
     async def run(self) -> None:
-        """Take a step of every running replay each second, for ever."""
+        """Take a step of every running replay each second, until cancelled."""
         while True:
             await self.step()
             await self._context.clock.sleep(STEP_SECONDS)

@@ -98,13 +98,13 @@ class Settings(BaseSettings):
         description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus 1000.",
     )
     max_in_flight: int = Field(
-        default=4096, ge=1, le=100_000, description="Attempts under way at once in the whole process."
+        default=4096, ge=1, le=100_000, description="Concurrent attempts in the whole process."
     )
     lane_max_in_flight: int = Field(
         default=64,
         ge=1,
         le=10_000,
-        description="Attempts under way at once to one endpoint without its own limit.",
+        description="Concurrent attempts to one endpoint without its own limit.",
     )
     attempt_timeout_seconds: float = Field(
         default=10.0,
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         ge=0,
         le=600,
         allow_inf_nan=False,
-        description="Seconds that attempts under way may still take after SIGTERM before they are released.",
+        description="Seconds that attempts in flight may take after SIGTERM before they are released.",
     )
     reuse_connections: bool = Field(
         default=True,

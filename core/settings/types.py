@@ -38,7 +38,7 @@ def _address(value: str) -> str:
         return str(ipaddress.ip_address("127.0.0.1" if value == "localhost" else value))
     except ValueError:
         raise ValueError(
-            "is no address of this machine: write an IP address such as 127.0.0.1 or 0.0.0.0"
+            "is not a valid address of this machine: write an IP address such as 127.0.0.1 or 0.0.0.0"
         ) from None
 
 
@@ -56,7 +56,7 @@ def _origin(value: str) -> str:
     parts = _split_origin(value)
     if parts is None:
         raise ValueError(
-            "is no address of a site: write http:// or https://, a host and at most a port, no path"
+            "is not a valid origin: write http:// or https://, a host and at most a port, no path"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
@@ -66,7 +66,9 @@ def _proxies(value: tuple[str, ...]) -> tuple[str, ...]:
         try:
             ipaddress.ip_network(word, strict=False)
         except ValueError:
-            raise ValueError(f"{word!r} is no address or network: write 10.0.0.5 or 10.0.0.0/24") from None
+            raise ValueError(
+                f"{word!r} is not a valid address or network: write 10.0.0.5 or 10.0.0.0/24"
+            ) from None
     return value
 
 

@@ -1,7 +1,7 @@
 """The zone in which times are shown: UTC, unless somebody who chose another one reads a page.
 
 It is that of the context, as a sentence is made far from the page that shows it. What is kept, sent or logged names its
-times in UTC, whoever causes it: audit entries, the API, exports.
+times in UTC, for every reader: audit entries, the API, exports.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The receiver answers as its paths say, tells what came, and can be told otherwise while it runs."""
+"""The receiver responds by path, lists its requests, and can be reconfigured while it runs."""
 
 import asyncio
 from collections.abc import AsyncIterator

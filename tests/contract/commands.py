@@ -46,7 +46,7 @@ class AddLater(Add):
 
 @dataclass
 class Missing:
-    """Answer that what was asked for is not there."""
+    """Return NotFound."""
 
     name: str
 

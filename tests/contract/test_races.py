@@ -186,8 +186,8 @@ async def test_a_stopped_worker_that_resumes_writes_nothing(workers: Workers) ->
     (stale,) = await workers.claim_together(1, limit=1)
     await workers.stored.clock.leap(LEASE + 1)
     rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make)
-    (rescued,) = await workers.databases[-1].writer.submit(rescue)
-    assert rescued.retried
+    (requeued,) = await workers.databases[-1].writer.submit(rescue)
+    assert requeued.retried
     (fresh,) = (await workers.claim(1, 1)).deliveries
     assert isinstance(await workers.record(0, stale, Response(500)), Superseded)
     (row,) = await workers.rows(DELIVERIES)
@@ -239,8 +239,8 @@ async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Wo
     await workers.stored.clock.leap(LEASE + 1)
     exclude = {(in_hand.delivery_id, in_hand.token), (left.delivery_id, "clm_of_another_time")}
     rescue = RequeueExpired(workers.stored.now, workers.stored.ids.make, exclude=exclude)
-    (rescued,) = await workers.databases[0].writer.submit(rescue)
-    assert rescued.delivery_id == left.delivery_id
+    (requeued,) = await workers.databases[0].writer.submit(rescue)
+    assert requeued.delivery_id == left.delivery_id
     assert isinstance(await workers.record(0, in_hand, Response(200)), CircuitBreaker)
 
 
@@ -253,7 +253,7 @@ async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(
 
 
 async def _opened(workers: Workers, late: int = 0) -> list[ClaimedDelivery]:
-    """Open the circuit of a lane with a hundred deliveries; return `late` claims that are still under way."""
+    """Open the circuit of a lane with a hundred deliveries; return `late` claims that are still in flight."""
     await workers.pending(100)
     claimed = await workers.claim_together(1, limit=CONFIG.failure_threshold + late)
     failing, in_flight = claimed[: CONFIG.failure_threshold], claimed[CONFIG.failure_threshold :]

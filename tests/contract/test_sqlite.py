@@ -1,4 +1,4 @@
-"""SQLite: which connection may do what, and what becomes of the file."""
+"""SQLite: the rights of each connection, and the files."""
 
 import asyncio
 import sqlite3

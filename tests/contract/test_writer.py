@@ -97,9 +97,9 @@ async def test_a_member_that_cannot_be_written_fails_alone(database: Database) -
 async def test_a_lone_member_that_cannot_be_written_leaves_nothing_behind(database: Database) -> None:
     async def half(connection: AsyncConnection) -> None:
         await adding("half")(connection)
-        raise Conflict("it was cancelled meanwhile")
+        raise Conflict("it was already cancelled")
 
-    with pytest.raises(Conflict, match="meanwhile"):
+    with pytest.raises(Conflict, match="already"):
         await database.writer.run(half)
     assert await names(database) == []
 

@@ -110,7 +110,7 @@ async def test_a_delivery_whose_endpoint_is_deleted_while_it_is_accepted_is_canc
     await assert_nothing_leaked(engine)
 
 
-async def test_a_claim_whose_lane_was_removed_meanwhile_is_given_back_and_cancelled(
+async def test_a_claim_whose_lane_was_removed_is_released_and_cancelled(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint_id = await engine.endpoint(max_in_flight=2)

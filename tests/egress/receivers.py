@@ -203,7 +203,7 @@ def then_reset(head: bytes) -> Script:
 
 
 def endless(head: bytes, block: bytes = b"x" * 65536) -> Script:
-    """Send `head`, then `block` until the sender hangs up."""
+    """Send `head`, then `block` until the sender disconnects."""
 
     async def script(connection: Connection) -> None:
         await connection.request()

@@ -87,7 +87,7 @@ async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
             outcome = await wire.post(f"http://{host}:{own.port}/")
             assert isinstance(outcome, TransportFailure)
             assert outcome.failure is FailureClass.BLOCKED
-            assert f"127.0.0.1:{own.port} is the address that Breakwater itself listens on" in outcome.detail
+            assert f"127.0.0.1:{own.port} is the address that this service listens on" in outcome.detail
             assert isinstance(await wire.post(f"http://{host}:{other.port}/"), Response)
         assert own.connections == 0
         await wire.sender.close()
@@ -171,7 +171,7 @@ async def test_a_dead_zone_does_not_delay_other_names(wire: Wire) -> None:
     def resolve(host: str) -> tuple[object, ...]:
         if host.endswith("dead.example"):
             released.wait(10)
-            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
         return FakeResolver()(host)
 
     wire.guard._dns._resolver._resolve = resolve  # type: ignore[assignment]

@@ -68,7 +68,7 @@ async def test_an_allowed_network_is_allowed_for_its_port_only() -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1"])
 async def test_the_own_address_is_refused_in_every_spelling(listen: str, address: str) -> None:
     guard = Guard(LOOPBACK, FakeResolver({"hooks.example": [address]}), own_addresses=[(listen, 8420)])
-    with pytest.raises(RequestBlocked, match="the address that Breakwater itself listens on"):
+    with pytest.raises(RequestBlocked, match="the address that this service listens on"):
         await guard.resolve_target(parse_target("http://hooks.example:8420/"), 1)
     assert await guard.resolve_target(parse_target("http://hooks.example:8421/"), 1)
 

@@ -12,7 +12,7 @@ from breakwater.core.queries.deliveries.failure_words import common_error
     [
         ("503 Service Unavailable", "503 Service Unavailable"),
         ("connection refused", "connection refused"),
-        ("no answer within 10 s", "no answer within … s"),
+        ("no response within 10 s", "no response within … s"),
         ("connection to 198.51.100.7:443 refused", "connection to … refused"),
         ("shop-07.example does not resolve", "… does not resolve"),
         ("[2001:db8::1]:443 is unreachable", "… is unreachable"),

@@ -1,4 +1,4 @@
-"""A replay touches what was shown when it was chosen, and nothing else, whatever goes on meanwhile."""
+"""A replay resends only the deliveries of its snapshot, also under load."""
 
 import asyncio
 

@@ -62,7 +62,7 @@ def test_the_hour_that_comes_twice_is_told_apart_by_its_name() -> None:
         ]
 
 
-def test_what_is_kept_names_its_times_in_utc_whoever_reads() -> None:
+def test_stored_text_names_times_in_utc() -> None:
     wanted = DeliveryFilter(since=WINTER)
     with reading_in(BERLIN):
         assert format_time_utc(WINTER) == "2026-11-22 03:12:07 UTC"

@@ -282,7 +282,7 @@ async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(se
     assert "deleted" in delivery["why"]
 
 
-async def test_an_adhoc_endpoint_that_was_deleted_is_made_anew(service: RunningApp) -> None:
+async def test_a_deleted_adhoc_endpoint_is_created_again(service: RunningApp) -> None:
     message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
     first = (await service.post("/messages", message, 202))["deliveries"][0]["endpoint_id"]
     await service.api.delete(f"/api/v1/endpoints/{first}")

@@ -28,7 +28,7 @@ PREFIXES = {
     "view_id": "viw",
 }
 ENDLESS = {"/events"}
-"""A stream ends when whoever reads it does."""
+"""A stream ends when its client disconnects."""
 
 READERS_MAY_POST = {
     "/settings/theme",
@@ -70,7 +70,7 @@ async def test_every_route_but_sign_in_health_and_static_needs_a_credential(serv
         assert answer.status_code == 401 or to_sign_in, (method, path)
 
 
-async def test_an_invalid_key_is_let_in_nowhere_else_either(service: RunningApp) -> None:
+async def test_an_invalid_key_is_refused_on_every_route(service: RunningApp) -> None:
     forger = service.client(key="bw_" + "x" * 43, headers=OURS)
     for method, path in routes(service.app):
         if (method, path) not in PUBLIC:

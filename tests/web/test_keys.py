@@ -56,12 +56,12 @@ async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(se
     made = await make(service, "read")
     keys = service.runtime.access.keys
 
-    async def revoked_meanwhile(digest: str) -> Any:
+    async def revoke_during_load(digest: str) -> Any:
         found = await load(digest)
         await keys.revoke(made["id"], actor="person:ada")
         return found
 
-    load, keys._load = keys._load, revoked_meanwhile  # type: ignore[method-assign]
+    load, keys._load = keys._load, revoke_during_load  # type: ignore[method-assign]
     await keys.find(made["key"])
     keys._load = load  # type: ignore[method-assign]
     assert await keys.find(made["key"]) is None

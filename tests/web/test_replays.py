@@ -72,7 +72,7 @@ async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_e
     ended = await service.get(f"/replays/{replay['id']}")
     assert (ended["state"], ended["resent"], ended["outcomes"]) == ("finished", 3, {"delivered": 3})
     assert (ended["share_done"], ended["skipped"]) == (1.0, 0)
-    assert ended["outcomes_at"] == iso(service.clock.now()), "so few are counted anew whenever somebody asks"
+    assert ended["outcomes_at"] == iso(service.clock.now()), "so few are counted for every request"
     assert [each["id"] for each in (await service.get("/replays"))["items"]] == [replay["id"]]
     first = await service.get(f"/replays/{replay['id']}/results", limit=2)
     rest = await service.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])

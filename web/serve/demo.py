@@ -106,7 +106,7 @@ _EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("payment.captured", {"amount": "8.00", "currency": "EUR", "method": "card"}),
     ("label.requested", {"format": "A6", "copies": 2}),
     ("invoice.corrected", {"number": "2026-1139", "amount": "45.90"}),
-    ("reader.joined", {"list": "harbour-news"}),
+    ("reader.joined", {"list": "port-news"}),
 )
 
 

@@ -28,7 +28,7 @@ class HistogramBar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Deliveries over time by what became of them: the same that a list shows, bar by bar."""
+    """Deliveries over time by outcome, for the filter of a list."""
 
     bars: tuple[HistogramBar, ...]
     """Oldest first, without gaps. The first and the last are shorter where the time asked for cuts them."""

@@ -64,6 +64,6 @@ class DeletedEndpoint:
     deletion: AuditView | None
     """By whom and why; None once the audit no longer has it."""
     entries: tuple[AuditView, ...]
-    """What was done to it, newest first; at most 20."""
+    """Audit entries of the endpoint, newest first; at most 20."""
     traffic: Traffic
     """Of the last hour."""

@@ -1,4 +1,4 @@
-"""An endpoint's row as the view that pages, the API and insights share."""
+"""The view of an endpoint row, for pages, API and queries."""
 
 from collections.abc import Mapping
 from typing import Any

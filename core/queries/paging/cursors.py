@@ -1,4 +1,4 @@
-"""Where the next page of a list begins: opaque to whoever carries it, and not for keeps."""
+"""Cursors: the start of the next page of a list, opaque to callers, valid for a limited time."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 from breakwater.core.domain.errors import InvalidInput
 
 CURSOR_SECONDS: Final = 24 * 3600.0
-"""How long a cursor is good: what it points at may be pruned, and a list read over days is no list of anything."""
+"""Seconds that a cursor is valid; older positions can be pruned."""
 _VERSION: Final = 1
 _ID: Final = re.compile(r"[a-z]{2,8}_[0-9a-z]{1,40}")
 _LONGEST: Final = 200

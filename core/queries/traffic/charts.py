@@ -35,7 +35,7 @@ ByLatency = Select[int, int, int]
 class TrafficQueries:
     """Reads the statistics of one endpoint, or of all, and remembers what cannot change any more.
 
-    A half hour that was summed up stays as it is (`Summariser`), so that of a chart which somebody watches only its
+    A half hour that was summed up stays as it is (`StatsRollup`), so that of a chart which somebody watches only its
     last steps are read again. With a million attempts stored, a week's chart took two thirds less of the processor
     (`bench/pages.py`).
     """

@@ -41,7 +41,7 @@ async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries:
     for number in range(4):
         await fail(stored, endpoint_id, "connect", f"connection to 203.0.113.{number}:443 refused")
     await fail(stored, endpoint_id, "connect", "connection reset")
-    await fail(stored, endpoint_id, "timeout", "no answer within 10 s, 100% lost")
+    await fail(stored, endpoint_id, "timeout", "no response within 10 s, 100% lost")
     for group in (await queries.deliveries.causes(DeliveryFilter())).items:
         wanted = DeliveryFilter.from_query(group.query)
         assert (await queries.deliveries.count(wanted)).value == group.count.value

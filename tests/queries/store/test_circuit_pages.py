@@ -80,7 +80,7 @@ async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Store
     assert (await queries.circuits.board(text="100 %_")).total == 0
 
 
-async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, queries: Queries) -> None:
+async def test_a_change_of_state_between_pages_does_not_move_others(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     first = await queries.circuits.board(limit=6)
     last = first.items[-1]
@@ -89,9 +89,7 @@ async def test_what_changes_its_state_meanwhile_shifts_no_other(stored: Stored, 
     assert [circuit.endpoint_name for circuit in second.items] == WORST_FIRST[6:]
 
 
-async def test_a_page_goes_on_behind_an_endpoint_that_was_deleted_meanwhile(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_a_page_continues_after_an_endpoint_that_was_deleted(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     first = await queries.circuits.board(limit=6)
     await stored.change(ENDPOINTS, first.items[-1].endpoint_id, deleted_at=stored.now)

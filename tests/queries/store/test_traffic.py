@@ -38,18 +38,18 @@ async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
     assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
 
 
-async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_opened_anew(
+async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_reopened(
     stored: Stored, queries: Queries
 ) -> None:
     endpoint_id = await stored.endpoint()
-    summariser = StatsRollup(stored.database, stored.clock)
+    rollup = StatsRollup(stored.database, stored.clock)
     for turn in range(12):
         await stored.counted(endpoint_id, stored.now, "success" if turn % 3 else "dns", turn, 1 + turn)
-        await summariser.roll_up()
-        opened_anew = Queries(stored.database, stored.clock, tuple)
+        await rollup.roll_up()
+        reopened = Queries(stored.database, stored.clock, tuple)
         for one in (None, endpoint_id):
             for minutes in (1440, 10_080):
-                assert await queries.traffic.get(one, minutes) == await opened_anew.traffic.get(one, minutes)
+                assert await queries.traffic.get(one, minutes) == await reopened.traffic.get(one, minutes)
         await stored.clock.advance(17 * 60)
     assert (await queries.traffic.get(endpoint_id, 1440)).attempts == sum(range(1, 13))
 
@@ -66,8 +66,8 @@ async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Quer
 
 async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
-    summariser = StatsRollup(stored.database, stored.clock)
+    rollup = StatsRollup(stored.database, stored.clock)
     await stored.counted(endpoint_id, stored.now, "success", 1, 1)
-    assert await summariser.roll_up() == 0
+    assert await rollup.roll_up() == 0
     await stored.clock.advance(32 * 60)
-    assert await summariser.roll_up() == 1
+    assert await rollup.roll_up() == 1

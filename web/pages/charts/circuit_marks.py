@@ -72,7 +72,7 @@ def drawn_marks(marks: Sequence[Mark], width: float, height: float) -> Markup:
 
 
 def change_in_words(change: TransitionView) -> str:
-    """Return `22 Nov 03:12:07 UTC: the circuit of billing became open: 5 failures in a row`."""
+    """Return `22 Nov 03:12:07 UTC: the circuit of billing became open: 5 consecutive failures`."""
     became = _became(change)
     # A drawing is made without the templates, which would write out what cannot be seen.
     at = f"{_clock(change.at)} {zone_at(change.at)}"

@@ -1,4 +1,4 @@
-"""The strip above a list of deliveries: how many were accepted when, and what became of them, as SVG from the server.
+"""The strip above a list of deliveries: accepted deliveries over time by outcome, as SVG from the server.
 
 Each bar is a link that narrows the list to its time. The drawing is stretched to the page; its words stand beside it.
 """
