@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breakwater.core.ids import made_at
+from breakwater.core.ids import created_at
 
 Arrivals = Mapping[str, Sequence[tuple[str, float]]]
 """By endpoint id: each webhook id that arrived, with its time."""
@@ -134,7 +134,7 @@ def _time_requeues(kills: Sequence[Kill], attempts: Sequence[Any]) -> None:
     requeues: dict[str, list[float]] = defaultdict(list)
     for row in attempts:
         if row["failure_class"] == "lost":
-            requeues[row["delivery_id"]].append(made_at(row["id"]))
+            requeues[row["delivery_id"]].append(created_at(row["id"]))
     for kill in kills:
         requeued = {
             delivery_id: min((at for at in requeues[delivery_id] if at > kill.at), default=float("inf"))

@@ -1,4 +1,4 @@
-"""Time-ordered identifiers: `dlv_01jd3k…`, sortable by the millisecond in which they were made."""
+"""Time-ordered identifiers such as `dlv_01jd3k…`, which sort by the millisecond of their creation."""
 
 import os
 import secrets
@@ -8,14 +8,14 @@ from typing import Final
 from breakwater.core.ports import Clock
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Crockford's base 32 in lower case: sorts like the number, and has no letter that looks like a digit."""
+"""Crockford's base 32 in lower case: text sorts like the number, and no letter looks like a digit."""
 _RANDOM_BITS: Final = 80
 _LENGTH: Final = 26
 _MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
-"""Two digits at a time: four identifiers are made for every webhook."""
+"""Every two digits, so that encoding takes half the steps: each message needs four identifiers."""
 
 
 def _encode(number: int) -> str:
@@ -23,9 +23,9 @@ def _encode(number: int) -> str:
 
 
 class Ids:
-    """Makes identifiers of 48 bits of milliseconds and 80 random bits (the ULID layout), strictly increasing.
+    """Creates identifiers of 48 bits of milliseconds and 80 random bits (the ULID layout), strictly increasing.
 
-    Within one millisecond the random part is counted up, so that rows made together stay together in every index.
+    Within one millisecond the random part is counted up, so that rows created together are neighbours in every index.
     """
 
     def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
@@ -46,27 +46,27 @@ class Ids:
 def new_node_id() -> str:
     """Return a random name for this start of the process.
 
-    A hostname with a process id will not do: a restarted container keeps both.
+    A hostname with a process id does not identify a start: a restarted container keeps both.
     """
     return f"node_{_encode(secrets.randbits(_LENGTH * 5))}"
 
 
 def floor_id(prefix: str, at: float) -> str:
-    """Return what every id made at `at` (seconds since the epoch) or later is not below, and every earlier one is."""
+    """Return the lowest id that can be created at `at`, in seconds since the epoch."""
     milliseconds = min(max(0, int(at * 1000)), _MAX_MILLISECONDS)
     return f"{prefix}_{_encode(milliseconds << _RANDOM_BITS)}"
 
 
-def made_at(id: str) -> float:  # noqa: A002 -- the field's own word, and nothing here needs the builtin
-    """Return when an id was made, in seconds since the epoch, to the millisecond."""
+def created_at(id_: str) -> float:
+    """Return when an id was created, in seconds since the epoch, to the millisecond."""
     number = 0
-    for letter in id.rpartition("_")[2]:
+    for letter in id_.rpartition("_")[2]:
         number = number << 5 | _ALPHABET.index(letter)
     return (number >> _RANDOM_BITS) / 1000
 
 
 def id_range(prefix: str, beginning: str) -> tuple[str, str] | None:
-    """Return the lowest and the highest id that begins with `prefix_` and `beginning`; None when none can."""
+    """Return the lowest and the highest id that starts with `prefix_` and `beginning`; None when there is none."""
     if len(beginning) > _LENGTH or any(letter not in _ALPHABET for letter in beginning):
         return None
     missing = _LENGTH - len(beginning)

@@ -1,4 +1,4 @@
-"""What the engine needs from outside: time, chance and a wire."""
+"""What the engine needs from outside: a clock, random numbers and an HTTP client."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

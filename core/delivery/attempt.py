@@ -1,4 +1,4 @@
-"""One attempt, from signing to outcome: the only code that makes one."""
+"""Makes one attempt: signs the request, sends it, and returns its outcome."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,19 +16,19 @@ from breakwater.core.text.format import sanitize
 
 log = structlog.get_logger("breakwater.delivery")
 
-LONGEST_CAUSE: Final = 300
+MAX_CAUSE_LENGTH: Final = 300
 """Characters of an exception that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """An attempt that was made."""
+    """A finished attempt."""
 
     outcome: Outcome
     started_at: float
     duration_ms: int
     request_headers: Headers
-    """As sent, with the values of credentials masked: they are shown to everyone who may read."""
+    """As sent, with credentials masked, because everyone with the read scope sees them."""
 
 
 async def attempt(
@@ -40,11 +40,16 @@ async def attempt(
     try:
         headers = _headers(endpoint, webhook_id, body, clock)
         outcome = await _send(endpoint, headers, body, sender)
-    except Exception as error:  # an unknown fault of ours must not look like a worker that died
+    except Exception as error:  # an internal error must not look like a worker that died
         log.exception("attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id)
         outcome = internal_error(endpoint, error)
     duration_ms = max(0, round((clock.now() - started_at) * 1000))
-    return AttemptResult(outcome, started_at, duration_ms, tuple(map(_shown, headers)))
+    return AttemptResult(
+        outcome,
+        started_at,
+        duration_ms,
+        tuple((name, mask_credential(name, value)) for name, value in headers),
+    )
 
 
 async def _send(endpoint: DeliveryTarget, headers: Headers, body: bytes, sender: Sender) -> Outcome:
@@ -60,7 +65,7 @@ def internal_error(endpoint: DeliveryTarget, error: Exception) -> TransportFailu
     for value in (*endpoint.secrets, *(value for name, value in endpoint.headers if is_credential(name))):
         message = message.replace(value, MASK) if value else message
     cause = ": ".join(filter(None, ("internal error", type(error).__name__, message)))
-    return TransportFailure(FailureClass.INTERNAL_ERROR, sanitize(cause, LONGEST_CAUSE))
+    return TransportFailure(FailureClass.INTERNAL_ERROR, sanitize(cause, MAX_CAUSE_LENGTH))
 
 
 def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Clock) -> Headers:
@@ -72,13 +77,8 @@ def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Cloc
         body=body,
         ed25519=sign_ed25519,
     )
-    own = tuple((name, value) for name, value in endpoint.headers if name.lower() != "content-type")
+    custom = tuple((name, value) for name, value in endpoint.headers if name.lower() != "content-type")
     content_type = next(
         (value for name, value in endpoint.headers if name.lower() == "content-type"), "application/json"
     )
-    return (("content-type", content_type), *signed, *own)
-
-
-def _shown(header: tuple[str, str]) -> tuple[str, str]:
-    name, value = header
-    return name, mask_credential(name, value)
+    return (("content-type", content_type), *signed, *custom)

@@ -1,14 +1,15 @@
-"""The change feed: topics and ids of what changed, never content. Pages then fetch what they show."""
+"""Publishes which things changed, so that pages fetch them again. A change carries ids, never content."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
-PAUSE_SECONDS = 0.25
-"""Minimum seconds between two change sets: deliveries can change a thousand times per second."""
-MOST_SUBJECTS = 200
-"""Maximum ids per topic in one change set; a listener with more refreshes all that it shows."""
+PAUSE_SECONDS: Final = 0.25
+"""Between two change sets of one subscriber. Deliveries may change a thousand times per second; a screen cannot."""
+MAX_SUBJECTS: Final = 200
+"""Ids of one topic in one change set. A subscriber that gets so many refreshes everything it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,13 @@ class ChangeSet:
 
 
 @dataclass(slots=True, eq=False)
-class _Listener:
+class _Subscriber:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     topics: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, topic: str, subject: str) -> None:
         subjects = self.topics.setdefault(topic, set())
-        if len(subjects) < MOST_SUBJECTS:
+        if len(subjects) < MAX_SUBJECTS:
             subjects.add(subject)
         self.changed.set()
 
@@ -36,31 +37,31 @@ class _Listener:
 
 
 class ChangeFeed:
-    """Passes changes from the engine to the listeners in this process. Publishing never blocks."""
+    """Passes changes to the subscribers in this process. Publishing never blocks."""
 
     def __init__(self, pause_seconds: float = PAUSE_SECONDS) -> None:
-        self._listeners: set[_Listener] = set()
+        self._subscribers: set[_Subscriber] = set()
         self._pause = pause_seconds
 
     def publish(self, topic: str, subject: str) -> None:
-        """Add `subject` to the next change set of every listener."""
-        for listener in self._listeners:
-            listener.add(topic, subject)
+        """Add `subject` to the next change set of every subscriber."""
+        for subscriber in self._subscribers:
+            subscriber.add(topic, subject)
 
     @asynccontextmanager
     async def subscribe(
         self, pause_seconds: float | None = None
     ) -> AsyncGenerator[AsyncIterator[ChangeSet], None]:
-        """Listen while the context lasts. The iterator never ends; it pauses 250 ms by default."""
-        listener = _Listener()
-        self._listeners.add(listener)
+        """Yield an endless iterator of change sets, with a pause after each (250 ms by default)."""
+        subscriber = _Subscriber()
+        self._subscribers.add(subscriber)
         try:
-            yield self._change_feed(listener, self._pause if pause_seconds is None else pause_seconds)
+            yield self._change_sets(subscriber, self._pause if pause_seconds is None else pause_seconds)
         finally:
-            self._listeners.discard(listener)
+            self._subscribers.discard(subscriber)
 
-    async def _change_feed(self, listener: _Listener, pause: float) -> AsyncIterator[ChangeSet]:
+    async def _change_sets(self, subscriber: _Subscriber, pause: float) -> AsyncIterator[ChangeSet]:
         while True:
-            await listener.changed.wait()
-            yield listener.take()
+            await subscriber.changed.wait()
+            yield subscriber.take()
             await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""What intake, operations and the background loops work with."""
+"""The parts that intake, operations and the background tasks share."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from breakwater.core.store.engine import Database
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """The parts of a runtime that most of the engine needs."""
+    """The shared parts of one runtime."""
 
     database: Database
     endpoint_cache: EndpointCache

@@ -1,4 +1,4 @@
-"""The endpoints in memory: what intake and the lanes ask for every message must not cost a query."""
+"""Every endpoint in memory, ready to be sent to: intake and the lanes need them for each message."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from breakwater.core.store.schema import ENDPOINTS
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTarget:
-    """An endpoint as delivery needs it: parsed, decrypted, ready."""
+    """An endpoint as an attempt needs it: URL parsed, secrets decrypted."""
 
     id: str
     target: Target | None
-    """None: the address is refused; `refusal` says why."""
+    """None when the URL is refused; `refusal` says why."""
     refusal: str | None
     subscribes_to: frozenset[str] | None
     """None: every event type."""
@@ -35,37 +35,37 @@ class DeliveryTarget:
     circuit: CircuitBreakerConfig
     max_in_flight: int
     rate_limit: float | None
-    """Attempts a second."""
+    """Attempts per second."""
     headers: Headers
     signature: SignatureScheme
     secrets: tuple[str, ...]
-    """Newest first; the second one signs too until `old_secret_until`."""
+    """Newest first. The second one signs too, until `old_secret_until`."""
     old_secret_until: float | None
     throttled_until: float | None
 
     def secrets_at(self, now: float) -> tuple[str, ...]:
-        """Return the secrets that sign at `now`: both during the overlap of a rotation."""
+        """Return the secrets that sign at `now`: both while a rotation overlaps."""
         if self.old_secret_until is None or now < self.old_secret_until:
             return self.secrets
         return self.secrets[:1]
 
-    def wants(self, event_type: str) -> bool:
-        """Whether messages of this type, sent to every subscriber, go to it."""
+    def subscribes(self, event_type: str) -> bool:
+        """Return whether the endpoint subscribes to this event type."""
         return self.subscribes_to is None or event_type in self.subscribes_to
 
 
 class EndpointCache:
-    """Every endpoint that is not deleted, by id. Reload what changed after each commit that changed it."""
+    """The endpoints that are not deleted, by id. Whoever changes one reloads it after the commit."""
 
     def __init__(self, database: Database, vault: Vault, allowed: AllowedNetworks) -> None:
         self._database = database
         self._vault = vault
         self._allowed = allowed
-        self._known: dict[str, DeliveryTarget] = {}
+        self._targets: dict[str, DeliveryTarget] = {}
         self._listeners: list[Callable[[str, DeliveryTarget | None], None]] = []
 
     def on_change(self, listener: Callable[[str, DeliveryTarget | None], None]) -> None:
-        """Call `listener` with every endpoint that is loaded again, and None when it is gone."""
+        """Call `listener` with the id of every endpoint that is reloaded, and the endpoint or None when deleted."""
         self._listeners.append(listener)
 
     async def load(self) -> None:
@@ -73,23 +73,23 @@ class EndpointCache:
         await self._read(None)
 
     async def reload(self, endpoint_ids: Iterable[str]) -> None:
-        """Read these endpoints again; those that were deleted are forgotten."""
+        """Read these endpoints again, and remove those that were deleted."""
         await self._read(frozenset(endpoint_ids))
 
     def get(self, endpoint_id: str) -> DeliveryTarget | None:
-        """Return the endpoint, or None when there is none of that id."""
-        return self._known.get(endpoint_id)
+        """Return the endpoint, or None for an unknown or deleted id."""
+        return self._targets.get(endpoint_id)
 
     def all(self) -> list[DeliveryTarget]:
         """Return every endpoint."""
-        return list(self._known.values())
+        return list(self._targets.values())
 
     def subscribers(self, event_type: str) -> list[DeliveryTarget]:
-        """Return every endpoint that subscribes to `event_type`, whatever its state: nothing vanishes."""
-        return [endpoint for endpoint in self._known.values() if endpoint.wants(event_type)]
+        """Return every endpoint that subscribes to `event_type`, paused and disabled ones included."""
+        return [endpoint for endpoint in self._targets.values() if endpoint.subscribes(event_type)]
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._targets)
 
     async def _read(self, only: frozenset[str] | None) -> None:
         statement = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None)).order_by(ENDPOINTS.c.id)
@@ -97,20 +97,20 @@ class EndpointCache:
             statement = statement.where(ENDPOINTS.c.id.in_(sorted(only)))
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).mappings().all()
-        found = {row["id"]: self._delivery_target(row) for row in rows}
-        gone = (self._known.keys() if only is None else only) - found.keys()
-        self._known.update(found)
-        for endpoint_id in gone:
-            self._known.pop(endpoint_id, None)
-        for endpoint_id in (*found, *gone):
-            self._tell(endpoint_id)
+        targets = {row["id"]: self._delivery_target(row) for row in rows}
+        deleted = (self._targets.keys() if only is None else only) - targets.keys()
+        self._targets.update(targets)
+        for endpoint_id in deleted:
+            self._targets.pop(endpoint_id, None)
+        for endpoint_id in (*targets, *deleted):
+            self._notify(endpoint_id)
 
-    def _tell(self, endpoint_id: str) -> None:
+    def _notify(self, endpoint_id: str) -> None:
         for listener in self._listeners:
-            listener(endpoint_id, self._known.get(endpoint_id))
+            listener(endpoint_id, self._targets.get(endpoint_id))
 
     def _delivery_target(self, row: RowMapping) -> DeliveryTarget:
-        target, refusal = self._judge(row["url"])
+        target, refusal = self._parse_url(row["url"])
         delays = tuple(row["retry_delays"]) or SERVICE_SCHEDULE.delays
         return DeliveryTarget(
             id=row["id"],
@@ -130,15 +130,15 @@ class EndpointCache:
             throttled_until=row["throttled_until"],
         )
 
-    def _judge(self, url: str) -> tuple[Target | None, str | None]:
+    def _parse_url(self, url: str) -> tuple[Target | None, str | None]:
         try:
             return parse_target(url, self._allowed), None
         except TargetRefused as refused:
             return None, str(refused)
 
     def _secrets(self, row: RowMapping) -> tuple[str, ...]:
-        sealed = (row["secret"], row["previous_secret"])
-        return tuple(self._vault.open(blob, context=row["id"]) for blob in sealed if blob is not None)
+        encrypted = (row["secret"], row["previous_secret"])
+        return tuple(self._vault.open(blob, context=row["id"]) for blob in encrypted if blob is not None)
 
 
 def _subscription(row: Any) -> frozenset[str] | None:

@@ -1,6 +1,5 @@
-"""Claims whose worker died come back to work."""
+"""Puts deliveries back to work whose process died while it held their claims."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -11,11 +10,11 @@ from breakwater.core.store.commands.recover import FreePermits, Requeued, Requeu
 log = structlog.get_logger("breakwater.sweeper")
 
 ROUND_SECONDS: Final = 10.0
-"""Between two looks at the leases: a claim is rescued well within a minute of its end."""
+"""Between two rounds: a delivery is back at work well within a minute of the end of its lease."""
 
 
 class LeaseReaper:
-    """Finds claims whose lease has ended, writes the `lost` attempt and makes them due again."""
+    """Records a lost attempt for every claim that nobody finishes, and makes its delivery due again."""
 
     def __init__(self, context: EngineContext, node_id: str) -> None:
         self._database = context.database
@@ -26,19 +25,19 @@ class LeaseReaper:
         self._node_id = node_id
 
     async def run(self) -> None:
-        """Sweep every ten seconds, for ever."""
+        """Requeue expired claims every ten seconds, until cancelled."""
         while True:
-            await self.reap()
+            await self.requeue_expired()
             await self._clock.sleep(ROUND_SECONDS)
 
-    async def reap(self) -> int:
-        """Rescue every claim whose lease has ended, but those that this process itself works at; return how many."""
+    async def requeue_expired(self) -> int:
+        """Requeue the claims whose lease has ended, except those of this process; return how many."""
         return await self._requeue(except_node=None)
 
     async def recover_on_start(self) -> int:
-        """Rescue every claim of earlier processes at once, where no other process can be alive beside this one.
+        """Requeue the claims of earlier processes, where no other process can have the database open.
 
-        Their permits first: a claim made for what is rescued here takes a permit of its own, which must stand.
+        Their half-open permits are released first, because a delivery that is requeued here takes one of its own.
         """
         if not self._database.exclusive:
             return 0
@@ -51,27 +50,28 @@ class LeaseReaper:
 
     async def _requeue(self, except_node: str | None) -> int:
         total = 0
-        while requeued := await self._database.writer.submit(self._lost(except_node)):
+        while requeued := await self._database.writer.submit(self._command(except_node)):
             total += len(requeued)
-            for one in requeued:
-                self._tell(one)
+            for delivery in requeued:
+                self._publish(delivery)
         return total
 
-    def _lost(self, except_node: str | None) -> RequeueExpired:
-        exclude = frozenset(self._dispatcher.in_flight)
-        return RequeueExpired(self._clock.now(), self._ids.make, except_node=except_node, exclude=exclude)
+    def _command(self, except_node: str | None) -> RequeueExpired:
+        return RequeueExpired(
+            self._clock.now(),
+            self._ids.make,
+            except_node=except_node,
+            exclude=frozenset(self._dispatcher.in_flight),
+        )
 
-    def _tell(self, requeued: Requeued) -> None:
-        log.warning("delivery.lost", **_words(requeued))
+    def _publish(self, requeued: Requeued) -> None:
+        log.warning(
+            "delivery.lost",
+            delivery_id=requeued.delivery_id,
+            endpoint_id=requeued.endpoint_id,
+            retried=requeued.retried,
+            note="may have been delivered",
+        )
         self._change_feed.publish("deliveries", requeued.delivery_id)
         if requeued.retried:
             self._dispatcher.note_due(requeued.endpoint_id)
-
-
-def _words(requeued: Requeued) -> Mapping[str, object]:
-    return {
-        "delivery_id": requeued.delivery_id,
-        "endpoint_id": requeued.endpoint_id,
-        "retried": requeued.retried,
-        "note": "may have been delivered",
-    }

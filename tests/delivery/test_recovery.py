@@ -105,7 +105,7 @@ async def test_a_result_is_written_after_an_outage_longer_than_its_lease_and_is_
     with database_away(engine, "another program holds a lock on it"):
         engine.sender.let_go()
         await engine.clock.advance(60.0)
-    await engine.runtime._lease_reaper.reap()  # looks before the result is tried again
+    await engine.runtime._lease_reaper.requeue_expired()  # looks before the result is tried again
     await engine.clock.advance(30.0)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert [attempt.failure_class for attempt in (await engine.detail(delivery_id)).attempts] == [None]

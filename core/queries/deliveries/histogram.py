@@ -15,7 +15,7 @@ from sqlalchemy import CTE, ColumnElement, Integer, Select, String, case, column
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.ids import floor_id, made_at
+from breakwater.core.ids import created_at, floor_id
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
 from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
@@ -71,7 +71,7 @@ async def times_of(connection: AsyncConnection, wanted: DeliveryFilter, now: flo
 async def _first_stored(connection: AsyncConnection, now: float) -> float:
     """Return when the oldest delivery of all was accepted: what lies before says nothing."""
     oldest: str | None = (await connection.execute(select(func.min(_D.id)))).scalar()
-    return now if oldest is None else made_at(oldest)
+    return now if oldest is None else created_at(oldest)
 
 
 async def halted_lanes(connection: AsyncConnection, now: float) -> frozenset[str]:
@@ -86,7 +86,7 @@ def _covered(wanted: DeliveryFilter, since: float, now: float) -> IdRange:
 def _scale(times: Times, scan_limit: ScanLimit, now: float) -> Scale:
     """Return the bars for as much of `times` as was reached."""
     since, until = times
-    reached = since if scan_limit.down_to is None else max(since, made_at(scan_limit.down_to))
+    reached = since if scan_limit.down_to is None else max(since, created_at(scan_limit.down_to))
     return scale(reached, until, goes_on=until >= now)
 
 

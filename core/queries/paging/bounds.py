@@ -3,7 +3,7 @@
 from typing import Final
 
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.ids import made_at
+from breakwater.core.ids import created_at
 from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 from breakwater.core.queries.paging.scan import ScanLimit
 from breakwater.core.text.zones import format_time
@@ -26,7 +26,7 @@ def bounds_of(scan_limit: ScanLimit, now: float, what: str) -> SearchBounds | No
     """Return how far a search of `what` got, in words; None when it saw everything."""
     if scan_limit.down_to is None:
         return None
-    back_to = made_at(scan_limit.down_to)
+    back_to = created_at(scan_limit.down_to)
     until = format_time(back_to, now)
     sentence = f"Looked through {scan_limit.scanned:,} {what}, back to {until}; older ones may match too."
     return SearchBounds(scan_limit.scanned, back_to, sentence)
