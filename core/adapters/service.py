@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
-import msgspec
 import structlog
 
+from breakwater.core.adapters.payload import encode_payload
 from breakwater.core.clock import SystemClock
 from breakwater.core.delivery.attempt import AttemptResult, attempt
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
@@ -84,12 +84,16 @@ class WebhookDeliveryService:
         """Deliver webhook with retry logic: POST `payload` as JSON, again after a 5xx or when there is no response.
 
         Returns True on a 2xx. Returns False on any 4xx, on a redirect (never followed), on a blocked URL, and when
-        every attempt failed. Never raises for what a receiver or a network does. Raises TypeError for a payload that
-        is not JSON.
+        every attempt failed. Never raises for what a receiver or a network does.
+
+        Raises:
+            PayloadNotJson: the payload has a value that JSON does not have, such as NaN. It is a TypeError and a
+                ValueError.
+
         """
         endpoint = self._delivery_target(url)
         webhook_id = self._ids.make("msg")
-        body = msgspec.json.encode(payload)
+        body = encode_payload(payload)
         for number, pause in enumerate((*self._delays, None), start=1):
             result = await attempt(
                 endpoint, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msgspec
-
 from breakwater.core.adapters.notification import NotificationAdapter, NotificationMessage, NotificationResult
+from breakwater.core.adapters.payload import encode_payload
 from breakwater.core.adapters.records import WebhookDelivery, delivery_record, worst
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.circuit import CircuitBreakerConfig
@@ -177,12 +176,7 @@ class WebhookAdapter(NotificationAdapter):
         )
 
     def _new_message(self, message: NotificationMessage, endpoint_ids: tuple[str, ...]) -> NewMessage:
-        try:
-            payload = msgspec.json.encode(message.to_payload())
-        except (TypeError, ValueError) as error:
-            raise InvalidInput.of(
-                "payload", f"cannot be written as JSON ({error}); give JSON values"
-            ) from error
+        payload = encode_payload(message.to_payload())
         delays = self._retry.policy().delays
         return NewMessage(message.event_type, payload, endpoint_ids=endpoint_ids, retry_delays=delays)
 

@@ -98,6 +98,45 @@ async def test_an_empty_payload_is_sent_as_an_empty_object() -> None:
     assert (request.content, request.headers["content-type"]) == (b"{}", "application/json")
 
 
+NOT_JSON = [
+    ({"x": float("nan")}, "payload.x"),
+    ({"items": [1.0, {"price": float("-inf")}]}, "payload.items.1.price"),
+    ({"t": "\ud83d"}, "payload.t"),
+    ({"\ud83d": 1}, "payload"),
+    ({"x": object()}, "payload"),
+]
+
+
+@pytest.mark.parametrize(("payload", "field"), NOT_JSON)
+@respx.mock
+async def test_a_payload_that_is_not_json_raises_and_nothing_is_sent(
+    payload: dict[str, object], field: str
+) -> None:
+    route = respx.post(HOOK).respond(200)
+    with pytest.raises(InvalidInput) as caught:
+        await WebhookDeliveryService().deliver(HOOK, payload)
+    assert caught.value.problems[0].field == field
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, ValueError)
+    assert not route.called
+
+
+@pytest.mark.parametrize(("payload", "field"), NOT_JSON)
+async def test_the_adapter_refuses_a_payload_that_is_not_json(
+    adapter: WebhookAdapter, payload: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await adapter.send(NotificationMessage([NotificationRecipient(HOOK)], payload=payload))
+    assert caught.value.problems[0].field == field
+
+
+async def test_a_payload_that_contains_itself_is_refused() -> None:
+    payload: dict[str, object] = {}
+    payload["self"] = payload
+    with pytest.raises(InvalidInput, match="contains itself"):
+        await WebhookDeliveryService().deliver(HOOK, payload)
+
+
 async def test_a_private_address_is_not_called() -> None:
     assert await WebhookDeliveryService(allowed_networks=()).deliver("http://127.0.0.1:9/hook", {}) is False
 

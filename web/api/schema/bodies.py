@@ -15,6 +15,7 @@ from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.deliveries import MAX_BULK_RESEND
 from breakwater.core.text.timestamps import TimestampError, parse_timestamp
 from breakwater.web.api.schema.endpoint_bodies import Delays, EventType
+from breakwater.web.api.schema.surrogates import find_lone_surrogate
 from breakwater.web.problems import BadRequest
 
 T = TypeVar("T")
@@ -170,12 +171,23 @@ def _invalid_json(body: bytes, message: str) -> BadRequest:
     if not body.strip():
         return BadRequest.of("body", "is empty: send JSON")
     match = _BYTE.match(message)
+    surrogate = find_lone_surrogate(body)
+    if surrogate and (match is None or surrogate.start() <= int(match["byte"])):
+        return BadRequest.of(
+            "body",
+            f"is not valid JSON: {surrogate[0].decode()} in {_place(body, surrogate.start())} is a lone surrogate, "
+            "half of a character: write both halves, or remove it",
+        )
     if match is None:
         return BadRequest.of("body", "is not valid JSON: it ends too early")
-    before = body[: int(match["byte"])]
+    return BadRequest.of("body", f"is not valid JSON: {match['what']} in {_place(body, int(match['byte']))}")
+
+
+def _place(body: bytes, position: int) -> str:
+    before = body[:position]
     line = before.count(b"\n") + 1
     column = len(before) - before.rfind(b"\n")
-    return BadRequest.of("body", f"is not valid JSON: {match['what']} in line {line}, column {column}")
+    return f"line {line}, column {column}"
 
 
 def _wrong_shape(message: str) -> InvalidInput:
