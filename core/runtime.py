@@ -16,6 +16,7 @@ from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.delivery.dispatcher import Dispatcher
 from breakwater.core.delivery.endpoint_cache import EndpointCache
+from breakwater.core.delivery.endpoint_changes import EndpointChanges
 from breakwater.core.delivery.intake import Intake
 from breakwater.core.delivery.recovery import LeaseReaper
 from breakwater.core.delivery.supervisor import Supervisor
@@ -26,9 +27,14 @@ from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
+from breakwater.core.endpoints.adhoc import AdhocEndpoints
+from breakwater.core.endpoints.fields import Rules
+from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.service import Endpoints
 from breakwater.core.ids import Ids, new_node_id
-from breakwater.core.maintenance.expiry import ExpiryJob
+from breakwater.core.maintenance.auto_disable import AutoDisableJob
+from breakwater.core.maintenance.deleted_endpoints import DeletedEndpointsJob
+from breakwater.core.maintenance.hold_expiry import HoldExpiryJob
 from breakwater.core.maintenance.retention import RetentionJob
 from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.operations import Operations
@@ -69,12 +75,12 @@ class Runtime:
         self._sender: Sender = sender or _server_wire(settings, self.guard)
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.endpoint_cache = EndpointCache(self.database, vault, allowed)
+        self._endpoint_changes = EndpointChanges(self.database, self.clock)
+        self._endpoint_changes.add_reader(self.endpoint_cache.reload)
         self.access = Access(self.database, self.ids, self.clock, settings)
-        self.endpoints = Endpoints(
-            self.database, vault, self.ids, self.clock, settings, self.change_feed, self._endpoint_changed
-        )
         self._dispatcher = Dispatcher(
             endpoint_cache=self.endpoint_cache,
+            endpoint_changes=self._endpoint_changes,
             database=self.database,
             sender=self._sender,
             clock=self.clock,
@@ -84,17 +90,22 @@ class Runtime:
             node_id=self.node_id,
             max_in_flight=settings.max_in_flight,
         )
-        context = EngineContext(
+        self._context = context = EngineContext(
             database=self.database,
             endpoint_cache=self.endpoint_cache,
+            endpoint_changes=self._endpoint_changes,
             dispatcher=self._dispatcher,
             clock=self.clock,
             ids=self.ids,
             change_feed=self.change_feed,
             audit_log=AuditLog(self.ids, self.clock),
         )
+        rules = Rules(allowed, settings.attempt_timeout_seconds, settings.lane_max_in_flight)
+        rows = EndpointRows(vault, self.ids, self.clock, rules)
+        self.endpoints = Endpoints(context, rows)
+        self.adhoc_endpoints = AdhocEndpoints(context, rows)
         self.intake = Intake(
-            context, adhoc=self.endpoints, node_id=self.node_id, payload_cap=settings.payload_cap
+            context, adhoc=self.adhoc_endpoints, node_id=self.node_id, payload_cap=settings.payload_cap
         )
         self.operations = Operations(context)
         self.queries = Queries(self.database, self.clock, self.health)
@@ -155,6 +166,7 @@ class Runtime:
         return (
             *self._supervisor.health(),
             TaskHealth("writer", writer.healthy, writer.restarts, writer.last_error),
+            self._endpoint_changes.health(),
         )
 
     async def __aenter__(self) -> Self:
@@ -172,16 +184,15 @@ class Runtime:
         )
         self._supervisor.add("dispatcher", self._dispatcher.run)
         self._supervisor.add("sweeper", self._lease_reaper.run)
-        self._supervisor.add("warden", ExpiryJob(context).run)
+        self._supervisor.add("warden", HoldExpiryJob(context).run)
+        self._supervisor.add("auto-disable", AutoDisableJob(context).run)
+        self._supervisor.add("deleted-endpoints", DeletedEndpointsJob(context).run)
         self._supervisor.add("replayer", ReplayRunner(context).run)
         self._supervisor.add("pruner", pruner.run)
         self._supervisor.add("summariser", StatsRollup(self.database, self.clock).run)
 
-    async def _endpoint_changed(self, endpoint_id: str) -> None:
-        await self.endpoint_cache.reload([endpoint_id])
-        self.change_feed.publish("endpoints", endpoint_id)
-
     async def _close(self) -> None:
+        await self._endpoint_changes.close()
         await self._sender.close()
         await self.database.close()
 

@@ -1,4 +1,4 @@
-"""Who is let in: API keys, people, their sessions, and the code that lets the first administrator in."""
+"""Authentication: API keys, people, their sessions, and the sign-in code of the first administrator."""
 
 from typing import Final
 
@@ -19,12 +19,13 @@ __all__ = ["Access", "Principal", "Role", "Scope", "SignedIn", "TooManyAttempts"
 
 _TRIES_PER_NAME: Final = 10
 _TRIES_PER_SOURCE: Final = 50
-"""More, for an office behind one address. A name is not limited over all sources: that would lock people out."""
+"""More than for a name, because an office may share one address. A name has no limit over all sources: an attacker
+could lock its person out."""
 _WITHIN_SECONDS: Final = 300.0
 
 
 class Access:
-    """The doors of the service. `keys`, `people` and `sessions` manage what opens them."""
+    """Signs people in. `keys`, `people` and `sessions` manage the credentials."""
 
     def __init__(
         self,
@@ -43,22 +44,22 @@ class Access:
         self._by_name = Limit(clock, _TRIES_PER_NAME, _WITHIN_SECONDS)
 
     async def bootstrap(self) -> str | None:
-        """Return a sign-in code when no administrator can sign in yet: at the first start, and until one has.
+        """Return a sign-in code while no administrator can sign in; None afterwards.
 
-        It is single-use and good for ten minutes; `<base url>/welcome#<code>` is the link to print.
+        It works once and expires in ten minutes; `<base url>/welcome#<code>` is the link to print.
         """
         return await self.people.first_code()
 
     async def has_credential(self) -> bool:
-        """Return whether anybody can be let in: without, the service is not to be offered to a network."""
+        """Return whether any credential is valid. Without one the service must not listen on a network."""
         return await self.keys.any() or await self.people.any()
 
     async def sign_in(self, name: str, password: str, *, source: str, user_agent: str = "") -> SignedIn:
-        """Begin a session; `source` is the address that asks. Raises Unauthorized, and TooManyAttempts."""
+        """Begin a session for the client at address `source`. Raises Unauthorized, and TooManyAttempts."""
         self._count_try(source, name)
         person_id = await self.people.check(name, password)
         if person_id is None:
-            raise Unauthorized("Name and password do not match.")
+            raise Unauthorized("Wrong name or password.")
         self._forget_tries(source, name)
         return await self.sessions.begin(person_id, user_agent)
 

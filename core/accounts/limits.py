@@ -1,19 +1,19 @@
-"""How often something may be tried by one source, counted in memory."""
+"""How often one source may try something, counted in memory."""
 
-from collections import OrderedDict, deque
+from collections import deque
 
+from breakwater.core.lru_map import LruMap
 from breakwater.core.ports import Clock
 
 
 class Limit:
-    """At most `tries` within `seconds` for each key; the sources that are remembered are bounded."""
+    """At most `tries` within `seconds` for each key. At most `size` keys are counted."""
 
-    def __init__(self, clock: Clock, tries: int, seconds: float, *, remembered: int = 10_000) -> None:
+    def __init__(self, clock: Clock, tries: int, seconds: float, *, size: int = 10_000) -> None:
         self._clock = clock
         self._tries = tries
         self._seconds = seconds
-        self._remembered = remembered
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._times = LruMap[str, deque[float]](size)
 
     def wait(self, key: str) -> float:
         """Return the seconds until `key` may try again; 0 means now."""
@@ -23,13 +23,11 @@ class Limit:
         return max(0.0, times[0] + self._seconds - self._clock.now())
 
     def count(self, key: str) -> None:
-        """Note one try by `key`."""
-        times = self._times.setdefault(key, deque(maxlen=self._tries))
+        """Count one try of `key`."""
+        times = self._times.get(key) or deque[float](maxlen=self._tries)
         times.append(self._clock.now())
-        self._times.move_to_end(key)
-        while len(self._times) > self._remembered:
-            self._times.popitem(last=False)
+        self._times[key] = times
 
     def forget(self, key: str) -> None:
-        """Begin anew for `key`, after a success."""
-        self._times.pop(key, None)
+        """Start again from none for `key`, after a success."""
+        self._times.pop(key)

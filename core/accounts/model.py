@@ -1,4 +1,4 @@
-"""Who may do what: scopes, roles, and the principal that a request acts as."""
+"""Scopes, roles, and the principal of a request."""
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -9,28 +9,28 @@ from breakwater.core.domain.errors import BreakwaterError
 
 @unique
 class Scope(StrEnum):
-    """What a key, or a person by their role, may do."""
+    """A permission of a key, or of a person through their role."""
 
     READ = "read"
-    """See everything but secrets."""
+    """Read everything except secrets."""
     SEND = "send"
-    """Hand in messages."""
+    """Send messages."""
     OPERATE = "operate"
-    """Resend, cancel, pause, and act on circuits. Includes read."""
+    """Resend, cancel, pause, and operate circuits. Includes read."""
     ADMIN = "admin"
-    """Change endpoints, keys and people. Includes everything."""
+    """Create and change endpoints, keys and people. Includes every scope."""
 
 
 @unique
 class Role(StrEnum):
-    """What a person is."""
+    """The role of a person."""
 
     VIEWER = "viewer"
-    """Reads."""
+    """Can read."""
     OPERATOR = "operator"
-    """Reads, resends, resets, holds."""
+    """Can read, resend, reset and hold."""
     ADMIN = "admin"
-    """Does everything, keys and people included."""
+    """Can do everything, including keys and people."""
 
 
 _INCLUDED: Final[dict[Scope, frozenset[Scope]]] = {
@@ -47,7 +47,7 @@ def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
 
 
 def scopes_of(role: Role) -> frozenset[Scope]:
-    """Return what a person of this role may do."""
+    """Return the scopes of a person with this role."""
     match role:
         case Role.VIEWER:
             return with_included(frozenset({Scope.READ}))
@@ -61,41 +61,41 @@ def scopes_of(role: Role) -> frozenset[Scope]:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request acts as."""
+    """The key or person that a request acts as."""
 
     id: str
-    """Of the key or the person; the scope of the caller's idempotency keys."""
+    """The id of the key or person; also the scope of their idempotency keys."""
     name: str
     actor: str
-    """As audit entries name it: `person:ada`, `key:ci`."""
+    """The name in audit entries: `person:ada`, `key:ci`."""
     scopes: frozenset[Scope]
     role: Role | None = None
-    """Of a person; None for a key."""
+    """The role of a person; None for a key."""
 
     def can(self, scope: Scope | str) -> bool:
-        """Return whether this principal may do what `scope` allows."""
+        """Return whether this principal has `scope`."""
         return Scope(scope) in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """An API key as it is listed; never the key itself."""
+    """An API key in a list; never the token itself."""
 
     id: str
     name: str
     preview: str
-    """Its first characters, to tell it from others."""
+    """The first characters of its token, to tell keys apart."""
     scopes: tuple[Scope, ...]
     created_at: float
     created_by: str
     last_used_at: float | None
-    """To the minute."""
+    """Exact to the minute."""
     revoked_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """Someone who signs in, as they are listed."""
+    """A person in a list."""
 
     id: str
     name: str
@@ -103,14 +103,14 @@ class PersonView:
     created_at: float
     disabled_at: float | None
     welcomed: bool
-    """They have set a password."""
+    """Whether they have set a password."""
     sessions: int
-    """Signed-in browsers."""
+    """How many browsers are signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that has just begun."""
+    """A new session."""
 
     token: str
     """The cookie's value: 256 random bits. Only its digest is stored."""
@@ -118,8 +118,8 @@ class SignedIn:
 
 
 class TooManyAttempts(BreakwaterError):  # noqa: N818 - the tree names what happened
-    """Sign-in was tried too often; `retry_after` seconds from now it may be tried again."""
+    """Too many sign-in attempts. The next one is allowed in `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"Too many attempts to sign in: try again in {retry_after:.0f} seconds")
+        super().__init__(f"Too many sign-in attempts. Try again in {retry_after:.0f} seconds.")
         self.retry_after = retry_after

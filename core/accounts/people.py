@@ -1,10 +1,10 @@
-"""People: invited by a single-use code, known by a password."""
+"""People: invited by a single-use code, signed in by a password."""
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import RowMapping, Select, and_, func, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.model import PersonView, Role
@@ -15,9 +15,10 @@ from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.text.format import join_names
 
 CODE_SECONDS: Final = 600.0
-"""For how long a sign-in code can be used."""
+"""How long a sign-in code can be used."""
 FIRST_ADMINISTRATOR: Final = "admin"
 PASSWORD_MIN: Final = 10
 _PASSWORD_MAX: Final = 256
@@ -26,7 +27,7 @@ _NAME: Final = re.compile(r"[^\W_][\w.@-]{0,63}")
 
 
 class People:
-    """Those who sign in."""
+    """The people who sign in."""
 
     def __init__(  # noqa: PLR0917 - in the order of the parts that it stands on
         self,
@@ -37,19 +38,19 @@ class People:
         passwords: Passwords,
         forget_sessions: Callable[[], None],
     ) -> None:
-        """`forget_sessions` is called when somebody's sessions ended or their role changed."""
+        """`forget_sessions` is called when sessions of a person ended or their role changed."""
         self._database = database
         self._ids = ids
         self._clock = clock
-        self._journal = audit_log
+        self._audit_log = audit_log
         self._passwords = passwords
         self._forget_sessions = forget_sessions
 
     async def first_code(self) -> str | None:
-        """Return a code for the first administrator, or None when one has set a password and can sign in."""
+        """Return a code for the first administrator, or None when an administrator can already sign in."""
 
         async def write(connection: AsyncConnection) -> str | None:
-            if (await connection.execute(_able_administrator())).first() is not None:
+            if (await connection.execute(_ABLE_ADMINISTRATORS.limit(1))).first() is not None:
                 return None
             person_id = await self._ensure(connection, await self._free_name(connection), Role.ADMIN)
             return await self._new_code(connection, person_id)
@@ -57,27 +58,24 @@ class People:
         return await self._database.writer.run(write)
 
     async def invite(self, name: str, role: str, *, actor: str) -> str:
-        """Make a person, or invite one again, and return a code that sets their password. Raises InvalidInput.
+        """Create a person, or invite one again, and return a code that sets their password. Raises InvalidInput.
 
         A forgotten password is replaced in the same way.
         """
-        checked_role = _checked(name, role)
+        validated_role = _validated_role(name, role)
 
         async def write(connection: AsyncConnection) -> str:
-            person_id = await self._ensure(connection, name, checked_role)
-            entry = AuditEntry(actor, "person.invite", person_id, f"Invited {name} as {checked_role}")
-            await self._journal.write(connection, entry)
+            person_id = await self._ensure(connection, name, validated_role)
+            entry = AuditEntry(actor, "person.invite", person_id, f"{name} invited as {validated_role}")
+            await self._audit_log.write(connection, entry)
             return await self._new_code(connection, person_id)
 
-        code = await self._database.writer.run(write)
-        self._forget_sessions()
-        return code
+        return await self._database.writer.run(write, on_commit=self._on_commit)
 
     async def welcome(self, code: str, password: str) -> str:
-        """Use up `code`: set the password of its person, end their sessions, and return the person's id.
+        """Use `code`: set the password of its person, end their sessions, and return the person's id.
 
-        Raises InvalidInput for a code that is not, or no longer, good, and for a weak password; that leaves
-        the code usable.
+        Raises InvalidInput for a code that is not valid, and for a weak password, which leaves the code usable.
         """
         check_password(password)
         digest = await self._passwords.digest(password)
@@ -95,77 +93,80 @@ class People:
             if person_id is None:
                 raise InvalidInput.of(
                     "code",
-                    "is used up or too old: restart Breakwater, or ask an administrator, for a new one",
+                    "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one",
                 )
             await self._set_password(connection, person_id, digest)
             return str(person_id)
 
-        person_id = await self._database.writer.run(write)
-        self._forget_sessions()
-        return person_id
+        return await self._database.writer.run(write, on_commit=self._on_commit)
 
     async def check(self, name: str, password: str) -> str | None:
-        """Return the id of the person of that name and password, or None; both take the same time."""
+        """Return the id of the person with this name and password, or None; both take the same time."""
         person_id, digest = await self._password_of(name) if _NAME.fullmatch(name) else (None, None)
         matches = await self._passwords.match(digest, password[:_PASSWORD_MAX])
         return person_id if matches else None
 
     async def all(self) -> tuple[PersonView, ...]:
-        """Return everybody, by name."""
+        """Return every person, by name."""
         live = and_(SESSIONS.c.person_id == PEOPLE.c.id, SESSIONS.c.expires_at > self._clock.now())
         sessions = select(func.count()).select_from(SESSIONS).where(live).scalar_subquery()
-        listed = select(PEOPLE, sessions.label("sessions")).order_by(PEOPLE.c.name)
+        statement = select(PEOPLE, sessions.label("sessions")).order_by(PEOPLE.c.name)
         async with self._database.read() as connection:
-            return tuple(_view(row) for row in (await connection.execute(listed)).mappings())
+            return tuple(_view(row) for row in (await connection.execute(statement)).mappings())
 
     async def disable(self, person_id: str, *, actor: str, reason: str | None = None) -> None:
-        """Let a person in no more. Raises NotFound, and Conflict for the last administrator."""
+        """Prevent a person from signing in. Raises NotFound, and Conflict for the last administrator."""
 
         async def write(connection: AsyncConnection) -> None:
-            found = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
-            row = found.mappings().one_or_none()
+            # Locked, so that two administrators who disable each other on two nodes do not both succeed.
+            administrators = set((await connection.execute(_ABLE_ADMINISTRATORS.with_for_update())).scalars())
+            person = await connection.execute(
+                select(PEOPLE).where(PEOPLE.c.id == person_id).with_for_update()
+            )
+            row = person.mappings().one_or_none()
             if row is None:
                 raise NotFound("person", person_id)
-            others = _able_administrator().where(PEOPLE.c.id != person_id)
-            if row["role"] == Role.ADMIN and (await connection.execute(others)).first() is None:
+            if row["role"] == Role.ADMIN and not administrators - {person_id}:
                 raise Conflict(
-                    f"{row['name']} is the last administrator who can sign in: invite another one first."
+                    f"{row['name']} is the last administrator who can sign in. Invite another one first."
                 )
-            ended = update(PEOPLE).where(PEOPLE.c.id == person_id).values(disabled_at=self._clock.now())
-            await connection.execute(ended)
+            disabled = update(PEOPLE).where(PEOPLE.c.id == person_id).values(disabled_at=self._clock.now())
+            await connection.execute(disabled)
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
             entry = AuditEntry(
                 actor, "person.disable", person_id, f"{row['name']} can no longer sign in", reason
             )
-            await self._journal.write(connection, entry)
+            await self._audit_log.write(connection, entry)
 
-        await self._database.writer.run(write)
+        await self._database.writer.run(write, on_commit=self._on_commit)
+
+    def _on_commit(self, _result: object) -> None:
         self._forget_sessions()
 
     async def any(self) -> bool:
         """Return whether an administrator can sign in."""
         async with self._database.read() as connection:
-            return (await connection.execute(_able_administrator())).first() is not None
+            return (await connection.execute(_ABLE_ADMINISTRATORS.limit(1))).first() is not None
 
     async def _password_of(self, name: str) -> tuple[str | None, str | None]:
-        able = select(PEOPLE.c.id, PEOPLE.c.password_digest).where(
+        statement = select(PEOPLE.c.id, PEOPLE.c.password_digest).where(
             PEOPLE.c.name == name, PEOPLE.c.disabled_at.is_(None)
         )
         async with self._database.read() as connection:
-            row = (await connection.execute(able)).one_or_none()
+            row = (await connection.execute(statement)).one_or_none()
         return (row.id, row.password_digest) if row else (None, None)
 
     async def _free_name(self, connection: AsyncConnection) -> str:
-        """Return a name for the first administrator: nobody who has a password becomes one by being called so."""
-        taken = select(PEOPLE.c.id).where(
+        """Return a name for the first administrator. A person of that name with a password must not become one."""
+        statement = select(PEOPLE.c.id).where(
             PEOPLE.c.name == FIRST_ADMINISTRATOR, PEOPLE.c.password_digest.is_not(None)
         )
-        found = (await connection.execute(taken)).first()
-        return FIRST_ADMINISTRATOR if found is None else self._ids.make(FIRST_ADMINISTRATOR)
+        taken = (await connection.execute(statement)).first() is not None
+        return self._ids.make(FIRST_ADMINISTRATOR) if taken else FIRST_ADMINISTRATOR
 
     async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
-        found = await connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.name == name))
-        person_id = found.scalar_one_or_none()
+        existing = await connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.name == name))
+        person_id = existing.scalar_one_or_none()
         if person_id is not None:
             renewed = update(PEOPLE).where(PEOPLE.c.id == person_id).values(role=role.value, disabled_at=None)
             await connection.execute(renewed)
@@ -176,10 +177,10 @@ class People:
         return person_id
 
     async def _new_code(self, connection: AsyncConnection, person_id: str) -> str:
-        """Make a code and end the unused ones of the same person, and everybody's that are past."""
+        """Create a code. Delete the unused codes of this person, and all expired codes."""
         now = self._clock.now()
-        past = or_(SIGN_IN_CODES.c.person_id == person_id, SIGN_IN_CODES.c.expires_at <= now)
-        await connection.execute(SIGN_IN_CODES.delete().where(past))
+        obsolete = or_(SIGN_IN_CODES.c.person_id == person_id, SIGN_IN_CODES.c.expires_at <= now)
+        await connection.execute(SIGN_IN_CODES.delete().where(obsolete))
         code = new_token()
         row = {"digest": digest_of(code), "person_id": person_id, "expires_at": now + CODE_SECONDS}
         await connection.execute(insert(SIGN_IN_CODES), row)
@@ -190,35 +191,34 @@ class People:
             update(PEOPLE).where(PEOPLE.c.id == person_id).values(password_digest=digest)
         )
         await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
-        found = await connection.execute(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id))
-        name = found.scalar_one()
+        name = (await connection.execute(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id))).scalar_one()
         entry = AuditEntry(f"person:{name}", "person.welcome", person_id, f"{name} set a password")
-        await self._journal.write(connection, entry)
+        await self._audit_log.write(connection, entry)
 
 
 def check_password(password: str) -> None:
-    """Raise InvalidInput unless `password` is long enough, and not too long."""
+    """Raise InvalidInput when `password` is too short or too long."""
     if not PASSWORD_MIN <= len(password) <= _PASSWORD_MAX:
         raise InvalidInput.of(
-            "password", f"has {len(password)} characters: choose {PASSWORD_MIN} to {_PASSWORD_MAX}"
+            "password", f"has {len(password)} characters. Use {PASSWORD_MIN} to {_PASSWORD_MAX}"
         )
 
 
-def _able_administrator() -> Select[tuple[Any]]:
-    return (
-        select(PEOPLE.c.id)
-        .where(PEOPLE.c.role == Role.ADMIN.value, PEOPLE.c.disabled_at.is_(None))
-        .where(PEOPLE.c.password_digest.is_not(None))
-        .limit(1)
-    )
+_ABLE_ADMINISTRATORS: Final = (
+    select(PEOPLE.c.id)
+    .where(PEOPLE.c.role == Role.ADMIN.value, PEOPLE.c.disabled_at.is_(None))
+    .where(PEOPLE.c.password_digest.is_not(None))
+    .order_by(PEOPLE.c.id)
+)
+"""Administrators who can sign in."""
 
 
-def _checked(name: str, role: str) -> Role:
+def _validated_role(name: str, role: str) -> Role:
     problems = []
     if not _NAME.fullmatch(name):
-        problems.append(FieldProblem("name", "is no name: give 1 to 64 letters, digits, . _ - or @"))
+        problems.append(FieldProblem("name", "is not a valid name. Use 1 to 64 letters, digits, . _ - or @"))
     if role not in set(Role):
-        problems.append(FieldProblem("role", f"{role!r} is no role: choose from {', '.join(Role)}"))
+        problems.append(FieldProblem("role", f'"{role}" is not a role. Use {join_names(list(Role))}'))
     if problems:
         raise InvalidInput(tuple(problems))
     return Role(role)

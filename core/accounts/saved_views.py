@@ -1,4 +1,4 @@
-"""Saved views: filters of deliveries that one person keeps under names of their own."""
+"""Saved views: delivery filters that a person saves under a name."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,51 +14,51 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import SAVED_VIEWS
 
 NAME_LENGTH: Final = 60
-MOST: Final = 30
-"""Views of one person: more do not help to find one."""
+MAX_VIEWS: Final = 30
+"""Saved views of one person."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """A filter under a name."""
+    """A filter with a name."""
 
     id: str
     name: str
     filter: str
-    """As `DeliveryFilter.to_query` writes it."""
+    """The filter as `DeliveryFilter.to_query` writes it."""
 
 
 class SavedViews:
-    """Keeps and finds them. `owner` is the id of a person or a key: nobody sees the views of another."""
+    """Saves and lists views. `owner` is the id of a person or a key; views are visible to their owner only."""
 
     def __init__(self, database: Database, ids: Ids, clock: Clock) -> None:
         self._database = database
         self._ids = ids
         self._clock = clock
 
-    async def of(self, owner: str) -> tuple[SavedView, ...]:
+    async def list(self, owner: str) -> tuple[SavedView, ...]:
         """Return the views of `owner`, by name."""
         columns = (SAVED_VIEWS.c.id, SAVED_VIEWS.c.name, SAVED_VIEWS.c.filter)
-        found = select(*columns).where(SAVED_VIEWS.c.owner == owner).order_by(SAVED_VIEWS.c.name)
+        statement = select(*columns).where(SAVED_VIEWS.c.owner == owner).order_by(SAVED_VIEWS.c.name)
         async with self._database.read() as connection:
-            return tuple(SavedView(*row) for row in await connection.execute(found))
+            return tuple(SavedView(*row) for row in await connection.execute(statement))
 
-    async def save(self, owner: str, name: str, wanted: DeliveryFilter) -> SavedView:
-        """Keep a filter; what had this name before is replaced.
+    async def save(self, owner: str, name: str, filter_: DeliveryFilter) -> SavedView:
+        """Save a filter, in place of an earlier one of this name.
 
         Raises InvalidInput for a name that is empty or too long, and for the filter that matches everything; Conflict
-        when `owner` has thirty already.
+        when `owner` has thirty views.
         """
-        view = SavedView(self._ids.make("viw"), _checked(name), wanted.to_query())
+        view = SavedView(self._ids.make("viw"), _validated_name(name), filter_.to_query())
         if not view.filter:
-            raise InvalidInput.of("filter", "matches every delivery: choose something to filter by first")
+            raise InvalidInput.of("filter", "matches every delivery. Filter by something first")
 
         async def save(connection: AsyncConnection) -> None:
             mine = SAVED_VIEWS.c.owner == owner
             await connection.execute(delete(SAVED_VIEWS).where(mine, SAVED_VIEWS.c.name == view.name))
-            kept = select(func.count()).select_from(SAVED_VIEWS).where(mine)
-            if (await connection.execute(kept)).scalar_one() >= MOST:
-                raise Conflict(f"You have {MOST} views already: delete one first.")
+            count = select(func.count()).select_from(SAVED_VIEWS).where(mine)
+            if (await connection.execute(count)).scalar_one() >= MAX_VIEWS:
+                raise Conflict(f"You already have {MAX_VIEWS} saved views. Delete one first.")
             values = {"id": view.id, "owner": owner, "name": view.name, "filter": view.filter}
             await connection.execute(insert(SAVED_VIEWS), {**values, "created_at": self._clock.now()})
 
@@ -66,20 +66,20 @@ class SavedViews:
         return view
 
     async def delete(self, owner: str, view_id: str) -> None:
-        """Forget a view. Raises NotFound where `owner` has none of this id."""
+        """Delete a view. Raises NotFound when `owner` has no view with this id."""
 
-        async def forget(connection: AsyncConnection) -> None:
-            mine = delete(SAVED_VIEWS).where(SAVED_VIEWS.c.owner == owner, SAVED_VIEWS.c.id == view_id)
-            if (await connection.execute(mine)).rowcount == 0:
+        async def delete_view(connection: AsyncConnection) -> None:
+            statement = delete(SAVED_VIEWS).where(SAVED_VIEWS.c.owner == owner, SAVED_VIEWS.c.id == view_id)
+            if (await connection.execute(statement)).rowcount == 0:
                 raise NotFound("view", view_id)
 
-        await self._database.writer.run(forget)
+        await self._database.writer.run(delete_view)
 
 
-def _checked(name: str) -> str:
+def _validated_name(name: str) -> str:
     shown = " ".join(name.split())
     if not shown:
-        raise InvalidInput.of("name", "is empty: name the view as you will look for it")
+        raise InvalidInput.of("name", "is empty. Enter a name for the view")
     if len(shown) > NAME_LENGTH:
-        raise InvalidInput.of("name", f"is longer than {NAME_LENGTH} characters: shorten it")
+        raise InvalidInput.of("name", f"is too long. Use at most {NAME_LENGTH} characters")
     return shown

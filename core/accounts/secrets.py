@@ -1,4 +1,4 @@
-"""Random tokens and their digests, and passwords off the event loop."""
+"""Random tokens and their digests, and password hashing off the event loop."""
 
 import asyncio
 import hashlib
@@ -10,8 +10,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 KEY_PREFIX: Final = "bw_"
 _TOKEN_BYTES: Final = 32
-_HASHES_AT_ONCE: Final = 2
-"""Each takes 64 MiB and a core for some tens of milliseconds: sign-in must not crowd out deliveries."""
+_MAX_CONCURRENT_HASHES: Final = 2
+"""Each hash takes 64 MiB and a core. Sign-ins must not starve deliveries."""
 
 
 def new_token(prefix: str = "") -> str:
@@ -20,35 +20,35 @@ def new_token(prefix: str = "") -> str:
 
 
 def digest_of(token: str) -> str:
-    """Return the SHA-256 of `token`, in hex: what is stored of keys, sessions and codes.
+    """Return the SHA-256 of `token` in hex, which is stored for keys, sessions and codes.
 
-    A fast hash is right here: nobody can guess 256 random bits, however fast they hash.
+    A fast hash is sufficient, because 256 random bits cannot be guessed.
     """
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Passwords:
-    """argon2id in a thread, a bounded number at once."""
+    """Hashes passwords by argon2id in threads, a bounded number concurrently."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._gate = asyncio.Semaphore(_HASHES_AT_ONCE)
-        self._decoy: str | None = None
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT_HASHES)
+        self._dummy_digest: str | None = None
 
     async def digest(self, password: str) -> str:
-        """Return the salted digest of `password`, to be stored."""
-        async with self._gate:
+        """Return the salted digest of `password` for the database."""
+        async with self._slots:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def match(self, digest: str | None, password: str) -> bool:
-        """Return whether `digest` is of `password`.
+        """Return whether `digest` belongs to `password`.
 
-        None, nobody's digest, takes as long as a wrong password: the time must not tell which names exist.
+        No digest takes as long as a wrong password, so that the time does not reveal which names exist.
         """
         if digest is None:
-            self._decoy = self._decoy or await self.digest(new_token())
-        async with self._gate:
-            matches = await asyncio.to_thread(self._verify, digest or self._decoy or "", password)
+            self._dummy_digest = self._dummy_digest or await self.digest(new_token())
+        async with self._slots:
+            matches = await asyncio.to_thread(self._verify, digest or self._dummy_digest or "", password)
         return matches and digest is not None
 
     def _verify(self, digest: str, password: str) -> bool:

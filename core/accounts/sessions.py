@@ -1,15 +1,15 @@
-"""Sessions: signed-in browsers, kept here, known to them by a random cookie."""
+"""Sessions: signed-in browsers, each identified by a random cookie."""
 
 from typing import Final
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.accounts.cache import Cache
+from breakwater.core.accounts.cache import CredentialCache
 from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
+from breakwater.core.accounts.last_use import LastUseRecorder
 from breakwater.core.accounts.model import Principal, Role, SignedIn, scopes_of
 from breakwater.core.accounts.secrets import digest_of, new_token
-from breakwater.core.accounts.uses import Uses
 from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
@@ -24,13 +24,13 @@ class Sessions:
     def __init__(self, database: Database, clock: Clock, audit_log: AuditLog, hours: float) -> None:
         self._database = database
         self._clock = clock
-        self._journal = audit_log
+        self._audit_log = audit_log
         self._seconds = hours * 3600
-        self._cache: Cache[tuple[Principal, float]] = Cache(clock, CREDENTIAL_CACHE_SECONDS)
-        self._uses = Uses(database, clock)
+        self._cache = CredentialCache[tuple[Principal, float]](clock, CREDENTIAL_CACHE_SECONDS)
+        self._last_use = LastUseRecorder(database, clock)
 
     async def begin(self, person_id: str, user_agent: str = "") -> SignedIn:
-        """Make a session under a new id, whatever the browser carried before, and remove those that are past."""
+        """Create a session under a new id, whatever cookie the browser sent, and delete expired sessions."""
         token = new_token()
         now = self._clock.now()
         row = {
@@ -45,43 +45,41 @@ class Sessions:
         async def write(connection: AsyncConnection) -> None:
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= now))
             await connection.execute(insert(SESSIONS), row)
-            found = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
-            principal = _principal(found.mappings().one())
+            person = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
+            principal = _principal(person.mappings().one())
             entry = AuditEntry(principal.actor, "person.sign_in", person_id, f"{principal.name} signed in")
-            await self._journal.write(connection, entry)
+            await self._audit_log.write(connection, entry)
 
         await self._database.writer.run(write)
         return SignedIn(token, now + self._seconds)
 
     async def find(self, token: str) -> Principal | None:
-        """Return who is signed in by `token`, or None. Asks the database every few seconds at most."""
-        found = await self._cache.find(digest_of(token), self._load)
-        if found is None:
+        """Return who is signed in by `token`, or None. Queries the database every few seconds at most."""
+        session = await self._cache.find(digest_of(token), self._load)
+        if session is None:
             return None
-        principal, expires_at = found
+        principal, expires_at = session
         return principal if self._clock.now() < expires_at else None
 
     async def end(self, token: str) -> None:
-        """Sign out: the token is worth nothing from now on."""
+        """Sign out: the token is no longer valid."""
         digest = digest_of(token)
         await self._database.writer.run(
-            lambda connection: connection.execute(SESSIONS.delete().where(SESSIONS.c.digest == digest))
+            lambda connection: connection.execute(SESSIONS.delete().where(SESSIONS.c.digest == digest)),
+            on_commit=lambda _result: self._cache.forget(digest),
         )
-        self._cache.forget(digest)
 
     async def end_all(self, person_id: str) -> int:
         """End every session of a person and return how many there were."""
 
         async def write(connection: AsyncConnection) -> int:
-            gone = await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
-            return int(gone.rowcount)
+            deleted = await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+            return int(deleted.rowcount)
 
-        ended = await self._database.writer.run(write)
-        self.forget()
-        return ended
+        return await self._database.writer.run(write, on_commit=lambda _result: self.forget())
 
     def forget(self) -> None:
-        """Ask the database again for every session: somebody's were ended or their role changed."""
+        """Read every session again when it is used next: some were ended, or a role changed."""
         self._cache.forget()
 
     async def _load(self, digest: str) -> tuple[Principal, float] | None:
@@ -96,7 +94,7 @@ class Sessions:
         if row is None:
             return None
         seen = update(SESSIONS).where(SESSIONS.c.digest == digest).values(last_seen_at=self._clock.now())
-        self._uses.note(row["last_seen_at"], seen)
+        self._last_use.record(row["last_seen_at"], seen)
         return _principal(row), row["expires_at"]
 
 

@@ -171,9 +171,10 @@ class WebhookAdapter(NotificationAdapter):
         }
         if policy.delays:
             settings["retry"] = {"delays": list(policy.delays), "jitter": policy.jitter}
-        return await runtime.endpoints.adhoc(
+        endpoint = await runtime.adhoc_endpoints.find_or_create(
             url, secret=self._secret, signed=self._secret is not None, **settings
         )
+        return endpoint.id
 
     def _new_message(self, message: NotificationMessage, endpoint_ids: tuple[str, ...]) -> NewMessage:
         payload = encode_payload(message.to_payload())

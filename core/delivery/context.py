@@ -6,6 +6,7 @@ from breakwater.core.audit_log import AuditLog
 from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.dispatcher import Dispatcher
 from breakwater.core.delivery.endpoint_cache import EndpointCache
+from breakwater.core.delivery.endpoint_changes import EndpointChanges
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
@@ -17,6 +18,7 @@ class EngineContext:
 
     database: Database
     endpoint_cache: EndpointCache
+    endpoint_changes: EndpointChanges
     dispatcher: Dispatcher
     clock: Clock
     ids: Ids

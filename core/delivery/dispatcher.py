@@ -12,6 +12,7 @@ from breakwater.core.delivery.attempt import AttemptResult, attempt, internal_er
 from breakwater.core.delivery.attempt_record import evaluate, log_attempt
 from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget, EndpointCache
+from breakwater.core.delivery.endpoint_changes import EndpointChanges
 from breakwater.core.delivery.lane import Lane
 from breakwater.core.delivery.scheduler import Scheduler, Slot
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
@@ -46,6 +47,7 @@ class Dispatcher:
         self,
         *,
         endpoint_cache: EndpointCache,
+        endpoint_changes: EndpointChanges,
         database: Database,
         sender: Sender,
         clock: Clock,
@@ -56,6 +58,7 @@ class Dispatcher:
         max_in_flight: int,
     ) -> None:
         self._endpoint_cache = endpoint_cache
+        self._endpoint_changes = endpoint_changes
         self._database = database
         self._sender = sender
         self._clock = clock
@@ -77,6 +80,7 @@ class Dispatcher:
         """Tasks that wait for a receiver, or to retry a write. A drain cancels them when its time is up."""
         self._interrupted = False
         endpoint_cache.on_change(self._scheduler.reconfigure)
+        endpoint_changes.add_reader(self.refresh)
 
     # --- called by intake, operations and recovery
 
@@ -104,11 +108,8 @@ class Dispatcher:
         """Note that the endpoint has a pending delivery, due now by default."""
         self._scheduler.note_due(endpoint_id, due)
 
-    async def refresh(self, endpoint_id: str) -> None:
-        """Read the circuit of this endpoint again."""
-        await self._refresh([endpoint_id])
-
-    async def _refresh(self, endpoint_ids: Collection[str]) -> None:
+    async def refresh(self, endpoint_ids: Collection[str]) -> None:
+        """Read the circuits of these endpoints again."""
         lanes = [lane for id_ in endpoint_ids if (lane := self._scheduler.lane(id_)) is not None]
         if not lanes:
             return
@@ -146,7 +147,7 @@ class Dispatcher:
         """Compare every lane with the database, and read again the circuits that differ."""
         async with self._database.read() as connection:
             states = await read_lane_states(connection)
-        await self._refresh([id_ for id_, _, generation in states if self._may_differ(id_, generation)])
+        await self.refresh([id_ for id_, _, generation in states if self._may_differ(id_, generation)])
         for endpoint_id, next_due, _ in states:
             if next_due is not None:
                 self._scheduler.note_due(endpoint_id, next_due)
@@ -277,7 +278,7 @@ class Dispatcher:
         if command.state is DeliveryState.PENDING and command.next_attempt_at is not None:
             lane.note_due(command.next_attempt_at)
         if command.disable is not None:
-            self._spawn(self._endpoint_cache.reload([claim.endpoint_id]))
+            self._endpoint_changes.mark_outdated([claim.endpoint_id])
             self._change_feed.publish("endpoints", claim.endpoint_id)
         self._change_feed.publish("deliveries", claim.delivery_id)
 

@@ -39,11 +39,11 @@ class NewMessage:
     """Seconds before each retry, instead of the endpoint's own schedule."""
 
 
-class AdhocEndpoints(Protocol):
-    """Finds or creates the endpoint of a bare URL."""
+class AdhocEndpointFinder(Protocol):
+    """Finds the endpoint of a URL, or creates it."""
 
-    async def adhoc(self, url: str) -> str:
-        """Return its id. Raises TargetRefused."""
+    async def find_or_create(self, url: str) -> DeliveryTarget:
+        """Return the endpoint. Raises TargetRefused and InvalidInput, which name `url`, and StoreUnavailable."""
         ...
 
 
@@ -51,7 +51,7 @@ class Intake:
     """Accepts messages. An accepted message survives any crash."""
 
     def __init__(
-        self, context: EngineContext, *, adhoc: AdhocEndpoints, node_id: str, payload_cap: int
+        self, context: EngineContext, *, adhoc: AdhocEndpointFinder, node_id: str, payload_cap: int
     ) -> None:
         self._database = context.database
         self._endpoint_cache = context.endpoint_cache
@@ -88,7 +88,7 @@ class Intake:
         if message.endpoint_ids is not None:
             return self._by_id(message.endpoint_ids)
         if message.url is not None:
-            return self._by_id((await self._adhoc.adhoc(message.url),))
+            return [await self._adhoc.find_or_create(message.url)]
         return self._endpoint_cache.subscribers(message.event_type)
 
     def _by_id(self, endpoint_ids: Sequence[str]) -> list[DeliveryTarget]:

@@ -45,8 +45,7 @@ class LeaseReaper:
         return await self._requeue(except_node=self._node_id)
 
     async def _free_permits(self) -> None:
-        for endpoint_id in await self._database.writer.submit(FreePermits(self._clock.now())):
-            await self._dispatcher.refresh(endpoint_id)
+        await self._dispatcher.refresh(await self._database.writer.submit(FreePermits(self._clock.now())))
 
     async def _requeue(self, except_node: str | None) -> int:
         total = 0

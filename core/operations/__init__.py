@@ -1,4 +1,4 @@
-"""What a person may do to deliveries, circuits and lanes: each leaves an audit entry, and says what follows."""
+"""Operations of people on deliveries, circuits and endpoints. Each one writes an audit entry and says what follows."""
 
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.operations.circuits import CircuitOperations
@@ -10,9 +10,9 @@ __all__ = ["OperationResult", "Operations"]
 
 
 class Operations:
-    """Every operation, under one name. `actor` is `person:<name>` or `key:<name>`.
+    """Every operation, one attribute for each subject. An `actor` is `person:<name>` or `key:<name>`.
 
-    Each raises NotFound for an id that is not there, Conflict where the state does not allow it, and StoreUnavailable.
+    Operations raise NotFound for an unknown id, Conflict where the state does not allow them, and StoreUnavailable.
     """
 
     def __init__(self, context: EngineContext) -> None:

@@ -1,129 +1,136 @@
-"""Reset, probe now, hold open and release."""
+"""Reset, probe, hold and release the circuit of an endpoint."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
-from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
-from breakwater.core.operations.result import OperationResult, clock_time
-from breakwater.core.store.circuits import breaker_for_update, save_breaker
-from breakwater.core.store.commands.pending import COUNT_LIMIT, count_pending
-from breakwater.core.text.format import format_actor
+from breakwater.core.domain.errors import Conflict, InvalidInput
+from breakwater.core.operations.result import OperationResult
+from breakwater.core.operations.rows import endpoint_row, format_held
+from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
+from breakwater.core.store.commands.pending import count_pending
+from breakwater.core.text.format import format_actor, format_time_utc, pluralize, sanitize
 
-_Step = Callable[[CircuitBreaker, float, str], str]
-"""Changes the breaker at a time, with what follows in words (`312 held deliveries`), and tells what came of it."""
+
+@dataclass(frozen=True, slots=True)
+class _Circuit:
+    """A circuit within the transaction that changes it."""
+
+    breaker: CircuitBreaker
+    now: float
+    endpoint_name: str
+    pending: int
+    """Deliveries of the endpoint that are pending, counted up to a limit."""
+
+
+_Step = Callable[[_Circuit], str]
+"""Changes the breaker and returns the message about it."""
 
 
 class CircuitOperations:
-    """What a person may do to the circuit of an endpoint."""
+    """The operations on the circuit of an endpoint."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
 
     async def reset(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
-        """Close the circuit now and clear every counter and any hold. What it held goes out, slowly at first."""
+        """Close the circuit now, clear its counters and end a hold. Held deliveries are sent, slowly at first."""
 
-        def step(breaker: CircuitBreaker, now: float, held: str) -> str:
-            was = breaker.state
-            breaker.reset(now=now, cause=_cause("reset", actor, reason))
-            if was is CircuitState.CLOSED:
-                return "It was closed already; its counters are cleared."
-            return f"Closed: {held}, one at first, then more with each success."
+        def step(circuit: _Circuit) -> str:
+            was_closed = circuit.breaker.state is CircuitState.CLOSED
+            circuit.breaker.reset(now=circuit.now, cause=_cause("reset", actor, reason))
+            if was_closed:
+                return f"{circuit.endpoint_name} reset. The circuit was already closed; its counters are cleared."
+            if not circuit.pending:
+                return f"{circuit.endpoint_name} reset. No deliveries waiting."
+            return (
+                f"{circuit.endpoint_name} reset. Releasing {format_held(circuit.pending)}, slowly at first."
+            )
 
         return await self._change("reset", endpoint_id, step, actor, reason)
 
     async def probe(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
-        """Half open an open circuit now. Raises Conflict when it is closed, half open already, or held by hand."""
+        """Half-open an open circuit now. Raises Conflict when it is closed, half-open already, or held."""
 
-        def step(breaker: CircuitBreaker, now: float, held: str) -> str:
-            _refuse_unless_open(breaker)
-            breaker.probe(now=now, cause=_cause("probe", actor, reason))
-            most = breaker.config.half_open_max_calls
-            return f"Half open: at most {most} at once go out as probes ({held})."
+        def step(circuit: _Circuit) -> str:
+            _refuse_unless_open(circuit.breaker)
+            circuit.breaker.probe(now=circuit.now, cause=_cause("probe", actor, reason))
+            probes = pluralize(circuit.breaker.config.half_open_max_calls, "probe")
+            waiting = format_held(circuit.pending) if circuit.pending else "no deliveries"
+            return f"{circuit.endpoint_name} is half-open. Sending up to {probes}; {waiting} waiting."
 
         return await self._change("probe", endpoint_id, step, actor, reason)
 
     async def hold(
         self, endpoint_id: str, *, actor: str, reason: str, until: float | None = None
     ) -> OperationResult:
-        """Hold the circuit open until `until` (seconds since the epoch), or until somebody releases it.
+        """Hold the circuit open until `until` (seconds since the epoch), or until it is released.
 
         Raises InvalidInput without a reason, or when `until` has passed.
         """
         if not reason.strip():
-            raise InvalidInput.of("reason", "is empty; say why, for whoever finds the circuit held")
+            raise InvalidInput.of("reason", "is empty; enter a reason, which is shown to others")
         if until is not None and until <= self._context.clock.now():
-            raise InvalidInput.of("until", "has passed; give a time to come, or none to hold until released")
+            raise InvalidInput.of(
+                "until", "has passed; use a later time, or leave it empty to hold until released"
+            )
 
-        def step(breaker: CircuitBreaker, now: float, _held: str) -> str:
-            hold = Hold(reason=reason, since=now, until=until, by=actor)
-            breaker.hold_open(now=now, hold=hold, cause=_cause("held open", actor, reason))
-            end = "somebody releases it" if until is None else f"{clock_time(until)}, or somebody releases it"
-            return f"Held open: deliveries wait until {end}."
+        def step(circuit: _Circuit) -> str:
+            hold = Hold(reason=reason, since=circuit.now, until=until, by=actor)
+            circuit.breaker.hold_open(now=circuit.now, hold=hold, cause=_cause("held", actor, reason))
+            end = "you release it" if until is None else f"{format_time_utc(until, circuit.now)}"
+            return f"{circuit.endpoint_name} is on hold until {end}. Nothing is lost."
 
         return await self._change("hold", endpoint_id, step, actor, reason)
 
     async def release(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
-        """End a hold: the circuit goes to half open and probes first. Raises Conflict when it is not held."""
+        """End a hold: the circuit becomes half-open and probes first. Raises Conflict when it is not held."""
 
-        def step(breaker: CircuitBreaker, now: float, held: str) -> str:
-            if breaker.hold is None:
-                raise Conflict("Nobody holds this circuit: there is nothing to release.")
-            breaker.lift_hold(now=now, cause=_cause("released", actor, reason))
-            return f"Released: half open, probing before the rest follows ({held})."
+        def step(circuit: _Circuit) -> str:
+            if circuit.breaker.hold is None:
+                raise Conflict("This circuit is not on hold.")
+            circuit.breaker.lift_hold(now=circuit.now, cause=_cause("released", actor, reason))
+            if not circuit.pending:
+                return f"{circuit.endpoint_name} released. Probing first; no deliveries waiting."
+            rest = format_held(circuit.pending)
+            return f"{circuit.endpoint_name} released. Probing first; {rest} will be sent after that."
 
         return await self._change("release", endpoint_id, step, actor, reason)
 
     async def _change(
         self, action: str, endpoint_id: str, step: _Step, actor: str, reason: str | None
     ) -> OperationResult:
-        done = await self._context.database.writer.run(self._work(action, endpoint_id, step, actor, reason))
-        await self._context.dispatcher.refresh(endpoint_id)
-        self._context.change_feed.publish("circuits", endpoint_id)
-        self._context.change_feed.publish("audit", endpoint_id)
-        return done
-
-    def _work(
-        self, action: str, endpoint_id: str, step: _Step, actor: str, reason: str | None
-    ) -> Callable[[AsyncConnection], Awaitable[OperationResult]]:
-        destination = self._context.endpoint_cache.get(endpoint_id)
-        if destination is None:
-            raise NotFound("endpoint", endpoint_id)
-        config = destination.circuit
-
         async def change(connection: AsyncConnection) -> OperationResult:
-            breaker = await breaker_for_update(connection, endpoint_id, config)
-            backlog = await count_pending(connection, endpoint_id)
+            row = await endpoint_row(connection, endpoint_id)
+            breaker = await breaker_for_update(connection, endpoint_id, circuit_config(row["circuit"]))
+            pending = await count_pending(connection, endpoint_id)
             now = self._context.clock.now()
-            message = step(breaker, now, _held(backlog))
+            message = step(_Circuit(breaker, now, sanitize(row["name"]), pending))
             await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=actor)
-            entry = AuditEntry(actor, f"circuit.{action}", endpoint_id, message, reason, affected=backlog)
+            entry = AuditEntry(actor, f"circuit.{action}", endpoint_id, message, reason, affected=pending)
             await self._context.audit_log.write(connection, entry)
-            return OperationResult(message, backlog)
+            return OperationResult(message, pending)
 
-        return change
+        def publish(_result: OperationResult) -> None:
+            for topic in ("circuits", "audit"):
+                self._context.change_feed.publish(topic, endpoint_id)
 
-
-def _held(backlog: int) -> str:
-    if backlog == 0:
-        return "nothing is held"
-    if backlog == 1:
-        return "1 held delivery follows"
-    return f"{backlog:,}{'+' if backlog == COUNT_LIMIT else ''} held deliveries follow"
+        return await self._context.endpoint_changes.commit(endpoint_id, change, on_commit=publish)
 
 
 def _refuse_unless_open(breaker: CircuitBreaker) -> None:
     if breaker.hold is not None:
         raise Conflict(
-            f"{format_actor(breaker.hold.by)} holds it open: {breaker.hold.reason}. Release it instead."
+            f"{format_actor(breaker.hold.by)} holds this circuit: {breaker.hold.reason}. Release it."
         )
     if breaker.state is CircuitState.CLOSED:
-        raise Conflict("It is closed: deliveries go out, there is nothing to probe.")
+        raise Conflict("This circuit is closed, so there is nothing to probe.")
     if breaker.state is CircuitState.HALF_OPEN:
-        raise Conflict("It is half open already: the next deliveries are probes.")
+        raise Conflict("This circuit is already half-open; the next deliveries are probes.")
 
 
 def _cause(verb: str, actor: str, reason: str | None) -> str:

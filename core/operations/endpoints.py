@@ -1,92 +1,85 @@
 """Pause and resume an endpoint."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, Update, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
-from breakwater.core.domain.errors import Conflict, NotFound
+from breakwater.core.domain.errors import Conflict
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.operations.result import OperationResult
+from breakwater.core.operations.rows import endpoint_row, format_held
 from breakwater.core.store.circuits import breaker_for_update, circuit_config, save_breaker
 from breakwater.core.store.commands.pending import count_pending
 from breakwater.core.store.schema import ENDPOINTS
-from breakwater.core.text.format import format_actor
+from breakwater.core.text.format import format_actor, sanitize
 
 
 class EndpointOperations:
-    """What a person may do to an endpoint's lane. Its deliveries are kept in every state."""
+    """The operations on an endpoint. Its deliveries are stored in every state."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
 
     async def pause(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
-        """Hold every delivery of the endpoint back. Raises Conflict when it is not enabled."""
+        """Hold every delivery of the endpoint. Raises Conflict when it is not enabled."""
 
         async def pause(connection: AsyncConnection) -> OperationResult:
-            row = await _endpoint(connection, endpoint_id)
+            row = await endpoint_row(connection, endpoint_id, lock=True)
             if row["state"] != EndpointState.ENABLED.value:
-                raise Conflict(f"The endpoint is {row['state']} already.")
-            await connection.execute(self._becoming(endpoint_id, EndpointState.PAUSED, reason))
-            done = OperationResult("Paused: new deliveries are accepted and wait until it is resumed.")
-            await self._context.audit_log.write(
-                connection, AuditEntry(actor, "endpoint.pause", endpoint_id, done.message, reason)
+                raise Conflict(f"This endpoint is already {row['state']}.")
+            await connection.execute(self._set_state(endpoint_id, EndpointState.PAUSED, reason))
+            message = (
+                f"{sanitize(row['name'])} paused. New deliveries are accepted and held until you resume it."
             )
-            return done
+            entry = AuditEntry(actor, "endpoint.pause", endpoint_id, message, reason)
+            await self._context.audit_log.write(connection, entry)
+            return OperationResult(message)
 
-        done = await self._context.database.writer.run(pause)
-        await self._tell(endpoint_id)
-        return done
+        return await self._commit(endpoint_id, pause)
 
     async def resume(self, endpoint_id: str, *, actor: str, reason: str | None = None) -> OperationResult:
-        """Let a paused or disabled endpoint's deliveries out. Raises Conflict when it is enabled.
+        """Send the deliveries of a paused or disabled endpoint. Raises Conflict when it is enabled.
 
-        A disabled one starts with a circuit that has counted nothing: with the old counters its next failure would end
-        it again, as it does in three of the peers.
+        A disabled endpoint starts with a pristine circuit: with its old counters, the next failure would open it.
         """
 
         async def resume(connection: AsyncConnection) -> OperationResult:
-            row = await _endpoint(connection, endpoint_id)
+            row = await endpoint_row(connection, endpoint_id, lock=True)
             if row["state"] == EndpointState.ENABLED.value:
-                raise Conflict("The endpoint is enabled: its deliveries go out.")
-            await connection.execute(self._becoming(endpoint_id, EndpointState.ENABLED, None))
+                raise Conflict("This endpoint is already enabled.")
+            await connection.execute(self._set_state(endpoint_id, EndpointState.ENABLED, None))
             if row["state"] == EndpointState.DISABLED.value:
-                await self._forget_failures(connection, row, actor)
-            backlog = await count_pending(connection, endpoint_id)
-            done = OperationResult(f"Resumed: {backlog:,} waiting deliveries follow.", backlog)
-            entry = AuditEntry(actor, "endpoint.resume", endpoint_id, done.message, reason, affected=backlog)
+                await self._reset_circuit(connection, row, actor)
+            pending = await count_pending(connection, endpoint_id)
+            waiting = f"Releasing {format_held(pending)}." if pending else "No deliveries waiting."
+            message = f"{sanitize(row['name'])} resumed. {waiting}"
+            entry = AuditEntry(actor, "endpoint.resume", endpoint_id, message, reason, affected=pending)
             await self._context.audit_log.write(connection, entry)
-            return done
+            return OperationResult(message, pending)
 
-        done = await self._context.database.writer.run(resume)
-        await self._tell(endpoint_id)
-        return done
+        return await self._commit(endpoint_id, resume)
 
-    def _becoming(self, endpoint_id: str, state: EndpointState, reason: str | None) -> Any:
+    def _set_state(self, endpoint_id: str, state: EndpointState, reason: str | None) -> Update:
         return (
             update(ENDPOINTS)
             .where(ENDPOINTS.c.id == endpoint_id)
             .values(state=state.value, state_reason=reason, updated_at=self._context.clock.now())
         )
 
-    async def _forget_failures(self, connection: AsyncConnection, row: RowMapping, actor: str) -> None:
+    async def _reset_circuit(self, connection: AsyncConnection, row: RowMapping, actor: str) -> None:
         now = self._context.clock.now()
         breaker = await breaker_for_update(connection, row["id"], circuit_config(row["circuit"]))
         breaker.reset(now=now, cause=f"endpoint resumed by {format_actor(actor)}")
         await save_breaker(connection, row["id"], breaker, now, self._context.ids.make, actor=actor)
 
-    async def _tell(self, endpoint_id: str) -> None:
-        await self._context.endpoint_cache.reload([endpoint_id])
-        await self._context.dispatcher.refresh(endpoint_id)
-        for topic in ("endpoints", "circuits", "audit"):
-            self._context.change_feed.publish(topic, endpoint_id)
+    async def _commit(
+        self, endpoint_id: str, work: Callable[[AsyncConnection], Awaitable[OperationResult]]
+    ) -> OperationResult:
+        def publish(_result: OperationResult) -> None:
+            for topic in ("endpoints", "circuits", "audit"):
+                self._context.change_feed.publish(topic, endpoint_id)
 
-
-async def _endpoint(connection: AsyncConnection, endpoint_id: str) -> RowMapping:
-    found = select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id, ENDPOINTS.c.deleted_at.is_(None))
-    row = (await connection.execute(found.with_for_update())).mappings().one_or_none()
-    if row is None:
-        raise NotFound("endpoint", endpoint_id)
-    return row
+        return await self._context.endpoint_changes.commit(endpoint_id, work, on_commit=publish)

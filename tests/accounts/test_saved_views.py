@@ -2,7 +2,7 @@
 
 import pytest
 
-from breakwater.core.accounts.saved_views import MOST
+from breakwater.core.accounts.saved_views import MAX_VIEWS
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from tests.delivery.running_engine import RunningEngine
@@ -11,7 +11,7 @@ FAILED = DeliveryFilter.parse({"status": "failed", "since": "24h"})
 
 
 async def names(engine: RunningEngine, owner: str) -> list[tuple[str, str]]:
-    return [(view.name, view.filter) for view in await engine.runtime.saved_views.of(owner)]
+    return [(view.name, view.filter) for view in await engine.runtime.saved_views.list(owner)]
 
 
 async def test_a_view_is_kept_for_its_owner_alone(engine: RunningEngine) -> None:
@@ -33,7 +33,7 @@ async def test_only_its_owner_deletes_a_view(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
         await views.delete("prs_bob", view.id)
     await views.delete("prs_ada", view.id)
-    assert await views.of("prs_ada") == ()
+    assert await views.list("prs_ada") == ()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_a_view_needs_a_short_name_and_a_filter(
 
 async def test_a_person_keeps_thirty_views_and_may_still_change_them(engine: RunningEngine) -> None:
     views = engine.runtime.saved_views
-    for number in range(MOST):
+    for number in range(MAX_VIEWS):
         await views.save("prs_ada", f"view {number}", FAILED)
     with pytest.raises(Conflict):
         await views.save("prs_ada", "one more", FAILED)

@@ -312,12 +312,12 @@ async def test_a_poll_reads_again_only_the_circuits_that_differ(engine: RunningE
     await engine.quiet()
     dispatcher = engine.runtime._dispatcher
     read_again: list[int] = []
-    refresh = dispatcher._refresh
+    refresh = dispatcher.refresh
 
     async def counted(endpoint_ids: list[str]) -> None:
         read_again.append(len(endpoint_ids))
         await refresh(endpoint_ids)
 
-    dispatcher._refresh = counted  # type: ignore[method-assign,assignment]  # only counts
+    dispatcher.refresh = counted  # type: ignore[method-assign,assignment]  # only counts
     await dispatcher.poll()
     assert read_again == [0]

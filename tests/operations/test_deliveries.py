@@ -161,7 +161,7 @@ async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(e
     ids = [await failed(engine) for _ in range(3)]
     others = await failed(engine)
     done = await engine.runtime.operations.deliveries.resend_many([*ids, ids[0]], actor=ADA, reason="fixed")
-    assert (done.message, done.affected) == ("Resent 3 deliveries.", 3)
+    assert (done.message, done.affected) == ("3 deliveries resent.", 3)
     for delivery_id in ids:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await engine.state(others) is DeliveryState.FAILED
@@ -183,7 +183,7 @@ async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted
     in_flight = await engine.send_one()
     many = engine.runtime.operations.deliveries.resend_many
     done = await many([delivery_id, in_flight, deleted, "dlv_nobody"], actor=ADA)
-    assert done.message == "Resent 1 delivery; 3 could not be resent and were left alone."
+    assert done.message == "1 of 4 deliveries resent. The rest were skipped."
     with pytest.raises(Conflict):
         await many([in_flight, "dlv_nobody"], actor=ADA)
 
@@ -193,7 +193,7 @@ async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEng
     ids = [await failed(engine) for _ in range(2)]
     await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="migration")
     done = await engine.runtime.operations.deliveries.resend_many(ids, actor=ADA)
-    assert "2 of them wait" in done.message
+    assert "2 will wait" in done.message
     await engine.quiet()
     assert {await engine.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
 

@@ -19,9 +19,9 @@ async def test_entries_are_filtered_by_who_what_and_which(service: RunningApp) -
     ada, eve = await service.endpoint(), await service.endpoint("eve.example")
     await service.post(f"/circuits/{eve}/hold", {"reason": "migration"})
     for query, shown, hidden in (
-        ("actor=person%3Aada", "Made the endpoint eve.example", "migration"),
-        ("action=circuit.hold", "migration", "Made the endpoint"),
-        (f"subject={eve}", "Made the endpoint eve.example", "billing.example"),
+        ("actor=person%3Aada", "Endpoint eve.example created", "migration"),
+        ("action=circuit.hold", "migration", "created"),
+        (f"subject={eve}", "Endpoint eve.example created", "billing.example"),
     ):
         page = (await service.api.get(f"/audit?{query}")).text
         assert shown in page

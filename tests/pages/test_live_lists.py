@@ -28,7 +28,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     noting(EndpointQueries, "options")
     noting(DeliveryQueries, "event_types")
-    noting(SavedViews, "of")
+    noting(SavedViews, "list")
     return seen
 
 
@@ -44,7 +44,7 @@ async def failed(service: RunningApp) -> tuple[str, str]:
 
 async def test_a_whole_list_reads_what_its_fields_offer(service: RunningApp, reads: list[str]) -> None:
     await service.api.get("/deliveries")
-    assert reads == ["options", "event_types", "of"]
+    assert reads == ["options", "event_types", "list"]
 
 
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes"])

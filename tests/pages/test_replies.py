@@ -40,7 +40,7 @@ async def test_an_action_leads_back_to_the_page_that_its_form_was_on_and_is_said
     came_from = {"Referer": "http://127.0.0.1:8420/endpoints?x=1"}
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=came_from)
     assert (answer.status_code, answer.headers["location"]) == (303, "/endpoints?x=1")
-    assert "Paused" in (await browser.get("/endpoints")).text
+    assert "paused. New deliveries" in (await browser.get("/endpoints")).text
     assert "Paused: new" not in (await browser.get("/settings")).text
 
 
@@ -68,7 +68,7 @@ async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(service: R
     assert 'hx-swap-oob="true"' in answer.text
     again = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
     assert again.status_code == 409
-    assert "paused already" in again.text
+    assert "already paused" in again.text
 
 
 async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(service: RunningApp) -> None:
@@ -76,7 +76,7 @@ async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(servi
     endpoint = await service.endpoint()
     answer = await post(browser, f"/circuits/{endpoint}/release")
     assert answer.status_code == 303
-    assert "there is nothing to release" in (await browser.get(answer.headers["location"])).text
+    assert "This circuit is not on hold" in (await browser.get(answer.headers["location"])).text
 
 
 @pytest.mark.parametrize("cookie", ["!!", "eyJ9", "WzFd", "x" * 5_000])

@@ -89,11 +89,13 @@ async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, meanw
     running = await service.send_one()
     await service.reaches(running, DeliveryState.IN_FLIGHT)
     path = f"/deliveries/{delivered}"
-    await meanwhile.is_told(f"{path}/cancel", "delivered already", path)
+    await meanwhile.is_told(f"{path}/cancel", "already delivered", path)
     path = f"/deliveries/{running}"
-    await meanwhile.is_told(f"{path}/resend", "is under way", path)
-    await meanwhile.is_told(f"{path}/cancel", "cannot be called back", path)
-    await meanwhile.is_told("/deliveries/resend", "None of them can be resent", "/deliveries", ids=running)
+    await meanwhile.is_told(f"{path}/resend", "is in flight", path)
+    await meanwhile.is_told(f"{path}/cancel", "cannot be cancelled", path)
+    await meanwhile.is_told(
+        "/deliveries/resend", "None of these deliveries can be resent", "/deliveries", ids=running
+    )
     service.sender.let_go()
 
 
@@ -103,7 +105,7 @@ async def test_circuits_and_endpoints_that_have_changed_meanwhile(
     endpoint = await service.endpoint()
     page = f"/endpoints/{endpoint}"
     await meanwhile.is_told(f"/circuits/{endpoint}/probe", "closed", "/circuits")
-    await meanwhile.is_told(f"/circuits/{endpoint}/release", "Nobody holds this circuit", "/circuits")
+    await meanwhile.is_told(f"/circuits/{endpoint}/release", "This circuit is not on hold", "/circuits")
     await service.post(f"{page}/pause")
     await meanwhile.is_told(f"{page}/pause", "paused", page)
     await service.api.delete(f"/api/v1{page}")

@@ -153,7 +153,7 @@ async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_c
     body = {"ids": [*ids[:2], ids[0], f"dlv_{'0' * 26}"], "reason": "tenant made"}
     done = await service.post("/deliveries/resend", body)
     assert done["affected"] == 2
-    assert done["sentence"] == "Resent 2 deliveries; 1 could not be resent and was left alone."
+    assert done["sentence"] == "2 of 3 deliveries resent. The rest were skipped."
     for delivery in ids[:2]:
         await service.reaches(delivery, DeliveryState.DELIVERED)
     assert await service.state(ids[2]) is DeliveryState.FAILED

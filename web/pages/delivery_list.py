@@ -174,7 +174,7 @@ async def _views(request: PageRequest) -> dict[str, Any]:
     """Return the filters that the reader has kept; they, too, are no part of what is live."""
     if wants_fragment(request):
         return {}
-    return {"saved_views": await runtime_of(request).saved_views.of(principal_of(request).id)}
+    return {"saved_views": await runtime_of(request).saved_views.list(principal_of(request).id)}
 
 
 async def _found(request: PageRequest, asked: Asked) -> Found:

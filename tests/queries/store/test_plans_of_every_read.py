@@ -82,7 +82,7 @@ class Reads:
             "replays.results": [
                 lambda after=after: self.replays.results(sample.replay, after) for after in ("", delivery)
             ],
-            "saved_views.of": [lambda: self.views.of("prs_1")],
+            "saved_views.list": [lambda: self.views.list("prs_1")],
         }
 
     async def second_endpoints(self) -> None:

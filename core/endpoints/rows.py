@@ -1,0 +1,68 @@
+"""Rows of endpoints: new ones, and the columns that a change writes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import RowMapping
+
+from breakwater.core.crypto.vault import Vault
+from breakwater.core.domain.target import parse_target
+from breakwater.core.endpoints.fields import Columns, Rules, columns_of
+from breakwater.core.ids import Ids
+from breakwater.core.ports import Clock
+
+OVERLAP_SECONDS: Final = 24 * 3600.0
+"""How long the previous secret signs beside the new one."""
+
+
+class EndpointRows:
+    """Turns the fields of callers into columns. Secrets are sealed here and nowhere else."""
+
+    def __init__(self, vault: Vault, ids: Ids, clock: Clock, rules: Rules) -> None:
+        self._vault = vault
+        self._ids = ids
+        self._clock = clock
+        self.rules = rules
+
+    def new_row(self, columns: Columns, secret: str | None) -> Columns:
+        """Return the row of a new endpoint. Without a name it gets the host of its URL."""
+        endpoint_id = self._ids.make("ep")
+        now = self._clock.now()
+        return {
+            "id": endpoint_id,
+            "adhoc_key": None,
+            "state": "enabled",
+            "state_reason": None,
+            "secret": None if secret is None else self._vault.seal(secret, context=endpoint_id),
+            "previous_secret": None,
+            "previous_secret_until": None,
+            "throttled_until": None,
+            "created_at": now,
+            "updated_at": now,
+            "deleted_at": None,
+            **columns,
+            "name": columns["name"] or parse_target(columns["url"], self.rules.allowed).host,
+        }
+
+    def changed_columns(self, row: RowMapping, fields: Mapping[str, object]) -> Columns:
+        """Return the columns that `fields` change on `row`; none when there are none. Raises InvalidInput."""
+        sealed = row["secret"]
+        secret = None if sealed is None else self._vault.open(sealed, context=row["id"])
+        columns = columns_of(fields, self.rules, {**row, "secret": secret})
+        if not columns:
+            return {}
+        if "name" in columns:
+            columns["name"] = columns["name"] or row["name"]
+        if (new_secret := columns.pop("secret", None)) is not None:
+            columns |= self.rotated_columns(row, new_secret)
+        return columns | {"updated_at": self._clock.now()}
+
+    def rotated_columns(self, row: RowMapping, secret: str) -> Columns:
+        """Return the columns of a new secret. The previous one signs too for a day."""
+        now = self._clock.now()
+        return {
+            "secret": self._vault.seal(secret, context=row["id"]),
+            "previous_secret": row["secret"],
+            "previous_secret_until": None if row["secret"] is None else now + OVERLAP_SECONDS,
+            "updated_at": now,
+        }
