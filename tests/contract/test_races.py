@@ -21,7 +21,7 @@ from breakwater.core.store.commands.claim import ClaimDue, Claimed, ClaimedDeliv
 from breakwater.core.store.commands.record import SaveAttempt, Superseded
 from breakwater.core.store.commands.recover import FreePermits, RequeueExpired
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, TRANSITIONS
+from breakwater.core.store.schema import ATTEMPTS, AUDIT, CIRCUITS, DELIVERIES, ENDPOINTS, TRANSITIONS
 from tests.contract.stored import Stored
 
 CONFIG = CircuitBreakerConfig(failure_threshold=5, half_open_max_calls=3, timeout_seconds=60)
@@ -218,6 +218,34 @@ async def test_many_lost_claims_are_requeued_by_a_few_statements(workers: Worker
         event.remove(Engine, "before_cursor_execute", note)
     assert (len(requeued), len(statements)) == (FIFTY, 3)
     assert {row["number"] for row in await workers.rows(ATTEMPTS)} == {1}
+
+
+async def test_many_attempts_that_meet_410_disable_the_endpoint_with_one_audit_entry(
+    workers: Workers,
+) -> None:
+    await workers.pending(FIFTY)
+    claimed = await workers.claim_together(1, limit=FIFTY)
+    await asyncio.gather(*(workers.record(n, work, Response(410)) for n, work in enumerate(claimed[:20])))
+    for n, work in enumerate(claimed[20:]):
+        await workers.record(n, work, Response(410))
+    entries = [row for row in await workers.rows(AUDIT) if row["action"] == "endpoint.disable"]
+    (endpoint,) = await workers.rows(ENDPOINTS)
+    assert (len(entries), endpoint["state"]) == (1, "disabled")
+    assert {row["state"] for row in await workers.rows(DELIVERIES)} == {"failed"}
+
+
+async def test_many_rate_limited_attempts_keep_the_latest_pause(workers: Workers) -> None:
+    await workers.pending(3)
+    claimed = await workers.claim_together(1, limit=3)
+    pauses = ("30", "300", "3")
+    await asyncio.gather(
+        *(
+            workers.record(0, work, Response(429, (("retry-after", pause),)))
+            for work, pause in zip(claimed, pauses, strict=True)
+        )
+    )
+    (endpoint,) = await workers.rows(ENDPOINTS)
+    assert endpoint["throttled_until"] == workers.stored.now + 300
 
 
 async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_it(workers: Workers) -> None:

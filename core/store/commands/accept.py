@@ -1,4 +1,4 @@
-"""A message and its deliveries, with the idempotency key that came with them: one transaction."""
+"""Store a message with its deliveries and its idempotency key, in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NO_SUBSCRIBER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's key and what it stands for."""
+    """An idempotency key, and the request that it belongs to."""
 
     scope: str
     key: str
@@ -57,7 +57,7 @@ class AcceptMessage:
     async def apply(
         cls, connection: AsyncConnection, members: Sequence["AcceptMessage"]
     ) -> Sequence[Accepted | BreakwaterError]:
-        """Insert all members; a member whose key is known gets the first answer, or a mismatch."""
+        """Insert all members. A member with a used key gets the first result again, or a mismatch."""
         return await connection.run_sync(_accept, members)
 
 
@@ -120,13 +120,13 @@ def _key_row(member: AcceptMessage, idempotency: Idempotency) -> dict[str, Any]:
 def _known_keys(
     connection: Connection, members: Sequence[AcceptMessage]
 ) -> dict[tuple[str, str], tuple[str, Accepted]]:
-    """Return fingerprint and first answer of every unexpired key among `members`; forget the expired ones."""
-    wanted = {(m.idempotency.scope, m.idempotency.key): m.now for m in members if m.idempotency}
-    if not wanted:
+    """Return the fingerprint and first result of every used key among `members`; delete expired keys."""
+    keys = {(m.idempotency.scope, m.idempotency.key): m.now for m in members if m.idempotency}
+    if not keys:
         return {}
     pair = tuple_(IDEMPOTENCY_KEYS.c.scope, IDEMPOTENCY_KEYS.c.key)
-    now = max(wanted.values())
-    named = pair.in_(sorted(wanted))
+    now = max(keys.values())
+    named = pair.in_(sorted(keys))
     connection.execute(delete(IDEMPOTENCY_KEYS).where(named, IDEMPOTENCY_KEYS.c.expires_at <= now))
     rows = connection.execute(select(IDEMPOTENCY_KEYS).where(named)).mappings().all()
     answers = _deliveries_of(connection, [row["message_id"] for row in rows])
@@ -145,9 +145,9 @@ def _deliveries_of(
     if not message_ids:
         return {}
     columns = select(DELIVERIES.c.message_id, DELIVERIES.c.id, DELIVERIES.c.endpoint_id)
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    deliveries: dict[str, tuple[tuple[str, str], ...]] = {}
     for message_id, delivery_id, endpoint_id in connection.execute(
         columns.where(DELIVERIES.c.message_id.in_(message_ids)).order_by(DELIVERIES.c.id)
     ):
-        found[message_id] = (*found.get(message_id, ()), (delivery_id, endpoint_id))
-    return found
+        deliveries[message_id] = (*deliveries.get(message_id, ()), (delivery_id, endpoint_id))
+    return deliveries

@@ -62,19 +62,19 @@ class ClaimDue:
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence["ClaimDue"]) -> Sequence[Claimed]:
-        """Claim for every lane among `members`. Who asks for a lane a second time sees what the first one left."""
+        """Claim for every lane among `members`. A second member of a lane gets what the first one left."""
         claimed: dict[int, Claimed] = {}
         waiting = dict(enumerate(members))
         while waiting:
             first = {member.endpoint_id: place for place, member in reversed(waiting.items())}
             turn = {place: waiting.pop(place) for place in first.values()}
-            found = await connection.run_sync(_claim, list(turn.values()))
-            claimed |= zip(turn, found, strict=True)
+            results = await connection.run_sync(_claim, list(turn.values()))
+            claimed |= zip(turn, results, strict=True)
         return [claimed[place] for place in range(len(members))]
 
 
 def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]:
-    """Claim for all lanes with one short read a lane; whatever can be is written and read for all of them at once."""
+    """Claim for all lanes: one short read per lane, and shared statements for everything else."""
     breakers = load_breakers(connection, {member.endpoint_id: member.config for member in members})
     heads = [_head(connection, member) for member in members]
     admitted = [
@@ -96,12 +96,12 @@ def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The oldest pending deliveries of a lane: as many as may be claimed, and one more."""
+    """The oldest pending deliveries of a lane: as many as can be claimed, and one more."""
 
     pending: Sequence[tuple[str, float]]
     """Ids, and when they are due."""
     due: Sequence[str]
-    """The first of them, as far as they are due now."""
+    """Those that are due now."""
 
     def due_after(self, claimed: int) -> float | None:
         """Return when the next one is due once the first `claimed` are taken."""
@@ -122,16 +122,16 @@ _PENDING: Final = (
 
 def _head(connection: Connection, member: ClaimDue) -> _Head:
     chosen = {"endpoint_id": member.endpoint_id, "number": member.limit + 1}
-    pending = [(each, due) for each, due in connection.execute(_PENDING, chosen)]
-    return _Head(pending, [each for each, due in pending[: member.limit] if due <= member.now])
+    pending = [(id_, due) for id_, due in connection.execute(_PENDING, chosen)]
+    return _Head(pending, [id_ for id_, due in pending[: member.limit] if due <= member.now])
 
 
-def _admit(member: ClaimDue, breaker: CircuitBreaker, wanted: int) -> int:
-    """Return how many of `wanted` the circuit admits, taking half-open permits that live as long as the lease."""
+def _admit(member: ClaimDue, breaker: CircuitBreaker, count: int) -> int:
+    """Return how many of `count` the circuit admits; half-open permits live as long as the lease."""
     if breaker.state is CircuitState.CLOSED and breaker.hold is None:
-        return wanted
+        return count
     admitted = 0
-    while admitted < wanted and breaker.can_execute(now=member.now, permit_seconds=member.lease_seconds):
+    while admitted < count and breaker.can_execute(now=member.now, permit_seconds=member.lease_seconds):
         admitted += 1
     return admitted
 
@@ -139,7 +139,7 @@ def _admit(member: ClaimDue, breaker: CircuitBreaker, wanted: int) -> int:
 def _save_probing(
     connection: Connection, members: Sequence[ClaimDue], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
-    """Write the circuits that gave permits; a closed one gives none and is not changed by a claim."""
+    """Save the half-open circuits. A claim does not change a closed one."""
     probing = {each: breaker for each, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
     if not probing:
         return

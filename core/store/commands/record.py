@@ -188,14 +188,27 @@ def _count(connection: Connection, members: Sequence[SaveAttempt]) -> None:
 
 
 def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:
+    throttled: dict[str, float] = {}
+    disabled: dict[str, tuple[DisableEndpoint, float]] = {}
     for member in members:
+        endpoint_id = member.claim.endpoint_id
         if member.throttled_until is not None:
-            connection.execute(_endpoint(member).values(throttled_until=member.throttled_until))
+            throttled[endpoint_id] = max(member.throttled_until, throttled.get(endpoint_id, 0.0))
         if member.disable is not None:
-            change = {"state": EndpointState.DISABLED.value, "state_reason": member.disable.reason}
-            connection.execute(_endpoint(member).values(**change, updated_at=member.now))
-            connection.execute(insert(AUDIT), dict(member.disable.audit_entry))
+            disabled.setdefault(endpoint_id, (member.disable, member.now))
+    for endpoint_id, until in sorted(throttled.items()):
+        connection.execute(_endpoint(endpoint_id).values(throttled_until=until))
+    for endpoint_id, (disable, now) in sorted(disabled.items()):
+        _disable(connection, endpoint_id, disable, now)
 
 
-def _endpoint(member: SaveAttempt) -> Update:
-    return update(ENDPOINTS).where(ENDPOINTS.c.id == member.claim.endpoint_id)
+def _disable(connection: Connection, endpoint_id: str, disable: DisableEndpoint, now: float) -> None:
+    """Disable the endpoint, with one audit entry however many of its attempts were in flight."""
+    enabled = _endpoint(endpoint_id).where(ENDPOINTS.c.state != EndpointState.DISABLED.value)
+    change = {"state": EndpointState.DISABLED.value, "state_reason": disable.reason, "updated_at": now}
+    if connection.execute(enabled.values(change)).rowcount:
+        connection.execute(insert(AUDIT), dict(disable.audit_entry))
+
+
+def _endpoint(endpoint_id: str) -> Update:
+    return update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id)
