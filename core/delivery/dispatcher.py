@@ -214,7 +214,7 @@ class Dispatcher:
         """Send a claimed delivery and save the result."""
         try:
             if self._scheduler.closed or slot.lane.removed:
-                # Nothing was sent. Pending deliveries of a deleted endpoint are cancelled by the expiry job.
+                # Nothing was sent. A maintenance job cancels pending deliveries of deleted endpoints.
                 await self._write(ReleaseClaim(claim, self._clock.now()), claim)
             else:
                 await self._attempt(slot.lane, claim)

@@ -1,8 +1,10 @@
 """An unexpected exception inside an attempt is recorded as an internal error with its cause."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from breakwater.core.adapters.service import WebhookDeliveryService
@@ -10,6 +12,8 @@ from breakwater.core.domain.outcome import Outcome, Response
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.ports import OutboundRequest
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.store.commands.claim import ClaimDue
+from breakwater.core.store.commands.record import SaveAttempt
 from breakwater.core.store.schema import ALL_ENDPOINTS, CIRCUITS, MINUTE_STATS
 from tests.delivery.running_engine import RunningEngine
 from tests.fakes import ManualClock, ScriptedSender, settle
@@ -102,3 +106,42 @@ async def test_the_service_without_a_database_retries_it_too(outcomes: list[obje
     await settle()
     await clock.advance(10.0)
     assert await delivering is delivered
+
+
+async def test_a_result_that_cannot_be_saved_is_recorded_as_an_internal_error(
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.endpoint(retry=RETRIES)
+    apply = SaveAttempt.apply
+
+    async def refuse_successes(connection: AsyncConnection, members: Sequence[SaveAttempt]) -> object:
+        if any(member.failure is None for member in members):
+            raise ValueError("no such column")
+        return await apply(connection, members)
+
+    monkeypatch.setattr(SaveAttempt, "apply", refuse_successes)
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+    row = await engine.row(delivery_id)
+    assert (row["state"], row["error"]) == ("pending", "internal error: ValueError: no such column")
+    monkeypatch.undo()
+    await engine.clock.advance(1.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+
+
+async def test_a_claim_that_fails_unexpectedly_is_repeated(
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint_id = await engine.endpoint()
+    await engine.runtime.operations.endpoints.pause(endpoint_id, actor="person:ada")
+    delivery_id = await engine.send_one()
+
+    async def fail(_connection: object, _members: object) -> object:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(ClaimDue, "apply", fail)
+    await engine.runtime.operations.endpoints.resume(endpoint_id, actor="person:ada")
+    await engine.quiet()
+    monkeypatch.undo()
+    await engine.clock.advance(11.0)
+    await engine.reaches(delivery_id, DeliveryState.DELIVERED)
