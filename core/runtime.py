@@ -1,4 +1,4 @@
-"""The one place where the parts are put together."""
+"""Wires the parts of one Breakwater together."""
 
 import random
 import secrets
@@ -49,7 +49,7 @@ from breakwater.core.store.engine import Database
 class Runtime:
     """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context.
 
-    `start` is `open` and then `deliver`: between the two everything can be read and changed, and what is due waits.
+    `start` is `open` and then `deliver`. Between the two, everything can be read and changed, and nothing is sent.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Runtime:
         sender: Sender | None = None,
         draw: Draw = random.random,
     ) -> None:
-        """Put the parts together; nothing is opened yet.
+        """Wire the parts together; nothing is opened yet.
 
-        `clock`, `sender` and `draw` (a random number from 0 up to 1) stand in for time, the wire and chance.
+        `clock`, `sender` and `draw` (a random number from 0 up to 1) replace the system's clock, network and chance.
         """
         allowed = AllowedNetworks.parse(settings.allowed_networks)
         self.settings = settings
@@ -72,7 +72,7 @@ class Runtime:
         self.database = Database(settings.database_url)
         self.change_feed = ChangeFeed()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
-        self._sender: Sender = sender or _server_wire(settings, self.guard)
+        self._sender: Sender = sender or _server_sender(settings, self.guard)
         vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.endpoint_cache = EndpointCache(self.database, vault, allowed)
         self._endpoint_changes = EndpointChanges(self.database, self.clock)
@@ -113,20 +113,20 @@ class Runtime:
         self.saved_views = SavedViews(self.database, self.ids, self.clock)
         self._lease_reaper = LeaseReaper(context, self.node_id)
         self._supervisor = Supervisor(self.clock)
-        self._add_loops(context)
+        self._add_background_tasks(context)
 
     @classmethod
     def library(cls, database_url: str) -> Self:
-        """Return a runtime for use inside another program: nothing listens, and httpx is its wire."""
+        """Return a runtime for use inside another program: it does not listen, and sends with httpx."""
         settings = Settings(database_url=database_url, example_endpoint=False)
         if ":memory:" in database_url and settings.secret_key is None:
-            # What is sealed ends with the process, so its key may, too: no file is left behind.
+            # The encrypted secrets end with the process, so their key can too: no key file is left behind.
             settings = settings.model_copy(update={"secret_key": SecretStr(secrets.token_urlsafe(32))})
         guard = Guard(AllowedNetworks.parse(settings.allowed_networks))
         return cls(settings, sender=HttpxSender(guard))
 
     async def start(self) -> None:
-        """Open the database and begin to deliver. Raises StartRefused, with everything closed again."""
+        """Open the database and start to deliver. Raises StartRefused, with everything closed again."""
         await self.open()
         try:
             await self.deliver()
@@ -147,7 +147,7 @@ class Runtime:
             raise
 
     async def deliver(self) -> None:
-        """Begin to deliver what is due, once it is open; first of all what an earlier process died over.
+        """Start to deliver, beginning with what earlier processes left in flight. Call `open` first.
 
         Raises StoreUnavailable when that cannot be written.
         """
@@ -155,13 +155,13 @@ class Runtime:
         self._supervisor.start()
 
     async def stop(self) -> None:
-        """Claim nothing more, let attempts end within `drain_seconds`, and close everything."""
+        """Claim nothing more, wait up to `drain_seconds` for attempts in flight, and close everything."""
         await self._dispatcher.drain(self.settings.drain_seconds)
         await self._supervisor.stop()
         await self._close()
 
     def health(self) -> tuple[TaskHealth, ...]:
-        """Return how each background loop and the writer are."""
+        """Return the health of each background task and of the writer."""
         writer = self.database.writer
         return (
             *self._supervisor.health(),
@@ -178,7 +178,7 @@ class Runtime:
     ) -> None:
         await self.stop()
 
-    def _add_loops(self, context: EngineContext) -> None:
+    def _add_background_tasks(self, context: EngineContext) -> None:
         pruner = RetentionJob(
             database=self.database, clock=self.clock, retention_days=self.settings.retention_days
         )
@@ -197,7 +197,7 @@ class Runtime:
         await self.database.close()
 
 
-def _server_wire(settings: Settings, guard: Guard) -> ReqwestSender:
+def _server_sender(settings: Settings, guard: Guard) -> ReqwestSender:
     return ReqwestSender(
         guard,
         settings.user_agent,
