@@ -83,7 +83,7 @@ async def test_the_sentences_of_a_page_say_their_times_by_the_readers_clock(serv
     page = (await service.api.get(f"/deliveries/{delivery}", headers=BERLIN)).text
     assert "until 21:30:00 CET" in page.split('id="why"')[1].split("</p>")[0]
     board = (await service.api.get("/circuits", headers=BERLIN)).text
-    assert "since 09:00:00 CET" in board
+    assert "since 09:00:00 until 21:30:00 CET" in board
     assert "20:30:00 UTC" in (await service.get(f"/deliveries/{delivery}"))["why"]
 
 

@@ -1,4 +1,4 @@
-"""Where a delivery may stand: what the sentences about it are tested on."""
+"""Deliveries and endpoints as the sentences about them are tested."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from breakwater.core.queries.explain.snapshot import DeliverySnapshot, EndpointS
 NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 
 
-def lane(**changes: object) -> EndpointSnapshot:
+def endpoint(**changes: object) -> EndpointSnapshot:
     return replace(EndpointSnapshot("billing", CircuitBreaker()), **changes)
 
 
@@ -27,7 +27,7 @@ def half_opened() -> CircuitBreaker:
     return breaker
 
 
-def held(until: float | None = None, reason: str = "receiver moves house") -> CircuitBreaker:
+def held(until: float | None = None, reason: str = "receiver migrates") -> CircuitBreaker:
     breaker = CircuitBreaker()
     hold = Hold(reason=reason, since=NOW - 600, until=until, by="person:ada")
     breaker.hold_open(now=NOW - 600, hold=hold)
@@ -35,19 +35,19 @@ def held(until: float | None = None, reason: str = "receiver moves house") -> Ci
 
 
 def pending(**changes: object) -> DeliverySnapshot:
-    standing = DeliverySnapshot(
+    snapshot = DeliverySnapshot(
         now=NOW,
-        lane=lane(),
+        endpoint=endpoint(),
         state=DeliveryState.PENDING,
         created_at=NOW - 60,
         max_attempts=11,
         next_attempt_at=NOW - 5,
     )
-    return replace(standing, **changes)
+    return replace(snapshot, **changes)
 
 
 def retrying(**changes: object) -> DeliverySnapshot:
-    standing = pending(
+    snapshot = pending(
         attempt_count=3,
         budget_spent=3,
         next_attempt_at=NOW + 28,
@@ -55,7 +55,7 @@ def retrying(**changes: object) -> DeliverySnapshot:
         status_code=503,
         error="503 Service Unavailable",
     )
-    return replace(standing, **changes)
+    return replace(snapshot, **changes)
 
 
 def ended(state: DeliveryState, **changes: object) -> DeliverySnapshot:

@@ -16,7 +16,7 @@ NOW = 1_795_317_127.0  # 2026-11-22 03:12:07 UTC
 CLASSIC = CircuitBreakerConfig()
 
 
-def facts(breaker: CircuitBreaker, backlog: int = 0, **changes: object) -> CircuitSnapshot:
+def snapshot(breaker: CircuitBreaker, backlog: int = 0, **changes: object) -> CircuitSnapshot:
     return replace(CircuitSnapshot(NOW, breaker, BoundedCount(backlog), max_in_flight=64), **changes)
 
 
@@ -28,28 +28,28 @@ def opened() -> CircuitBreaker:
 
 
 def test_a_closed_circuit_shows_its_counts_beside_their_thresholds() -> None:
-    assert circuit_sentence(facts(CircuitBreaker(CLASSIC))) == "Closed: deliveries go out."
+    assert circuit_sentence(snapshot(CircuitBreaker(CLASSIC))) == "Closed: deliveries are sent."
     failing = CircuitBreaker(CLASSIC)
     failing.record_failure(now=NOW)
-    assert circuit_sentence(facts(failing)) == "Closed: 1 of 5 failures in a row."
+    assert circuit_sentence(snapshot(failing)) == "Closed: 1 of 5 consecutive failures."
 
 
-def test_a_closed_circuit_shows_a_share_that_is_not_in_a_row() -> None:
+def test_a_closed_circuit_shows_its_failure_rate() -> None:
     mixed = CircuitBreaker(SERVICE_CIRCUIT)
     for _ in range(3):
         mixed.record_failure(now=NOW)
     mixed.record_success(now=NOW)
-    assert circuit_sentence(facts(mixed)) == "Closed: 3 of 4 calls failed in the last 60 s."
+    assert circuit_sentence(snapshot(mixed)) == "Closed: 3 of 4 calls failed in the last 60 s."
 
 
 def test_an_open_circuit_says_why_what_waits_and_when_it_is_probed() -> None:
-    sentence = circuit_sentence(facts(opened(), 312, opening_cause="5 failures in a row"))
+    sentence = circuit_sentence(snapshot(opened(), 312, opening_cause="5 consecutive failures"))
     assert sentence == (
-        "Open since 03:11:35 UTC (5 failures in a row): 312 deliveries wait; next probe at 03:12:35 UTC."
+        "Open since 03:11:35 UTC (5 consecutive failures). 312 waiting. Next probe at 03:12:35 UTC."
     )
-    later = replace(facts(opened(), 1), now=NOW + 60)
+    later = replace(snapshot(opened(), 1), now=NOW + 60)
     assert circuit_sentence(later) == (
-        "Open since 03:11:35 UTC: 1 delivery waits; the next delivery goes out as a probe."
+        "Open since 03:11:35 UTC. 1 waiting. The next delivery is sent as a probe."
     )
 
 
@@ -57,8 +57,8 @@ def test_a_half_open_circuit_counts_its_probes_and_forgets_expired_ones() -> Non
     breaker = opened()
     breaker.probe(now=NOW)
     breaker.can_execute(now=NOW, permit_seconds=10)
-    assert circuit_sentence(facts(breaker)) == (
-        "Half open: 0 of 2 successes that close it, 1 of 3 probes under way; nothing waits."
+    assert circuit_sentence(snapshot(breaker)) == (
+        "Half-open: 1 of 3 probes in flight, 0 of 2 successes needed to close. No deliveries waiting."
     )
     assert live_permits(breaker, NOW + 11) == 0
 
@@ -67,37 +67,53 @@ def test_a_hold_is_told_apart_from_an_open_circuit() -> None:
     breaker = CircuitBreaker(CLASSIC)
     hold = Hold(reason="receiver moves", since=NOW - 60, until=NOW + 53, by="person:ada")
     breaker.hold_open(now=NOW - 60, hold=hold)
-    assert circuit_sentence(facts(breaker, 2)) == (
-        "Held open by ada since 03:11:07 UTC (receiver moves): 2 deliveries wait until 03:13:00 UTC."
+    assert circuit_sentence(snapshot(breaker, 2)) == (
+        "Held by ada since 03:11:07 until 03:13:00 UTC: receiver moves. 2 waiting."
     )
 
 
-def test_a_paused_endpoint_is_said_beside_its_circuit() -> None:
-    assert circuit_sentence(facts(CircuitBreaker(CLASSIC), endpoint_state=EndpointState.PAUSED)) == (
-        "Closed: deliveries go out. The endpoint is paused: nothing goes out."
+def test_a_hold_until_another_day_has_its_date() -> None:
+    breaker = CircuitBreaker(CLASSIC)
+    hold = Hold(reason="receiver moves.", since=NOW - 60, until=NOW + 7 * 86_400, by="person:ada")
+    breaker.hold_open(now=NOW - 60, hold=hold)
+    assert circuit_sentence(snapshot(breaker)) == (
+        "Held by ada since 03:11:07 until 2026-11-29 03:12:07 UTC: receiver moves. No deliveries waiting."
     )
 
 
-def test_a_reset_says_how_many_follow_and_that_it_begins_slowly() -> None:
-    assert reset_consequence(facts(opened(), 312)) == (
-        "Closes the circuit now. 312 held deliveries follow: one at first, then one more with each success, "
-        "up to 64 at once."
+def test_a_reset_of_an_endpoint_without_concurrency_does_not_ramp_up() -> None:
+    assert reset_consequence(snapshot(opened(), 3, max_in_flight=1)) == (
+        "Closes the circuit and releases 3 held deliveries, starting with one at a time."
     )
-    assert reset_consequence(facts(opened())) == (
-        "Closes the circuit now. Nothing is held; the next delivery goes out at once."
+
+
+def test_a_paused_endpoint_is_named_beside_its_circuit() -> None:
+    assert circuit_sentence(snapshot(CircuitBreaker(CLASSIC), endpoint_state=EndpointState.PAUSED)) == (
+        "Closed: deliveries are sent. The endpoint is paused: nothing is sent."
+    )
+
+
+def test_a_reset_says_how_many_it_releases_and_that_it_starts_slowly() -> None:
+    assert reset_consequence(snapshot(opened(), 312)) == (
+        "Closes the circuit and releases 312 held deliveries, starting with one at a time and ramping up to 64."
+    )
+    assert reset_consequence(snapshot(opened())) == (
+        "Closes the circuit. No deliveries are held; the next one is sent immediately."
     )
 
 
 def test_a_reset_of_a_closed_circuit_says_that_it_changes_little() -> None:
-    assert reset_consequence(facts(CircuitBreaker(CLASSIC))) == (
-        "Changes nothing: the circuit is closed and has counted no failure."
+    assert reset_consequence(snapshot(CircuitBreaker(CLASSIC))) == (
+        "Changes nothing: the circuit is closed and has no counted failures."
     )
     failing = CircuitBreaker(CLASSIC)
     failing.record_failure(now=NOW)
-    assert reset_consequence(facts(failing)) == "Clears the counted failures; the circuit is closed already."
+    assert (
+        reset_consequence(snapshot(failing)) == "Clears the counted failures. The circuit is already closed."
+    )
 
 
 def test_a_reset_does_not_wake_a_paused_endpoint() -> None:
-    assert reset_consequence(facts(opened(), 3, endpoint_state=EndpointState.PAUSED)) == (
-        "Closes the circuit; its endpoint is paused, so 3 deliveries stay held."
+    assert reset_consequence(snapshot(opened(), 3, endpoint_state=EndpointState.PAUSED)) == (
+        "Closes the circuit. The endpoint is paused and keeps 3 held deliveries."
     )

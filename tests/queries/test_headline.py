@@ -1,4 +1,4 @@
-"""Is it us or them, in one sentence."""
+"""The sentence at the top of the overview."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def traffic(successes: int, **failures: int) -> Traffic:
     return Traffic(60, sum(by_outcome.values()), successes, by_outcome, Latency(None, None, None), ())
 
 
-def lane(name: str, waiting: int = 0, **changes: object) -> CircuitView:
+def circuit(name: str, waiting: int = 0, **changes: object) -> CircuitView:
     view = CircuitView(
         endpoint_id=f"ep_{name}",
         endpoint_name=name,
@@ -46,90 +46,94 @@ def lane(name: str, waiting: int = 0, **changes: object) -> CircuitView:
     return replace(view, **changes)
 
 
-FINE = SystemStatus(endpoints=14, lanes=(), traffic=traffic(1204))
+FINE = SystemStatus(endpoints=14, circuits=(), traffic=traffic(1204))
 
 
 def test_all_is_well() -> None:
-    assert overview_sentence(FINE) == "All 14 endpoints take deliveries. 1,204 delivered in the last hour."
+    assert (
+        overview_sentence(FINE)
+        == "All 14 endpoints are accepting deliveries. 1,204 delivered in the last hour."
+    )
     assert not needs_attention(FINE)
 
 
 def test_one_endpoint_is_failing() -> None:
-    situation = replace(FINE, lanes=(lane("billing.example", 312),))
-    assert overview_sentence(situation) == (
-        "One endpoint is failing: billing.example; its 312 deliveries are held until it recovers. "
-        "Breakwater itself is healthy."
+    status = replace(FINE, circuits=(circuit("billing.example", 312),))
+    assert overview_sentence(status) == (
+        "One endpoint is failing (billing.example). 312 deliveries are on hold. Breakwater is healthy."
     )
-    assert needs_attention(situation)
+    assert needs_attention(status)
 
 
 def test_some_endpoints_are_failing() -> None:
-    situation = replace(FINE, lanes=(lane("a", backlog=BoundedCount(10_000, more=True)), lane("b", 5)))
-    assert overview_sentence(situation) == (
-        "2 endpoints are failing: a and b; 10,005+ deliveries are held until they recover. "
-        "Breakwater itself is healthy."
+    status = replace(FINE, circuits=(circuit("a", backlog=BoundedCount(10_000, more=True)), circuit("b", 5)))
+    assert overview_sentence(status) == (
+        "2 endpoints are failing (a, b). 10,005+ deliveries are on hold. Breakwater is healthy."
     )
 
 
 def test_most_endpoints_failing_together_point_at_this_machine() -> None:
-    situation = replace(FINE, lanes=tuple(lane(f"e{n}", 1) for n in range(9)))
-    assert overview_sentence(situation).startswith(
-        "9 of 14 endpoints are failing at the same time: look at this machine's network and name resolution "
-        "first. 9 deliveries are held."
+    status = replace(FINE, circuits=tuple(circuit(f"e{n}", 1) for n in range(9)))
+    assert overview_sentence(status).startswith(
+        "9 of 14 endpoints are failing at the same time. Check this machine's network and DNS first. "
+        "9 deliveries are on hold."
     )
 
 
-def test_a_hold_by_hand_is_nobodys_failure() -> None:
-    held = lane("billing", 1, on_hold=True, held_by="person:ada")
-    assert overview_sentence(replace(FINE, lanes=(held,))) == (
-        "ada holds the circuit of billing open; 1 delivery waits. Breakwater itself is healthy."
+def test_a_hold_is_not_a_failure() -> None:
+    held = circuit("billing", 1, on_hold=True, held_by="person:ada")
+    assert overview_sentence(replace(FINE, circuits=(held,))) == (
+        "billing is held by ada. 1 delivery waiting. Breakwater is healthy."
     )
 
 
-def test_paused_endpoints_are_mentioned_when_somebody_waits() -> None:
-    paused = lane("billing", 20, state=CircuitState.CLOSED, endpoint_state=EndpointState.PAUSED)
-    assert overview_sentence(replace(FINE, lanes=(paused,))) == (
-        "billing is paused; 20 deliveries wait. Breakwater itself is healthy."
+def test_paused_endpoints_are_mentioned_when_they_have_a_backlog() -> None:
+    paused = circuit("billing", 20, state=CircuitState.CLOSED, endpoint_state=EndpointState.PAUSED)
+    assert overview_sentence(replace(FINE, circuits=(paused,))) == (
+        "billing is paused. 20 deliveries waiting. Breakwater is healthy."
     )
     idle = replace(paused, backlog=BoundedCount(0))
-    assert not needs_attention(replace(FINE, lanes=(idle,)))
+    assert not needs_attention(replace(FINE, circuits=(idle,)))
 
 
 def test_a_database_that_cannot_be_written_comes_first() -> None:
-    situation = replace(FINE, write_error="the disk is full", lanes=(lane("billing"),))
-    assert overview_sentence(situation) == (
-        "Breakwater cannot write to its database (the disk is full): new messages are refused for now, and "
-        "finished results are kept until it can. One endpoint is failing: billing; nothing is held."
+    status = replace(FINE, write_error="the disk is full", circuits=(circuit("billing"),))
+    assert overview_sentence(status) == (
+        "Breakwater cannot write to its database (the disk is full). New messages are refused; "
+        "results are kept until it can. One endpoint is failing (billing). No deliveries are on hold."
     )
-    assert needs_attention(situation)
+    assert needs_attention(status)
 
 
-def test_a_loop_that_does_not_run_is_ours() -> None:
+def test_a_task_that_does_not_run_is_our_problem() -> None:
     loops = (TaskHealth("sweeper", False, 3, "OSError: nope"), TaskHealth("pruner", True, 0, None))
-    situation = replace(FINE, tasks=loops)
-    assert overview_sentence(situation) == (
-        "Breakwater itself is not well: the sweeper does not run (OSError: nope)."
+    status = replace(FINE, tasks=loops)
+    assert overview_sentence(status) == (
+        "Breakwater is degraded: the sweeper is not running (OSError: nope)."
     )
-    assert needs_attention(situation)
+    assert needs_attention(status)
 
 
 @pytest.mark.parametrize(
-    ("situation", "sentence"),
+    ("status", "sentence"),
     [
-        (replace(FINE, endpoints=0), "There is no endpoint yet: make one, or send a message to a URL."),
-        (replace(FINE, endpoints=1), "The one endpoint takes deliveries. 1,204 delivered in the last hour."),
+        (replace(FINE, endpoints=0), "No endpoints yet. Create one to start receiving webhooks."),
+        (
+            replace(FINE, endpoints=1),
+            "The endpoint is accepting deliveries. 1,204 delivered in the last hour.",
+        ),
         (
             replace(FINE, traffic=traffic(900, server_error=70, timeout=30)),
             (
-                "Every circuit is closed, but 100 of 1,000 attempts of the last hour failed, most often: "
-                "server error (5xx). 900 delivered in the last hour."
+                "All circuits are closed, but 100 of 1,000 attempts failed in the last hour. "
+                "Most frequent: server error (5xx). 900 delivered in the last hour."
             ),
         ),
         (
             replace(FINE, traffic=traffic(18, server_error=1)),
-            "All 14 endpoints take deliveries. 18 delivered in the last hour.",
+            "All 14 endpoints are accepting deliveries. 18 delivered in the last hour.",
         ),
     ],
 )
-def test_other_situations(situation: SystemStatus, sentence: str) -> None:
-    assert overview_sentence(situation) == sentence
+def test_other_statuses(status: SystemStatus, sentence: str) -> None:
+    assert overview_sentence(status) == sentence

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.paging.model import BoundedCount
-from breakwater.core.text.format import format_actor, pluralize, reason_in_brackets
-from breakwater.core.text.zones import format_time
+from breakwater.core.text.format import format_actor, pluralize, reason_in_brackets, sanitize
+from breakwater.core.text.zones import format_time, format_time_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,107 +17,104 @@ class CircuitSnapshot:
     now: float
     breaker: CircuitBreaker
     backlog: BoundedCount
-    """Pending deliveries of its lane."""
+    """Pending deliveries of its endpoint."""
     max_in_flight: int
     endpoint_state: EndpointState = EndpointState.ENABLED
     opening_cause: str | None = None
-    """Why it is not closed, in the words of its last transition."""
+    """Why it is not closed: the cause of its latest transition."""
 
 
-def circuit_sentence(facts: CircuitSnapshot) -> str:
+def circuit_sentence(circuit: CircuitSnapshot) -> str:
     """Return what the circuit is doing and what happens next."""
-    return f"{_doing(facts)}{_beside(facts)}"
+    return f"{_state(circuit)}{_endpoint_state(circuit.endpoint_state)}"
 
 
-def _doing(facts: CircuitSnapshot) -> str:
-    match facts.breaker.state:
+def _state(circuit: CircuitSnapshot) -> str:
+    match circuit.breaker.state:
         case CircuitState.CLOSED:
-            return _closed(facts)
+            return _closed(circuit)
         case CircuitState.OPEN:
-            return _open(facts)
+            hold = circuit.breaker.hold
+            on_hold = hold is not None and not hold.is_over(circuit.now)
+            return _held(circuit, hold) if hold is not None and on_hold else _open(circuit)
         case CircuitState.HALF_OPEN:
-            return _half_open(facts)
+            return _half_open(circuit)
         case _:
-            assert_never(facts.breaker.state)
+            assert_never(circuit.breaker.state)
 
 
-def _closed(facts: CircuitSnapshot) -> str:
-    breaker, config = facts.breaker, facts.breaker.config
-    calls, failures = breaker.recent(now=facts.now)
+def _closed(circuit: CircuitSnapshot) -> str:
+    breaker, config = circuit.breaker, circuit.breaker.config
+    calls, failures = breaker.recent(now=circuit.now)
     if breaker.failure_count:
-        return f"Closed: {breaker.failure_count} of {config.failure_threshold} failures in a row."
+        return f"Closed: {breaker.failure_count} of {config.failure_threshold} consecutive failures."
     if failures:
         return f"Closed: {failures} of {calls} calls failed in the last {config.window_seconds:g} s."
-    return "Closed: deliveries go out."
+    return "Closed: deliveries are sent."
 
 
-def _open(facts: CircuitSnapshot) -> str:
-    breaker, now = facts.breaker, facts.now
-    hold = breaker.hold
-    if hold is not None and not hold.is_over(now):
-        by, reason = format_actor(hold.by) if hold.by else "somebody", reason_in_brackets(hold.reason)
-        end = "until somebody releases it" if hold.until is None else f"until {format_time(hold.until, now)}"
-        return f"Held open by {by} since {format_time(hold.since, now)}{reason}: {_waiting(facts)} {end}."
+def _held(circuit: CircuitSnapshot, hold: Hold) -> str:
+    by = f" by {format_actor(hold.by)}" if hold.by else ""
+    if hold.until is None:
+        time = f"since {format_time(hold.since, circuit.now)} until released"
+    else:
+        time = f"since {format_time_range(hold.since, hold.until, circuit.now)}"
+    reason = f": {sanitize(hold.reason).rstrip('.')}" if hold.reason else ""
+    return f"Held{by} {time}{reason}. {_backlog(circuit)}"
+
+
+def _open(circuit: CircuitSnapshot) -> str:
+    breaker, now = circuit.breaker, circuit.now
     since = "" if breaker.opened_at is None else f" since {format_time(breaker.opened_at, now)}"
     probe_at = breaker.next_admission_at(now=now)
-    probing = (
-        "the next delivery goes out as a probe"
+    probe = (
+        "The next delivery is sent as a probe."
         if probe_at is None
-        else f"next probe at {format_time(probe_at, now)}"
+        else f"Next probe at {format_time(probe_at, now)}."
     )
-    return f"Open{since}{reason_in_brackets(facts.opening_cause)}: {_waiting(facts)}; {probing}."
+    return f"Open{since}{reason_in_brackets(circuit.opening_cause)}. {_backlog(circuit)} {probe}"
 
 
-def _half_open(facts: CircuitSnapshot) -> str:
-    breaker, config = facts.breaker, facts.breaker.config
-    under_way = live_permits(breaker, facts.now)
+def _half_open(circuit: CircuitSnapshot) -> str:
+    breaker, config = circuit.breaker, circuit.breaker.config
+    in_flight = live_permits(breaker, circuit.now)
     return (
-        f"Half open: {breaker.success_count} of {pluralize(config.success_threshold, 'success', 'successes')} "
-        f"that close it, {under_way} of {pluralize(config.half_open_max_calls, 'probe')} under way; {_waiting(facts)}."
+        f"Half-open: {in_flight} of {pluralize(config.half_open_max_calls, 'probe')} in flight, "
+        f"{breaker.success_count} of {pluralize(config.success_threshold, 'success', 'successes')} needed to close. "
+        f"{_backlog(circuit)}"
     )
 
 
-def _waiting(facts: CircuitSnapshot) -> str:
-    if not facts.backlog.value:
-        return "nothing waits"
-    many = pluralize(facts.backlog.value, "delivery", more=facts.backlog.more)
-    return f"{many} {'waits' if facts.backlog == BoundedCount(1) else 'wait'}"
+def _backlog(circuit: CircuitSnapshot) -> str:
+    return f"{circuit.backlog} waiting." if circuit.backlog.value else "No deliveries waiting."
 
 
-def _beside(facts: CircuitSnapshot) -> str:
-    match facts.endpoint_state:
+def _endpoint_state(state: EndpointState) -> str:
+    match state:
         case EndpointState.ENABLED:
             return ""
         case EndpointState.PAUSED | EndpointState.DISABLED:
-            return f" The endpoint is {facts.endpoint_state.value}: nothing goes out."
+            return f" The endpoint is {state.value}: nothing is sent."
         case _:
-            assert_never(facts.endpoint_state)
+            assert_never(state)
 
 
 def live_permits(breaker: CircuitBreaker, now: float) -> int:
-    """Return how many probes are under way: permits that have not expired."""
+    """Return how many probes are in flight: permits that have not expired."""
     return sum(expires_at > now for expires_at in breaker.permits)
 
 
-def reset_consequence(facts: CircuitSnapshot) -> str:
+def reset_consequence(circuit: CircuitSnapshot) -> str:
     """Return what a reset does now."""
-    if facts.endpoint_state is not EndpointState.ENABLED:
-        return f"Closes the circuit; its endpoint is {facts.endpoint_state.value}, so {_stays(facts)}."
-    if facts.breaker.state is CircuitState.CLOSED:
-        if facts.breaker.is_pristine:
-            return "Changes nothing: the circuit is closed and has counted no failure."
-        return "Clears the counted failures; the circuit is closed already."
-    if not facts.backlog.value:
-        return "Closes the circuit now. Nothing is held; the next delivery goes out at once."
-    held = pluralize(facts.backlog.value, "held delivery", "held deliveries", more=facts.backlog.more)
-    follow = "follows" if facts.backlog == BoundedCount(1) else "follow"
-    return (
-        f"Closes the circuit now. {held} {follow}: one at first, then one more with each success, "
-        f"up to {facts.max_in_flight} at once."
-    )
-
-
-def _stays(facts: CircuitSnapshot) -> str:
-    if not facts.backlog.value:
-        return "nothing goes out"
-    return f"{pluralize(facts.backlog.value, 'delivery', more=facts.backlog.more)} stay held"
+    held = pluralize(circuit.backlog.value, "held delivery", "held deliveries", more=circuit.backlog.more)
+    if circuit.endpoint_state is not EndpointState.ENABLED:
+        keeps = f"keeps {held}" if circuit.backlog.value else "sends nothing"
+        return f"Closes the circuit. The endpoint is {circuit.endpoint_state.value} and {keeps}."
+    if circuit.breaker.state is CircuitState.CLOSED:
+        if circuit.breaker.is_pristine:
+            return "Changes nothing: the circuit is closed and has no counted failures."
+        return "Clears the counted failures. The circuit is already closed."
+    if not circuit.backlog.value:
+        return "Closes the circuit. No deliveries are held; the next one is sent immediately."
+    ramp = f" and ramping up to {circuit.max_in_flight}" if circuit.max_in_flight > 1 else ""
+    return f"Closes the circuit and releases {held}, starting with one at a time{ramp}."

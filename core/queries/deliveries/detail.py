@@ -1,4 +1,4 @@
-"""One delivery, whole: with its attempts, and the sentence that says why it stands where it does."""
+"""One delivery with its attempts and the sentence that explains its state."""
 
 from typing import Final
 
@@ -8,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.domain.states import FailureClass, Trigger
 from breakwater.core.queries.deliveries.model import AttemptView, DeliveryDetail
-from breakwater.core.queries.explain.facts import delays_of, read_standing
-from breakwater.core.queries.explain.outcome import why
-from breakwater.core.queries.explain.resend import can_cancel, can_resend, resend_consequence
-from breakwater.core.queries.explain.snapshot import DeliverySnapshot
+from breakwater.core.queries.explain.outcome import explain_delivery
+from breakwater.core.queries.explain.resend import can_cancel, can_resend, explain_resend
+from breakwater.core.queries.explain.snapshot import DeliverySnapshot, delays_of, read_snapshot
 from breakwater.core.queries.rows import (
     LISTED,
     Row,
@@ -24,7 +23,7 @@ from breakwater.core.queries.rows import (
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
 SHOWN_ATTEMPTS: Final = 100
-"""A schedule allows 51 at most; whoever resends again and again sees the newest."""
+"""A schedule allows 51; of a delivery that was resent often, the newest are shown."""
 _D = DELIVERIES.c
 
 
@@ -34,8 +33,8 @@ async def read_detail(connection: AsyncConnection, delivery_id: str, now: float)
     if row is None:
         raise NotFound("delivery", delivery_id)
     attempts = await _attempts(connection, delivery_id)
-    standing = await read_standing(connection, row, attempts, now)
-    return _detail(row, attempts, standing)
+    snapshot = await read_snapshot(connection, row, attempts, now)
+    return _detail(row, attempts, snapshot)
 
 
 def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ...]]:
@@ -85,17 +84,17 @@ def _attempt(row: Row) -> AttemptView:
     )
 
 
-def _detail(row: Row, attempts: tuple[AttemptView, ...], standing: DeliverySnapshot) -> DeliveryDetail:
+def _detail(row: Row, attempts: tuple[AttemptView, ...], snapshot: DeliverySnapshot) -> DeliveryDetail:
     return DeliveryDetail(
         row=delivery_row(row),
-        why=why(standing),
+        why=explain_delivery(snapshot),
         payload=row["payload"],
         attempts=attempts,
         retry_delays=delays_of(row),
-        budget_left=max(0, standing.max_attempts - standing.budget_spent),
-        endpoint_state=standing.lane.state,
-        circuit_state=standing.lane.breaker.state,
-        resend_consequence=resend_consequence(standing),
-        can_resend=can_resend(standing),
-        can_cancel=can_cancel(standing),
+        budget_left=max(0, snapshot.max_attempts - snapshot.budget_spent),
+        endpoint_state=snapshot.endpoint.state,
+        circuit_state=snapshot.endpoint.breaker.state,
+        resend_consequence=explain_resend(snapshot),
+        can_resend=can_resend(snapshot),
+        can_cancel=can_cancel(snapshot),
     )

@@ -1,1 +1,1 @@
-"""Why a delivery is in its state, and what resending it would do, in one sentence each."""
+"""Sentences that explain a delivery: its outcome, what it waits for, and what a resend would do."""

@@ -1,15 +1,14 @@
-"""Why a delivery is not delivered yet, or how it ended: one sentence or two for every state. Pure."""
+"""Why a delivery is in its state: one or two sentences for each. Pure."""
 
 from http import HTTPStatus
 from typing import Final, assert_never
 
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.explain.snapshot import DeliverySnapshot
-from breakwater.core.queries.explain.waiting import why_waiting
+from breakwater.core.queries.explain.waiting import explain_waiting
 from breakwater.core.text.format import (
     format_actor,
     format_duration,
-    ordinal,
     pluralize,
     reason_in_brackets,
     sanitize,
@@ -17,95 +16,98 @@ from breakwater.core.text.format import (
 from breakwater.core.text.zones import format_time
 
 _NO_RETRY: Final = {
-    FailureClass.REDIRECT: "Redirects are never followed; correct the endpoint's URL and resend it.",
-    FailureClass.GONE: "The receiver asks for no more, and its endpoint was disabled.",
-    FailureClass.CLIENT_ERROR: "The receiver will not take this request, so it is not tried again.",
-    FailureClass.BLOCKED: "Nothing was sent: the guard does not let this address be called.",
+    FailureClass.REDIRECT: "Redirects are not followed. Correct the endpoint's URL, then resend.",
+    FailureClass.GONE: "Endpoint disabled (410 Gone).",
+    FailureClass.CLIENT_ERROR: "The receiver rejected the request; it will not be retried.",
+    FailureClass.BLOCKED: "Blocked address: nothing was sent.",
 }
 
 
-def why(standing: DeliverySnapshot) -> str:
-    """Return why the delivery stands where it does. Times are absolute: the page counts down by itself."""
-    match standing.state:
+def explain_delivery(delivery: DeliverySnapshot) -> str:
+    """Return why the delivery is in its state. Times are absolute: the sentence stays true while it is shown."""
+    match delivery.state:
         case DeliveryState.PENDING:
-            return why_waiting(standing)
+            return explain_waiting(delivery)
         case DeliveryState.IN_FLIGHT:
-            return _in_flight(standing)
+            return _in_flight(delivery)
         case DeliveryState.DELIVERED:
-            return _delivered(standing)
+            return _delivered(delivery)
         case DeliveryState.FAILED:
-            return _failed(standing)
+            return _failed(delivery)
         case DeliveryState.CANCELLED:
-            return _cancelled(standing)
+            return _cancelled(delivery)
         case _:
-            assert_never(standing.state)
+            assert_never(delivery.state)
 
 
-# --- under way
-
-
-def _in_flight(standing: DeliverySnapshot) -> str:
-    number, now = standing.attempt_count + 1, standing.now
-    if standing.lease_until is not None and standing.lease_until <= now:
+def _in_flight(delivery: DeliverySnapshot) -> str:
+    number, now = delivery.attempt_count + 1, delivery.now
+    if delivery.lease_until is not None and delivery.lease_until <= now:
         return (
-            f"The worker of attempt {number} was lost: its lease ended at {format_time(standing.lease_until, now)}. "
-            "It may have been delivered; within a minute it is rescued and tried again."
+            f"The worker of attempt {number} was lost: its lease expired at {format_time(delivery.lease_until, now)}. "
+            "The webhook may have been delivered. It is requeued within a minute."
         )
-    since = "" if standing.running_since is None else f" since {format_time(standing.running_since, now)}"
-    return f"Attempt {number} has been under way{since}; it ends within {format_duration(standing.lane.timeout)}."
+    since = "" if delivery.in_flight_since is None else f" since {format_time(delivery.in_flight_since, now)}"
+    timeout = format_duration(delivery.endpoint.timeout)
+    return f"Attempt {number} has been in flight{since}; it times out after {timeout}."
 
 
-# --- ended
+def _delivered(delivery: DeliverySnapshot) -> str:
+    duration = ""
+    if delivery.finished_at is not None:
+        seconds = max(0.0, delivery.finished_at - delivery.created_at)
+        duration = f", {format_duration(seconds)} after acceptance"
+    number = max(1, delivery.attempt_count)
+    return f"Delivered on attempt {number}{duration}{_status_code(delivery)}.{_duplicate_warning(delivery)}"
 
 
-def _delivered(standing: DeliverySnapshot) -> str:
-    took = ""
-    if standing.finished_at is not None:
-        took = (
-            f", {format_duration(max(0.0, standing.finished_at - standing.created_at))} after it was accepted"
-        )
-    attempt = f"the {ordinal(max(1, standing.attempt_count))} attempt"
-    return f"Delivered at {attempt}{took}{_status(standing)}.{_maybe_twice(standing)}"
-
-
-def _status(standing: DeliverySnapshot) -> str:
-    if standing.status_code is None:
+def _status_code(delivery: DeliverySnapshot) -> str:
+    if delivery.status_code is None:
         return ""
     try:
-        return f" ({standing.status_code} {HTTPStatus(standing.status_code).phrase})"
+        return f" ({delivery.status_code} {HTTPStatus(delivery.status_code).phrase})"
     except ValueError:
-        return f" ({standing.status_code})"
+        return f" ({delivery.status_code})"
 
 
-def _maybe_twice(standing: DeliverySnapshot) -> str:
-    if not standing.lost_attempts:
+def _duplicate_warning(delivery: DeliverySnapshot) -> str:
+    if not delivery.lost_attempts:
         return ""
-    numbers = ", ".join(map(str, standing.lost_attempts))
-    return f" Attempt {numbers} was lost with its worker and may have been delivered too."
+    numbers = ", ".join(map(str, delivery.lost_attempts))
+    return f" The worker of attempt {numbers} was lost: it may have been delivered too."
 
 
-def _failed(standing: DeliverySnapshot) -> str:
-    at = "" if standing.finished_at is None else f" at {format_time(standing.finished_at, standing.now)}"
-    failure = standing.failure_class
+def _failed(delivery: DeliverySnapshot) -> str:
+    at = _finished_at(delivery)
+    failure = delivery.failure_class
     if failure is FailureClass.LOST:
-        times = pluralize(max(1, standing.lost_count), "time")
-        return f"Failed{at}: its worker died {times} in a row while sending it. It may have been delivered."
+        times = pluralize(max(1, delivery.lost_count), "time")
+        return f"Failed{at}: its worker was lost {times} in a row. The webhook may have been delivered."
     if failure in _NO_RETRY:
-        return f"Failed{at}: {standing.met}. {_NO_RETRY[failure]}"
-    if standing.budget_spent >= standing.max_attempts:
-        spent = pluralize(standing.max_attempts, "attempt")
-        all_spent = "its only attempt" if standing.max_attempts == 1 else f"all {spent}"
-        return f"Failed{at} after {all_spent}; the last met {standing.met}.{_maybe_twice(standing)}"
-    return f"Failed{at}: {standing.met}."
+        return f"Failed{at}: {delivery.last_outcome}. {_NO_RETRY[failure]}"
+    if delivery.budget_spent >= delivery.max_attempts:
+        attempts = (
+            "its only attempt"
+            if delivery.max_attempts == 1
+            else f"all {pluralize(delivery.max_attempts, 'attempt')}"
+        )
+        return f"Failed{at} after {attempts}; last outcome: {delivery.last_outcome}.{_duplicate_warning(delivery)}"
+    return f"Failed{at}: {delivery.last_outcome}."
 
 
-def _cancelled(standing: DeliverySnapshot) -> str:
-    deed = standing.deed
-    if deed is not None and deed.action.endswith("cancel"):
-        by = f" by {format_actor(deed.actor)} at {format_time(deed.at, standing.now)}{reason_in_brackets(deed.reason)}"
-    elif standing.lane.deleted:
-        by = f", because the endpoint {sanitize(standing.lane.name)} was deleted"
+def _cancelled(delivery: DeliverySnapshot) -> str:
+    operation = delivery.latest_operation
+    if operation is not None and operation.action.endswith("cancel"):
+        at = format_time(operation.at, delivery.now)
+        by = f" by {format_actor(operation.actor)} at {at}{reason_in_brackets(operation.reason)}"
+    elif delivery.endpoint.deleted:
+        by = f" because the endpoint {sanitize(delivery.endpoint.name)} was deleted"
     else:
-        by = "" if standing.finished_at is None else f" at {format_time(standing.finished_at, standing.now)}"
-    made = pluralize(standing.attempt_count, "attempt") if standing.attempt_count else "any attempt"
-    return f"Cancelled{by}, {'after' if standing.attempt_count else 'before'} {made}."
+        by = _finished_at(delivery)
+    count = delivery.attempt_count
+    after = f"after {pluralize(count, 'attempt')}" if count else "before any attempt"
+    return f"Cancelled{by}, {after}."
+
+
+def _finished_at(delivery: DeliverySnapshot) -> str:
+    return "" if delivery.finished_at is None else f" at {format_time(delivery.finished_at, delivery.now)}"

@@ -1,4 +1,4 @@
-"""What will happen when a delivery is resent: said before it is done. Pure."""
+"""What a resend will do, said before it is done. Pure."""
 
 from typing import assert_never
 
@@ -9,74 +9,72 @@ from breakwater.core.text.format import format_actor, sanitize
 from breakwater.core.text.zones import format_time
 
 
-def can_resend(standing: DeliverySnapshot) -> bool:
-    """Whether a resend is possible: not while an attempt is under way, nor to an endpoint that was deleted."""
-    return standing.state is not DeliveryState.IN_FLIGHT and not standing.lane.deleted
+def can_resend(delivery: DeliverySnapshot) -> bool:
+    """Return whether a resend is possible: not in flight, and not to a deleted endpoint."""
+    return delivery.state is not DeliveryState.IN_FLIGHT and not delivery.endpoint.deleted
 
 
-def can_cancel(standing: DeliverySnapshot) -> bool:
-    """Whether it can be cancelled: only what waits can."""
-    return standing.state is DeliveryState.PENDING
+def can_cancel(delivery: DeliverySnapshot) -> bool:
+    """Return whether the delivery can be cancelled: only while it is pending."""
+    return delivery.state is DeliveryState.PENDING
 
 
-def resend_consequence(standing: DeliverySnapshot) -> str:
-    """Return what a resend does now, as the operation will do it."""
-    name = sanitize(standing.lane.name)
-    if standing.lane.deleted:
-        return f"It cannot be resent: the endpoint {name} was deleted."
-    match standing.state:
+def explain_resend(delivery: DeliverySnapshot) -> str:
+    """Return what a resend does now."""
+    if delivery.endpoint.deleted:
+        return f"Cannot be resent: the endpoint {sanitize(delivery.endpoint.name)} was deleted."
+    match delivery.state:
         case DeliveryState.IN_FLIGHT:
-            return "It cannot be resent now: an attempt is under way."
+            return "Cannot be resent now: an attempt is in flight."
         case DeliveryState.DELIVERED:
-            twice = " It was delivered already: the receiver may see it twice, under the same webhook-id."
+            duplicate = " Already delivered; the receiver may get it twice (same webhook-id)."
         case DeliveryState.PENDING | DeliveryState.FAILED | DeliveryState.CANCELLED:
-            lost = "An attempt was lost and may have been delivered: the receiver may see it twice."
-            twice = f" {lost}" if standing.lost_attempts else ""
+            lost = " A lost attempt may have been delivered; the receiver may get it twice (same webhook-id)."
+            duplicate = lost if delivery.lost_attempts else ""
         case _:
-            assert_never(standing.state)
-    return f"{_when(standing.lane, standing.now)}{twice}"
+            assert_never(delivery.state)
+    return f"{_when(delivery.endpoint, delivery.now)}{duplicate}"
 
 
-def _when(lane: EndpointSnapshot, now: float) -> str:
-    name = sanitize(lane.name)
-    match lane.state:
+def _when(endpoint: EndpointSnapshot, now: float) -> str:
+    match endpoint.state:
         case EndpointState.PAUSED | EndpointState.DISABLED:
-            return f"It will wait: {name} is {lane.state.value}, and it goes out when that is resumed."
+            return (
+                f"Will wait: {sanitize(endpoint.name)} is {endpoint.state.value}. It is sent after a resume."
+            )
         case EndpointState.ENABLED:
-            return _past_circuit(lane, now)
+            return _when_admitted(endpoint, now)
         case _:
-            assert_never(lane.state)
+            assert_never(endpoint.state)
 
 
-def _past_circuit(lane: EndpointSnapshot, now: float) -> str:
-    name, breaker = sanitize(lane.name), lane.breaker
+def _when_admitted(endpoint: EndpointSnapshot, now: float) -> str:
+    name, breaker = sanitize(endpoint.name), endpoint.breaker
     match breaker.state:
         case CircuitState.CLOSED:
-            return _past_throttling(lane, now)
+            return _when_due(endpoint, now)
         case CircuitState.HALF_OPEN:
-            return f"It will go out as a probe: the circuit of {name} is half open."
+            return f"Sends as a probe: {name}'s circuit is half-open."
         case CircuitState.OPEN:
             pass
         case _:
             assert_never(breaker.state)
     hold = breaker.hold
     if hold is not None and not hold.is_over(now):
-        end = "that is released" if hold.until is None else f"{format_time(hold.until, now)}"
-        by = format_actor(hold.by) if hold.by else "somebody"
-        return f"It will wait until {end}: {by} holds the circuit of {name} open."
+        by = f" by {format_actor(hold.by)}" if hold.by else ""
+        end = "it is released" if hold.until is None else format_time(hold.until, now)
+        return f"Will wait: {name} is held{by} until {end}."
     probe_at = breaker.next_admission_at(now=now)
     if probe_at is None:
-        return f"It will go out as a probe: the circuit of {name} is open and may be tried now."
+        return f"Sends as a probe: {name}'s circuit is open and a probe is due."
     until = format_time(probe_at, now)
-    return f"It will wait: the circuit of {name} is open until {until}. “Send now” makes it a probe."
+    return f'Will wait: {name}\'s circuit is open until {until}. "Send now" sends it as a probe.'
 
 
-def _past_throttling(lane: EndpointSnapshot, now: float) -> str:
-    if lane.throttled_until is not None and lane.throttled_until > now:
-        until = format_time(lane.throttled_until, now)
-        return f"It will wait until {until}: the receiver of {sanitize(lane.name)} asked for a pause."
-    if lane.in_flight.value >= lane.max_in_flight:
-        return (
-            f"It will go out when an attempt to {sanitize(lane.name)} ends: {lane.in_flight} are under way."
-        )
-    return "It will go out at once, with a new retry budget."
+def _when_due(endpoint: EndpointSnapshot, now: float) -> str:
+    name = sanitize(endpoint.name)
+    if endpoint.throttled_until is not None and endpoint.throttled_until > now:
+        return f"Will wait: {name} is rate limited (429) until {format_time(endpoint.throttled_until, now)}."
+    if endpoint.in_flight.value >= endpoint.max_in_flight:
+        return f"Sends when an attempt to {name} finishes: {endpoint.in_flight} are in flight."
+    return "Sends immediately and restarts the retry schedule."

@@ -1,17 +1,32 @@
-"""What the sentences about a delivery are made from: plain facts, read in a few queries or written down by a test."""
+"""A delivery and its endpoint at one moment: what the sentences are made from, and the statements that read it."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker
+from breakwater.core.domain.lease import lease_seconds
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
+from breakwater.core.queries.deliveries.model import AttemptView
+from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.model import BoundedCount
+from breakwater.core.queries.paging.scan import constant
+from breakwater.core.queries.rows import Row, breaker_of, delivery_row, part_of
+from breakwater.core.store.schema import AUDIT, DELIVERIES
 from breakwater.core.text.format import sanitize
 from breakwater.core.text.outcomes import failure_name
+
+_QUEUE_LIMIT: Final = 1_000
+"""Deliveries ahead in the queue that are counted."""
+_D = DELIVERIES.c
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRef:
-    """What somebody did to the delivery or its endpoint."""
+    """An operation on the delivery or its endpoint, from the audit log."""
 
     action: str
     actor: str
@@ -21,34 +36,33 @@ class AuditRef:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSnapshot:
-    """The lane that a delivery is in."""
+    """The endpoint of the delivery, with its circuit and its queue."""
 
     name: str
-    """Of the endpoint."""
     breaker: CircuitBreaker
     state: EndpointState = EndpointState.ENABLED
     state_reason: str | None = None
     deleted: bool = False
     throttled_until: float | None = None
     opening_cause: str | None = None
-    """Why the circuit is not closed, in the words of its last transition."""
+    """Why the circuit is not closed: the cause of its latest transition."""
     max_in_flight: int = 64
     rate_limit: float | None = None
-    """Attempts a second."""
+    """Attempts per second."""
     timeout: float = 10.0
     in_flight: BoundedCount = field(default_factory=lambda: BoundedCount(0))
-    due_before: BoundedCount = field(default_factory=lambda: BoundedCount(0))
-    """Pending deliveries of the lane whose turn is before this one's."""
-    deed: AuditRef | None = None
-    """Who paused it, or ended that."""
+    ahead: BoundedCount = field(default_factory=lambda: BoundedCount(0))
+    """Pending deliveries that are due before this one."""
+    latest_operation: AuditRef | None = None
+    """The latest pause, resume or disabling."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySnapshot:
-    """One delivery at one moment."""
+    """A delivery at one moment."""
 
     now: float
-    lane: EndpointSnapshot
+    endpoint: EndpointSnapshot
     state: DeliveryState
     created_at: float
     max_attempts: int
@@ -61,16 +75,131 @@ class DeliverySnapshot:
     error: str | None = None
     lost_count: int = 0
     lease_until: float | None = None
-    running_since: float | None = None
+    in_flight_since: float | None = None
     finished_at: float | None = None
     lost_attempts: tuple[int, ...] = ()
-    """The numbers of attempts of which nobody knows whether they arrived."""
-    deed: AuditRef | None = None
-    """The latest resend or cancel."""
+    """The numbers of attempts whose worker died: they may have been delivered."""
+    latest_operation: AuditRef | None = None
+    """The latest resend or cancellation."""
 
     @property
-    def met(self) -> str:
-        """Return what the latest attempt met, in words: `503 Service Unavailable`, `connection refused`."""
+    def last_outcome(self) -> str:
+        """Return the outcome of the latest attempt: `503 Service Unavailable`, `timed out`."""
         if self.error:
             return sanitize(self.error)
         return "an unknown failure" if self.failure_class is None else failure_name(self.failure_class)
+
+
+async def read_snapshot(
+    connection: AsyncConnection, row: Row, attempts: tuple[AttemptView, ...], now: float
+) -> DeliverySnapshot:
+    """Return the snapshot of a row of `delivery_statement`: one statement, two for a pending delivery."""
+    operations = await _latest_operations(connection, row)
+    in_flight, ahead = await _count_queue(connection, row)
+    endpoint = _endpoint_snapshot(row, operations.get(row["endpoint_id"]), in_flight, ahead)
+    return _delivery_snapshot(row, endpoint, attempts, operations.get(row["id"]), now)
+
+
+async def _latest_operations(connection: AsyncConnection, row: Row) -> dict[str, AuditRef]:
+    """Return the latest operation on the delivery and on its endpoint, by subject."""
+    statement = union_all(
+        *(
+            select(AUDIT)
+            .where(AUDIT.c.subject == subject, AUDIT.c.action.in_(actions))
+            .order_by(AUDIT.c.id.desc())
+            .limit(1)
+            .subquery()
+            .select()
+            for subject, actions in (
+                (row["id"], ("delivery.resend", "delivery.cancel")),
+                (row["endpoint_id"], ("endpoint.pause", "endpoint.resume", "endpoint.disable")),
+            )
+        )
+    )
+    return {
+        entry["subject"]: AuditRef(entry["action"], entry["actor"], entry["at"], entry["reason"])
+        for entry in (await connection.execute(statement)).mappings()
+    }
+
+
+async def _count_queue(connection: AsyncConnection, row: Row) -> tuple[BoundedCount, BoundedCount]:
+    """Return how many attempts of the endpoint are in flight, and how many deliveries are due before this one."""
+    due = row["next_attempt_at"]
+    if row["state"] != DeliveryState.PENDING.value or due is None:
+        return BoundedCount(0), BoundedCount(0)
+    earlier = or_(_D.next_attempt_at < due, and_(_D.next_attempt_at == due, _D.id < row["id"]))
+    counts = select(
+        _count(row, DeliveryState.IN_FLIGHT).scalar_subquery(),
+        _count(row, DeliveryState.PENDING, _D.next_attempt_at <= due, earlier).scalar_subquery(),
+    )
+    in_flight, ahead = (await connection.execute(counts)).one()
+    return bounded(in_flight, _QUEUE_LIMIT), bounded(ahead, _QUEUE_LIMIT)
+
+
+def _count(row: Row, state: DeliveryState, *conditions: ColumnElement[bool]) -> Select[int]:
+    ids = (
+        select(_D.id)
+        .where(_D.endpoint_id == row["endpoint_id"], _D.state == constant(state.value), *conditions)
+        .limit(_QUEUE_LIMIT + 1)
+        .subquery()
+    )
+    return select(func.count()).select_from(ids)
+
+
+def _endpoint_snapshot(
+    row: Row, operation: AuditRef | None, in_flight: BoundedCount, ahead: BoundedCount
+) -> EndpointSnapshot:
+    endpoint = part_of(row, "endpoint__")
+    return EndpointSnapshot(
+        name=endpoint["name"],
+        breaker=breaker_of(endpoint, part_of(row, "circuit__")),
+        state=EndpointState(endpoint["state"]),
+        state_reason=endpoint["state_reason"],
+        deleted=endpoint["deleted_at"] is not None,
+        throttled_until=endpoint["throttled_until"],
+        opening_cause=row["opening_cause"],
+        max_in_flight=endpoint["max_in_flight"],
+        rate_limit=endpoint["rate_limit_per_second"],
+        timeout=endpoint["timeout_seconds"],
+        in_flight=in_flight,
+        ahead=ahead,
+        latest_operation=operation,
+    )
+
+
+def _delivery_snapshot(
+    row: Row,
+    endpoint: EndpointSnapshot,
+    attempts: tuple[AttemptView, ...],
+    operation: AuditRef | None,
+    now: float,
+) -> DeliverySnapshot:
+    delivery = delivery_row(row)
+    lease_until = row["lease_until"]
+    return DeliverySnapshot(
+        now=now,
+        endpoint=endpoint,
+        state=delivery.state,
+        created_at=delivery.created_at,
+        max_attempts=len(delays_of(row)) + 1,
+        attempt_count=delivery.attempt_count,
+        budget_spent=row["budget_spent"],
+        next_attempt_at=delivery.next_attempt_at,
+        trigger=Trigger(row["trigger"]),
+        failure_class=delivery.failure_class,
+        status_code=delivery.status_code,
+        error=delivery.error,
+        lost_count=row["lost_count"],
+        lease_until=lease_until,
+        in_flight_since=None if lease_until is None else lease_until - lease_seconds(endpoint.timeout),
+        finished_at=delivery.finished_at,
+        lost_attempts=tuple(a.number for a in attempts if a.failure_class is FailureClass.LOST),
+        latest_operation=operation,
+    )
+
+
+def delays_of(row: Row) -> tuple[float, ...]:
+    """Return the retry schedule that applies: the delivery's own, its endpoint's, or the service's."""
+    if row["own_delays"] is not None:
+        return tuple(row["own_delays"])
+    return tuple(row["endpoint__retry_delays"]) or SERVICE_SCHEDULE.delays

@@ -1,5 +1,6 @@
-"""Is it us or them: the one sentence at the top of the first page. Pure."""
+"""The sentence at the top of the overview: what fails or is held, and whether Breakwater is healthy. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +12,13 @@ from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.format import format_actor, join_names, pluralize, sanitize
 from breakwater.core.text.outcomes import SUCCESS, outcome_name
 
-_TOGETHER: Final = 3
-"""From so many endpoints on, most of all failing together points at this machine rather than at them."""
-_WORTH_SAYING: Final = 0.05
-"""Share of failed attempts that is mentioned though every circuit is closed."""
-_ENOUGH: Final = 20
-"""Attempts below which a share says nothing."""
+_SUSPECT_THIS_MACHINE: Final = 3
+"""When at least this many endpoints fail, and most of all, this machine is the likelier cause."""
+_NOTABLE_FAILURE_RATE: Final = 0.05
+"""The share of failed attempts that is mentioned although every circuit is closed."""
+_MINIMUM_ATTEMPTS: Final = 20
+"""Below this many attempts a share means nothing."""
+_NAMES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class SystemStatus:
 
     endpoints: int
     """Not deleted."""
-    lanes: tuple[CircuitView, ...]
-    """Those that are not closed or not enabled, worst first."""
+    circuits: tuple[CircuitView, ...]
+    """Those that are not closed, or whose endpoint is not enabled; worst first."""
     traffic: Traffic
     """Of the last hour."""
     tasks: tuple[TaskHealth, ...] = ()
@@ -35,25 +37,27 @@ class SystemStatus:
 
     @property
     def failing(self) -> tuple[CircuitView, ...]:
-        """Return the lanes whose circuit opened by itself."""
+        """Return the circuits that are open or half-open and not on hold."""
         return tuple(
-            lane for lane in self.lanes if lane.state is not CircuitState.CLOSED and not lane.on_hold
+            circuit
+            for circuit in self.circuits
+            if circuit.state is not CircuitState.CLOSED and not circuit.on_hold
         )
 
     @property
     def held(self) -> tuple[CircuitView, ...]:
-        """Return the lanes that a person holds."""
-        return tuple(lane for lane in self.lanes if lane.on_hold)
+        """Return the circuits that a person holds."""
+        return tuple(circuit for circuit in self.circuits if circuit.on_hold)
 
     @property
     def stopped(self) -> tuple[CircuitView, ...]:
-        """Return the lanes of paused and disabled endpoints that keep somebody waiting."""
+        """Return the closed circuits of disabled endpoints, and of paused ones that have a backlog."""
         return tuple(
-            lane
-            for lane in self.lanes
-            if lane.state is CircuitState.CLOSED
-            and lane.endpoint_state is not EndpointState.ENABLED
-            and (lane.backlog.value or lane.endpoint_state is EndpointState.DISABLED)
+            circuit
+            for circuit in self.circuits
+            if circuit.state is CircuitState.CLOSED
+            and circuit.endpoint_state is not EndpointState.ENABLED
+            and (circuit.backlog.value or circuit.endpoint_state is EndpointState.DISABLED)
         )
 
     @property
@@ -70,114 +74,107 @@ def needs_attention(status: SystemStatus) -> bool:
         or status.failing
         or status.held
         or status.stopped
-        or _many_fail(status.traffic)
+        or _many_failures(status.traffic)
     )
 
 
 def overview_sentence(status: SystemStatus) -> str:
-    """Return whether it is us or them, and what it keeps waiting."""
-    us = _us(status)
-    them = _them(status)
-    if us:
-        return f"{us} {them}" if them else us
-    if them:
-        return f"{them} Breakwater itself is healthy."
-    return _fine(status)
+    """Return what is wrong with Breakwater, then with endpoints; or that all is well."""
+    own_problem = _own_problem(status)
+    endpoint_problems = " ".join(
+        filter(None, (_failing(status), _held(status.held), _stopped(status.stopped)))
+    )
+    if own_problem:
+        return f"{own_problem} {endpoint_problems}".rstrip()
+    if endpoint_problems:
+        return f"{endpoint_problems} Breakwater is healthy."
+    return _all_closed(status)
 
 
-def _us(status: SystemStatus) -> str:
+def _own_problem(status: SystemStatus) -> str:
     if status.write_error:
         return (
-            f"Breakwater cannot write to its database ({sanitize(status.write_error)}): new messages are refused "
-            "for now, and finished results are kept until it can."
+            f"Breakwater cannot write to its database ({sanitize(status.write_error)}). New messages are refused; "
+            "results are kept until it can."
         )
     if status.unhealthy_tasks:
-        names = join_names([f"the {loop.name}" for loop in status.unhealthy_tasks])
-        errors = [loop.last_error for loop in status.unhealthy_tasks if loop.last_error]
-        because = f" ({sanitize(errors[0])})" if errors else ""
-        verb = "does" if len(status.unhealthy_tasks) == 1 else "do"
-        return f"Breakwater itself is not well: {names} {verb} not run{because}."
+        names = join_names([f"the {task.name}" for task in status.unhealthy_tasks])
+        errors = [task.last_error for task in status.unhealthy_tasks if task.last_error]
+        error = f" ({sanitize(errors[0])})" if errors else ""
+        return f"Breakwater is degraded: {names} {_is(status.unhealthy_tasks)} not running{error}."
     return ""
-
-
-def _them(status: SystemStatus) -> str:
-    parts = (_failing(status), _held(status.held), _stopped(status.stopped))
-    return " ".join(part for part in parts if part)
 
 
 def _failing(status: SystemStatus) -> str:
     failing = status.failing
     if not failing:
         return ""
-    names = join_names([sanitize(lane.endpoint_name) for lane in failing])
-    waiting = _backlog(failing)
-    if len(failing) >= _TOGETHER and len(failing) * 2 > status.endpoints:
+    on_hold = f"{_backlog(failing)} {'is' if _backlog(failing).startswith('1 ') else 'are'} on hold."
+    if len(failing) >= _SUSPECT_THIS_MACHINE and len(failing) * 2 > status.endpoints:
         return (
-            f"{len(failing)} of {status.endpoints} endpoints are failing at the same time: look at this machine's "
-            f"network and name resolution first. {waiting or 'Nothing'} {'are' if waiting else 'is'} held."
+            f"{len(failing)} of {status.endpoints} endpoints are failing at the same time. "
+            f"Check this machine's network and DNS first. {on_hold}"
         )
-    if len(failing) == 1:
-        held = f"; its {waiting} are held until it recovers" if waiting else "; nothing is held"
-        return f"One endpoint is failing: {names}{held}."
-    held = f"; {waiting} are held until they recover" if waiting else "; nothing is held"
-    return f"{len(failing)} endpoints are failing: {names}{held}."
-
-
-def _backlog(lanes: tuple[CircuitView, ...]) -> str:
-    total = sum(lane.backlog.value for lane in lanes)
-    return pluralize(total, "delivery", more=any(lane.backlog.more for lane in lanes)) if total else ""
+    count = "One endpoint is" if len(failing) == 1 else f"{len(failing)} endpoints are"
+    return f"{count} failing ({_names(failing)}). {on_hold}"
 
 
 def _held(held: tuple[CircuitView, ...]) -> str:
     if not held:
         return ""
-    names = join_names([sanitize(lane.endpoint_name) for lane in held])
-    holders = join_names(sorted({format_actor(lane.held_by or "somebody") for lane in held}))
-    circuits = "the circuit" if len(held) == 1 else "the circuits"
-    waiting = _backlog(held) or "nothing"
-    verb = "holds" if len({lane.held_by for lane in held}) == 1 else "hold"
-    return f"{_capital(holders)} {verb} {circuits} of {names} open; {waiting} {_waits(waiting)}."
+    actors = sorted({format_actor(circuit.held_by) for circuit in held if circuit.held_by})
+    by = f" by {join_names(actors)}" if actors else ""
+    return f"{_endpoint_names(held)} {_is(held)} held{by}. {_backlog(held)} waiting."
 
 
 def _stopped(stopped: tuple[CircuitView, ...]) -> str:
     return " ".join(
-        f"{join_names([sanitize(lane.endpoint_name) for lane in lanes])} "
-        f"{'is' if len(lanes) == 1 else 'are'} {state.value}; "
-        f"{_backlog(lanes) or 'nothing'} {_waits(_backlog(lanes) or 'nothing')}."
+        f"{_endpoint_names(circuits)} {_is(circuits)} {state.value}. {_backlog(circuits)} waiting."
         for state in (EndpointState.DISABLED, EndpointState.PAUSED)
-        if (lanes := tuple(lane for lane in stopped if lane.endpoint_state is state))
+        if (circuits := tuple(circuit for circuit in stopped if circuit.endpoint_state is state))
     )
 
 
-def _waits(waiting: str) -> str:
-    return "waits" if waiting == "nothing" or waiting.startswith("1 ") else "wait"
-
-
-def _fine(status: SystemStatus) -> str:
+def _all_closed(status: SystemStatus) -> str:
     traffic = status.traffic
     if not status.endpoints:
-        return "There is no endpoint yet: make one, or send a message to a URL."
+        return "No endpoints yet. Create one to start receiving webhooks."
     delivered = f"{traffic.successes:,} delivered in the last hour."
-    if _many_fail(traffic):
+    if _many_failures(traffic):
         failed = traffic.attempts - traffic.successes
         return (
-            f"Every circuit is closed, but {failed:,} of {traffic.attempts:,} attempts of the last hour failed, "
-            f"most often: {_commonest(traffic)}. {delivered}"
+            f"All circuits are closed, but {failed:,} of {traffic.attempts:,} attempts failed in the last hour. "
+            f"Most frequent: {_most_frequent_failure(traffic)}. {delivered}"
         )
     if status.endpoints == 1:
-        return f"The one endpoint takes deliveries. {delivered}"
-    return f"All {status.endpoints:,} endpoints take deliveries. {delivered}"
+        return f"The endpoint is accepting deliveries. {delivered}"
+    return f"All {status.endpoints:,} endpoints are accepting deliveries. {delivered}"
 
 
-def _many_fail(traffic: Traffic) -> bool:
+def _many_failures(traffic: Traffic) -> bool:
     failed = traffic.attempts - traffic.successes
-    return traffic.attempts >= _ENOUGH and failed > _WORTH_SAYING * traffic.attempts
+    return traffic.attempts >= _MINIMUM_ATTEMPTS and failed > _NOTABLE_FAILURE_RATE * traffic.attempts
 
 
-def _commonest(traffic: Traffic) -> str:
+def _most_frequent_failure(traffic: Traffic) -> str:
     failures = {outcome: count for outcome, count in traffic.by_outcome.items() if outcome != SUCCESS}
     return outcome_name(max(failures, key=lambda outcome: failures[outcome]))
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] if text.startswith("the ") else text
+def _backlog(circuits: tuple[CircuitView, ...]) -> str:
+    total = sum(circuit.backlog.value for circuit in circuits)
+    more = any(circuit.backlog.more for circuit in circuits)
+    return pluralize(total, "delivery", more=more) if total else "No deliveries"
+
+
+def _names(circuits: tuple[CircuitView, ...]) -> str:
+    names = [sanitize(circuit.endpoint_name) for circuit in circuits]
+    return ", ".join(names) if len(names) <= _NAMES_SHOWN else join_names(names, _NAMES_SHOWN)
+
+
+def _endpoint_names(circuits: tuple[CircuitView, ...]) -> str:
+    return join_names([sanitize(circuit.endpoint_name) for circuit in circuits], _NAMES_SHOWN)
+
+
+def _is(things: Sequence[object]) -> str:
+    return "is" if len(things) == 1 else "are"

@@ -51,14 +51,14 @@ class OverviewQueries:
             counts = (await connection.execute(counts_statement(now))).mappings().one()
             oldest = await _oldest(connection, now)
             actions = await read_audit(connection, (audit_walk({}),), IdRange(), RECENT_ACTIONS)
-        lanes = circuits_of(rows, now)
+        circuits = circuits_of(rows, now)
         tasks = self._tasks()
-        status = SystemStatus(counts["endpoints"], lanes, traffic, tasks, self._database.writer.last_error)
+        status = SystemStatus(counts["endpoints"], circuits, traffic, tasks, self._database.writer.last_error)
         return Overview(
             sentence=overview_sentence(status),
             needs_attention=needs_attention(status),
             traffic=traffic,
-            open_circuits=tuple(lane for lane in lanes if lane.state is not CircuitState.CLOSED),
+            open_circuits=tuple(circuit for circuit in circuits if circuit.state is not CircuitState.CLOSED),
             oldest_pending=oldest,
             pending=_bounded(counts["pending"]),
             in_flight=_bounded(counts["in_flight"]),

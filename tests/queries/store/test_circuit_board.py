@@ -33,7 +33,7 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, qu
     await stored.attempt(delivery_id, endpoint_id, 1, failure_class="connect", error="connection refused")
     await stored.attempt(delivery_id, endpoint_id, 2)
     await stored.circuit(endpoint_id, opened(stored.now))
-    await stored.transition(endpoint_id, "5 failures in a row")
+    await stored.transition(endpoint_id, "5 consecutive failures")
     circuit = await queries.circuits.get(endpoint_id)
     assert circuit.state is CircuitState.OPEN
     assert circuit.backlog == BoundedCount(2)
@@ -41,16 +41,16 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, qu
     assert circuit.last_failure_at == circuit.opened_at == stored.now
     assert circuit.failure_count == 5
     assert circuit.config.timeout_seconds == 30.0
-    assert circuit.opening_cause == "5 failures in a row"
-    assert "(5 failures in a row): 2 deliveries wait; next probe at " in circuit.sentence
-    assert circuit.reset_consequence.startswith("Closes the circuit now. 2 held deliveries follow")
+    assert circuit.opening_cause == "5 consecutive failures"
+    assert "(5 consecutive failures). 2 waiting. Next probe at " in circuit.sentence
+    assert circuit.reset_consequence.startswith("Closes the circuit and releases 2 held deliveries")
 
 
 async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     circuit = await queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
-    assert circuit.sentence == "Closed: deliveries go out."
+    assert circuit.sentence == "Closed: deliveries are sent."
 
 
 async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) -> None:
@@ -77,7 +77,7 @@ async def test_the_board_costs_two_queries_for_any_number_of_circuits(
 
 async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
-    await stored.transition(first, "5 failures in a row", attempt_id="att_1")
+    await stored.transition(first, "5 consecutive failures", attempt_id="att_1")
     await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")
     both = await queries.circuits.transitions()
     assert [(t.endpoint_name, t.to_state, t.actor) for t in both] == [
@@ -85,4 +85,4 @@ async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries:
         ("a", "open", None),
     ]
     (one,) = await queries.circuits.transitions(first)
-    assert (one.cause, one.attempt_id, one.failure_count) == ("5 failures in a row", "att_1", 5)
+    assert (one.cause, one.attempt_id, one.failure_count) == ("5 consecutive failures", "att_1", 5)

@@ -11,7 +11,7 @@ from tests.contract.stored import Stored, opened
 
 
 async def engine(stored: Stored) -> None:
-    """Store three endpoints that are open, one half open, one paused, an ad-hoc one, and six that work."""
+    """Store three endpoints that are open, one half-open, one paused, an ad-hoc one, and six that work."""
     for failures in (5, 9, 7):
         endpoint_id = await stored.endpoint(f"open-{failures}")
         await stored.circuit(endpoint_id, opened(stored.now))

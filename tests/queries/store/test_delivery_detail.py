@@ -21,7 +21,7 @@ async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> No
     await stored.attempt(delivery_id, endpoint_id, 1, response_body=None, **refused)
     await stored.attempt(delivery_id, endpoint_id, 2, trigger="manual")
     detail = await queries.deliveries.get(delivery_id)
-    assert detail.why == "Delivered at the 2nd attempt, 500 ms after it was accepted (200 OK)."
+    assert detail.why == "Delivered on attempt 2, 500 ms after acceptance (200 OK)."
     assert detail.payload == b'{"total":1}'
     assert [attempt.number for attempt in detail.attempts] == [1, 2]
     assert [attempt.success for attempt in detail.attempts] == [False, True]
@@ -33,7 +33,7 @@ async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> No
     assert detail.budget_left == 9
     assert (detail.endpoint_state, detail.circuit_state) == (EndpointState.ENABLED, CircuitState.CLOSED)
     assert (detail.can_resend, detail.can_cancel) == (True, False)
-    assert "may see it twice" in detail.resend_consequence
+    assert "may get it twice" in detail.resend_consequence
 
 
 async def test_an_unknown_id_is_told_apart_from_an_empty_answer(queries: Queries) -> None:
@@ -61,12 +61,12 @@ async def test_behind_an_open_circuit_the_cause_is_told(stored: Stored, queries:
     delivery_id = await stored.delivery(endpoint_id)
     await stored.circuit(endpoint_id, opened(stored.now))
     await stored.transition(endpoint_id, "older")
-    await stored.transition(endpoint_id, "5 failures in a row")
+    await stored.transition(endpoint_id, "5 consecutive failures")
     detail = await queries.deliveries.get(delivery_id)
-    assert detail.why.startswith("Held: the circuit of billing is open (5 failures in a row). The next probe")
+    assert detail.why.startswith("Held: billing's circuit is open (5 consecutive failures). Next probe")
     assert detail.row.held
     assert detail.circuit_state is CircuitState.OPEN
-    assert "“Send now” makes it a probe" in detail.resend_consequence
+    assert '"Send now" sends it as a probe' in detail.resend_consequence
 
 
 async def test_who_cancelled_or_resent_it_is_named(stored: Stored, queries: Queries) -> None:
@@ -84,7 +84,7 @@ async def test_who_paused_its_endpoint_is_named(stored: Stored, queries: Queries
     delivery_id = await stored.delivery(endpoint_id)
     await stored.deed("endpoint.pause", endpoint_id)
     assert (await queries.deliveries.get(delivery_id)).why == (
-        "Held: billing is paused by ada (migration). It goes out when somebody resumes the endpoint."
+        "Held: billing is paused by ada (migration). It is sent when the endpoint is resumed."
     )
 
 
@@ -94,16 +94,16 @@ async def test_a_queue_is_counted(stored: Stored, queries: Queries) -> None:
         await stored.delivery(endpoint_id)
     last = await stored.delivery(endpoint_id)
     await stored.delivery(endpoint_id)
-    assert (await queries.deliveries.get(last)).why.endswith("3 deliveries of billing go before it.")
+    assert (await queries.deliveries.get(last)).why.endswith("3 deliveries to billing ahead.")
     for _ in range(2):
         await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
-    assert (await queries.deliveries.get(last)).why.endswith("billing has 2 of 2 attempts under way.")
+    assert (await queries.deliveries.get(last)).why.endswith("billing has 2 of 2 attempts in flight.")
 
 
 async def test_an_attempt_in_flight_says_since_when(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
-    assert (await queries.deliveries.get(delivery_id)).why.startswith("Attempt 1 has been under way since ")
+    assert (await queries.deliveries.get(delivery_id)).why.startswith("Attempt 1 has been in flight since ")
     await stored.clock.advance(60)
     assert (await queries.deliveries.get(delivery_id)).why.startswith("The worker of attempt 1 was lost: ")
 
@@ -116,7 +116,7 @@ async def test_a_lost_attempt_is_admitted(stored: Stored, queries: Queries) -> N
     )
     await stored.attempt(delivery_id, endpoint_id, 2)
     assert (await queries.deliveries.get(delivery_id)).why.endswith(
-        "Attempt 1 was lost with its worker and may have been delivered too."
+        "The worker of attempt 1 was lost: it may have been delivered too."
     )
 
 
@@ -134,7 +134,7 @@ async def test_a_deleted_endpoint_keeps_its_history_readable(stored: Stored, que
     delivery_id = await stored.delivery(endpoint_id, "cancelled")
     await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
     detail = await queries.deliveries.get(delivery_id)
-    assert detail.why == "Cancelled, because the endpoint billing was deleted, before any attempt."
+    assert detail.why == "Cancelled because the endpoint billing was deleted, before any attempt."
     assert not detail.can_resend
     assert [row.id for row in (await queries.messages.get(detail.row.message_id)).deliveries] == [delivery_id]
 

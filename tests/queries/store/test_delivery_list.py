@@ -208,7 +208,7 @@ async def test_times_are_of_acceptance(stored: Stored, queries: Queries) -> None
 # --- held
 
 
-@pytest.mark.parametrize("why", ["open", "half open", "held by hand", "paused", "disabled", "throttled"])
+@pytest.mark.parametrize("why", ["open", "half-open", "on hold", "paused", "disabled", "throttled"])
 async def test_pending_deliveries_of_a_halted_lane_are_held(
     stored: Stored, queries: Queries, why: str
 ) -> None:
@@ -217,10 +217,10 @@ async def test_pending_deliveries_of_a_halted_lane_are_held(
     match why:
         case "open":
             breaker = opened(stored.now)
-        case "half open":
+        case "half-open":
             breaker = opened(stored.now)
             breaker.probe(now=stored.now)
-        case "held by hand":
+        case "on hold":
             hold = Hold(reason="x", since=stored.now, until=None, by="person:ada")
             breaker.hold_open(now=stored.now, hold=hold)
         case "paused" | "disabled":

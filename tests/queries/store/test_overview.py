@@ -12,7 +12,7 @@ async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries)
     await stored.delivery(endpoint_id, "delivered")
     await stored.counted(endpoint_id, stored.now, "success", 3, 1204)
     overview = await queries.overview.now()
-    assert overview.sentence == "The one endpoint takes deliveries. 1,204 delivered in the last hour."
+    assert overview.sentence == "The endpoint is accepting deliveries. 1,204 delivered in the last hour."
     assert not overview.needs_attention
     assert overview.oldest_pending is None
     assert overview.open_circuits == ()
@@ -28,8 +28,7 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queri
     await stored.deed("circuit.reset", dark)
     overview = await queries.overview.now()
     assert overview.sentence == (
-        "One endpoint is failing: billing.example; its 2 deliveries are held until it recovers. "
-        "Breakwater itself is healthy."
+        "One endpoint is failing (billing.example). 2 deliveries are on hold. Breakwater is healthy."
     )
     assert overview.needs_attention
     assert [circuit.endpoint_id for circuit in overview.open_circuits] == [dark]
@@ -43,11 +42,11 @@ async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queri
     assert [action.action for action in overview.recent_actions] == ["circuit.reset"]
 
 
-async def test_the_overview_does_not_blame_others_for_a_dead_loop(stored: Stored) -> None:
-    loops = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
-    overview = await Queries(stored.database, stored.clock, lambda: loops).overview.now()
-    assert overview.sentence == "Breakwater itself is not well: the sweeper does not run (OSError: disk)."
-    assert overview.tasks == loops
+async def test_the_overview_does_not_blame_others_for_a_stopped_task(stored: Stored) -> None:
+    tasks = (TaskHealth("sweeper", False, 2, "OSError: disk"),)
+    overview = await Queries(stored.database, stored.clock, lambda: tasks).overview.now()
+    assert overview.sentence == "Breakwater is degraded: the sweeper is not running (OSError: disk)."
+    assert overview.tasks == tasks
 
 
 async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
