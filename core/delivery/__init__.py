@@ -2,8 +2,8 @@
 
 Read the files in this order:
 
-1. `intake`: accepts a message. It commits the message with its deliveries, and claims those that can be sent at once.
-2. `endpoint_cache`: the endpoints in memory, ready to be sent to.
+1. `intake`: accepts a message. It commits the message with its deliveries, and claims those that can be sent now.
+2. `endpoint_cache`: the endpoints in memory, ready to be sent to; `endpoint_changes` reloads them after each commit.
 3. `lane`: the deliveries of one endpoint. It decides when they may be sent, by `rate_limit`, concurrency and circuit.
 4. `scheduler`: all lanes. It runs them when something is due, and shares the process's slots among them.
 5. `dispatcher`: claims what the scheduler asks for, sends it, and saves the results.

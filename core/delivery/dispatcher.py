@@ -199,7 +199,7 @@ class Dispatcher:
         except StoreUnavailable as unavailable:
             log.warning("claim.postponed", endpoint_id=lane.endpoint.id, reason=str(unavailable))
             self._scheduler.end_fetch(lane, self._clock.now() + _RETRY_SECONDS)
-        except Exception:  # whatever it is, the lane must not wait for this claim for ever
+        except Exception:  # a lane that still waits for this claim would never claim again
             log.exception("claim.failed", endpoint_id=lane.endpoint.id)
             self._scheduler.end_fetch(lane, self._clock.now() + _MAX_RETRY_SECONDS)
         else:
@@ -269,7 +269,7 @@ class Dispatcher:
             pause = min(_MAX_RETRY_SECONDS, pause * 2)
 
     def _apply(self, lane: Lane, command: SaveAttempt, breaker: CircuitBreaker) -> None:
-        """Bring the lane up to a saved attempt, and tell the pages."""
+        """Update the lane after a saved attempt, and publish the change."""
         claim = command.claim
         admitted_now = claim.generation == breaker.generation
         self._adopt(lane, breaker, success=admitted_now and command.failure is None)

@@ -55,7 +55,7 @@ class DeliveryTarget:
 
 
 class EndpointCache:
-    """The endpoints that are not deleted, by id. Whoever changes one reloads it after the commit."""
+    """The endpoints that are not deleted, by id. Reload one after each commit that changes it."""
 
     def __init__(self, database: Database, vault: Vault, allowed: AllowedNetworks) -> None:
         self._database = database

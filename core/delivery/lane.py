@@ -120,7 +120,7 @@ class Lane:
         return Fetch(room if tokens is None else min(room, tokens))
 
     def admits_new(self, now: float) -> bool:
-        """Return whether a delivery that is just being accepted may be sent at once.
+        """Return whether a delivery that is just being accepted may be sent immediately.
 
         False while older deliveries wait: a steady stream of new ones would starve them.
         """

@@ -14,7 +14,7 @@ ROUND_SECONDS: Final = 10.0
 
 
 class LeaseReaper:
-    """Records a lost attempt for every claim that nobody finishes, and makes its delivery due again."""
+    """Records a lost attempt for every claim whose process died, and makes its delivery due again."""
 
     def __init__(self, context: EngineContext, node_id: str) -> None:
         self._database = context.database

@@ -79,7 +79,7 @@ def _accept(connection: Connection, members: Sequence[AcceptMessage]) -> list[Ac
                 )
             results.append(accepted)
         else:
-            results.append(_answer_again(member, *earlier))
+            results.append(_repeated_response(member, *earlier))
     _insert(connection, fresh)
     return results
 
@@ -89,7 +89,9 @@ def _accepted(member: AcceptMessage) -> Accepted:
     return Accepted(member.message["id"], pairs, replayed=False)
 
 
-def _answer_again(member: AcceptMessage, fingerprint: str, stored: Accepted) -> Accepted | BreakwaterError:
+def _repeated_response(
+    member: AcceptMessage, fingerprint: str, stored: Accepted
+) -> Accepted | BreakwaterError:
     if member.idempotency is not None and fingerprint != member.idempotency.fingerprint:
         return IdempotencyMismatch.of(
             "Idempotency-Key", "was used for another request; send this one with a new key"
@@ -129,11 +131,11 @@ def _known_keys(
     named = pair.in_(sorted(keys))
     connection.execute(delete(IDEMPOTENCY_KEYS).where(named, IDEMPOTENCY_KEYS.c.expires_at <= now))
     rows = connection.execute(select(IDEMPOTENCY_KEYS).where(named)).mappings().all()
-    answers = _deliveries_of(connection, [row["message_id"] for row in rows])
+    deliveries = _deliveries_of(connection, [row["message_id"] for row in rows])
     return {
         (row["scope"], row["key"]): (
             row["fingerprint"],
-            Accepted(row["message_id"], answers.get(row["message_id"], ()), replayed=True),
+            Accepted(row["message_id"], deliveries.get(row["message_id"], ()), replayed=True),
         )
         for row in rows
     }
