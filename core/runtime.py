@@ -179,7 +179,7 @@ class Runtime:
         await self.stop()
 
     def _add_background_tasks(self, context: EngineContext) -> None:
-        pruner = RetentionJob(
+        retention = RetentionJob(
             database=self.database, clock=self.clock, retention_days=self.settings.retention_days
         )
         self._supervisor.add("dispatcher", self._dispatcher.run)
@@ -188,7 +188,7 @@ class Runtime:
         self._supervisor.add("auto-disable", AutoDisableJob(context).run)
         self._supervisor.add("deleted-endpoints", DeletedEndpointsJob(context).run)
         self._supervisor.add("replayer", ReplayRunner(context).run)
-        self._supervisor.add("pruner", pruner.run)
+        self._supervisor.add("pruner", retention.run)
         self._supervisor.add("summariser", StatsRollup(self.database, self.clock).run)
 
     async def _close(self) -> None:

@@ -25,7 +25,7 @@ Reader = Callable[[Collection[str]], Awaitable[None]]
 class EndpointChanges:
     """Keeps the endpoint cache and the lanes as the database has them.
 
-    Reading again is a consequence of the commit, not of its caller. A caller that hangs up stops nothing, and a read
+    Reading again is a consequence of the commit, not of its caller. A caller that disconnects stops nothing, and a read
     that fails is repeated until it succeeds.
     """
 

@@ -29,7 +29,7 @@ class AutoDisableJob:
         self._context = context
 
     async def run(self) -> None:
-        """Look every five seconds, for ever."""
+        """Check every five seconds, until cancelled."""
         while True:
             await self.disable_failing()
             await self._context.clock.sleep(INTERVAL_SECONDS)

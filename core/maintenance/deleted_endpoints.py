@@ -17,7 +17,7 @@ class DeletedEndpointsJob:
         self._context = context
 
     async def run(self) -> None:
-        """Look every five seconds, for ever."""
+        """Check every five seconds, until cancelled."""
         while True:
             await self.cancel_pending()
             await self._context.clock.sleep(INTERVAL_SECONDS)

@@ -19,7 +19,7 @@ class HoldExpiryJob:
         self._context = context
 
     async def run(self) -> None:
-        """Look every five seconds, for ever."""
+        """Check every five seconds, until cancelled."""
         while True:
             await self.end_holds()
             await self._context.clock.sleep(INTERVAL_SECONDS)

@@ -84,7 +84,7 @@ async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: Running
     for _ in range(7):
         await engine.quiet()
         met.append(engine.sender.in_flight)
-        engine.sender.let_go()  # answers what is under way, and no more
+        engine.sender.let_go()  # ends the attempts in flight, and starts no more
         engine.sender.hold()
     assert met == [1, 2, 4, 8, 16, 20, 20]
     assert engine.sender.most_in_flight == 20
@@ -216,7 +216,7 @@ async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     until = engine.clock.now() + 60
     await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="window", until=until)
-    for _ in range(3):  # the round that was under way, and the one that sees it
+    for _ in range(3):  # the round in flight, and the one that sees its result
         await engine.clock.advance(60.0)
         await engine.quiet()
     circuit = await engine.runtime.queries.circuits.get(endpoint_id)

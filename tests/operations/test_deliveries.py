@@ -32,7 +32,7 @@ async def test_a_failed_delivery_is_resent_under_its_own_id_and_numbering(engine
     assert (entry.actor, entry.action, entry.subject) == (ADA, "delivery.resend", delivery_id)
 
 
-async def test_a_resend_gives_the_retry_budget_anew(engine: RunningEngine) -> None:
+async def test_a_resend_restarts_the_retry_schedule(engine: RunningEngine) -> None:
     await engine.endpoint(retry={"delays": [1], "jitter": 0})
     delivery_id = await failed(engine)
     engine.sender.script("billing.example", Response(500), Response(200))

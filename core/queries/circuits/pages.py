@@ -1,6 +1,6 @@
 """Pages of lanes, worst first: the order that the circuit board and the list of endpoints share, and how it goes on.
 
-Open circuits come first, then half open ones and endpoints that are paused or disabled, each by failures in a row; the
+Open circuits come first, then half open ones and endpoints that are paused or disabled, each by consecutive failures; the
 rest follows by name, ad-hoc endpoints last. A cursor has the place as it was; name and kind are looked up by the id.
 """
 

@@ -205,7 +205,7 @@ async def _looked_at(
     return histogram_of(found, wanted, times, scan_limit, halted, now)
 
 
-def histogram_of(  # noqa: PLR0917 - what was found, what was asked, and what both are read by
+def histogram_of(  # noqa: PLR0917 - the rows, the filter, and how both are read
     found: Sequence[Found],
     wanted: DeliveryFilter,
     times: Times,
