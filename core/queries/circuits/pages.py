@@ -1,7 +1,7 @@
-"""Pages of lanes, worst first: the order that the circuit board and the list of endpoints share, and how it goes on.
+"""Pages of lanes, worst first: the order of the circuit board and of the list of endpoints, and their cursor.
 
-Open circuits come first, then half open ones and endpoints that are paused or disabled, each by consecutive failures; the
-rest follows by name, ad-hoc endpoints last. A cursor has the place as it was; name and kind are looked up by the id.
+Open circuits come first, then half-open ones and endpoints that are paused or disabled, by consecutive failures. The
+others follow by name, ad-hoc endpoints last. A cursor has the old position; name and kind are looked up by the id.
 """
 
 from dataclasses import dataclass
