@@ -80,9 +80,9 @@ class ScriptedSender:
         self._gate = asyncio.Event()
         self._gate.set()
 
-    def script(self, host: str, *answers: Answer) -> None:
+    def script(self, host: str, *responses: Answer) -> None:
         """Respond to the next requests to `host` with these outcomes."""
-        self._scripts[host].extend(answers)
+        self._scripts[host].extend(responses)
 
     def hold(self) -> None:
         """Let requests hang until `let_go`."""
@@ -101,8 +101,8 @@ class ScriptedSender:
         try:
             await self._gate.wait()
             script = self._scripts[request.target.host]
-            answer = script.popleft() if script else self.default
-            return answer(request) if callable(answer) else answer
+            response = script.popleft() if script else self.default
+            return response(request) if callable(response) else response
         finally:
             self.in_flight -= 1
 

@@ -141,13 +141,13 @@ def test_a_process_that_is_stopped_between_two_readings_does_not_take_the_pause_
 
 def test_ids_follow_each_other_whatever_happens_to_the_calendar(machine: Machine) -> None:
     ids = Ids(machine.clock())
-    made = []
+    created = []
     for jump in (0.0, HOUR, -2 * HOUR, YEAR, -DAY):
         machine.wall += jump
         for _ in range(3):
             machine.run(0.3)
-            made.append(ids.make("dlv"))
-    assert made == sorted(made)
+            created.append(ids.make("dlv"))
+    assert created == sorted(created)
 
 
 async def test_a_sleep_ends_by_the_clock_although_the_timers_of_the_loop_stood_still(

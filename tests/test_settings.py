@@ -128,8 +128,8 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_a_secret_is_never_repeated_in_a_problem() -> None:
-    told = problems_of(secret_key="hunter2", bootstrap_key="hunter2")
-    assert "hunter2" not in str(told)
+    output = problems_of(secret_key="hunter2", bootstrap_key="hunter2")
+    assert "hunter2" not in str(output)
 
 
 def test_a_secret_is_not_shown_with_the_settings() -> None:
@@ -139,8 +139,8 @@ def test_a_secret_is_not_shown_with_the_settings() -> None:
 
 
 def test_a_lane_cannot_let_more_through_than_the_process() -> None:
-    told = problems_of(max_in_flight=8, lane_max_in_flight=9)
-    assert "more than max_in_flight (8)" in told["lane_max_in_flight"]
+    output = problems_of(max_in_flight=8, lane_max_in_flight=9)
+    assert "more than max_in_flight (8)" in output["lane_max_in_flight"]
 
 
 def test_the_example_receiver_cannot_have_the_port_of_the_service() -> None:

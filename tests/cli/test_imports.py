@@ -18,11 +18,11 @@ HEAVY = ("litestar", "sqlalchemy", "sqlmodel", "uvicorn", "cryptography", "pyreq
 
 def imported_by(lines: str) -> set[str]:
     """Return which of the heavy packages a fresh interpreter has after `lines`."""
-    told = (
+    output = (
         f"{lines}\nimport json, sys; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     )
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", output], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 

@@ -28,26 +28,26 @@ def test_each_setting_is_a_flag_with_its_variable_and_description(name: str, ser
 
 
 def test_a_wrong_flag_value_names_flag_variable_and_remedy() -> None:
-    code, told = run("serve", "--port", "http", "--drain-seconds", "-1")
+    code, output = run("serve", "--port", "http", "--drain-seconds", "-1")
     assert code == 2
-    assert "BREAKWATER_PORT (--port) is 'http': write a whole number" in told
-    assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1': write a number of at least 0" in told
+    assert "BREAKWATER_PORT (--port) is 'http': write a whole number" in output
+    assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1': write a number of at least 0" in output
 
 
 def test_a_wrong_variable_is_told_the_same_way() -> None:
-    code, told = run("serve", BREAKWATER_PORT="http")
+    code, output = run("serve", BREAKWATER_PORT="http")
     assert code == 2
-    assert "BREAKWATER_PORT (--port)" in told
+    assert "BREAKWATER_PORT (--port)" in output
 
 
 def test_a_secret_of_the_wrong_form_is_not_repeated() -> None:
-    _code, told = run("serve", BREAKWATER_BOOTSTRAP_KEY="hunter2")
-    assert "hunter2" not in told
-    assert "write bw_" in told
+    _code, output = run("serve", BREAKWATER_BOOTSTRAP_KEY="hunter2")
+    assert "hunter2" not in output
+    assert "write bw_" in output
 
 
 def test_the_commands_are_listed() -> None:
-    code, told = run("--help")
+    code, output = run("--help")
     assert code == 0
     for command in (
         "serve",
@@ -60,7 +60,7 @@ def test_the_commands_are_listed() -> None:
         "doctor",
         "receiver",
     ):
-        assert f"  {command} " in told
+        assert f"  {command} " in output
 
 
 @pytest.mark.parametrize("command", [("deliveries",), ("replays", "start")])
@@ -80,26 +80,26 @@ def test_the_version_is_told() -> None:
     "arguments", [("circuits",), ("keys",), ("deliveries",), ("resend", "dlv_1"), ("send", "a.b")]
 )
 def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -> None:
-    code, told = run(*arguments, BREAKWATER_URL="http://127.0.0.1:9", BREAKWATER_KEY="bw_x")
+    code, output = run(*arguments, BREAKWATER_URL="http://127.0.0.1:9", BREAKWATER_KEY="bw_x")
     assert code == 1
-    assert "No response from http://127.0.0.1:9" in told
-    assert "Start `breakwater serve` there" in told
-    assert "Traceback" not in told
+    assert "No response from http://127.0.0.1:9" in output
+    assert "Start `breakwater serve` there" in output
+    assert "Traceback" not in output
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    code, told = run("circuits", BREAKWATER_URL="localhost:8420")
+    code, output = run("circuits", BREAKWATER_URL="localhost:8420")
     assert code == 1
-    assert "Set BREAKWATER_URL to a URL such as http" in told
+    assert "Set BREAKWATER_URL to a URL such as http" in output
 
 
 def test_a_payload_that_is_no_json_is_refused_before_anything_is_sent() -> None:
-    code, told = run("send", "order.created", "{nonsense")
+    code, output = run("send", "order.created", "{nonsense")
     assert code == 2
-    assert "The payload is not valid JSON" in told
+    assert "The payload is not valid JSON" in output
 
 
 def test_a_payload_file_that_is_not_there_is_named() -> None:
-    code, told = run("send", "order.created", "@missing.json")
+    code, output = run("send", "order.created", "@missing.json")
     assert code == 1
-    assert "Cannot read missing.json" in told
+    assert "Cannot read missing.json" in output

@@ -53,7 +53,7 @@ async def test_the_file_is_saved_and_never_shown(service: RunningApp) -> None:
 
 
 async def test_the_file_needs_a_credential(service: RunningApp) -> None:
-    assert (await service.stranger.get("/audit.csv")).status_code in {303, 401}
+    assert (await service.anonymous.get("/audit.csv")).status_code in {303, 401}
     sender = await service.key("send")
     assert (await sender.get("/audit.csv")).status_code == 403
 

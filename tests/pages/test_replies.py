@@ -127,8 +127,8 @@ async def test_a_live_list_keeps_the_rows_that_were_drawn_and_counts_what_is_new
 
 
 async def test_static_files_are_public_and_kept_for_ever(service: RunningApp) -> None:
-    page = (await service.stranger.get("/sign-in")).text
+    page = (await service.anonymous.get("/sign-in")).text
     for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
-        answer = await service.stranger.get(url)
+        answer = await service.anonymous.get(url)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]

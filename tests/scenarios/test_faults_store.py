@@ -104,8 +104,8 @@ def signed_in(service: Service) -> Iterator[httpx.Client]:
     assert code, service.printed
     with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as browser:
         form = {"code": code[1], "password": "nine lives, no more"}
-        answer = browser.post("/welcome", data=form, headers={"origin": service.url})
-        assert answer.is_redirect or answer.is_success, answer.text
+        response = browser.post("/welcome", data=form, headers={"origin": service.url})
+        assert response.is_redirect or response.is_success, response.text
         yield browser
 
 
@@ -130,10 +130,10 @@ def test_while_the_database_cannot_be_written_nothing_is_accepted_and_no_result_
     with signed_in(service) as browser, kind.fault(tmp_path):
         began = time.monotonic()
         while time.monotonic() - began < kind.seconds:
-            answer = refused(service)
-            assert answer.status_code == 503, answer.text
-            assert int(answer.headers["retry-after"]) >= 1
-            assert kind.message in answer.json()["detail"]
+            response = refused(service)
+            assert response.status_code == 503, response.text
+            assert int(response.headers["retry-after"]) >= 1
+            assert kind.message in response.json()["detail"]
             time.sleep(0.1)
         listed = service.api.get("/deliveries", params={"limit": 100})
         assert (listed.status_code, len(listed.json()["items"])) == (200, IN_FLIGHT)
@@ -141,7 +141,7 @@ def test_while_the_database_cannot_be_written_nothing_is_accepted_and_no_result_
         assert httpx.get(f"{service.url}/health/live").status_code == 200
         assert httpx.get(f"{service.url}/health/ready").status_code == 503
     accepted = eventually(
-        lambda: answer if (answer := refused(service)).status_code == 202 else None, within=15
+        lambda: response if (response := refused(service)).status_code == 202 else None, within=15
     )
     for delivery_id in [*in_flight, accepted.json()["deliveries"][0]["id"]]:
         delivery = service.delivery_once(delivery_id, "delivered", within=30)

@@ -36,9 +36,9 @@ def paste(line: str) -> dict[str, object]:
     words = shlex.split(line)
     url, headers, body = words[1], words[3:-1:2], words[-1]
     pairs = dict(header.split(": ", 1) for header in headers if ": " in header)
-    answer = httpx.post(url, headers=pairs, content=body, trust_env=False)
-    assert answer.status_code == 202, answer.text
-    accepted: dict[str, object] = answer.json()
+    response = httpx.post(url, headers=pairs, content=body, trust_env=False)
+    assert response.status_code == 202, response.text
+    accepted: dict[str, object] = response.json()
     return accepted
 
 
@@ -94,8 +94,8 @@ def test_the_next_start_prints_no_secret_and_creates_no_second_example(tmp_path:
         )
         endpoints = api.get("/endpoints").json()["items"]
         assert [endpoint["name"] for endpoint in endpoints] == ["Example receiver"]
-        answer = api.post("/messages", json={"event_type": "example.hello", "payload": {}})
-        delivery_id = answer.json()["deliveries"][0]["id"]
+        response = api.post("/messages", json={"event_type": "example.hello", "payload": {}})
+        delivery_id = response.json()["deliveries"][0]["id"]
         eventually(lambda: api.get(f"/deliveries/{delivery_id}").json()["status"] == "delivered")
         api.close()
 
@@ -110,9 +110,9 @@ def test_other_endpoints_on_loopback_are_refused(tmp_path: Path) -> None:
     with first_start(tmp_path, bootstrap_key="bw_" + "k" * 40) as service:
         headers = {"authorization": f"Bearer bw_{'k' * 40}"}
         body = {"url": f"{service.url}/health/ready"}
-        answer = httpx.post(f"{service.url}/api/v1/endpoints", headers=headers, json=body)
-    assert answer.status_code == 422
-    assert "127.0.0.1" in answer.text
+        response = httpx.post(f"{service.url}/api/v1/endpoints", headers=headers, json=body)
+    assert response.status_code == 422
+    assert "127.0.0.1" in response.text
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

@@ -77,11 +77,11 @@ def test_an_empty_payload_is_delivered_unchanged(
 ) -> None:
     fields = {} if payload is None else {"payload": payload}
     endpoint_id = service.endpoint(f"{receiver.url}/empty")
-    answer = service.api.post(
+    response = service.api.post(
         "/messages", json={"event_type": "test.sent", "payload": {}, "endpoint_ids": [endpoint_id], **fields}
     )
-    assert answer.status_code == 202, answer.text
-    service.delivery_once(answer.json()["deliveries"][0]["id"], "delivered")
+    assert response.status_code == 202, response.text
+    service.delivery_once(response.json()["deliveries"][0]["id"], "delivered")
     assert [request["body"] for request in receiver.received("/empty")] == [body]
 
 
@@ -96,8 +96,8 @@ def test_a_failed_delivery_is_resent_and_leaves_an_audit_entry(
     delivery_id = sent_to(service, f"{receiver.url}/failing?status=400")
     service.delivery_once(delivery_id, "failed")
     receiver.override("/failing", "status=200")
-    answer = service.api.post(f"/deliveries/{delivery_id}/resend", json={"reason": "receiver fixed"})
-    assert answer.is_success, answer.text
+    response = service.api.post(f"/deliveries/{delivery_id}/resend", json={"reason": "receiver fixed"})
+    assert response.is_success, response.text
     delivery = service.delivery_once(delivery_id, "delivered")
     assert [attempt["attempt_number"] for attempt in delivery["attempts"]] == [1, 2]
     assert delivery["attempts"][1]["trigger"] == "manual"
@@ -119,8 +119,8 @@ def test_a_reset_sends_the_held_deliveries_of_an_open_circuit(
 
     eventually(lambda: state() == "open")
     receiver.override("/failing", "status=200")
-    answer = service.api.post(f"/circuits/{endpoint_id}/reset", json={"reason": "fixed"})
-    assert answer.is_success, answer.text
+    response = service.api.post(f"/circuits/{endpoint_id}/reset", json={"reason": "fixed"})
+    assert response.is_success, response.text
     for delivery_id in ids:
         service.delivery_once(delivery_id, "delivered")
     assert state() == "closed"

@@ -176,21 +176,21 @@ def _assets_of(page: str) -> list[str]:
 
 def _installed(wheel: Path, folder: Path) -> Path:
     """Install only the wheel into a new environment that borrows the dependencies; return its program."""
-    made = folder / "venv"
-    venv.create(made, with_pip=False, symlinks=True)
+    created = folder / "venv"
+    venv.create(created, with_pip=False, symlinks=True)
     install = [
         sys.executable,
         "-m",
         "pip",
         "--python",
-        str(made),
+        str(created),
         "install",
         "--quiet",
         "--no-deps",
         "--no-index",
     ]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)  # noqa: S603 - our own wheel
-    (site,) = made.glob("lib/python*/site-packages")
+    (site,) = created.glob("lib/python*/site-packages")
     lent = next(path for path in sys.path if path.endswith("site-packages"))
     (site / "lent.pth").write_text(lent)
-    return made / "bin" / "breakwater"
+    return created / "bin" / "breakwater"

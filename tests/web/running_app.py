@@ -25,7 +25,7 @@ class RunningApp(RunningEngine):
         self._clients: list[httpx.AsyncClient] = []
         self.api = self.client(key=BOOTSTRAP_KEY)
         """A client with every scope."""
-        self.stranger = self.client()
+        self.anonymous = self.client()
         """A client without a credential."""
 
     async def __aenter__(self) -> Self:
@@ -51,8 +51,8 @@ class RunningApp(RunningEngine):
         """Return a browser with a session of this role."""
         code = await self.runtime.access.people.invite(name or role, role, actor="person:ada")
         browser = self.client(headers=OURS)
-        answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
+        response = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
+        assert response.status_code == 303, response.text
         return browser
 
     def later(self, seconds: float) -> None:
@@ -61,21 +61,21 @@ class RunningApp(RunningEngine):
 
     async def post(self, path: str, json: Any = None, status: int = 200) -> Any:
         """Post with every scope, and return the body of the response."""
-        answer = await self.api.post(f"/api/v1{path}", json=json)
-        assert answer.status_code == status, answer.text
-        return answer.json()
+        response = await self.api.post(f"/api/v1{path}", json=json)
+        assert response.status_code == status, response.text
+        return response.json()
 
     async def get(self, path: str, **query: Any) -> Any:
-        answer = await self.api.get(f"/api/v1{path}", params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.api.get(f"/api/v1{path}", params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
 
-def problems(answer: httpx.Response, status: int) -> dict[str, str]:
+def problems(response: httpx.Response, status: int) -> dict[str, str]:
     """Return the message per field of a problem response with this status."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == PROBLEM
-    body = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == PROBLEM
+    body = response.json()
     assert body["status"] == status
     assert body["type"].startswith("urn:breakwater:problem:")
     assert body["title"]

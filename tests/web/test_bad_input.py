@@ -23,15 +23,15 @@ UNREADABLE = (
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize(("field", "typed", "told"), UNREADABLE)
+@pytest.mark.parametrize(("field", "typed", "expected"), UNREADABLE)
 async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_works(
-    service: RunningApp, path: str, field: str, typed: str, told: str
+    service: RunningApp, path: str, field: str, typed: str, expected: str
 ) -> None:
     await service.endpoint()
     page = await service.api.get(path, params={field: typed, "until" if field != "until" else "since": "1h"})
     assert page.status_code in {200, 422}
     alert = page.text.split('role="alert"', 1)[1].split("</div>", 1)[0]
-    assert told in html.unescape(alert)
+    assert expected in html.unescape(alert)
     assert 'id="search"' in page.text
     assert 'value="1h"' in page.text  # what could be read stands there too
     assert "until the filter can be read" in page.text
@@ -39,7 +39,7 @@ async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_
 
 async def test_what_else_an_address_may_say_wrongly_is_told_too(service: RunningApp) -> None:
     endpoint = await service.endpoint()
-    for path, told in (
+    for path, expected in (
         ("/deliveries?since=1h&until=2h", "until"),
         ("/deliveries?cursor=nonsense", "cursor"),
         ("/audit?cursor=nonsense", "cursor"),
@@ -50,19 +50,19 @@ async def test_what_else_an_address_may_say_wrongly_is_told_too(service: Running
     ):
         page = await service.api.get(path)
         assert page.status_code in {200, 422}, path
-        assert told in page.text.split("<main", 1)[1], path
+        assert expected in page.text.split("<main", 1)[1], path
         assert 'aria-label="Pages"' in page.text
 
 
-class Meanwhile:
-    """Somebody whose page is older than what has happened since."""
+class StalePage:
+    """A browser with a page that shows an older state than the service has."""
 
     def __init__(self, service: RunningApp, browser: httpx.AsyncClient, token: str) -> None:
         self.service = service
         self.browser = browser
         self.token = token
 
-    async def is_told(self, path: str, words: str, back: str, **fields: str) -> None:
+    async def refuses(self, path: str, words: str, back: str, **fields: str) -> None:
         """Ask for what cannot be done any more, with scripts and without; either way the page stays, and says it."""
         form = {"_csrf": self.token, **fields}
         in_place = await self.browser.post(path, data=form, headers={"HX-Request": "true"})
@@ -76,12 +76,12 @@ class Meanwhile:
 
 
 @pytest.fixture
-async def meanwhile(service: RunningApp) -> Meanwhile:
+async def stale_page(service: RunningApp) -> StalePage:
     browser = await service.browser("admin")
-    return Meanwhile(service, browser, await form_token(browser))
+    return StalePage(service, browser, await form_token(browser))
 
 
-async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, meanwhile: Meanwhile) -> None:
+async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, stale_page: StalePage) -> None:
     await service.endpoint()
     delivered = await service.send_one()
     await service.reaches(delivered, DeliveryState.DELIVERED)
@@ -89,47 +89,47 @@ async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, meanw
     running = await service.send_one()
     await service.reaches(running, DeliveryState.IN_FLIGHT)
     path = f"/deliveries/{delivered}"
-    await meanwhile.is_told(f"{path}/cancel", "already delivered", path)
+    await stale_page.refuses(f"{path}/cancel", "already delivered", path)
     path = f"/deliveries/{running}"
-    await meanwhile.is_told(f"{path}/resend", "is in flight", path)
-    await meanwhile.is_told(f"{path}/cancel", "cannot be cancelled", path)
-    await meanwhile.is_told(
+    await stale_page.refuses(f"{path}/resend", "is in flight", path)
+    await stale_page.refuses(f"{path}/cancel", "cannot be cancelled", path)
+    await stale_page.refuses(
         "/deliveries/resend", "None of these deliveries can be resent", "/deliveries", ids=running
     )
     service.sender.let_go()
 
 
 async def test_circuits_and_endpoints_that_have_changed_meanwhile(
-    service: RunningApp, meanwhile: Meanwhile
+    service: RunningApp, stale_page: StalePage
 ) -> None:
     endpoint = await service.endpoint()
     page = f"/endpoints/{endpoint}"
-    await meanwhile.is_told(f"/circuits/{endpoint}/probe", "closed", "/circuits")
-    await meanwhile.is_told(f"/circuits/{endpoint}/release", "This circuit is not on hold", "/circuits")
+    await stale_page.refuses(f"/circuits/{endpoint}/probe", "closed", "/circuits")
+    await stale_page.refuses(f"/circuits/{endpoint}/release", "This circuit is not on hold", "/circuits")
     await service.post(f"{page}/pause")
-    await meanwhile.is_told(f"{page}/pause", "paused", page)
+    await stale_page.refuses(f"{page}/pause", "paused", page)
     await service.api.delete(f"/api/v1{page}")
     for action in ("pause", "resume", "ping", "rotate-secret", "delete"):
-        await meanwhile.is_told(f"{page}/{action}", "endpoint", "/endpoints")
-    await meanwhile.is_told(f"/circuits/{endpoint}/reset", "endpoint", "/circuits")
-    edited = await meanwhile.browser.post(f"{page}/edit", data={"_csrf": meanwhile.token, "name": "kept"})
+        await stale_page.refuses(f"{page}/{action}", "endpoint", "/endpoints")
+    await stale_page.refuses(f"/circuits/{endpoint}/reset", "endpoint", "/circuits")
+    edited = await stale_page.browser.post(f"{page}/edit", data={"_csrf": stale_page.token, "name": "kept"})
     assert edited.status_code in {404, 409, 422}
 
 
 async def test_replays_keys_people_and_views_that_have_changed_meanwhile(
-    service: RunningApp, meanwhile: Meanwhile
+    service: RunningApp, stale_page: StalePage
 ) -> None:
     await service.endpoint()
     service.sender.default = Response(400)
     await service.reaches(await service.send_one(), DeliveryState.FAILED)
     replay = await service.post("/replays", {"filter": {"status": "failed"}, "pace": 0.001}, 201)
     page = f"/replays/{replay['id']}"
-    await meanwhile.is_told(f"{page}/resume", "The replay is running", page)
+    await stale_page.refuses(f"{page}/resume", "The replay is running", page)
     await service.post(f"{page}/cancel")
     for turn in ("pause", "resume", "cancel"):
-        await meanwhile.is_told(f"{page}/{turn}", "The replay is cancelled", page)
+        await stale_page.refuses(f"{page}/{turn}", "The replay is cancelled", page)
 
     missing = "0" * 26
-    await meanwhile.is_told(f"/settings/keys/key_{missing}/revoke", "key", "/settings")
-    await meanwhile.is_told(f"/settings/people/prs_{missing}/disable", "person", "/settings")
-    await meanwhile.is_told(f"/deliveries/views/viw_{missing}/delete", "view", "/deliveries")
+    await stale_page.refuses(f"/settings/keys/key_{missing}/revoke", "key", "/settings")
+    await stale_page.refuses(f"/settings/people/prs_{missing}/disable", "person", "/settings")
+    await stale_page.refuses(f"/deliveries/views/viw_{missing}/delete", "view", "/deliveries")

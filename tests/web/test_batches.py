@@ -12,11 +12,11 @@ GOOD: dict[str, Any] = {"event_type": "invoice.paid", "payload": {"n": 1}}
 
 
 async def submit(service: RunningApp, *messages: Any, status: int = 202, **headers: str) -> Any:
-    answer = await service.api.post(
+    response = await service.api.post(
         "/api/v1/messages/batch", json={"messages": list(messages)}, headers=headers
     )
-    assert answer.status_code == status, answer.text
-    return answer.json()["items"]
+    assert response.status_code == status, response.text
+    return response.json()["items"]
 
 
 async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_order(
@@ -49,8 +49,8 @@ async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_orde
 async def test_a_batch_has_1_to_1000_messages(service: RunningApp) -> None:
     assert len(await submit(service, *[GOOD] * 1_000)) == 1_000
     for count in (0, 1_001):
-        answer = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD] * count})
-        assert "1 to 1,000" in problems(answer, 422)["messages"]
+        response = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD] * count})
+        assert "1 to 1,000" in problems(response, 422)["messages"]
 
 
 async def test_a_bad_batch_writes_nothing(service: RunningApp) -> None:
@@ -61,17 +61,17 @@ async def test_a_bad_batch_writes_nothing(service: RunningApp) -> None:
         (b'{"messages":{}}', 422, "messages"),
         (b'{"messages":[],"mode":"all"}', 422, "mode"),
     ):
-        answer = await service.api.post("/api/v1/messages/batch", content=body)
-        assert field in problems(answer, status)
+        response = await service.api.post("/api/v1/messages/batch", content=body)
+        assert field in problems(response, status)
     async with service.runtime.database.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(MESSAGES)) == 0
 
 
 async def test_a_body_over_16_mib_is_refused(service: RunningApp) -> None:
-    answer = await service.api.post(
+    response = await service.api.post(
         "/api/v1/messages/batch", content=b'{"messages":["' + b"x" * 2**24 + b'"]}'
     )
-    problems(answer, 413)
+    problems(response, 413)
 
 
 async def test_a_batch_that_is_sent_again_with_its_key_makes_nothing_new(service: RunningApp) -> None:
@@ -91,6 +91,6 @@ async def test_a_batch_of_which_nothing_could_be_stored_is_unavailable_as_a_whol
         return [StoreUnavailable("The database is unavailable: the disk is full", retry_after=7)] * 2
 
     service.runtime.intake.accept_many = full  # type: ignore[method-assign]
-    answer = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD, GOOD]})
-    problems(answer, 503)
-    assert answer.headers["retry-after"] == "7"
+    response = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD, GOOD]})
+    problems(response, 503)
+    assert response.headers["retry-after"] == "7"

@@ -62,12 +62,12 @@ async def test_the_final_status_tells_pending_retrying_and_held_apart(service: R
 
 async def test_deliveries_are_listed_newest_first_by_pages(service: RunningApp) -> None:
     await service.endpoint()
-    made = [await send(service) for _ in range(5)]
+    created = [await send(service) for _ in range(5)]
     first = await service.get("/deliveries", limit=2)
     second = await service.get("/deliveries", limit=2, cursor=first["next_cursor"])
     third = await service.get("/deliveries", limit=2, cursor=second["next_cursor"])
     listed = [item["id"] for page in (first, second, third) for item in page["items"]]
-    assert listed == made[::-1]
+    assert listed == created[::-1]
     assert third["next_cursor"] is None
     assert first["items"][0].keys() >= SPEC_DELIVERY
 
@@ -119,8 +119,8 @@ async def test_an_expired_cursor_is_refused(service: RunningApp) -> None:
         await send(service)
     cursor = (await service.get("/deliveries", limit=1))["next_cursor"]
     service.later(24 * 3600 + 1)
-    answer = await service.api.get("/api/v1/deliveries", params={"cursor": cursor})
-    assert "expired" in problems(answer, 400)["cursor"]
+    response = await service.api.get("/api/v1/deliveries", params={"cursor": cursor})
+    assert "expired" in problems(response, 400)["cursor"]
     other_list = await service.api.get("/api/v1/endpoints", params={"cursor": cursor})
     assert "cursor" in problems(other_list, 400)
 
@@ -207,8 +207,8 @@ async def test_actions_refuse_bodies_that_do_not_fit(service: RunningApp) -> Non
         ("cancel", b'{"reason":"' + b"x" * 501 + b'"}', 422, "reason"),
         ("cancel", b'{"reason":"a\\u0000b"}', 422, "reason"),
     ):
-        answer = await service.api.post(f"/api/v1/deliveries/{delivery}/{action}", content=body)
-        assert field in problems(answer, status), body
+        response = await service.api.post(f"/api/v1/deliveries/{delivery}/{action}", content=body)
+        assert field in problems(response, status), body
     assert (await service.get(f"/deliveries/{delivery}"))["status"] == "failed"
 
 

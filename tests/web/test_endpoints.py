@@ -20,15 +20,15 @@ async def make(service: RunningApp, **fields: Any) -> Any:
 
 
 async def test_an_endpoint_is_made_with_every_default_filled_in(service: RunningApp) -> None:
-    made = await make(service)
-    assert made["state"] == "enabled"
-    assert made["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
-    assert made["circuit"]["failure_threshold"] == 5
-    assert made["signature"] == "standard"
-    assert made["secret"].startswith("whsec_")
-    assert made["public_key"] is None
-    seen = await service.get(f"/endpoints/{made['id']}")
-    assert seen == {name: value for name, value in made.items() if name not in {"secret", "public_key"}}
+    created = await make(service)
+    assert created["state"] == "enabled"
+    assert created["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
+    assert created["circuit"]["failure_threshold"] == 5
+    assert created["signature"] == "standard"
+    assert created["secret"].startswith("whsec_")
+    assert created["public_key"] is None
+    seen = await service.get(f"/endpoints/{created['id']}")
+    assert seen == {name: value for name, value in created.items() if name not in {"secret", "public_key"}}
 
 
 async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> None:
@@ -44,11 +44,14 @@ async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> N
         "signature": "github",
         "secret": "It's a Secret to Everybody",
     }
-    made = await make(service, **fields)
-    assert made["retry"] == {"delays": [1.0, 5.0], "jitter": 0.2}
-    assert (made["circuit"]["failure_threshold"], made["circuit"]["failure_rate_threshold"]) == (3, None)
-    assert made["circuit"]["success_threshold"] == 2
-    assert made["headers"] == {"X-Tenant": "7", "Authorization": "•••"}
+    created = await make(service, **fields)
+    assert created["retry"] == {"delays": [1.0, 5.0], "jitter": 0.2}
+    assert (created["circuit"]["failure_threshold"], created["circuit"]["failure_rate_threshold"]) == (
+        3,
+        None,
+    )
+    assert created["circuit"]["success_threshold"] == 2
+    assert created["headers"] == {"X-Tenant": "7", "Authorization": "•••"}
     same = {
         "description",
         "event_types",
@@ -57,8 +60,8 @@ async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> N
         "rate_limit_per_second",
         "signature",
     }
-    assert {name: made[name] for name in same} == {name: fields[name] for name in same}
-    assert made["secret"] == fields["secret"]
+    assert {name: created[name] for name in same} == {name: fields[name] for name in same}
+    assert created["secret"] == fields["secret"]
 
 
 BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
@@ -119,15 +122,15 @@ async def test_bad_fields_are_refused_with_the_remedy_and_nothing_is_made(servic
 
 
 async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(service: RunningApp) -> None:
-    made = await make(service)
-    before = await service.get(f"/endpoints/{made['id']}")
+    created = await make(service)
+    before = await service.get(f"/endpoints/{created['id']}")
     for fields, field, _says in BAD_FIELDS:
-        answer = await service.api.patch(
-            f"/api/v1/endpoints/{made['id']}", json={"max_in_flight": 9, **fields}
+        response = await service.api.patch(
+            f"/api/v1/endpoints/{created['id']}", json={"max_in_flight": 9, **fields}
         )
-        assert answer.status_code == 422, fields
-        assert field in problems(answer, 422), fields
-    assert await service.get(f"/endpoints/{made['id']}") == before
+        assert response.status_code == 422, fields
+        assert field in problems(response, 422), fields
+    assert await service.get(f"/endpoints/{created['id']}") == before
 
 
 async def test_every_problem_of_an_endpoint_is_told_at_once(service: RunningApp) -> None:
@@ -138,8 +141,8 @@ async def test_every_problem_of_an_endpoint_is_told_at_once(service: RunningApp)
         "max_in_flight": 0,
         "x": 1,
     }
-    answer = await service.api.post("/api/v1/endpoints", json=fields)
-    assert set(problems(answer, 422)) == {"url", "retry.delays.0", "headers.Host", "max_in_flight", "x"}
+    response = await service.api.post("/api/v1/endpoints", json=fields)
+    assert set(problems(response, 422)) == {"url", "retry.delays.0", "headers.Host", "max_in_flight", "x"}
 
 
 async def test_a_body_that_is_no_object_is_refused(service: RunningApp) -> None:
@@ -151,8 +154,8 @@ async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_ba
     service: RunningApp,
 ) -> None:
     own = {"retry": {"delays": [9], "jitter": 0.3}, "circuit": {"failure_threshold": 9}}
-    made = await make(service, **own, rate_limit_per_second=2)
-    path = f"/api/v1/endpoints/{made['id']}"
+    created = await make(service, **own, rate_limit_per_second=2)
+    path = f"/api/v1/endpoints/{created['id']}"
     changed = (
         await service.api.patch(path, json={"retry": {"jitter": 0.4}, "circuit": {"success_threshold": 7}})
     ).json()
@@ -168,9 +171,9 @@ async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_ba
 
 
 async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: RunningApp) -> None:
-    made = await make(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
-    shown = made["headers"]
-    await service.api.patch(f"/api/v1/endpoints/{made['id']}", json={"headers": {**shown, "X-A": "2"}})
+    created = await make(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
+    shown = created["headers"]
+    await service.api.patch(f"/api/v1/endpoints/{created['id']}", json={"headers": {**shown, "X-A": "2"}})
     await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     await service.sent(1)
     sent = dict(service.sender.requests[0].headers)
@@ -178,37 +181,37 @@ async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: Runnin
 
 
 async def test_a_new_endpoint_gets_the_next_message_at_once(service: RunningApp) -> None:
-    made = await make(service)
+    created = await make(service)
     accepted = await service.post(
-        "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [made["id"]]}, 202
+        "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [created["id"]]}, 202
     )
-    assert accepted["deliveries"][0]["endpoint_id"] == made["id"]
+    assert accepted["deliveries"][0]["endpoint_id"] == created["id"]
 
 
 async def test_two_changes_at_once_both_count(service: RunningApp) -> None:
-    made = await make(service)
-    path = f"/api/v1/endpoints/{made['id']}"
+    created = await make(service)
+    path = f"/api/v1/endpoints/{created['id']}"
     await asyncio.gather(
         service.api.patch(path, json={"circuit": {"failure_threshold": 7}}),
         service.api.patch(path, json={"circuit": {"success_threshold": 8}}),
     )
-    circuit = (await service.get(f"/endpoints/{made['id']}"))["circuit"]
+    circuit = (await service.get(f"/endpoints/{created['id']}"))["circuit"]
     assert (circuit["failure_threshold"], circuit["success_threshold"]) == (7, 8)
 
 
 async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_one(
     service: RunningApp,
 ) -> None:
-    made = await make(service)
-    fresh = (await service.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
-    assert fresh != made["secret"]
+    created = await make(service)
+    fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]
+    assert fresh != created["secret"]
     for hours, verifies in ((0, 2), (23.9, 2), (0.2, 1)):
         service.later(hours * 3600)
         service.clock.wall_offset = -service.clock.now() + __import__("time").time()
         await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
         await service.sent(len(service.sender.requests) + 1)
         request = service.sender.requests[-1]
-        assert sum(_verifies(secret, request) for secret in (made["secret"], fresh)) == verifies
+        assert sum(_verifies(secret, request) for secret in (created["secret"], fresh)) == verifies
 
 
 def _verifies(secret: str, request: Any) -> bool:
@@ -220,14 +223,14 @@ def _verifies(secret: str, request: Any) -> bool:
 
 
 async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with(service: RunningApp) -> None:
-    made = await make(service, signature="ed25519")
-    assert made["secret"].startswith("whsk_")
-    assert made["public_key"].startswith("whpk_")
+    created = await make(service, signature="ed25519")
+    assert created["secret"].startswith("whsk_")
+    assert created["public_key"].startswith("whpk_")
 
 
 async def test_another_kind_of_signature_needs_another_kind_of_secret(service: RunningApp) -> None:
-    made = await make(service)
-    path = f"/api/v1/endpoints/{made['id']}"
+    created = await make(service)
+    path = f"/api/v1/endpoints/{created['id']}"
     assert (
         "is needed" in problems(await service.api.patch(path, json={"signature": "ed25519"}), 422)["secret"]
     )
@@ -241,17 +244,17 @@ async def test_another_kind_of_signature_needs_another_kind_of_secret(service: R
 
 
 async def test_secrets_are_sealed_in_the_database(service: RunningApp) -> None:
-    made = await make(service)
+    created = await make(service)
     async with service.runtime.database.read() as connection:
         rows = repr((await connection.execute(select(ENDPOINTS))).all())
-    assert made["secret"] not in rows
-    assert made["secret"].removeprefix("whsec_") not in rows
+    assert created["secret"] not in rows
+    assert created["secret"].removeprefix("whsec_") not in rows
 
 
 async def test_the_test_button_sends_to_that_endpoint_alone(service: RunningApp) -> None:
-    made, _other = await make(service, event_types=["x"]), await make(service)
-    accepted = await service.post(f"/endpoints/{made['id']}/test", status=202)
-    assert [each["endpoint_id"] for each in accepted["deliveries"]] == [made["id"]]
+    created, _other = await make(service, event_types=["x"]), await make(service)
+    accepted = await service.post(f"/endpoints/{created['id']}/test", status=202)
+    assert [each["endpoint_id"] for each in accepted["deliveries"]] == [created["id"]]
     message = await service.get(f"/messages/{accepted['id']}")
     assert (message["event_type"], message["payload"]["test"]) == ("breakwater.test", True)
 
@@ -259,24 +262,24 @@ async def test_the_test_button_sends_to_that_endpoint_alone(service: RunningApp)
 async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_them(
     service: RunningApp,
 ) -> None:
-    made = await make(service)
-    assert (await service.post(f"/endpoints/{made['id']}/pause", {"reason": "maintenance"}))["sentence"]
+    created = await make(service)
+    assert (await service.post(f"/endpoints/{created['id']}/pause", {"reason": "maintenance"}))["sentence"]
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
     assert (delivery["status"], delivery["final_status"]) == ("pending", "held")
-    assert (await service.get(f"/endpoints/{made['id']}"))["state"] == EndpointState.PAUSED
-    await service.post(f"/endpoints/{made['id']}/resume")
+    assert (await service.get(f"/endpoints/{created['id']}"))["state"] == EndpointState.PAUSED
+    await service.post(f"/endpoints/{created['id']}/resume")
     await service.reaches(delivery["id"], DeliveryState.DELIVERED)
 
 
 async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(service: RunningApp) -> None:
-    made = await make(service)
-    await service.post(f"/endpoints/{made['id']}/pause")
+    created = await make(service)
+    await service.post(f"/endpoints/{created['id']}/pause")
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    gone = await service.api.delete(f"/api/v1/endpoints/{made['id']}")
+    gone = await service.api.delete(f"/api/v1/endpoints/{created['id']}")
     assert gone.json()["affected"] == 1
-    problems(await service.api.get(f"/api/v1/endpoints/{made['id']}"), 404)
-    problems(await service.api.delete(f"/api/v1/endpoints/{made['id']}"), 404)
+    problems(await service.api.get(f"/api/v1/endpoints/{created['id']}"), 404)
+    problems(await service.api.delete(f"/api/v1/endpoints/{created['id']}"), 404)
     delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
     assert delivery["status"] == "cancelled"
     assert "deleted" in delivery["why"]
@@ -292,16 +295,16 @@ async def test_a_deleted_adhoc_endpoint_is_created_again(service: RunningApp) ->
 
 async def test_fifty_messages_to_one_new_url_at_once_make_one_endpoint(service: RunningApp) -> None:
     message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
-    answers = await asyncio.gather(*(service.post("/messages", message, 202) for _ in range(50)))
-    assert len({answer["deliveries"][0]["endpoint_id"] for answer in answers}) == 1
+    responses = await asyncio.gather(*(service.post("/messages", message, 202) for _ in range(50)))
+    assert len({response["deliveries"][0]["endpoint_id"] for response in responses}) == 1
     assert len((await service.get("/endpoints"))["items"]) == 1
 
 
 async def test_endpoints_are_listed_by_pages_newest_first(service: RunningApp) -> None:
-    made = [(await make(service, name=f"e{place}"))["id"] for place in range(5)]
+    created = [(await make(service, name=f"e{place}"))["id"] for place in range(5)]
     first = await service.get("/endpoints", limit=3)
     second = await service.get("/endpoints", limit=3, cursor=first["next_cursor"])
-    assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
+    assert [item["id"] for item in (*first["items"], *second["items"])] == created[::-1]
     assert second["next_cursor"] is None
 
 
@@ -325,11 +328,11 @@ async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(se
 
 
 async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: RunningApp) -> None:
-    made = [(await make(service, name=f"wanted {place}"))["id"] for place in range(3)]
+    created = [(await make(service, name=f"wanted {place}"))["id"] for place in range(3)]
     await make(service, name="another")
     first = await service.get("/endpoints", q="wanted", limit=2)
     second = await service.get("/endpoints", q="wanted", limit=2, cursor=first["next_cursor"])
-    assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
+    assert [item["id"] for item in (*first["items"], *second["items"])] == created[::-1]
     assert second["next_cursor"] is None
 
 
@@ -344,13 +347,13 @@ async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: Runni
 async def test_a_search_for_what_no_endpoint_can_have_says_so(
     service: RunningApp, text: str, remedy: str
 ) -> None:
-    answer = await service.api.get("/api/v1/endpoints", params={"q": text})
-    assert remedy in problems(answer, 400)["q"]
+    response = await service.api.get("/api/v1/endpoints", params={"q": text})
+    assert remedy in problems(response, 400)["q"]
 
 
 async def test_every_action_on_an_unknown_endpoint_is_not_found(service: RunningApp) -> None:
     for path in (UNKNOWN, "nonsense", "ep_%00", "ep_' OR 1=1 --", "..%2f..", "ep_" + "0" * 5_000):
-        answers = [
+        responses = [
             await service.api.get(f"/api/v1/endpoints/{path}"),
             await service.api.patch(f"/api/v1/endpoints/{path}", json={"name": "x"}),
             await service.api.delete(f"/api/v1/endpoints/{path}"),
@@ -359,17 +362,17 @@ async def test_every_action_on_an_unknown_endpoint_is_not_found(service: Running
                 for action in ("rotate-secret", "test", "pause", "resume")
             ],
         ]
-        for answer in answers:
-            problems(answer, 404)
+        for response in responses:
+            problems(response, 404)
 
 
 async def test_every_change_leaves_an_audit_entry_that_names_no_secret(service: RunningApp) -> None:
-    made = await make(service)
-    path = f"/api/v1/endpoints/{made['id']}"
+    created = await make(service)
+    path = f"/api/v1/endpoints/{created['id']}"
     await service.api.patch(path, json={"name": "Other"})
-    fresh = (await service.post(f"/endpoints/{made['id']}/rotate-secret"))["secret"]
+    fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]
     await service.api.delete(path)
-    entries = (await service.get("/audit", subject=made["id"]))["items"]
+    entries = (await service.get("/audit", subject=created["id"]))["items"]
     assert [entry["action"] for entry in entries] == [
         "endpoint.delete",
         "endpoint.rotate_secret",
@@ -377,5 +380,5 @@ async def test_every_change_leaves_an_audit_entry_that_names_no_secret(service: 
         "endpoint.create",
     ]
     assert {entry["actor"] for entry in entries} == {"key:bootstrap"}
-    assert made["secret"] not in str(entries)
+    assert created["secret"] not in str(entries)
     assert fresh not in str(entries)

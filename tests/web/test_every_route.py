@@ -65,9 +65,9 @@ async def test_every_route_but_sign_in_health_and_static_needs_a_credential(serv
     walked = set(routes(service.app))
     assert walked >= PUBLIC
     for method, path in walked - PUBLIC:
-        answer = await ask(service.stranger, method, path, headers=OURS)
-        to_sign_in = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?next=")
-        assert answer.status_code == 401 or to_sign_in, (method, path)
+        response = await ask(service.anonymous, method, path, headers=OURS)
+        to_sign_in = response.status_code == 303 and response.headers["location"].startswith("/sign-in?next=")
+        assert response.status_code == 401 or to_sign_in, (method, path)
 
 
 async def test_an_invalid_key_is_refused_on_every_route(service: RunningApp) -> None:
@@ -79,9 +79,9 @@ async def test_an_invalid_key_is_refused_on_every_route(service: RunningApp) -> 
 
 async def test_the_openapi_document_tells_of_every_route_of_the_api(service: RunningApp) -> None:
     document = (await service.api.get("/schema")).json()
-    told = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    output = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     served = {(method, path) for method, path in routes(service.app) if path.startswith("/api/")}
-    assert served <= told
+    assert served <= output
 
 
 async def test_a_key_that_reads_changes_nothing(service: RunningApp) -> None:
@@ -89,11 +89,11 @@ async def test_a_key_that_reads_changes_nothing(service: RunningApp) -> None:
     for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
             continue
-        answer = await ask(reader, method, path)
+        response = await ask(reader, method, path)
         if method in {"GET", "HEAD"} and path not in ADMINISTRATORS_SEE:
-            assert answer.status_code in {200, 404}, (method, path, answer.text)
+            assert response.status_code in {200, 404}, (method, path, response.text)
         else:
-            assert answer.status_code == 403, (method, path, answer.text)
+            assert response.status_code == 403, (method, path, response.text)
 
 
 async def test_a_key_that_sends_does_only_that(service: RunningApp) -> None:
@@ -101,15 +101,15 @@ async def test_a_key_that_sends_does_only_that(service: RunningApp) -> None:
     for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in READERS_MAY_POST:
             continue
-        answer = await ask(sender, method, path)
+        response = await ask(sender, method, path)
         expected = 400 if (method, path) in SENDERS_MAY else 403
-        assert answer.status_code == expected, (method, path, answer.text)
+        assert response.status_code == expected, (method, path, response.text)
 
 
 async def test_no_route_answers_to_another_hosts_name(service: RunningApp) -> None:
     for method, path in routes(service.app):
-        answer = await ask(service.api, method, path, headers={"Host": "evil.example"})
-        assert answer.status_code == 400, (method, path)
+        response = await ask(service.api, method, path, headers={"Host": "evil.example"})
+        assert response.status_code == 400, (method, path)
 
 
 async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_token(
@@ -127,8 +127,8 @@ async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_t
         if (method, path) in PUBLIC:  # nobody is signed in there whose session could have a token
             continue
         for missing in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other}):
-            answer = await ask(browser, method, path, headers=missing)
-            assert answer.status_code == 403, (method, path, missing)
+            response = await ask(browser, method, path, headers=missing)
+            assert response.status_code == 403, (method, path, missing)
     assert (await browser.get("/")).status_code == 200  # nothing of that has signed anybody out
 
 
@@ -138,9 +138,13 @@ async def test_a_viewers_session_changes_nothing_anywhere(service: RunningApp) -
     for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
             continue
-        answer = await ask(viewer, method, path, headers=token)
+        response = await ask(viewer, method, path, headers=token)
         allowed = method in {"GET", "HEAD"} and path not in ADMINISTRATORS_SEE
-        assert answer.status_code in ({200, 404} if allowed else {403}), (method, path, answer.text[-300:])
+        assert response.status_code in ({200, 404} if allowed else {403}), (
+            method,
+            path,
+            response.text[-300:],
+        )
 
 
 async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(service: RunningApp) -> None:

@@ -13,7 +13,7 @@ async def acts(service: RunningApp, browser: httpx.AsyncClient, **headers: str) 
     """Ask for a change by the session's cookie, with these headers alone."""
     endpoint = await service.endpoint(f"e{service.clock.now()}.example".replace(".0", ""))
     carried = {"Cookie": f"breakwater={browser.cookies['breakwater']}", **headers}
-    return await service.stranger.post(f"/api/v1/circuits/{endpoint}/reset", headers=carried)
+    return await service.anonymous.post(f"/api/v1/circuits/{endpoint}/reset", headers=carried)
 
 
 async def test_a_change_under_a_session_needs_our_page_and_its_token(service: RunningApp) -> None:
@@ -65,7 +65,7 @@ async def test_another_site_cannot_sign_somebody_in(service: RunningApp) -> None
     await service.browser("viewer", "ada")
     form = {"name": "ada", "password": PASSWORD}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
-        assert (await service.stranger.post("/sign-in", data=form, headers=headers)).status_code == 403
+        assert (await service.anonymous.post("/sign-in", data=form, headers=headers)).status_code == 403
 
 
 async def test_a_key_needs_no_token_and_no_origin(service: RunningApp) -> None:
@@ -77,10 +77,10 @@ async def test_a_key_needs_no_token_and_no_origin(service: RunningApp) -> None:
 )
 async def test_another_hosts_name_is_refused_everywhere(service: RunningApp, host: str) -> None:
     for path in ("/", "/sign-in", "/api/v1/deliveries", "/health/live", "/static/app.css"):
-        answer = await service.api.get(path, headers={"Host": host})
-        assert answer.status_code == 400
-        assert answer.headers["content-type"] == PROBLEM
-        assert "BREAKWATER_ALLOWED_HOSTS" in answer.json()["detail"]
+        response = await service.api.get(path, headers={"Host": host})
+        assert response.status_code == 400
+        assert response.headers["content-type"] == PROBLEM
+        assert "BREAKWATER_ALLOWED_HOSTS" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8420", "LOCALHOST", "[::1]:8420"])
@@ -115,17 +115,17 @@ async def test_forwarded_headers_are_not_believed(service: RunningApp) -> None:
     assert "breakwater" in browser.cookies
     form = {"name": "ada", "password": PASSWORD}
     headers = {"Origin": ORIGIN, "X-Forwarded-Proto": "https"}
-    answer = await service.stranger.post("/sign-in", data=form, headers=headers)
-    assert "__Host-" not in answer.headers["set-cookie"]
+    response = await service.anonymous.post("/sign-in", data=form, headers=headers)
+    assert "__Host-" not in response.headers["set-cookie"]
 
 
 async def test_every_answer_carries_the_security_headers(service: RunningApp) -> None:
     for client, path in (
         (service.api, "/"),
-        (service.stranger, "/sign-in"),
+        (service.anonymous, "/sign-in"),
         (service.api, "/nowhere"),
         (service.api, "/api/v1/deliveries"),
-        (service.stranger, "/api/v1/deliveries"),
+        (service.anonymous, "/api/v1/deliveries"),
         (service.api, "/static/app.css"),
     ):
         headers = (await client.get(path)).headers
@@ -135,19 +135,19 @@ async def test_every_answer_carries_the_security_headers(service: RunningApp) ->
         assert headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
         assert headers["cache-control"] == ("no-store" if "static" not in path else headers["cache-control"])
-    assert "immutable" in (await service.stranger.get("/static/app.css")).headers["cache-control"]
+    assert "immutable" in (await service.anonymous.get("/static/app.css")).headers["cache-control"]
 
 
 @pytest.mark.parametrize(
     "path", ["/static/../core/settings/model.py", "/static/%2e%2e/pyproject.toml", "/static//etc/passwd"]
 )
 async def test_static_files_are_those_of_the_static_folder(service: RunningApp, path: str) -> None:
-    assert (await service.stranger.get(path)).status_code == 404
+    assert (await service.anonymous.get(path)).status_code == 404
 
 
 async def test_a_bearer_key_is_not_accepted_in_another_form(service: RunningApp) -> None:
     for header in (BOOTSTRAP_KEY, f"Basic {BOOTSTRAP_KEY}", f"Bearer {BOOTSTRAP_KEY}x", "Bearer ", "Bearer"):
-        answer = await service.stranger.get("/api/v1/deliveries", headers={"Authorization": header})
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert BOOTSTRAP_KEY not in answer.text
+        response = await service.anonymous.get("/api/v1/deliveries", headers={"Authorization": header})
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert BOOTSTRAP_KEY not in response.text

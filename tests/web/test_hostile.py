@@ -44,8 +44,8 @@ async def test_hostile_payloads_are_kept_to_the_byte_and_shown_harmlessly(servic
 async def test_what_a_receiver_answers_is_shown_harmlessly(service: RunningApp) -> None:
     await service.endpoint()
     for text in CORPUS:
-        answer = Response(400, (("X-Answer", text), ("Location", f"javascript:{text}")), text.encode())
-        service.sender.script("billing.example", answer)
+        response = Response(400, (("X-Answer", text), ("Location", f"javascript:{text}")), text.encode())
+        service.sender.script("billing.example", response)
         accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
         delivery = accepted["deliveries"][0]["id"]
         await service.reaches(delivery, DeliveryState.FAILED)
@@ -66,12 +66,12 @@ async def test_hostile_names_are_refused_or_shown_harmlessly(service: RunningApp
             "headers": {"X-A": text},
         }
         for field in ("name", "description", "headers"):
-            answer = await service.api.post(
+            response = await service.api.post(
                 "/api/v1/endpoints", json={"url": fields["url"], field: fields[field]}
             )
-            assert answer.status_code in {201, 422}, answer.text
-            if answer.status_code == 201:
-                stored = answer.json()[field]
+            assert response.status_code in {201, 422}, response.text
+            if response.status_code == 201:
+                stored = response.json()[field]
                 assert stored in (fields[field], text.strip())
         assert (
             await service.api.post("/api/v1/keys", json={"name": text, "scopes": ["read"]})
@@ -89,8 +89,8 @@ async def test_hostile_names_are_refused_or_shown_harmlessly(service: RunningApp
 async def test_hostile_reasons_are_refused_or_shown_harmlessly(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     for text in CORPUS:
-        answer = await service.api.post(f"/api/v1/circuits/{endpoint}/hold", json={"reason": text})
-        assert answer.status_code in {200, 422}, answer.text
+        response = await service.api.post(f"/api/v1/circuits/{endpoint}/hold", json={"reason": text})
+        assert response.status_code in {200, 422}, response.text
     for path in ("/", "/circuits", f"/endpoints/{endpoint}", "/audit"):
         page = await service.api.get(path)
         assert page.status_code == 200
@@ -103,14 +103,17 @@ async def test_hostile_addresses_and_filters_are_answered_calmly(service: Runnin
         short = quote(text[:2_000], safe="")
         for path in ("deliveries", "messages", "endpoints", "circuits"):
             for prefix in ("/api/v1", ""):
-                answer = await service.api.get(f"{prefix}/{path}/{short}")
-                assert answer.status_code in {404, 405}, (answer.status_code, prefix, path, text[:40])
-                assert MARK not in answer.text or answer.headers["content-type"] == "application/problem+json"
+                response = await service.api.get(f"{prefix}/{path}/{short}")
+                assert response.status_code in {404, 405}, (response.status_code, prefix, path, text[:40])
+                assert (
+                    MARK not in response.text
+                    or response.headers["content-type"] == "application/problem+json"
+                )
         for name in (*PARAMETERS, "cursor", "limit", text[:50]):
             for path in ("/api/v1/deliveries", "/deliveries", "/api/v1/audit", "/audit", "/api/v1/stats"):
-                answer = await service.api.get(f"{path}?{quote(name, safe='')}={short}")
-                assert answer.status_code < 500, (path, name, text[:40], answer.text[-500:])
-                assert MARK not in answer.text or "html" not in answer.headers["content-type"]
+                response = await service.api.get(f"{path}?{quote(name, safe='')}={short}")
+                assert response.status_code < 500, (path, name, text[:40], response.text[-500:])
+                assert MARK not in response.text or "html" not in response.headers["content-type"]
 
 
 async def test_queries_that_are_no_text_at_all_are_answered_calmly(service: RunningApp) -> None:
@@ -122,26 +125,26 @@ async def test_queries_that_are_no_text_at_all_are_answered_calmly(service: Runn
 
 async def test_hostile_events_and_keys_are_refused(service: RunningApp) -> None:
     for text in CORPUS:
-        answer = await service.api.post("/api/v1/messages", json={"event_type": text, "payload": 1})
-        assert answer.status_code == (202 if text == "x" else 422), text
+        response = await service.api.post("/api/v1/messages", json={"event_type": text, "payload": 1})
+        assert response.status_code == (202 if text == "x" else 422), text
         header = text.encode("utf-8", "replace")[:5_000]
-        answer = await service.api.post(
+        response = await service.api.post(
             "/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=[(b"Idempotency-Key", header)]
         )
-        assert answer.status_code in {202, 400}, text
+        assert response.status_code in {202, 400}, text
 
 
 async def test_hostile_credentials_are_refused_calmly(service: RunningApp) -> None:
     browser = service.client(headers=OURS)
     for text in CORPUS:
-        answer = await browser.post("/sign-in", data={"name": text[:60_000], "password": text[:1_000]})
-        assert answer.status_code in {401, 422, 429}, (text[:40], answer.text[-300:])
-        assert MARK not in answer.text
+        response = await browser.post("/sign-in", data={"name": text[:60_000], "password": text[:1_000]})
+        assert response.status_code in {401, 422, 429}, (text[:40], response.text[-300:])
+        assert MARK not in response.text
         header = b"Bearer bw_" + text.encode("utf-8", "replace")[:5_000]
-        refused = await service.stranger.get("/api/v1/deliveries", headers=[(b"Authorization", header)])
+        refused = await service.anonymous.get("/api/v1/deliveries", headers=[(b"Authorization", header)])
         assert refused.status_code == 401
         cookie = b"breakwater=" + text.encode("utf-8", "replace")[:3_000]
-        signed_out = await service.stranger.get("/api/v1/deliveries", headers=[(b"Cookie", cookie)])
+        signed_out = await service.anonymous.get("/api/v1/deliveries", headers=[(b"Cookie", cookie)])
         assert signed_out.status_code == 401
         service.later(300)
 
@@ -149,12 +152,12 @@ async def test_hostile_credentials_are_refused_calmly(service: RunningApp) -> No
 async def test_a_hostile_browser_name_is_kept_short_and_printable(service: RunningApp) -> None:
     await service.browser("viewer", "ada")
     browser = service.client(headers=OURS)
-    answer = await browser.post(
+    response = await browser.post(
         "/sign-in",
         data={"name": "ada", "password": PASSWORD},
         headers=[(b"User-Agent", ("\x1b[31m\u202e" + MARK + "x" * 9_000).encode())],
     )
-    assert answer.status_code == 303
+    assert response.status_code == 303
     assert MARK not in (await service.api.get("/settings")).text
 
 
@@ -164,5 +167,5 @@ async def test_json_answers_survive_what_json_cannot_hold(service: RunningApp) -
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     delivery = accepted["deliveries"][0]["id"]
     await service.reaches(delivery, DeliveryState.FAILED)
-    answer = await service.api.get(f"/api/v1/deliveries/{delivery}")
-    assert len(json.loads(answer.content)["attempts"][0]["response_body"]) == 256
+    response = await service.api.get(f"/api/v1/deliveries/{delivery}")
+    assert len(json.loads(response.content)["attempts"][0]["response_body"]) == 256

@@ -106,17 +106,21 @@ async def forms_are_sent(
             ("/endpoints", {"url": short, "headers": short, "event_types": short, "retry.delays": short}),
             (f"/endpoints/{endpoint}/edit", {"name": short, "description": short}),
         ):
-            answer = await browser.post(path, data={"_csrf": token, **fields})
-            assert answer.status_code in {200, 303, 404, 409, 413, 422}, (path, text[:40], answer.text[-300:])
-            assert hostile_markup(answer.text) == [], (path, text[:40])
+            response = await browser.post(path, data={"_csrf": token, **fields})
+            assert response.status_code in {200, 303, 404, 409, 413, 422}, (
+                path,
+                text[:40],
+                response.text[-300:],
+            )
+            assert hostile_markup(response.text) == [], (path, text[:40])
 
 
 async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
     for path in filled.pages():
         for headers in ({}, {"HX-Request": "true"}):
-            answer = await filled.browser.get(path, headers=headers)
-            assert answer.status_code == 200, path
-            assert hostile_markup(answer.text) == [], path
+            response = await filled.browser.get(path, headers=headers)
+            assert response.status_code == 200, path
+            assert hostile_markup(response.text) == [], path
     assert "&lt;script&gt;" in (await filled.browser.get("/audit")).text
 
 
@@ -125,9 +129,9 @@ async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
     for text in (CORPUS[1], CORPUS[6], CORPUS[9], CORPUS[10]):
         query = "&".join(f"{name}={quote(text, safe='')}" for name in FILTERS)
         for path in lists:
-            answer = await filled.browser.get(f"{path}?{query}")
-            assert answer.status_code in {200, 404, 422}, path
-            assert hostile_markup(answer.text) == [], path
+            response = await filled.browser.get(f"{path}?{query}")
+            assert response.status_code in {200, 404, 422}, path
+            assert hostile_markup(response.text) == [], path
 
 
 async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: RunningApp) -> None:
@@ -135,10 +139,10 @@ async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: Ru
     browser = await service.browser("viewer")
     for text in CORPUS[:-1]:
         for path in ("/deliveries", "/deliveries/causes", "/replays/new"):
-            answer = await browser.get(path, params={"q": text, "event_type": text, "since": text})
-            assert answer.status_code in {200, 422}
-            assert hostile_markup(answer.text) == []
-            assert 'id="search"' in answer.text
+            response = await browser.get(path, params={"q": text, "event_type": text, "since": text})
+            assert response.status_code in {200, 422}
+            assert hostile_markup(response.text) == []
+            assert 'id="search"' in response.text
 
 
 async def test_what_was_typed_stands_in_its_field_unchanged(service: RunningApp) -> None:
@@ -208,9 +212,9 @@ async def test_a_reason_that_is_no_line_of_text_is_refused_and_nothing_is_done(
     endpoint = await service.endpoint()
     operator = await service.browser("operator")
     fields = {"_csrf": await form_token(operator), "reason": reason}
-    answer = await operator.post(f"/circuits/{endpoint}/hold", data=fields)
-    assert answer.status_code == 422
-    assert "reason" in answer.text
+    response = await operator.post(f"/circuits/{endpoint}/hold", data=fields)
+    assert response.status_code == 422
+    assert "reason" in response.text
     in_place = await operator.post(f"/circuits/{endpoint}/hold", data=fields, headers={"HX-Request": "true"})
     assert (in_place.status_code, in_place.headers["hx-trigger"]) == (422, "refresh")
     assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None

@@ -43,11 +43,11 @@ async def both(
     return quick, await client.post(PATH, content=in_chunks(body), headers=headers)
 
 
-def without_ids(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
-    text = re.sub(r"(msg|dlv)_\w+", "ID", answer.text)
-    headers = dict(answer.headers)
+def without_ids(response: httpx.Response) -> tuple[int, dict[str, str], str]:
+    text = re.sub(r"(msg|dlv)_\w+", "ID", response.text)
+    headers = dict(response.headers)
     headers.pop("content-length")
-    return answer.status_code, headers, text
+    return response.status_code, headers, text
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -101,12 +101,12 @@ async def test_what_nobody_foresaw_is_500_and_says_nothing_of_itself(
 
 async def test_a_body_longer_than_any_message_is_refused_unread(service: RunningApp) -> None:
     announced = {**KEY, "Content-Length": str(10**12)}
-    answer = await service.client().post(PATH, content=in_chunks(GOOD), headers=announced)
-    assert answer.status_code == 413
+    response = await service.client().post(PATH, content=in_chunks(GOOD), headers=announced)
+    assert response.status_code == 413
 
 
 async def test_without_a_key_nothing_is_answered_past_the_guard(service: RunningApp) -> None:
-    assert problems(await service.stranger.post(PATH, content=GOOD), 401) == {}
+    assert problems(await service.anonymous.post(PATH, content=GOOD), 401) == {}
 
 
 async def test_requests_of_both_ways_are_counted_as_one_route(service: RunningApp) -> None:

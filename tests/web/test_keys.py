@@ -11,31 +11,31 @@ async def make(service: RunningApp, *scopes: str, name: str = "ci") -> Any:
 
 
 async def test_a_key_is_shown_once_and_works(service: RunningApp) -> None:
-    made = await make(service, "send", "read")
-    assert made["key"].startswith("bw_")
-    assert len(made["key"]) >= 3 + 43
-    assert made["preview"].startswith(made["key"][:6])
+    created = await make(service, "send", "read")
+    assert created["key"].startswith("bw_")
+    assert len(created["key"]) >= 3 + 43
+    assert created["preview"].startswith(created["key"][:6])
     (listed,) = (await service.get("/keys"))["items"]
     assert "key" not in listed
-    assert made["key"] not in str(listed)
-    program = service.client(key=made["key"])
+    assert created["key"] not in str(listed)
+    program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
     problems(await program.get("/api/v1/keys"), 403)
 
 
 async def test_a_revoked_key_is_refused_at_once(service: RunningApp) -> None:
-    made = await make(service, "read")
-    program = service.client(key=made["key"])
+    created = await make(service, "read")
+    program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
-    assert (await service.api.delete(f"/api/v1/keys/{made['id']}")).status_code == 200
+    assert (await service.api.delete(f"/api/v1/keys/{created['id']}")).status_code == 200
     problems(await program.get("/api/v1/deliveries"), 401)
     (listed,) = (await service.get("/keys"))["items"]
     assert listed["revoked_at"]
-    problems(await service.api.delete(f"/api/v1/keys/{made['id']}"), 409)
+    problems(await service.api.delete(f"/api/v1/keys/{created['id']}"), 409)
 
 
 async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> None:
-    made = await make(service, "read")
+    created = await make(service, "read")
     keys = service.runtime.access.keys
     looked_up = []
 
@@ -45,31 +45,31 @@ async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> 
 
     load, keys._load = keys._load, count  # type: ignore[method-assign]
     for _ in range(20):
-        assert await keys.find(made["key"])
+        assert await keys.find(created["key"])
     assert len(looked_up) == 1
     service.later(CREDENTIAL_CACHE_SECONDS)
-    assert await keys.find(made["key"])
+    assert await keys.find(created["key"])
     assert len(looked_up) == 2
 
 
 async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(service: RunningApp) -> None:
-    made = await make(service, "read")
+    created = await make(service, "read")
     keys = service.runtime.access.keys
 
     async def revoke_during_load(digest: str) -> Any:
         found = await load(digest)
-        await keys.revoke(made["id"], actor="person:ada")
+        await keys.revoke(created["id"], actor="person:ada")
         return found
 
     load, keys._load = keys._load, revoke_during_load  # type: ignore[method-assign]
-    await keys.find(made["key"])
+    await keys.find(created["key"])
     keys._load = load  # type: ignore[method-assign]
-    assert await keys.find(made["key"]) is None
+    assert await keys.find(created["key"]) is None
 
 
 async def test_the_use_of_a_key_is_noted_to_the_minute(service: RunningApp) -> None:
-    made = await make(service, "read")
-    program = service.client(key=made["key"])
+    created = await make(service, "read")
+    program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
     await service.quiet()
     (listed,) = (await service.get("/keys"))["items"]
@@ -102,7 +102,7 @@ async def test_an_unknown_key_is_not_found(service: RunningApp) -> None:
 
 
 async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(service: RunningApp) -> None:
-    made = await make(service, "read")
-    assert made["created_by"] == "key:bootstrap"
-    assert [item["id"] for item in (await service.get("/keys"))["items"]] == [made["id"]]
+    created = await make(service, "read")
+    assert created["created_by"] == "key:bootstrap"
+    assert [item["id"] for item in (await service.get("/keys"))["items"]] == [created["id"]]
     assert BOOTSTRAP_KEY not in (await service.api.get("/api/v1/audit")).text

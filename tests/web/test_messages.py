@@ -21,9 +21,9 @@ async def stored(service: RunningApp) -> tuple[int, int]:
 
 async def test_a_message_is_answered_with_its_ids_once_it_is_committed(service: RunningApp) -> None:
     endpoint = await service.endpoint()
-    answer = await service.api.post("/api/v1/messages", json=MESSAGE)
-    assert answer.status_code == 202
-    body = answer.json()
+    response = await service.api.post("/api/v1/messages", json=MESSAGE)
+    assert response.status_code == 202
+    body = response.json()
     assert body["deliveries"] == [{"id": body["deliveries"][0]["id"], "endpoint_id": endpoint}]
     assert await stored(service) == (1, 1)
 
@@ -45,11 +45,11 @@ async def test_the_payload_is_sent_and_shown_byte_for_byte_as_it_came(service: R
     await service.endpoint()
     for count, payload in enumerate(PAYLOADS, start=1):
         body = b'{"payload":   ' + payload + b' ,"event_type":"invoice.paid"}'
-        answer = await service.api.post("/api/v1/messages", content=body)
-        assert answer.status_code == 202, answer.text
+        response = await service.api.post("/api/v1/messages", content=body)
+        assert response.status_code == 202, response.text
         await service.sent(count)
         assert service.sender.requests[-1].body == payload
-        shown = await service.api.get(f"/api/v1/messages/{answer.json()['id']}")
+        shown = await service.api.get(f"/api/v1/messages/{response.json()['id']}")
         assert b'"payload":' + payload + b"," in shown.content
 
 
@@ -155,11 +155,11 @@ async def test_bad_messages_are_refused_with_field_and_remedy_and_nothing_is_wri
 
 
 async def test_every_problem_of_a_message_is_told_at_once(service: RunningApp) -> None:
-    answer = await service.api.post(
+    response = await service.api.post(
         "/api/v1/messages",
         json={"event_type": "?", "payload": 1, "endpoint_ids": [], "retry": {"delays": []}},
     )
-    assert set(problems(answer, 422)) == {"event_type", "endpoint_ids", "retry.delays"}
+    assert set(problems(response, 422)) == {"event_type", "endpoint_ids", "retry.delays"}
 
 
 async def test_a_payload_over_the_limit_is_refused_as_too_large(service: RunningApp) -> None:
@@ -202,19 +202,19 @@ async def test_the_same_key_with_another_message_is_refused(service: RunningApp)
 async def test_two_callers_may_use_the_same_idempotency_key(service: RunningApp) -> None:
     one, two = await service.key("send", name="one"), await service.key("send", name="one")
     key = {"Idempotency-Key": "1"}
-    answers = [await each.post("/api/v1/messages", json=MESSAGE, headers=key) for each in (one, two)]
-    assert answers[0].json()["id"] != answers[1].json()["id"]
+    responses = [await each.post("/api/v1/messages", json=MESSAGE, headers=key) for each in (one, two)]
+    assert responses[0].json()["id"] != responses[1].json()["id"]
 
 
 async def test_fifty_submissions_of_one_key_at_once_make_one_message(service: RunningApp) -> None:
     await service.endpoint()
     key = {"Idempotency-Key": "once"}
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(service.api.post("/api/v1/messages", json=MESSAGE, headers=key) for _ in range(50))
     )
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    assert sum("idempotent-replayed" in answer.headers for answer in answers) == 49
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.json()["id"] for response in responses}) == 1
+    assert sum("idempotent-replayed" in response.headers for response in responses) == 49
     assert await stored(service) == (1, 1)
     await service.sent(1)
     await service.quiet()
@@ -223,5 +223,7 @@ async def test_fifty_submissions_of_one_key_at_once_make_one_message(service: Ru
 
 async def test_an_idempotency_key_is_visible_ascii(service: RunningApp) -> None:
     for key in (b"", b"a b", b"x" * 256, b"\xe4", b"\t"):
-        answer = await service.api.post("/api/v1/messages", json=MESSAGE, headers=[(b"Idempotency-Key", key)])
-        assert "visible ASCII" in problems(answer, 400)["Idempotency-Key"]
+        response = await service.api.post(
+            "/api/v1/messages", json=MESSAGE, headers=[(b"Idempotency-Key", key)]
+        )
+        assert "visible ASCII" in problems(response, 400)["Idempotency-Key"]

@@ -66,8 +66,8 @@ async def test_what_was_typed_goes_through_the_signing_in_and_is_sent_when_its_s
 
     form = hidden_in(shown)
     assert {name: form[name] for name in TYPED} == TYPED | {"event_types": "order.created\norder.shipped"}
-    made = await browser.post("/endpoints", data=form)
-    assert 'id="secret"' in made.text
+    created = await browser.post("/endpoints", data=form)
+    assert 'id="secret"' in created.text
     (endpoint,) = (await service.get("/endpoints"))["items"]
     assert endpoint["name"] == TYPED["name"]
     assert endpoint["event_types"] == ["order.created", "order.shipped"]
@@ -169,10 +169,10 @@ async def test_what_another_site_sent_is_neither_kept_nor_shown(
     browser = await service.browser("admin", "ada")
     cookie = {"Cookie": f"breakwater={browser.cookies['breakwater']}"}
     for carried in (headers, headers | cookie):
-        answer = await service.stranger.post("/endpoints", data={"_csrf": "x", **TYPED}, headers=carried)
-        assert answer.status_code in {401, 403}
-        assert "hooks.example" not in answer.text
-        assert "kept" not in hidden_in(answer)
+        response = await service.anonymous.post("/endpoints", data={"_csrf": "x", **TYPED}, headers=carried)
+        assert response.status_code in {401, 403}
+        assert "hooks.example" not in response.text
+        assert "kept" not in hidden_in(response)
 
 
 async def test_a_change_without_any_token_is_refused_and_not_offered_again(service: RunningApp) -> None:
@@ -195,8 +195,8 @@ async def test_a_part_of_a_page_keeps_its_form_itself(service: RunningApp) -> No
 async def test_a_kept_form_leads_nowhere_else(service: RunningApp, kept_path: str) -> None:
     browser, _ = await signed_out(service)
     fields = {"name": "ada", "password": PASSWORD, "kept": "a=b", "kept_path": kept_path}
-    answer = await browser.post("/sign-in", data=fields)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    response = await browser.post("/sign-in", data=fields)
+    assert (response.status_code, response.headers["location"]) == (303, "/")
 
 
 async def test_hostile_text_is_harmless_in_what_was_kept(service: RunningApp) -> None:
@@ -213,9 +213,9 @@ async def test_hostile_text_is_harmless_in_what_was_kept(service: RunningApp) ->
 )
 async def test_what_is_no_form_of_ours_is_refused_as_before(service: RunningApp, body: bytes) -> None:
     headers = {**OURS, "Content-Type": "application/x-www-form-urlencoded"}
-    answer = await service.stranger.post("/endpoints", content=body, headers=headers)
-    assert answer.status_code == 401
-    assert "kept" not in hidden_in(answer)
+    response = await service.anonymous.post("/endpoints", content=body, headers=headers)
+    assert response.status_code == 401
+    assert "kept" not in hidden_in(response)
 
 
 async def test_the_largest_form_passes_through_the_signing_in(service: RunningApp) -> None:

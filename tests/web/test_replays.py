@@ -30,8 +30,8 @@ async def seconds(service: RunningApp, count: int) -> None:
 
 
 async def start(service: RunningApp, status: int = 201, **fields: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = await service.post("/replays", {"filter": FAILED, **fields}, status)
-    return answer
+    response: dict[str, Any] = await service.post("/replays", {"filter": FAILED, **fields}, status)
+    return response
 
 
 async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(service: RunningApp) -> None:

@@ -43,17 +43,17 @@ async def test_the_audit_is_listed_by_pages_and_filtered(service: RunningApp) ->
 
 
 async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(service: RunningApp) -> None:
-    assert (await service.stranger.get("/health/live")).json()["status"] == "alive"
-    ready = await service.stranger.get("/health/ready")
+    assert (await service.anonymous.get("/health/live")).json()["status"] == "alive"
+    ready = await service.anonymous.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert {loop["name"] for loop in ready.json()["loops"]} >= {"dispatcher", "sweeper", "writer", "reading"}
 
 
 async def test_readiness_names_the_loop_that_does_not_run(service: RunningApp) -> None:
     service.runtime.health = lambda: (TaskHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
-    answer = await service.stranger.get("/health/ready")
-    assert answer.status_code == 503
-    assert answer.json()["loops"][0] == {
+    response = await service.anonymous.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["loops"][0] == {
         "name": "sweeper",
         "healthy": False,
         "restarts": 3,
@@ -85,9 +85,9 @@ async def test_an_unavailable_database_is_said_with_the_time_to_try_again(servic
         )
 
     service.runtime.intake.accept = locked  # type: ignore[assignment, method-assign]
-    answer = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
-    problems(answer, 503)
-    assert answer.headers["retry-after"] == "3"
+    response = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
+    problems(response, 503)
+    assert response.headers["retry-after"] == "3"
 
 
 async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(service: RunningApp) -> None:
@@ -95,22 +95,22 @@ async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(
         raise RuntimeError("secret detail")
 
     service.runtime.intake.accept = broken  # type: ignore[assignment, method-assign]
-    answer = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
-    problems(answer, 500)
-    assert "secret detail" not in answer.text
+    response = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1})
+    problems(response, 500)
+    assert "secret detail" not in response.text
 
 
 async def test_an_unknown_address_and_a_wrong_method_are_problems(service: RunningApp) -> None:
     problems(await service.api.get("/api/v1/nowhere"), 404)
     problems(await service.api.get("/api/v2/messages"), 404)
-    answer = await service.api.put("/api/v1/messages")
-    problems(answer, 405)
-    assert set(answer.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
+    response = await service.api.put("/api/v1/messages")
+    problems(response, 405)
+    assert set(response.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
     page = await service.api.get("/nowhere")
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-async def test_everything_that_can_be_got_can_be_asked_for_its_head(service: RunningApp) -> None:
+async def test_every_get_route_also_serves_head(service: RunningApp) -> None:
     await service.endpoint()
     for path in (
         "/",
@@ -121,18 +121,18 @@ async def test_everything_that_can_be_got_can_be_asked_for_its_head(service: Run
         "/static/app.css",
         "/api/v1/nowhere",
     ):
-        got, asked = await service.api.get(path), await service.api.head(path)
-        assert asked.status_code == got.status_code
-        assert asked.content == b""
-        assert asked.headers["content-type"] == got.headers["content-type"]
+        get, head = await service.api.get(path), await service.api.head(path)
+        assert head.status_code == get.status_code
+        assert head.content == b""
+        assert head.headers["content-type"] == get.headers["content-type"]
         if path != "/":
-            assert asked.headers["content-length"] == str(len(got.content))
+            assert head.headers["content-length"] == str(len(get.content))
 
 
-async def test_asking_for_the_head_of_an_endless_stream_ends(service: RunningApp) -> None:
-    asked = await service.api.head("/events?on=deliveries")
-    assert (asked.status_code, asked.content) == (200, b"")
-    assert asked.headers["content-type"].startswith("text/event-stream")
+async def test_a_head_request_for_an_endless_stream_ends(service: RunningApp) -> None:
+    head = await service.api.head("/events?on=deliveries")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(service: RunningApp) -> None:
@@ -140,5 +140,5 @@ async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(service: 
     page = await browser.get(f"/deliveries/dlv_{'0' * 26}")
     assert page.status_code == 404
     assert page.headers["content-type"].startswith("text/html")
-    answer = await browser.get(f"/api/v1/deliveries/dlv_{'0' * 26}")
-    assert answer.headers["content-type"] == PROBLEM
+    response = await browser.get(f"/api/v1/deliveries/dlv_{'0' * 26}")
+    assert response.headers["content-type"] == PROBLEM

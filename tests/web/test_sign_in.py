@@ -10,11 +10,11 @@ from breakwater.core.store.schema import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN
 from tests.web.running_app import OURS, PASSWORD, RunningApp
 
 
-def cookie_of(answer: httpx.Response, name: str = "breakwater") -> "SimpleCookie":
+def cookie_of(response: httpx.Response, name: str = "breakwater") -> "SimpleCookie":
     cookie: SimpleCookie = SimpleCookie()
-    for line in answer.headers.get_list("set-cookie"):
+    for line in response.headers.get_list("set-cookie"):
         cookie.load(line)
-    assert name in cookie, answer.headers
+    assert name in cookie, response.headers
     return cookie
 
 
@@ -22,8 +22,8 @@ async def test_the_first_link_sets_the_first_administrators_password_once(servic
     code = await service.runtime.access.bootstrap()
     assert code is not None
     browser = service.client(headers=OURS)
-    answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    response = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
+    assert (response.status_code, response.headers["location"]) == (303, "/")
     assert (await browser.get("/")).status_code == 200
     again = await service.client(headers=OURS).post(
         "/welcome", data={"code": code, "password": "another password"}
@@ -48,18 +48,18 @@ async def test_every_start_without_an_administrator_makes_a_new_link_and_ends_th
 async def test_a_code_is_good_for_ten_minutes(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap()
     service.later(601)
-    answer = await service.client(headers=OURS).post(
+    response = await service.client(headers=OURS).post(
         "/welcome", data={"code": code or "", "password": PASSWORD}
     )
-    assert answer.status_code == 422
+    assert response.status_code == 422
 
 
 async def test_a_weak_password_is_refused_and_leaves_the_code_usable(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap() or ""
     browser = service.client(headers=OURS)
-    answer = await browser.post("/welcome", data={"code": code, "password": "short"})
-    assert answer.status_code == 422
-    assert "Use 10 to" in answer.text
+    response = await browser.post("/welcome", data={"code": code, "password": "short"})
+    assert response.status_code == 422
+    assert "Use 10 to" in response.text
     assert (await browser.post("/welcome", data={"code": code, "password": PASSWORD})).status_code == 303
 
 
@@ -70,8 +70,8 @@ async def test_signing_in_and_out(service: RunningApp) -> None:
     assert refused.status_code == 401
     assert "Wrong name or password" in refused.text
     assert "ada" in refused.text
-    answer = await browser.post("/sign-in", data={"name": "ada", "password": PASSWORD, "next": "/circuits"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/circuits")
+    response = await browser.post("/sign-in", data={"name": "ada", "password": PASSWORD, "next": "/circuits"})
+    assert (response.status_code, response.headers["location"]) == (303, "/circuits")
     page = await browser.get("/circuits")
     assert page.status_code == 200
     token = page.text.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
@@ -88,16 +88,16 @@ async def test_signing_in_and_out(service: RunningApp) -> None:
 )
 async def test_signing_in_never_leads_to_another_site(service: RunningApp, elsewhere: str) -> None:
     await service.browser("viewer", "ada")
-    answer = await service.client(headers=OURS).post(
+    response = await service.client(headers=OURS).post(
         "/sign-in", data={"name": "ada", "password": PASSWORD, "next": elsewhere}
     )
-    assert answer.headers["location"] == "/"
+    assert response.headers["location"] == "/"
 
 
 async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap() or ""
-    answer = await service.client(headers=OURS).post("/welcome", data={"code": code, "password": PASSWORD})
-    morsel = cookie_of(answer)["breakwater"]
+    response = await service.client(headers=OURS).post("/welcome", data={"code": code, "password": PASSWORD})
+    morsel = cookie_of(response)["breakwater"]
     assert (morsel["httponly"], morsel["samesite"], morsel["path"]) == (True, "lax", "/")
     assert morsel["max-age"] == str(12 * 3600)
 
@@ -108,8 +108,8 @@ async def test_over_https_the_cookie_is_bound_to_this_host(service: RunningApp) 
     async with httpx.AsyncClient(
         transport=transport, base_url="https://127.0.0.1:8420", headers=OURS
     ) as browser:
-        answer = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
-        morsel = cookie_of(answer, "__Host-breakwater")["__Host-breakwater"]
+        response = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
+        morsel = cookie_of(response, "__Host-breakwater")["__Host-breakwater"]
         assert (morsel["secure"], morsel["path"], morsel["domain"]) == (True, "/", "")
         assert (await browser.get("/")).status_code == 200
 
@@ -118,8 +118,8 @@ async def test_signing_in_gives_a_new_session_whatever_the_browser_carried(servi
     await service.browser("viewer", "ada")
     planted = service.client(headers=OURS)
     planted.cookies.set("breakwater", "planted-by-somebody-else", domain="127.0.0.1")
-    answer = await planted.post("/sign-in", data={"name": "ada", "password": PASSWORD})
-    assert cookie_of(answer)["breakwater"].value != "planted-by-somebody-else"
+    response = await planted.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert cookie_of(response)["breakwater"].value != "planted-by-somebody-else"
 
 
 async def test_a_session_ends_after_its_hours(service: RunningApp) -> None:
@@ -136,8 +136,8 @@ async def test_a_person_who_is_disabled_is_out_at_once(service: RunningApp) -> N
     people = {person.name: person.id for person in await service.runtime.access.people.all()}
     await service.runtime.access.people.disable(people["ada"], actor="person:bob")
     assert (await browser.get("/")).status_code == 303
-    answer = await service.client(headers=OURS).post("/sign-in", data={"name": "ada", "password": PASSWORD})
-    assert answer.status_code == 401
+    response = await service.client(headers=OURS).post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert response.status_code == 401
 
 
 async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others(service: RunningApp) -> None:
@@ -185,7 +185,7 @@ async def test_an_expired_session_is_told_in_place_to_scripts(service: RunningAp
         ("/deliveries", {"HX-Request": "true"}),
         ("/events", {"Accept": "text/event-stream"}),
     ):
-        assert (await service.stranger.get(path, headers=headers)).status_code == 401
+        assert (await service.anonymous.get(path, headers=headers)).status_code == 401
 
 
 async def test_neither_codes_nor_passwords_nor_tokens_are_stored_in_clear(service: RunningApp) -> None:
