@@ -1,9 +1,9 @@
 """The canonical form of host names: ASCII, lower case, read by every resolver and client in the same way."""
 
 import re
-import unicodedata
-from encodings import idna
 from typing import Final
+
+from breakwater.core.domain.target import idn
 
 MAX_NAME_LENGTH: Final = 253
 MAX_LABEL_LENGTH: Final = 63
@@ -11,7 +11,6 @@ MAX_LABEL_LENGTH: Final = 63
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _FOREIGN_DOTS: Final = frozenset("\u3002\uff0e\uff61")
-_PUNYCODE: Final = "xn--"
 
 
 def canonical_name(host: str) -> str:
@@ -28,6 +27,7 @@ def canonical_name(host: str) -> str:
     if _FOREIGN_DOTS & set(host):
         raise ValueError("has full-width dots in its host; write them as '.'")
     labels = [_canonical_label(label) for label in host.removesuffix(".").split(".")]
+    _check_direction(labels)
     name = ".".join(labels)
     if len(name) > MAX_NAME_LENGTH:
         raise ValueError(f"has a host longer than {MAX_NAME_LENGTH} characters")
@@ -44,42 +44,48 @@ def canonical_name(host: str) -> str:
 def _canonical_label(label: str) -> str:
     if not label:
         raise ValueError("has an empty label in its host; remove the extra dot")
-    lowered = label.lower() if label.isascii() else _punycoded(label)
+    lowered = label.lower() if label.isascii() else _from_unicode(label)
     if len(lowered) > MAX_LABEL_LENGTH:
         raise ValueError(f"has a label longer than {MAX_LABEL_LENGTH} characters in its host")
     if not _LABEL.fullmatch(lowered):
         raise ValueError(
             f"has the label {label!r} in its host, which is not valid; use letters, digits and inner hyphens"
         )
-    if lowered.startswith(_PUNYCODE) and not _is_punycode(lowered):
+    if lowered.startswith(idn.PREFIX) and not _is_valid(lowered):
         raise ValueError(f"has the label {label!r} in its host, which is not valid IDNA; write it in Unicode")
     return lowered
 
 
-def _punycoded(label: str) -> str:
-    """Return the `xn--` form if it decodes to exactly this label.
+def _from_unicode(label: str) -> str:
+    """Return the `xn--` form, unless programs could read the label in different ways.
 
-    Full-width letters and digits, invisible characters and the letters on which the versions of IDNA disagree
-    change in the conversion: two programs would connect to two different hosts.
+    Full-width letters and digits and invisible characters change in the conversion: two programs would connect to two
+    different hosts.
     """
-    plain = unicodedata.normalize("NFC", label).lower()
     try:
-        encoded = idna.ToASCII(plain).decode("ascii")
-        same = encoded.startswith(_PUNYCODE) and idna.ToUnicode(encoded) == plain
-    except UnicodeError:
-        same, encoded = False, ""
-    if not same:
+        return idn.to_ascii(label)
+    except ValueError:
         raise ValueError(
             f"has the label {label!r} in its host, which programs read in different ways; write it in its xn-- form"
-        )
-    return encoded.lower()
+        ) from None
 
 
-def _is_punycode(label: str) -> bool:
-    encoded = label.removeprefix(_PUNYCODE)
+def _check_direction(labels: list[str]) -> None:
+    if not any(label.startswith(idn.PREFIX) for label in labels):
+        return
     try:
-        decoded = encoded.encode("ascii").decode("punycode")
-        idna.nameprep(decoded)  # raises for characters that no name may contain
-        return decoded.encode("punycode").decode("ascii") == encoded
-    except (UnicodeError, OverflowError, ValueError):
+        idn.check_direction(
+            [idn.to_unicode(label) if label.startswith(idn.PREFIX) else label for label in labels]
+        )
+    except ValueError:
+        raise ValueError(
+            "mixes directions of writing in its host, which no HTTP client accepts; correct the name"
+        ) from None
+
+
+def _is_valid(label: str) -> bool:
+    try:
+        idn.to_unicode(label)
+    except ValueError:
         return False
+    return True

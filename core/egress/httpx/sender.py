@@ -129,7 +129,12 @@ class HttpxSender:
             return httpx.Request(
                 "POST",
                 request.target.url,
-                headers=[*request.headers, *self._defaults_for(request.headers)],
+                # httpx would derive Host by decoding the name, which fails for names that UTS 46 allows.
+                headers=[
+                    ("Host", request.target.origin.partition("//")[2]),
+                    *request.headers,
+                    *self._defaults_for(request.headers),
+                ],
                 content=request.body,
                 extensions={"timeout": {"connect": limit}},
             )
