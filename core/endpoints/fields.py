@@ -55,7 +55,7 @@ Parser = Callable[[Any, Rules, Mapping[str, Any]], Columns]
 """Takes a field's value (never None), the rules and the columns so far; raises InvalidInput."""
 
 
-def columns_of(
+def prefixed_columns(
     given: Mapping[str, object], rules: Rules, current: Mapping[str, Any] | None = None
 ) -> Columns:
     """Return the columns that `given` asks for; on top of `current`, or of the defaults for a new endpoint.

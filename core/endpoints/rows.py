@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 from breakwater.core.crypto.vault import Vault
 from breakwater.core.domain.target import parse_target
-from breakwater.core.endpoints.fields import Columns, Rules, columns_of
+from breakwater.core.endpoints.fields import Columns, Rules, prefixed_columns
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 
@@ -48,7 +48,7 @@ class EndpointRows:
         """Return the columns that `fields` change on `row`; none when there are none. Raises InvalidInput."""
         sealed = row["secret"]
         secret = None if sealed is None else self._vault.open(sealed, context=row["id"])
-        columns = columns_of(fields, self.rules, {**row, "secret": secret})
+        columns = prefixed_columns(fields, self.rules, {**row, "secret": secret})
         if not columns:
             return {}
         if "name" in columns:

@@ -16,7 +16,7 @@ from breakwater.core.queries.paging.scan import IdRange, IndexScan, find_scan_li
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import AUDIT
 
-_LOOKED_AT: Final = 20_000
+_SCAN_LIMIT: Final = 20_000
 _LEADING: Final = ("subject", "actor", "action")
 """Which index leads: a subject has fewest entries, then an actor."""
 
@@ -56,7 +56,7 @@ class AuditQueries:
         now = self._clock.now()
         covered = IdRange(ceiling=read_cursor(cursor, "aud", now))
         check_limit(limit)
-        walks = (audit_walk(_searchable(subject=subject, actor=actor, action=action)),)
+        walks = (audit_scan(_searchable(subject=subject, actor=actor, action=action)),)
         async with self._database.read() as connection:
             scan_limit = await find_scan_limit(connection, AUDIT.c.id, walks, covered)
             entries = await read_audit(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1)
@@ -70,21 +70,21 @@ class AuditQueries:
 def _searchable(**given: str | None) -> dict[str, str | None]:
     """Return what audit entries are searched for. Raises InvalidInput for text that no database stores."""
     reader = ParameterReader({name: value or "" for name, value in given.items()})
-    wanted = {name: reader.text(name) for name in given}
+    filters = {name: reader.text(name) for name in given}
     if reader.problems:
         raise InvalidInput(reader.problems)
-    return wanted
+    return filters
 
 
-def audit_walk(wanted: Mapping[str, str | None]) -> IndexScan:
+def audit_scan(filters: Mapping[str, str | None]) -> IndexScan:
     """Return the walk along the index that leaves least to check."""
-    given = {name: value for name, value in wanted.items() if value}
+    given = {name: value for name, value in filters.items() if value}
     leading = next((name for name in _LEADING if name in given), None)
     index_conditions = () if leading is None else (AUDIT.c[leading] == given[leading],)
     filter_conditions = tuple(
         no_index(AUDIT.c[name]) == value for name, value in given.items() if name != leading
     )
-    return IndexScan(index_conditions, filter_conditions, _LOOKED_AT if filter_conditions else None)
+    return IndexScan(index_conditions, filter_conditions, _SCAN_LIMIT if filter_conditions else None)
 
 
 async def read_audit(

@@ -25,7 +25,7 @@ def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnEle
     )
 
 
-def halted_endpoints(now: float) -> Select[str]:
+def held_endpoints(now: float) -> Select[str]:
     """Return the ids of the endpoints whose lane is halted at `now`."""
     return select(_ENDPOINTS.c.id).select_from(_LANES).where(halted(_ENDPOINTS, _CIRCUITS, now))
 

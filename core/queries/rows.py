@@ -16,17 +16,17 @@ from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOIN
 Row = Mapping[Any, Any]
 
 
-def columns_of(table: Table, prefix: str) -> list[Label[Any]]:
+def prefixed_columns(table: Table, prefix: str) -> list[Label[Any]]:
     """Return every column of `table`, named with `prefix` so that joined tables keep apart."""
     return [column.label(f"{prefix}{column.name}") for column in table.c]
 
 
-def part_of(row: Row, prefix: str) -> dict[str, Any]:
-    """Return the columns that `columns_of` named with `prefix`, under their own names."""
+def without_prefix(row: Row, prefix: str) -> dict[str, Any]:
+    """Return the columns that `prefixed_columns` named with `prefix`, under their own names."""
     return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
 
 
-LISTED: Final = tuple(
+LIST_COLUMNS: Final = tuple(
     DELIVERIES.c[name]
     for name in (
         "id",
@@ -46,7 +46,7 @@ LISTED: Final = tuple(
 """What a list shows of a delivery itself."""
 
 
-def in_lanes(deliveries: FromClause) -> FromClause:
+def join_endpoints(deliveries: FromClause) -> FromClause:
     """Return `deliveries` with their endpoints and circuits."""
     lanes = deliveries.join(ENDPOINTS, ENDPOINTS.c.id == deliveries.c.endpoint_id)
     return lanes.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == deliveries.c.endpoint_id)
@@ -55,10 +55,10 @@ def in_lanes(deliveries: FromClause) -> FromClause:
 def delivery_rows(found: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement for the rows of `found`, which selects at least what is listed of few deliveries."""
     deliveries = found.subquery("found")
-    return select(*deliveries.c, *lane_columns(deliveries, now)).select_from(in_lanes(deliveries))
+    return select(*deliveries.c, *endpoint_columns(deliveries, now)).select_from(join_endpoints(deliveries))
 
 
-def lane_columns(deliveries: FromClause, now: float) -> list[ColumnElement[Any]]:
+def endpoint_columns(deliveries: FromClause, now: float) -> list[ColumnElement[Any]]:
     """Return what a list shows of the lane of a delivery."""
     return [
         ENDPOINTS.c.name.label("endpoint_name"),
@@ -89,13 +89,13 @@ def delivery_row(row: Row) -> DeliveryRow:
     )
 
 
-def breaker_of(endpoint: Row, circuit: Row) -> CircuitBreaker:
+def to_breaker(endpoint: Row, circuit: Row) -> CircuitBreaker:
     """Return the breaker of an endpoint that was joined with its circuit, if it has one yet."""
     config = circuit_config(endpoint["circuit"])
     return breaker_from(circuit if circuit["endpoint_id"] is not None else None, config)
 
 
-def backlog_of_lane(bound: int) -> ColumnElement[int]:
+def count_backlog(bound: int) -> ColumnElement[int]:
     """Return how many deliveries of the joined endpoint are pending, counted to one beyond `bound`."""
     waiting = (
         select(DELIVERIES.c.id)

@@ -88,7 +88,7 @@ def test_times_are_as_exact_as_the_bars() -> None:
 
 
 def test_a_count_that_stopped_says_since_when_it_counts() -> None:
-    stopped = drawn({DeliveryState.FAILED: 1}, bounds=SearchBounds(1, AT, "Looked through 1."))
+    stopped = drawn({DeliveryState.FAILED: 1}, bounds=SearchBounds(1, AT, "Searched 1."))
     assert histogram.when_accepted(stopped) == "since 00:00"
     assert histogram.when_accepted(DRAWN) == "in the last 24 h"
 

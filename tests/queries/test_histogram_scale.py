@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from breakwater.core.queries.deliveries.histogram_steps import MOST_BARS, scale
+from breakwater.core.queries.deliveries.histogram_steps import MAX_BARS, scale
 
 MIDNIGHT = 1_795_305_600.0
 HOUR = 3_600.0
@@ -26,7 +26,7 @@ DAY = 86_400.0
 def test_bars_stand_for_round_times_and_are_never_too_many(span: float, step: int) -> None:
     bars = scale(MIDNIGHT, MIDNIGHT + span, goes_on=True)
     assert bars.step == step
-    assert len(bars.edges) - 1 <= MOST_BARS + 2
+    assert len(bars.edges) - 1 <= MAX_BARS + 2
 
 
 def test_bars_meet_at_multiples_of_their_step_whenever_they_begin() -> None:

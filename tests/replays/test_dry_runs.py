@@ -125,5 +125,5 @@ async def test_a_search_that_found_nothing_so_far_is_not_started_and_says_why(
     monkeypatch.setattr(dry_run, "SEARCHED", 6)
     plan = await engine.runtime.replays.plan(parse("q=no such text", {}))
     assert str(plan.total) == "0+"
-    with pytest.raises(Conflict, match="Looked through 6 deliveries"):
+    with pytest.raises(Conflict, match="Searched 6 deliveries"):
         await engine.runtime.replays.start(plan, actor="person:ada")

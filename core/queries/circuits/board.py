@@ -14,11 +14,11 @@ from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.circuits.pages import (
     MAX_PAGE_ENDPOINTS,
     Place,
-    cursor_behind,
+    cursor_after,
     lanes,
     mentions,
-    page_of_lanes,
-    read_place_of,
+    page_subquery,
+    read_position,
     states_statement,
     worst_first,
 )
@@ -31,12 +31,12 @@ from breakwater.core.queries.circuits.sentence import (
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.rows import (
     Row,
-    backlog_of_lane,
-    breaker_of,
-    columns_of,
+    count_backlog,
     last_cause,
     last_error,
-    part_of,
+    prefixed_columns,
+    to_breaker,
+    without_prefix,
 )
 from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 
@@ -44,7 +44,7 @@ BACKLOG_BOUND: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class PageOfLanes:
+class EndpointRows:
     """One page of lanes as they are stored."""
 
     rows: list[Row]
@@ -52,46 +52,46 @@ class PageOfLanes:
     states: dict[CircuitState, int]
 
 
-async def read_page_of_lanes(
+async def read_endpoint_page(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
-) -> PageOfLanes:
+) -> EndpointRows:
     """Return one page of lanes, and how many there are. Raises InvalidInput naming `cursor`, `limit` or `q`."""
     if not 1 <= limit <= MAX_PAGE_ENDPOINTS:
         raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MAX_PAGE_ENDPOINTS}.")
     matching = mentions(text)
-    behind = await read_place_of(connection, cursor, now)
-    rows = await read_lanes(connection, *matching, behind=behind, limit=limit + 1)
+    behind = await read_position(connection, cursor, now)
+    rows = await read_endpoint_rows(connection, *matching, behind=behind, limit=limit + 1)
     states = dict.fromkeys(CircuitState, 0)
     states |= {
         CircuitState(state): count for state, count in await connection.execute(states_statement(*matching))
     }
-    goes_on = cursor_behind(rows[limit - 1], now) if len(rows) > limit else None
-    return PageOfLanes(rows[:limit], goes_on, states)
+    goes_on = cursor_after(rows[limit - 1], now) if len(rows) > limit else None
+    return EndpointRows(rows[:limit], goes_on, states)
 
 
-async def read_lanes(
+async def read_endpoint_rows(
     connection: AsyncConnection,
     *conditions: ColumnElement[bool],
     behind: Place | None = None,
     limit: int = MAX_PAGE_ENDPOINTS,
 ) -> list[Row]:
     """Return endpoints that are not deleted, with their circuits, backlogs and last errors."""
-    statement = lanes_statement(*conditions, behind=behind, limit=limit)
+    statement = endpoint_rows_statement(*conditions, behind=behind, limit=limit)
     return list((await connection.execute(statement)).mappings().all())
 
 
-def lanes_statement(
+def endpoint_rows_statement(
     *conditions: ColumnElement[bool], behind: Place | None = None, limit: int = MAX_PAGE_ENDPOINTS
 ) -> Select[*tuple[Any, ...]]:
-    """Return the statement of `read_lanes`. Only the lanes of the page are looked at for more than their place."""
-    page = page_of_lanes(*conditions, behind=behind, limit=limit)
+    """Return the statement of `read_endpoint_rows`. It reads details only for the endpoints of the page."""
+    page = page_subquery(*conditions, behind=behind, limit=limit)
     return (
         select(
-            *columns_of(ENDPOINTS, "endpoint__"),
-            *columns_of(CIRCUITS, "circuit__"),
+            *prefixed_columns(ENDPOINTS, "endpoint__"),
+            *prefixed_columns(CIRCUITS, "circuit__"),
             page.c.rank,
             page.c.failures,
-            backlog_of_lane(BACKLOG_BOUND).label("backlog"),
+            count_backlog(BACKLOG_BOUND).label("backlog"),
             last_error().label("last_error"),
             last_cause().label("last_cause"),
         )
@@ -105,7 +105,7 @@ def is_not_closed() -> ColumnElement[bool]:
     return CIRCUITS.c.state != CircuitState.CLOSED.value
 
 
-def circuits_of(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
+def circuit_views(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
     """Return the circuits of lanes that were read worst first; those in trouble by what waits, then by failures."""
     return tuple(sorted((circuit_view(row, now) for row in rows), key=_sort_key))
 
@@ -119,8 +119,8 @@ def _sort_key(circuit: CircuitView) -> tuple[int, int, int]:
 
 def circuit_view(row: Row, now: float) -> CircuitView:
     """Return the circuit of one lane."""
-    endpoint = part_of(row, "endpoint__")
-    breaker = breaker_of(endpoint, part_of(row, "circuit__"))
+    endpoint = without_prefix(row, "endpoint__")
+    breaker = to_breaker(endpoint, without_prefix(row, "circuit__"))
     facts = CircuitSnapshot(
         now=now,
         breaker=breaker,

@@ -1,7 +1,7 @@
-"""Pages of lanes, worst first: the order of the circuit board and of the list of endpoints, and their cursor.
+"""Pages of endpoints, worst first: the order and the cursors that the circuit board and the list of endpoints share.
 
-Open circuits come first, then half-open ones and endpoints that are paused or disabled, by consecutive failures. The
-others follow by name, ad-hoc endpoints last. A cursor has the old position; name and kind are looked up by the id.
+Open circuits come first, then half-open ones and endpoints that are paused or disabled, each by consecutive failures.
+The rest follows by name, ad-hoc endpoints last. A cursor stores the position; name and kind are looked up by the id.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def lanes() -> FromClause:
     return ENDPOINTS.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == _E.id)
 
 
-def page_of_lanes(*conditions: ColumnElement[bool], behind: Place | None, limit: int) -> Subquery:
+def page_subquery(*conditions: ColumnElement[bool], behind: Place | None, limit: int) -> Subquery:
     """Return the ids of one page with their places; what a page shows of a lane is read of these alone."""
     found = select(_E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name)
     found = found.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
@@ -92,21 +92,21 @@ def mentions(text: str) -> tuple[ColumnElement[bool], ...]:
     Raises InvalidInput naming `q` for a text that no database stores.
     """
     reader = ParameterReader({"q": text})
-    wanted = reader.text("q")
+    search_text = reader.text("q")
     if reader.problems:
         raise InvalidInput(reader.problems)
-    if wanted is None:
+    if search_text is None:
         return ()
-    within = (column.icontains(wanted, autoescape=True) for column in (_E.name, _E.url))
-    return (or_(*within, _E.id == wanted),)
+    within = (column.icontains(search_text, autoescape=True) for column in (_E.name, _E.url))
+    return (or_(*within, _E.id == search_text),)
 
 
-def cursor_behind(row: Row, now: float) -> str:
+def cursor_after(row: Row, now: float) -> str:
     """Return the cursor of the page behind the lane of `row`."""
     return str(Cursor(row["endpoint__id"], now, (row["rank"], row["failures"])))
 
 
-async def read_place_of(connection: AsyncConnection, cursor: str | None, now: float) -> Place | None:
+async def read_position(connection: AsyncConnection, cursor: str | None, now: float) -> Place | None:
     """Return where `cursor` goes on. Raises InvalidInput naming `cursor`."""
     place = read_place(cursor, "ep", now, keys=2)
     if place is None:

@@ -4,7 +4,12 @@ from collections.abc import Collection
 
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.ports import Clock
-from breakwater.core.queries.circuits.board import circuit_view, circuits_of, read_lanes, read_page_of_lanes
+from breakwater.core.queries.circuits.board import (
+    circuit_view,
+    circuit_views,
+    read_endpoint_page,
+    read_endpoint_rows,
+)
 from breakwater.core.queries.circuits.history import transitions_statement
 from breakwater.core.queries.circuits.model import CircuitView, TransitionView
 from breakwater.core.queries.paging.bounds import check_limit
@@ -30,19 +35,19 @@ class CircuitQueries:
         """
         now = self._clock.now()
         async with self._database.read() as connection:
-            page = await read_page_of_lanes(connection, cursor, limit, text, now)
-        return EndpointPage(circuits_of(page.rows, now), page.next_cursor, page.states)
+            page = await read_endpoint_page(connection, cursor, limit, text, now)
+        return EndpointPage(circuit_views(page.rows, now), page.next_cursor, page.states)
 
     async def by_ids(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
         """Return the circuits of these endpoints (500 at most), worst first; deleted and unknown ones are left out."""
         async with self._database.read() as connection:
-            rows = await read_lanes(connection, ENDPOINTS.c.id.in_(endpoint_ids))
-        return circuits_of(rows, self._clock.now())
+            rows = await read_endpoint_rows(connection, ENDPOINTS.c.id.in_(endpoint_ids))
+        return circuit_views(rows, self._clock.now())
 
     async def get(self, endpoint_id: str) -> CircuitView:
         """Return the circuit of one endpoint. Raises NotFound."""
         async with self._database.read() as connection:
-            rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
+            rows = await read_endpoint_rows(connection, ENDPOINTS.c.id == endpoint_id)
         if not rows:
             raise NotFound("endpoint", endpoint_id)
         return circuit_view(rows[0], self._clock.now())

@@ -20,13 +20,13 @@ from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, c
 from breakwater.core.queries.rows import Row
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
-PER_CLASS: Final = 1_500
+GROUPED_PER_CLASS: Final = 1_500
 """Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 40 ms."""
-OF_ONE_CLASS: Final = 10_000
-MOST_GROUPS: Final = 50
+GROUPED_OF_ONE_CLASS: Final = 10_000
+MAX_GROUPS: Final = 50
 NAMED_ENDPOINTS: Final = 5
 _D = DELIVERIES.c
-CLASSES_MET: Final = union_all(
+STORED_CLASSES: Final = union_all(
     *(
         select(constant(failure.value).label("failure_class")).where(
             select(_D.id).where(_D.failure_class == constant(failure.value)).exists()
@@ -66,19 +66,19 @@ async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now:
     return FailureGroups(_groups(rows, filters, reached), bounds_of(_stop(scan_limits), now, "deliveries"))
 
 
-async def _classes(connection: AsyncConnection, wanted: DeliveryFilter) -> tuple[FailureClass, ...]:
+async def _classes(connection: AsyncConnection, filters: DeliveryFilter) -> tuple[FailureClass, ...]:
     """Return the classes to walk along: few of them were ever met, and naming all takes longer than reading those."""
-    if wanted.failure_class is not None:
-        return (wanted.failure_class,)
-    return tuple(map(FailureClass, (await connection.execute(CLASSES_MET)).scalars()))
+    if filters.failure_class is not None:
+        return (filters.failure_class,)
+    return tuple(map(FailureClass, (await connection.execute(STORED_CLASSES)).scalars()))
 
 
-def _walks(wanted: DeliveryFilter, classes: Iterable[FailureClass], now: float) -> list[_Walk]:
-    window = PER_CLASS if wanted.failure_class is None else OF_ONE_CLASS
+def _walks(filters: DeliveryFilter, classes: Iterable[FailureClass], now: float) -> list[_Walk]:
+    window = GROUPED_PER_CLASS if filters.failure_class is None else GROUPED_OF_ONE_CLASS
     return [
         _Walk(failure, replace(branch, window=min(window, branch.window or window)), ScanLimit())
         for failure in classes
-        for branch in branches(replace(wanted, failure_class=failure), now)
+        for branch in branches(replace(filters, failure_class=failure), now)
     ]
 
 
@@ -121,28 +121,28 @@ def groups_statement(walks: Sequence[_Walk], covered: IdRange) -> Select[*tuple[
     )
 
 
-def _groups(rows: Sequence[Row], wanted: DeliveryFilter, walks: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
+def _groups(rows: Sequence[Row], filters: DeliveryFilter, walks: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
     cut = {scan.failure for scan in walks if scan.scan_limit.down_to is not None}
     by_cause: dict[tuple[FailureClass, str], list[Row]] = defaultdict(list)
     common = cache(common_error)  # the same few errors come back for every endpoint
     for row in rows:
         by_cause[FailureClass(row["failure_class"]), common(row["error"] or "")].append(row)
     groups = [
-        _group(failure, error, members, wanted, more=failure in cut)
+        _group(failure, error, members, filters, more=failure in cut)
         for (failure, error), members in by_cause.items()
     ]
     groups.sort(key=lambda group: (-group.count.value, -group.last_seen, group.error))
-    return tuple(groups[:MOST_GROUPS])
+    return tuple(groups[:MAX_GROUPS])
 
 
 def _group(
-    failure: FailureClass, error: str, rows: Sequence[Row], wanted: DeliveryFilter, *, more: bool
+    failure: FailureClass, error: str, rows: Sequence[Row], filters: DeliveryFilter, *, more: bool
 ) -> FailureGroup:
     affected: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         affected[row["endpoint_id"], row["endpoint_name"]] += row["count"]
     worst_first = sorted(affected, key=lambda endpoint: (-affected[endpoint], endpoint))
-    same = replace(wanted, failure_class=failure, error=error or None)
+    same = replace(filters, failure_class=failure, error=error or None)
     return FailureGroup(
         failure_class=failure,
         error=error,

@@ -12,13 +12,13 @@ from breakwater.core.queries.explain.outcome import explain_delivery
 from breakwater.core.queries.explain.resend import can_cancel, can_resend, explain_resend
 from breakwater.core.queries.explain.snapshot import DeliverySnapshot, delays_of, read_snapshot
 from breakwater.core.queries.rows import (
-    LISTED,
+    LIST_COLUMNS,
     Row,
-    columns_of,
     delivery_row,
-    in_lanes,
-    lane_columns,
+    endpoint_columns,
+    join_endpoints,
     last_cause,
+    prefixed_columns,
 )
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
 
@@ -41,16 +41,16 @@ def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ..
     """Return the statement that reads a delivery with its message, its endpoint and its circuit."""
     return (
         select(
-            *LISTED,
-            *lane_columns(DELIVERIES, now),
+            *LIST_COLUMNS,
+            *endpoint_columns(DELIVERIES, now),
             *(_D[name] for name in ("trigger", "budget_spent", "lost_count", "lease_until")),
             _D.retry_delays.label("own_delays"),
             MESSAGES.c.payload,
             last_cause().label("opening_cause"),
-            *columns_of(ENDPOINTS, "endpoint__"),
-            *columns_of(CIRCUITS, "circuit__"),
+            *prefixed_columns(ENDPOINTS, "endpoint__"),
+            *prefixed_columns(CIRCUITS, "circuit__"),
         )
-        .select_from(in_lanes(DELIVERIES).join(MESSAGES, MESSAGES.c.id == _D.message_id))
+        .select_from(join_endpoints(DELIVERIES).join(MESSAGES, MESSAGES.c.id == _D.message_id))
         .where(_D.id == delivery_id)
     )
 

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.store.schema import DELIVERIES
 
-MOST_KNOWN: Final = 1_000
+MAX_EVENT_TYPES: Final = 1_000
 """Event types among which a text is looked for."""
-MOST_OPTIONS: Final = 20
+MAX_OPTIONS: Final = 20
 
 
 async def read_event_types(connection: AsyncConnection, text: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ async def read_event_types(connection: AsyncConnection, text: str) -> tuple[str,
     lowered = text.lower()
     matching = [name for name in names if lowered in name.lower()]
     return tuple(
-        sorted(matching, key=lambda name: (not name.lower().startswith(lowered), name))[:MOST_OPTIONS]
+        sorted(matching, key=lambda name: (not name.lower().startswith(lowered), name))[:MAX_OPTIONS]
     )
 
 
@@ -28,4 +28,4 @@ def event_types_statement() -> Select[str]:
     hops = select(func.min(types).label("event_type")).cte("hops", recursive=True)
     following = select(func.min(types)).where(types > hops.c.event_type).correlate(hops).scalar_subquery()
     hops = hops.union_all(select(following).where(hops.c.event_type.is_not(None)))
-    return select(hops.c.event_type).where(hops.c.event_type.is_not(None)).limit(MOST_KNOWN)
+    return select(hops.c.event_type).where(hops.c.event_type.is_not(None)).limit(MAX_EVENT_TYPES)

@@ -19,7 +19,7 @@ from breakwater.core.ids import created_at, floor_id
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
 from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
-from breakwater.core.queries.held import halted_endpoints
+from breakwater.core.queries.held import held_endpoints
 from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import (
@@ -41,12 +41,12 @@ _D = DELIVERIES.c
 
 Times = tuple[float, float]
 """Since when and until when, in seconds since the epoch."""
-MOST_HALTED: Final = 100
+MAX_HELD_ENDPOINTS: Final = 100
 """Lanes whose backlog is told apart from what only waits for its turn; beyond them all of it counts as waiting."""
 HELD: Final = "held"
 Found = tuple[str, str, str | None]
 """Id and state of a delivery, and of one that is pending its endpoint: held ones are told from others by that."""
-LOOKED_UP: Final = (
+HISTOGRAM_COLUMNS: Final = (
     _D.id,
     _D.state,
     case((_D.state == constant(DeliveryState.PENDING.value), _D.endpoint_id)).label("lane"),
@@ -58,13 +58,13 @@ Counts = Mapping[int, Mapping[str, int]]
 async def read_histogram(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> Histogram:
     """Return the deliveries that match over the time of the filter, else over the last day, in four statements."""
     read = _counted if _tells_by_index(filters) else _looked_at
-    return await read(connection, filters, await times_of(connection, filters, now), now)
+    return await read(connection, filters, await time_range_of(connection, filters, now), now)
 
 
-async def times_of(connection: AsyncConnection, wanted: DeliveryFilter, now: float) -> Times:
+async def time_range_of(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> Times:
     """Return over which time the deliveries that match are drawn."""
-    until = now if wanted.until is None else min(resolve(wanted.until, now), now)
-    since = until - DAY_SECONDS if wanted.since is None else resolve(wanted.since, now)
+    until = now if filters.until is None else min(resolve(filters.until, now), now)
+    since = until - DAY_SECONDS if filters.since is None else resolve(filters.since, now)
     return max(since, await _first_stored(connection, now)), until
 
 
@@ -74,13 +74,13 @@ async def _first_stored(connection: AsyncConnection, now: float) -> float:
     return now if oldest is None else created_at(oldest)
 
 
-async def halted_lanes(connection: AsyncConnection, now: float) -> frozenset[str]:
+async def read_held_endpoints(connection: AsyncConnection, now: float) -> frozenset[str]:
     """Return the ids of the endpoints whose lane is halted."""
-    return frozenset((await connection.execute(halted_endpoints(now))).scalars())
+    return frozenset((await connection.execute(held_endpoints(now))).scalars())
 
 
-def _covered(wanted: DeliveryFilter, since: float, now: float) -> IdRange:
-    return span(replace(wanted, since=since), now)
+def _covered(filters: DeliveryFilter, since: float, now: float) -> IdRange:
+    return span(replace(filters, since=since), now)
 
 
 def _scale(times: Times, scan_limit: ScanLimit, now: float) -> Scale:
@@ -91,12 +91,12 @@ def _scale(times: Times, scan_limit: ScanLimit, now: float) -> Scale:
 
 
 def _drawn(
-    wanted: DeliveryFilter, bars: Scale, counts: Counts, scan_limit: ScanLimit, now: float
+    filters: DeliveryFilter, bars: Scale, counts: Counts, scan_limit: ScanLimit, now: float
 ) -> Histogram:
     return Histogram(
         bars=tuple(_bar(*ends, counts.get(bar, {})) for bar, ends in enumerate(pairwise(bars.edges))),
         step=bars.step,
-        has_since=wanted.since is not None,
+        has_since=filters.since is not None,
         search_bounds=bounds_of(scan_limit, now, "deliveries"),
     )
 
@@ -109,37 +109,37 @@ def _bar(begin: float, end: float, counts: Mapping[str, int]) -> HistogramBar:
 # --- counted along an index
 
 
-def _tells_by_index(wanted: DeliveryFilter) -> bool:
+def _tells_by_index(filters: DeliveryFilter) -> bool:
     """Return whether an index has everything that is asked for, and the state."""
-    derived = wanted.held or wanted.retrying
-    return not (derived or wanted.event_type or wanted.failure_class or wanted.error or wanted.q)
+    derived = filters.held or filters.retrying
+    return not (derived or filters.event_type or filters.failure_class or filters.error or filters.q)
 
 
 async def _counted(
-    connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
+    connection: AsyncConnection, filters: DeliveryFilter, times: Times, now: float
 ) -> Histogram:
-    states, covered = sorted(wanted.states or DeliveryState), _covered(wanted, times[0], now)
-    stops = (await connection.execute(stop_statement(wanted, states, covered))).one()
+    states, covered = sorted(filters.states or DeliveryState), _covered(filters, times[0], now)
+    stops = (await connection.execute(stop_statement(filters, states, covered))).one()
     stop = max((id_ for id_ in stops if id_ is not None), default=None)
     bars = _scale(times, ScanLimit(stop), now)
-    halted = await halted_lanes(connection, now) if DeliveryState.PENDING in states else frozenset()
+    halted = await read_held_endpoints(connection, now) if DeliveryState.PENDING in states else frozenset()
     statement = bars_statement(
-        wanted, states, covered.within(floor=stop and just_after(stop)), bars.edges, halted
+        filters, states, covered.within(floor=stop and just_after(stop)), bars.edges, halted
     )
     rows = (await connection.execute(statement)).mappings()
     counts: Counts = {row["bar"]: {str(name): count for name, count in row.items()} for row in rows}
     scan_limit = ScanLimit(stop, sum(row[state.value] for row in counts.values() for state in states))
-    return _drawn(wanted, bars, counts, scan_limit, now)
+    return _drawn(filters, bars, counts, scan_limit, now)
 
 
 def stop_statement(
-    wanted: DeliveryFilter, states: Sequence[DeliveryState], covered: IdRange
+    filters: DeliveryFilter, states: Sequence[DeliveryState], covered: IdRange
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that says for each state below which id no more are counted."""
     return select(
         *(
             select(_D.id)
-            .where(*_led_by(wanted, state), *covered.conditions(_D.id))
+            .where(*_led_by(filters, state), *covered.conditions(_D.id))
             .order_by(_D.id.desc())
             .limit(1)
             .offset(COUNT_LIMIT)
@@ -151,7 +151,7 @@ def stop_statement(
 
 
 def bars_statement(
-    wanted: DeliveryFilter,
+    filters: DeliveryFilter,
     states: Sequence[DeliveryState],
     covered: IdRange,
     edges: Sequence[float],
@@ -159,9 +159,9 @@ def bars_statement(
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that counts each state between each two of `edges`, and what waits for `halted` lanes."""
     bars = _bars(covered, edges)
-    counted = [_count(bars, _led_by(wanted, state)).label(state.value) for state in states]
-    concerned = [id_ for id_ in sorted(halted) if wanted.endpoint_id in {None, id_}]
-    if 0 < len(concerned) <= MOST_HALTED:
+    counted = [_count(bars, _led_by(filters, state)).label(state.value) for state in states]
+    concerned = [id_ for id_ in sorted(halted) if filters.endpoint_id in {None, id_}]
+    if 0 < len(concerned) <= MAX_HELD_ENDPOINTS:
         pending = _D.state == constant(DeliveryState.PENDING.value)
         counted.append(_count(bars, (_D.endpoint_id.in_(concerned), pending)).label(HELD))
     return select(bars.c.bar, *counted)
@@ -185,29 +185,29 @@ def _count(bars: CTE, led_by: tuple[Condition, ...]) -> ColumnElement[int]:
     return found.correlate(bars).scalar_subquery()
 
 
-def _led_by(wanted: DeliveryFilter, state: DeliveryState) -> tuple[Condition, ...]:
+def _led_by(filters: DeliveryFilter, state: DeliveryState) -> tuple[Condition, ...]:
     of_state = _D.state == constant(state.value)
-    return (of_state,) if wanted.endpoint_id is None else (_D.endpoint_id == wanted.endpoint_id, of_state)
+    return (of_state,) if filters.endpoint_id is None else (_D.endpoint_id == filters.endpoint_id, of_state)
 
 
 # --- looked at one by one
 
 
 async def _looked_at(
-    connection: AsyncConnection, wanted: DeliveryFilter, times: Times, now: float
+    connection: AsyncConnection, filters: DeliveryFilter, times: Times, now: float
 ) -> Histogram:
-    walks, covered = branches(wanted, now), _covered(wanted, times[0], now)
+    walks, covered = branches(filters, now), _covered(filters, times[0], now)
     scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
-    statement = scan(LOOKED_UP, walks, covered.within(floor=scan_limit.down_to), SCAN_LIMIT + 1)
+    statement = scan(HISTOGRAM_COLUMNS, walks, covered.within(floor=scan_limit.down_to), SCAN_LIMIT + 1)
     # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
     found = [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
-    halted = await halted_lanes(connection, now)
-    return histogram_of(found, wanted, times, scan_limit, halted, now)
+    halted = await read_held_endpoints(connection, now)
+    return build_histogram(found, filters, times, scan_limit, halted, now)
 
 
-def histogram_of(  # noqa: PLR0917 - the rows, the filter, and how both are read
+def build_histogram(  # noqa: PLR0917 - the rows, the filter, and how both are read
     found: Sequence[Found],
-    wanted: DeliveryFilter,
+    filters: DeliveryFilter,
     times: Times,
     scan_limit: ScanLimit,
     halted: Collection[str],
@@ -218,7 +218,7 @@ def histogram_of(  # noqa: PLR0917 - the rows, the filter, and how both are read
         found = found[:SCAN_LIMIT]
         scan_limit = ScanLimit(found[-1][0], SCAN_LIMIT)
     bars = _scale(times, scan_limit, now)
-    return _drawn(wanted, bars, _sorted_in(found, bars.edges, halted), scan_limit, now)
+    return _drawn(filters, bars, _sorted_in(found, bars.edges, halted), scan_limit, now)
 
 
 def _sorted_in(found: Iterable[Found], edges: Sequence[float], halted: Collection[str]) -> Counts:

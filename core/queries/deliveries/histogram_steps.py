@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-MOST_BARS: Final = 48
+MAX_BARS: Final = 48
 """Whole ones; those at both ends may come on top of them."""
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -43,5 +43,5 @@ def scale(since: float, until: float, *, goes_on: bool) -> Scale:
 
 
 def _step_for(span: float) -> int:
-    years = math.ceil(span / MOST_BARS / _STEPS[-1])
-    return next((step for step in _STEPS if span <= step * MOST_BARS), years * _STEPS[-1])
+    years = math.ceil(span / MAX_BARS / _STEPS[-1])
+    return next((step for step in _STEPS if span <= step * MAX_BARS), years * _STEPS[-1])

@@ -20,7 +20,7 @@ from breakwater.core.queries.paging.scan import (
     just_after,
     scan,
 )
-from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
+from breakwater.core.queries.rows import LIST_COLUMNS, delivery_row, delivery_rows
 from breakwater.core.store.schema import DELIVERIES
 
 _IDS = DELIVERIES.c.id
@@ -59,7 +59,7 @@ def page_statement(
     walks: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that reads one page."""
-    statement = delivery_rows(scan(LISTED, walks, covered, limit), now)
+    statement = delivery_rows(scan(LIST_COLUMNS, walks, covered, limit), now)
     return statement.order_by(statement.selected_columns["id"].desc())
 
 
@@ -71,7 +71,7 @@ async def rows_of(connection: AsyncConnection, ids: Sequence[str], now: float) -
 
 def rows_statement(ids: Sequence[str], now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement that reads the deliveries of `ids`, newest first."""
-    statement = delivery_rows(select(*LISTED).where(_IDS.in_(ids)), now)
+    statement = delivery_rows(select(*LIST_COLUMNS).where(_IDS.in_(ids)), now)
     return statement.order_by(statement.selected_columns["id"].desc())
 
 

@@ -1,4 +1,4 @@
-"""A message and where it went."""
+"""A message and its deliveries."""
 
 from typing import Final
 
@@ -7,13 +7,13 @@ from sqlalchemy import Select, select
 from breakwater.core.domain.errors import NotFound
 from breakwater.core.ports import Clock
 from breakwater.core.queries.deliveries.model import MessageView
-from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
+from breakwater.core.queries.rows import LIST_COLUMNS, delivery_row, delivery_rows
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES, MESSAGES
 
 SHOWN_DELIVERIES: Final = 500
-NO_ENDPOINT: Final = "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."
-PRUNED: Final = "Its deliveries are older than the retention and were removed."
+NO_ENDPOINT: Final = "No endpoint was subscribed to this event type, so nothing was delivered."
+PRUNED: Final = "Its deliveries are past the retention period and were deleted."
 
 
 class MessageQueries:
@@ -44,9 +44,9 @@ class MessageQueries:
 
 
 def deliveries_statement(message_id: str, now: float) -> Select[*tuple[object, ...]]:
-    """Return the statement that reads the deliveries of a message, in the order in which they were made."""
+    """Return the statement that reads the deliveries of a message, oldest first."""
     found = (
-        select(*LISTED)
+        select(*LIST_COLUMNS)
         .where(DELIVERIES.c.message_id == message_id)
         .order_by(DELIVERIES.c.id)
         .limit(SHOWN_DELIVERIES)
@@ -55,9 +55,11 @@ def deliveries_statement(message_id: str, now: float) -> Select[*tuple[object, .
     return statement.order_by(statement.selected_columns["id"])
 
 
-def _note(made: int, found: int) -> str | None:
-    if made == 0:
+def _note(created: int, shown: int) -> str | None:
+    if created == 0:
         return NO_ENDPOINT
-    if found == 0:
+    if shown == 0:
         return PRUNED
-    return None if found == made else f"{made:,} deliveries were made; the first {found:,} are shown."
+    return (
+        None if shown == created else f"{created:,} deliveries were created; the first {shown:,} are shown."
+    )

@@ -5,11 +5,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ids import floor_id
 from breakwater.core.queries.deliveries.histogram import (
-    LOOKED_UP,
+    HISTOGRAM_COLUMNS,
     Found,
-    halted_lanes,
-    histogram_of,
-    times_of,
+    build_histogram,
+    read_held_endpoints,
+    time_range_of,
 )
 from breakwater.core.queries.deliveries.histogram_model import ListOverTime
 from breakwater.core.queries.deliveries.list import newest_delivery, page_of, rows_of
@@ -30,14 +30,14 @@ async def read_list_over_time(
 
     A search reads payloads, and nothing takes longer: page, count and histogram are made of one search.
     """
-    times = await times_of(connection, filters, now)
+    times = await time_range_of(connection, filters, now)
     drawn_from = floor_id("dlv", times[0])
     covered = span(filters, now)
-    scan_limit = await find_scan_limit(connection, LOOKED_UP[0], walks, covered)
+    scan_limit = await find_scan_limit(connection, HISTOGRAM_COLUMNS[0], walks, covered)
     reached = covered.within(floor=scan_limit.down_to)
     found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
     rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
-    halted = await halted_lanes(connection, now)
+    halted = await read_held_endpoints(connection, now)
     newest = await newest_delivery(connection)
     drawn = [one for one in found if one[0] >= drawn_from]
     drawn_to = (
@@ -46,7 +46,7 @@ async def read_list_over_time(
     return ListOverTime(
         page_of(rows, limit, scan_limit, now, newest),
         bounded(count, SCAN_LIMIT, more=scan_limit.down_to is not None),
-        histogram_of(drawn, filters, times, drawn_to, halted, now),
+        build_histogram(drawn, filters, times, drawn_to, halted, now),
     )
 
 
@@ -64,7 +64,7 @@ def matching_statement(
 ) -> Select[str, str, str | None, int]:
     """Return the statement that finds the newest `limit` and all from `drawn_from` on, each with how many match."""
     # Named more than once, so that both databases keep what was found instead of looking for it again.
-    found = scan(LOOKED_UP, walks, covered, SCAN_LIMIT + 1).cte("matching")
+    found = scan(HISTOGRAM_COLUMNS, walks, covered, SCAN_LIMIT + 1).cte("matching")
     page = select(found.c.id).order_by(found.c.id.desc()).limit(limit).subquery()
     count = select(func.count()).select_from(found).scalar_subquery()
     oldest = select(func.min(page.c.id)).scalar_subquery()

@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import floor_id, id_range
-from breakwater.core.queries.held import halted_endpoints
+from breakwater.core.queries.held import held_endpoints
 from breakwater.core.queries.paging.filters import WILDCARD, DeliveryFilter
 from breakwater.core.queries.paging.scan import Condition, IdRange, IndexScan, constant, just_after, no_index
 from breakwater.core.store.engine import bytes_contain
@@ -21,9 +21,9 @@ from breakwater.core.text.timestamps import resolve
 
 SCAN_LIMIT: Final = 10_000
 """Deliveries that one page checks against a condition without an index: about 20 ms."""
-SEARCHED: Final = 3_000
+PAYLOAD_SCAN_LIMIT: Final = 3_000
 """Deliveries whose payloads one page searches: about 20 ms at 1 KB each."""
-SEARCHED_PAYLOAD: Final = 65_536
+MAX_SEARCHED_BYTES: Final = 65_536
 """Bytes beyond which a payload is not searched."""
 
 _SHORTEST_ID: Final = 4
@@ -31,80 +31,81 @@ _SHORTEST_ID: Final = 4
 _D = DELIVERIES.c
 
 
-def branches(wanted: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
-    """Return the walks that together find what `wanted` matches at `now`, apart from its times."""
-    if wanted.q is None:
-        return _walks(wanted, now)
-    checks = (or_(*(and_(true(), *scan.filter_conditions) for scan in _walks(wanted, now, led=False))),)
-    exact = _exact(wanted.q)
+def branches(filters: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
+    """Return the walks that together find what `filters` matches at `now`, apart from its times."""
+    if filters.q is None:
+        return _walks(filters, now)
+    checks = (or_(*(and_(true(), *scan.filter_conditions) for scan in _walks(filters, now, led=False))),)
+    exact = _exact(filters.q)
     if exact is not None:
         return (replace(exact, filter_conditions=checks),)
-    of_key = IndexScan((_D.message_id.in_(_messages_of_key(wanted.q)),), checks)
-    text = _mentions(wanted.q)
+    of_key = IndexScan((_D.message_id.in_(_messages_of_key(filters.q)),), checks)
+    text = _mentions(filters.q)
     searched = (
-        IndexScan(w.index_conditions, (*w.filter_conditions, text), SEARCHED) for w in _walks(wanted, now)
+        IndexScan(w.index_conditions, (*w.filter_conditions, text), PAYLOAD_SCAN_LIMIT)
+        for w in _walks(filters, now)
     )
     return (of_key, *searched)
 
 
-def span(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
-    """Return the ids that `wanted` covers: its times, and nothing that arrived after `up_to` (included)."""
-    since = None if wanted.since is None else floor_id("dlv", resolve(wanted.since, now))
-    until = None if wanted.until is None else floor_id("dlv", resolve(wanted.until, now))
+def span(filters: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
+    """Return the ids that `filters` covers: its times, and nothing that arrived after `up_to` (included)."""
+    since = None if filters.since is None else floor_id("dlv", resolve(filters.since, now))
+    until = None if filters.until is None else floor_id("dlv", resolve(filters.until, now))
     return IdRange(since, until).within(ceiling=None if up_to is None else just_after(up_to))
 
 
-def clause(wanted: DeliveryFilter, now: float, up_to: str | None = None) -> ColumnElement[bool]:
-    """Return the whole of `wanted` as one condition on the table of deliveries, for an action on all that match.
+def clause(filters: DeliveryFilter, now: float, up_to: str | None = None) -> ColumnElement[bool]:
+    """Return the whole of `filters` as one condition on the table of deliveries, for an action on all that match.
 
     The action walks by id in steps of its own; what a page looks at is bounded, what is meant is not.
     """
-    matching = or_(*(branch.condition for branch in branches(wanted, now)))
-    return and_(matching, *span(wanted, now, up_to).conditions(_D.id))
+    matching = or_(*(branch.condition for branch in branches(filters, now)))
+    return and_(matching, *span(filters, now, up_to).conditions(_D.id))
 
 
-def _walks(wanted: DeliveryFilter, now: float, *, led: bool = True) -> tuple[IndexScan, ...]:
-    """Return the walks of everything in `wanted` but its times and its search; not `led`, all of it is checked."""
-    statuses = _statuses(wanted, now)
-    if wanted.failure_class is None:
-        return tuple(_walk(wanted, state, extra, led=led) for state, extra in statuses)
+def _walks(filters: DeliveryFilter, now: float, *, led: bool = True) -> tuple[IndexScan, ...]:
+    """Return the walks of everything in `filters` but its times and its search; not `led`, all of it is checked."""
+    statuses = _statuses(filters, now)
+    if filters.failure_class is None:
+        return tuple(_walk(filters, state, extra, led=led) for state, extra in statuses)
     # Few deliveries have failed: one walk along the class is cheaper than one for each state.
     checks = [and_(true(), *_equals("state", state, no_index), *extra) for state, extra in statuses]
-    return (_walk(wanted, None, (or_(*checks),), led=led),)
+    return (_walk(filters, None, (or_(*checks),), led=led),)
 
 
 _Status = tuple[DeliveryState | None, tuple[Condition, ...]]
 
 
-def _statuses(wanted: DeliveryFilter, now: float) -> tuple[_Status, ...]:
+def _statuses(filters: DeliveryFilter, now: float) -> tuple[_Status, ...]:
     """Return the states that match, each with what must hold beside it."""
-    if wanted.states == frozenset(DeliveryState):
+    if filters.states == frozenset(DeliveryState):
         return ((None, ()),)
-    plain: tuple[_Status, ...] = tuple((state, ()) for state in sorted(wanted.states))
+    plain: tuple[_Status, ...] = tuple((state, ()) for state in sorted(filters.states))
     derived = [
-        *([no_index(_D.endpoint_id).in_(halted_endpoints(now))] if wanted.held else []),
-        *([_D.attempt_count > 0] if wanted.retrying else []),
+        *([no_index(_D.endpoint_id).in_(held_endpoints(now))] if filters.held else []),
+        *([_D.attempt_count > 0] if filters.retrying else []),
     ]
-    if derived and DeliveryState.PENDING not in wanted.states:
+    if derived and DeliveryState.PENDING not in filters.states:
         return (*plain, (DeliveryState.PENDING, (or_(*derived),)))
     return plain or ((None, ()),)
 
 
 def _walk(
-    wanted: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
+    filters: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
 ) -> IndexScan:
     """Return the walk along the index that leaves least to check."""
     values = {
-        "endpoint_id": wanted.endpoint_id,
-        "failure_class": wanted.failure_class,
+        "endpoint_id": filters.endpoint_id,
+        "failure_class": filters.failure_class,
         "state": state,
-        "event_type": wanted.event_type,
+        "event_type": filters.event_type,
     }
-    leading = _leading(wanted, state) if led else ()
+    leading = _leading(filters, state) if led else ()
     index_conditions = [condition for name in leading for condition in _equals(name, values[name])]
     checked = [name for name in values if name not in leading]
     filter_conditions = [condition for name in checked for condition in _equals(name, values[name], no_index)]
-    filter_conditions += [*extra, *_error(wanted)]
+    filter_conditions += [*extra, *_error(filters)]
     # Of several walks each has a state of its own.
     return IndexScan(
         tuple(index_conditions),
@@ -114,13 +115,13 @@ def _walk(
     )
 
 
-def _leading(wanted: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:
+def _leading(filters: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:
     """Choose the index: what failed is rare, then comes the endpoint, then any state but delivered, which most are."""
-    if wanted.failure_class is not None:
+    if filters.failure_class is not None:
         return ("endpoint_id", "failure_class")
-    if wanted.endpoint_id is not None:
+    if filters.endpoint_id is not None:
         return ("endpoint_id", "state")
-    if wanted.event_type is not None and state in {None, DeliveryState.DELIVERED}:
+    if filters.event_type is not None and state in {None, DeliveryState.DELIVERED}:
         return ("event_type",)
     return ("state",)
 
@@ -136,12 +137,12 @@ def _equals(
     return (form(_D[name]) == known,)
 
 
-def _error(wanted: DeliveryFilter) -> tuple[Condition, ...]:
-    if wanted.error is None:
+def _error(filters: DeliveryFilter) -> tuple[Condition, ...]:
+    if filters.error is None:
         return ()
-    if WILDCARD not in wanted.error:
-        return (_D.error == wanted.error,)
-    escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in wanted.error)
+    if WILDCARD not in filters.error:
+        return (_D.error == filters.error,)
+    escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in filters.error)
     return (_D.error.like(escaped.replace(WILDCARD, "%"), escape="\\"),)
 
 
@@ -179,7 +180,7 @@ def _mentions(text: str) -> Condition:
     in_payload = (
         select(
             and_(
-                func.length(MESSAGES.c.payload) <= SEARCHED_PAYLOAD,
+                func.length(MESSAGES.c.payload) <= MAX_SEARCHED_BYTES,
                 or_(*(bytes_contain(MESSAGES.c.payload, form.encode()) for form in _written_forms(text))),
             )
         )

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
-from breakwater.core.queries.audit import audit_walk, read_audit
+from breakwater.core.queries.audit import audit_scan, read_audit
 from breakwater.core.queries.endpoints.model import DeletedEndpoint
 from breakwater.core.queries.endpoints.views import endpoint_view
 from breakwater.core.queries.paging.scan import IdRange
@@ -23,7 +23,7 @@ async def read_deleted(connection: AsyncConnection, endpoint_id: str, now: float
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise NotFound("endpoint", endpoint_id)
-    entries = await read_audit(connection, (audit_walk({"subject": endpoint_id}),), IdRange(), _ENTRIES)
+    entries = await read_audit(connection, (audit_scan({"subject": endpoint_id}),), IdRange(), _ENTRIES)
     traffic = await read_traffic(connection, endpoint_id, HOUR, now)
     deletion = next((entry for entry in entries if entry.action == "endpoint.delete"), None)
     return DeletedEndpoint(endpoint_view(row), row["deleted_at"], deletion, entries, traffic)

@@ -8,12 +8,17 @@ from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
-from breakwater.core.queries.circuits.board import circuit_view, circuits_of, read_lanes, read_page_of_lanes
+from breakwater.core.queries.circuits.board import (
+    circuit_view,
+    circuit_views,
+    read_endpoint_page,
+    read_endpoint_rows,
+)
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.endpoints.model import EndpointOption, EndpointSummary
 from breakwater.core.queries.endpoints.views import endpoint_view
 from breakwater.core.queries.paging.model import EndpointPage
-from breakwater.core.queries.rows import Row, part_of
+from breakwater.core.queries.rows import Row, without_prefix
 from breakwater.core.queries.traffic.charts import SPARK_STEP, each_endpoint, first_minute, read_traffic
 from breakwater.core.queries.traffic.fold import OutcomeCell, brief_traffic
 from breakwater.core.queries.traffic.model import Traffic
@@ -27,19 +32,19 @@ async def read_summaries(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
 ) -> EndpointPage[EndpointSummary]:
     """Return one page of endpoints, those in trouble first, in four statements; five with a cursor."""
-    page = await read_page_of_lanes(connection, cursor, limit, text, now)
+    page = await read_endpoint_page(connection, cursor, limit, text, now)
     by_id = {row["endpoint__id"]: row for row in page.rows}
     charts = await _charts(connection, list(by_id), now)
     summaries = (
         _summary(by_id[circuit.endpoint_id], charts(circuit.endpoint_id), circuit)
-        for circuit in circuits_of(page.rows, now)
+        for circuit in circuit_views(page.rows, now)
     )
     return EndpointPage(tuple(summaries), page.next_cursor, page.states)
 
 
 async def read_summary(connection: AsyncConnection, endpoint_id: str, now: float) -> EndpointSummary:
     """Return one endpoint, in three statements. Raises NotFound."""
-    rows = await read_lanes(connection, ENDPOINTS.c.id == endpoint_id)
+    rows = await read_endpoint_rows(connection, ENDPOINTS.c.id == endpoint_id)
     if not rows:
         raise NotFound("endpoint", endpoint_id)
     traffic = await read_traffic(connection, endpoint_id, HOUR, now)
@@ -73,19 +78,19 @@ async def _charts(
 
 def options_statement(text: str, limit: int, chosen: str | None) -> Select[str, str, str]:
     """Return the statement of `read_options`. What was chosen is there even if it was deleted since."""
-    wanted = ENDPOINTS.c
-    matches = wanted.name.icontains(text, autoescape=True) | wanted.url.icontains(text, autoescape=True)
-    offered = and_(wanted.deleted_at.is_(None), *([matches] if text else []))
+    filters = ENDPOINTS.c
+    matches = filters.name.icontains(text, autoescape=True) | filters.url.icontains(text, autoescape=True)
+    offered = and_(filters.deleted_at.is_(None), *([matches] if text else []))
     return (
-        select(wanted.id, wanted.name, wanted.url)
-        .where(or_(offered, wanted.id == chosen))
+        select(filters.id, filters.name, filters.url)
+        .where(or_(offered, filters.id == chosen))
         .order_by(
-            case((wanted.id == chosen, 0), else_=1), wanted.adhoc_key.is_not(None), wanted.name, wanted.id
+            case((filters.id == chosen, 0), else_=1), filters.adhoc_key.is_not(None), filters.name, filters.id
         )
         .limit(limit)
     )
 
 
 def _summary(row: Row, traffic: Traffic, circuit: CircuitView) -> EndpointSummary:
-    endpoint = endpoint_view(part_of(row, "endpoint__"))
+    endpoint = endpoint_view(without_prefix(row, "endpoint__"))
     return EndpointSummary(endpoint, circuit, traffic)

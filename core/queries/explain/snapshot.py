@@ -14,7 +14,7 @@ from breakwater.core.queries.deliveries.model import AttemptView
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.paging.scan import constant
-from breakwater.core.queries.rows import Row, breaker_of, delivery_row, part_of
+from breakwater.core.queries.rows import Row, delivery_row, to_breaker, without_prefix
 from breakwater.core.store.schema import AUDIT, DELIVERIES
 from breakwater.core.text.format import sanitize
 from breakwater.core.text.outcomes import failure_name
@@ -149,10 +149,10 @@ def _count(row: Row, state: DeliveryState, *conditions: ColumnElement[bool]) -> 
 def _endpoint_snapshot(
     row: Row, operation: AuditRef | None, in_flight: BoundedCount, ahead: BoundedCount
 ) -> EndpointSnapshot:
-    endpoint = part_of(row, "endpoint__")
+    endpoint = without_prefix(row, "endpoint__")
     return EndpointSnapshot(
         name=endpoint["name"],
-        breaker=breaker_of(endpoint, part_of(row, "circuit__")),
+        breaker=to_breaker(endpoint, without_prefix(row, "circuit__")),
         state=EndpointState(endpoint["state"]),
         state_reason=endpoint["state_reason"],
         deleted=endpoint["deleted_at"] is not None,

@@ -11,15 +11,15 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.ids import floor_id
 from breakwater.core.ports import Clock
-from breakwater.core.queries.audit import audit_walk, read_audit
-from breakwater.core.queries.circuits.board import circuits_of, is_not_closed, read_lanes
+from breakwater.core.queries.audit import audit_scan, read_audit
+from breakwater.core.queries.circuits.board import circuit_views, is_not_closed, read_endpoint_rows
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.overview.model import Overview
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.paging.scan import IdRange, constant
-from breakwater.core.queries.rows import LISTED, delivery_row, delivery_rows
+from breakwater.core.queries.rows import LIST_COLUMNS, delivery_row, delivery_rows
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
@@ -44,14 +44,14 @@ class OverviewQueries:
         """Return how things stand, in six queries."""
         now = self._clock.now()
         async with self._database.read() as connection:
-            rows = await read_lanes(
+            rows = await read_endpoint_rows(
                 connection, is_not_closed() | (ENDPOINTS.c.state != EndpointState.ENABLED.value)
             )
             traffic = await read_traffic(connection, None, HOUR, now)
             counts = (await connection.execute(counts_statement(now))).mappings().one()
             oldest = await _oldest(connection, now)
-            actions = await read_audit(connection, (audit_walk({}),), IdRange(), RECENT_ACTIONS)
-        circuits = circuits_of(rows, now)
+            actions = await read_audit(connection, (audit_scan({}),), IdRange(), RECENT_ACTIONS)
+        circuits = circuit_views(rows, now)
         tasks = self._tasks()
         status = SystemStatus(counts["endpoints"], circuits, traffic, tasks, self._database.writer.last_error)
         return Overview(
@@ -100,7 +100,7 @@ def oldest_statement(now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement that finds the delivery which has waited longest."""
     oldest = union_all(
         *(
-            select(*LISTED)
+            select(*LIST_COLUMNS)
             .where(_D.state == constant(state.value))
             .order_by(_D.id)
             .limit(1)

@@ -8,13 +8,13 @@ from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 from breakwater.core.queries.paging.scan import ScanLimit
 from breakwater.core.text.zones import format_time
 
-LONGEST_PAGE: Final = 200
+MAX_PAGE_SIZE: Final = 200
 
 
 def check_limit(limit: int) -> None:
     """Raise InvalidInput naming `limit` unless it is the size of a page."""
-    if not 1 <= limit <= LONGEST_PAGE:
-        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {LONGEST_PAGE}.")
+    if not 1 <= limit <= MAX_PAGE_SIZE:
+        raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MAX_PAGE_SIZE}.")
 
 
 def bounded(number: int, bound: int, *, more: bool = False) -> BoundedCount:
@@ -28,5 +28,5 @@ def bounds_of(scan_limit: ScanLimit, now: float, what: str) -> SearchBounds | No
         return None
     back_to = created_at(scan_limit.down_to)
     until = format_time(back_to, now)
-    sentence = f"Looked through {scan_limit.scanned:,} {what}, back to {until}; older ones may match too."
+    sentence = f"Searched {scan_limit.scanned:,} {what}, back to {until}. Older ones may match too."
     return SearchBounds(scan_limit.scanned, back_to, sentence)

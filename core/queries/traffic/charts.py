@@ -21,7 +21,7 @@ _STEPS: Final = (1, 2, 30, 60, 120, 240, 360)
 _MOST_POINTS: Final = 180
 SPARK_STEP: Final = 5
 """Minutes that one point stands for beside an endpoint in the list of endpoints."""
-CHARTS_KEPT: Final = 16
+CACHED_CHARTS: Final = 16
 """Charts whose closed steps are remembered: about 0.2 MB each."""
 _S = MINUTE_STATS.c
 _SUMS = HALF_HOUR_STATS.c
@@ -71,7 +71,7 @@ class TrafficQueries:
             closed = cells_of(half_hours(endpoint_id, minutes.start, minutes.stop), minutes.step)
             steps = self._closed[key] = await _read_steps(connection, closed, minutes)
         self._closed.move_to_end(key)
-        if len(self._closed) > CHARTS_KEPT:
+        if len(self._closed) > CACHED_CHARTS:
             self._closed.popitem(last=False)
         return steps
 

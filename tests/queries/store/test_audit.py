@@ -36,7 +36,7 @@ async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, quer
 async def test_a_rare_action_of_a_busy_person_is_found_in_steps(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "_LOOKED_AT", 2)
+    monkeypatch.setattr(audit, "_SCAN_LIMIT", 2)
     rare = await stored.deed("circuit.reset", "ep_1")
     for _ in range(3):
         await stored.deed("delivery.resend", "dlv_1")

@@ -71,7 +71,7 @@ async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> No
 async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(causes, "PER_CLASS", 3)
+    monkeypatch.setattr(causes, "GROUPED_PER_CLASS", 3)
     endpoint_id = await stored.endpoint()
     await fail(stored, endpoint_id, "tls", "handshake failed")
     for _ in range(5):
@@ -82,4 +82,4 @@ async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
         ("tls", "1"),
     ]
     assert found.search_bounds is not None
-    assert found.search_bounds.sentence.startswith("Looked through ")
+    assert found.search_bounds.sentence.startswith("Searched ")

@@ -154,11 +154,11 @@ async def test_a_message_shows_where_it_went(stored: Stored, queries: Queries) -
 async def test_a_message_without_deliveries_says_why(stored: Stored, queries: Queries) -> None:
     nowhere = await stored.message(delivery_count=0)
     assert (await queries.messages.get(nowhere)).note == (
-        "No endpoint subscribed to this event type when it came: it is kept, and went nowhere."
+        "No endpoint was subscribed to this event type, so nothing was delivered."
     )
     pruned = await stored.message(delivery_count=2)
     assert (await queries.messages.get(pruned)).note == (
-        "Its deliveries are older than the retention and were removed."
+        "Its deliveries are past the retention period and were deleted."
     )
 
 

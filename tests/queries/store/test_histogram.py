@@ -140,7 +140,7 @@ async def test_lanes_too_many_to_tell_apart_all_count_as_waiting(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(stored)
-    monkeypatch.setattr(histogram, "MOST_HALTED", 0)
+    monkeypatch.setattr(histogram, "MAX_HELD_ENDPOINTS", 0)
     drawn = await queries.deliveries.histogram(DeliveryFilter())
     assert (drawn.held, drawn.by_state[DeliveryState.PENDING]) == (0, 6)
 

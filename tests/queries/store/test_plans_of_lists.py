@@ -6,10 +6,10 @@ A walk that sorts, or that reads a whole table, is quick in a test and takes sec
 from typing import Any
 
 from breakwater.core.domain.states import DeliveryState, FailureClass
-from breakwater.core.queries.audit import audit_walk
-from breakwater.core.queries.circuits.board import lanes_statement
+from breakwater.core.queries.audit import audit_scan
+from breakwater.core.queries.circuits.board import endpoint_rows_statement
 from breakwater.core.queries.circuits.history import transitions_statement
-from breakwater.core.queries.deliveries.causes import CLASSES_MET, groups_statement
+from breakwater.core.queries.deliveries.causes import STORED_CLASSES, groups_statement
 from breakwater.core.queries.deliveries.causes import _walks as group_walks
 from breakwater.core.queries.deliveries.detail import delivery_statement
 from breakwater.core.queries.deliveries.event_types import event_types_statement
@@ -19,7 +19,7 @@ from breakwater.core.queries.deliveries.messages import deliveries_statement
 from breakwater.core.queries.deliveries.selection import branches, span
 from breakwater.core.queries.overview.queries import counts_statement, oldest_statement
 from breakwater.core.queries.paging.scan import IdRange, scan, scan_limit_statement
-from breakwater.core.queries.rows import LISTED
+from breakwater.core.queries.rows import LIST_COLUMNS
 from breakwater.core.queries.traffic.charts import (
     cells_of,
     each_endpoint,
@@ -37,7 +37,7 @@ async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
         wanted = sample.filter(query)
         walks = branches(wanted, now)
         for branch, index in zip(walks, indexes, strict=True):
-            plan = await plan_of(sample, scan(LISTED, [branch], span(wanted, now), 51))
+            plan = await plan_of(sample, scan(LIST_COLUMNS, [branch], span(wanted, now), 51))
             assert plan.whole_tables == [], (query, plan.text)
             if sample.on_sqlite:
                 assert plan.indexes == [index], (query, plan.text)
@@ -50,7 +50,7 @@ async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sam
         wanted = sample.filter(query)
         walks, covered = branches(wanted, now), span(wanted, now)
         asked: list[Any] = [page_statement(walks, covered, 51, now)]
-        if (reach := scan_limit_statement(LISTED[0], walks, covered)) is not None:
+        if (reach := scan_limit_statement(LIST_COLUMNS[0], walks, covered)) is not None:
             asked.append(reach)
         for statement in asked:
             plan = await plan_of(sample, statement)
@@ -64,18 +64,18 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
     statements: dict[str, Any] = {
         "a delivery": delivery_statement(sample.deliveries[9], now),
         "a message's deliveries": deliveries_statement(sample.messages[9], now),
-        "lanes": lanes_statement(),
-        "one lane": lanes_statement(ENDPOINTS.c.id == sample.endpoints[3]),
+        "lanes": endpoint_rows_statement(),
+        "one lane": endpoint_rows_statement(ENDPOINTS.c.id == sample.endpoints[3]),
         "counts": counts_statement(now),
         "the oldest undelivered": oldest_statement(now),
         "groups": groups_statement(group_walks(wanted, FailureClass, now), IdRange()),
-        "classes met": CLASSES_MET,
+        "classes met": STORED_CLASSES,
         "event types": event_types_statement(),
         "transitions": transitions_statement(None, 50),
         "transitions of one": transitions_statement(sample.endpoints[3], 50),
-        "audit": scan(tuple(AUDIT.c), [audit_walk({})], IdRange(), 51),
+        "audit": scan(tuple(AUDIT.c), [audit_scan({})], IdRange(), 51),
         "audit of one": scan(
-            tuple(AUDIT.c), [audit_walk({"actor": "person:1", "action": "a.1"})], IdRange(), 51
+            tuple(AUDIT.c), [audit_scan({"actor": "person:1", "action": "a.1"})], IdRange(), 51
         ),
     }
     charts = {

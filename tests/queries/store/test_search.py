@@ -25,7 +25,7 @@ async def test_a_search_finds_ids_of_every_kind(stored: Stored, queries: Queries
 async def test_a_search_finds_an_idempotency_key_however_old(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "SEARCHED", 2)
+    monkeypatch.setattr(selection, "PAYLOAD_SCAN_LIMIT", 2)
     endpoint_id = await stored.endpoint()
     keyed = await stored.delivery(endpoint_id, key="order-4711")
     for _ in range(4):
@@ -59,7 +59,7 @@ async def test_a_payload_that_is_no_text_does_not_break_a_search(stored: Stored,
 async def test_a_search_says_how_far_it_looked_and_goes_on_there(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "SEARCHED", 3)
+    monkeypatch.setattr(selection, "PAYLOAD_SCAN_LIMIT", 3)
     endpoint_id = await stored.endpoint()
     needle = await stored.delivery(endpoint_id, payload=b'"needle"')
     for _ in range(7):
@@ -68,7 +68,7 @@ async def test_a_search_says_how_far_it_looked_and_goes_on_there(
     assert first.items == ()
     assert first.search_bounds is not None
     assert first.search_bounds.scanned == 3
-    assert first.search_bounds.sentence.startswith("Looked through 3 deliveries, back to ")
+    assert first.search_bounds.sentence.startswith("Searched 3 deliveries, back to ")
     assert str(await queries.deliveries.count(filters(q="needle"))) == "0+"
     at_once = await queries.deliveries.list_over_time(filters(q="needle"))
     assert (at_once.page, str(at_once.matching)) == (first, "0+")

@@ -2,7 +2,7 @@
 
 from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.queries import Queries
-from breakwater.core.queries.traffic.charts import CHARTS_KEPT
+from breakwater.core.queries.traffic.charts import CACHED_CHARTS
 from tests.contract.stored import Stored
 
 
@@ -55,13 +55,13 @@ async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_reopened(
 
 
 async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Queries) -> None:
-    endpoint_ids = [await stored.endpoint(f"e{number}") for number in range(CHARTS_KEPT + 3)]
+    endpoint_ids = [await stored.endpoint(f"e{number}") for number in range(CACHED_CHARTS + 3)]
     for number, endpoint_id in enumerate(endpoint_ids):
         await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
     await StatsRollup(stored.database, stored.clock).roll_up()
     for _ in range(2):  # the second time some are remembered, and some were forgotten
         found = [(await queries.traffic.get(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
-        assert found == list(range(1, CHARTS_KEPT + 4))
+        assert found == list(range(1, CACHED_CHARTS + 4))
 
 
 async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
