@@ -34,7 +34,7 @@ def test_a_wrong_flag_value_names_flag_variable_and_remedy() -> None:
     assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1': write a number of at least 0" in output
 
 
-def test_a_wrong_variable_is_told_the_same_way() -> None:
+def test_a_wrong_variable_is_reported_the_same_way() -> None:
     code, output = run("serve", BREAKWATER_PORT="http")
     assert code == 2
     assert "BREAKWATER_PORT (--port)" in output
@@ -46,20 +46,10 @@ def test_a_secret_of_the_wrong_form_is_not_repeated() -> None:
     assert "write bw_" in output
 
 
-def test_the_commands_are_listed() -> None:
+def test_the_help_lists_every_command() -> None:
     code, output = run("--help")
     assert code == 0
-    for command in (
-        "serve",
-        "demo",
-        "send",
-        "deliveries",
-        "resend",
-        "circuits",
-        "keys",
-        "doctor",
-        "receiver",
-    ):
+    for command in main.entries:
         assert f"  {command} " in output
 
 
@@ -72,7 +62,7 @@ def test_the_help_of_a_filter_lists_every_failure_class(command: tuple[str, ...]
         assert failure_class.value in words
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert run("--version")[1].startswith("breakwater ")
 
 
