@@ -11,6 +11,9 @@ _PER_OCTAVE: Final = 4
 LAST_BUCKET: Final = 80
 """All latencies over 2^19.75 ms, about 15 minutes: longer than any attempt."""
 
+UNMEASURED: Final = -1
+"""The bucket of attempts without a duration, such as lost ones. No percentile counts it."""
+
 
 def bucket_of(ms: float) -> int:
     """Return the bucket of a latency in milliseconds: 0 below 1 ms, at most `LAST_BUCKET`."""
@@ -29,10 +32,11 @@ def percentile(histogram: Mapping[int, int], q: float) -> float | None:
 
     `histogram` maps buckets to counts. Return None when it is empty.
     """
-    rank = q * sum(histogram.values())
+    measured = {bucket: count for bucket, count in histogram.items() if count > 0 and bucket != UNMEASURED}
+    rank = q * sum(measured.values())
     seen = 0
-    for bucket in sorted(bucket for bucket, count in histogram.items() if count > 0):
-        seen += histogram[bucket]
+    for bucket in sorted(measured):
+        seen += measured[bucket]
         if seen >= rank:
             return upper_ms(bucket)
     return None

@@ -67,7 +67,8 @@ class RetentionJob:
         await self._prune_messages(before)
         await self._prune_keys()
         for stats in (MINUTE_STATS, HALF_HOUR_STATS):
-            await self._prune_stats(stats, int(before // 60))
+            # Whole half hours, so that the minutes that are left always have their sum.
+            await self._prune_stats(stats, int(before // 1800) * 30)
         if pruned:
             log.info("pruner.pruned", deliveries=pruned)
         return pruned

@@ -1,10 +1,10 @@
-"""Sums up the statistics of each half hour once it is over, so that charts of a week stay quick."""
+"""Sums up the statistics of each half hour once it is over, so that charts of a week are quick."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ports import Clock
@@ -15,18 +15,28 @@ HALF_HOUR: Final = 30
 """Minutes."""
 _SECONDS: Final = HALF_HOUR * 60.0
 _GRACE_SECONDS: Final = 120.0
-"""For results that are written late."""
+"""Most results are written within this time. Later ones are found by `_late`."""
+_LATE_MINUTES: Final = 2 * 1440
+"""How far back each round looks for late results. The first round looks at everything."""
 STEP_ENDPOINTS: Final = 50
 """Endpoints whose half hour one write sums up: some 1,500 minutes with a few rows each."""
 _KEYS: Final = ("endpoint_id", "minute", "outcome", "latency_bucket")
 
 
 class StatsRollup:
-    """Adds up one half hour after the other. Attempts cost nothing more for it: nobody waits for these sums."""
+    """Adds up one half hour after the other, and again where results were written after that.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    A result keeps the minute in which its attempt ended. While the database is away it is written much later.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, on_late: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_late` is called when sums changed that readers may have cached."""
         self._database = database
         self._clock = clock
+        self._on_late = on_late
+        self._checked_all = False
 
     async def run(self) -> None:
         """Sum up every complete half hour, then each one when it ends, until cancelled."""
@@ -35,13 +45,34 @@ class StatsRollup:
             await self._clock.sleep(_SECONDS - (self._clock.now() - _GRACE_SECONDS) % _SECONDS)
 
     async def roll_up(self) -> int:
-        """Sum up every half hour that is over; return how many those were."""
-        done = 0
-        while (first := await self._next()) is not None:
-            for endpoint_ids in await self._endpoints(first):
-                await self._database.writer.run(partial(_sum_up, first=first, endpoint_ids=endpoint_ids))
-            done += 1
-        return done
+        """Sum up every half hour that is over, and those with late results; return how many those were."""
+        late = await self._late()
+        for first in late:
+            await self._sum_up(first)
+        if late:
+            self._on_late()
+        count = len(late)
+        while (first_new := await self._next()) is not None:
+            await self._sum_up(first_new)
+            count += 1
+        return count
+
+    async def _sum_up(self, first: int) -> None:
+        for endpoint_ids in await self._endpoints(first):
+            await self._database.writer.run(partial(_sum_up, first=first, endpoint_ids=endpoint_ids))
+
+    async def _late(self) -> list[int]:
+        """Return the half hours that were summed up, and whose minutes have more attempts by now."""
+        recent = int(self._clock.now() // 60) - _LATE_MINUTES
+        since = recent - recent % HALF_HOUR if self._checked_all else 0
+        async with self._database.read() as connection:
+            end = await _end_of_summaries(connection)
+            sums = dict(iter(await connection.execute(_sums_since(since))))
+            # Retention deletes the minutes before their sums, so that minutes without a sum are late results.
+            counts = await connection.execute(_counts_between(since, end))
+            late = [first for first, attempts in counts if attempts > sums.get(first, 0)]
+        self._checked_all = True
+        return late
 
     async def _next(self) -> int | None:
         """Return the first minute of the oldest half hour that is over and not summed up; None when there is none."""
@@ -69,6 +100,26 @@ class StatsRollup:
             *(ids[at : at + STEP_ENDPOINTS] for at in range(0, len(ids), STEP_ENDPOINTS)),
             [ALL_ENDPOINTS],
         ]
+
+
+def _sums_since(first: int) -> Select[int, int]:
+    sums = HALF_HOUR_STATS.c
+    return (
+        select(sums.minute, func.sum(sums.attempts))
+        .where(sums.endpoint_id == ALL_ENDPOINTS, sums.minute >= first)
+        .group_by(sums.minute)
+    )
+
+
+def _counts_between(first: int, end: int) -> Select[int, int]:
+    minutes = MINUTE_STATS.c
+    half_hour = (minutes.minute - minutes.minute % HALF_HOUR).label("half_hour")
+    return (
+        select(half_hour, func.sum(minutes.attempts))
+        .where(minutes.endpoint_id == ALL_ENDPOINTS, minutes.minute >= first, minutes.minute < end)
+        .group_by("half_hour")
+        .order_by("half_hour")
+    )
 
 
 def _within(first: int) -> ColumnElement[bool]:

@@ -1,12 +1,12 @@
 """Charts: attempts over time, read from the per-minute statistics and never from the attempts."""
 
-from collections import OrderedDict
 from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import ColumnElement, CompoundSelect, Label, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from breakwater.core.lru_map import LruMap
 from breakwater.core.ports import Clock
 from breakwater.core.queries.traffic.fold import Steps, chart_of, steps_of
 from breakwater.core.queries.traffic.model import Traffic
@@ -35,15 +35,18 @@ ByLatency = Select[int, int, int]
 class TrafficQueries:
     """Reads the statistics of one endpoint, or of all, and remembers what cannot change any more.
 
-    A half hour that was summed up stays as it is (`StatsRollup`), so that of a chart which somebody watches only its
-    last steps are read again. With a million attempts stored, a week's chart took two thirds less of the processor
-    (`bench/pages.py`).
+    Half hours that were summed up change only where results are written late, which `forget_sums` tells. So of a
+    chart on an open page only the last steps are read again.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._closed: OrderedDict[tuple[str, int, range], Steps] = OrderedDict()
+        self._closed = LruMap[tuple[str, int, range], Steps](CACHED_CHARTS)
+
+    def forget_sums(self) -> None:
+        """Read every sum again: some have changed."""
+        self._closed.clear()
 
     async def get(self, endpoint_id: str | None = None, minutes: int = 60) -> Traffic:
         """Return the attempts of the last `minutes` (31 days at most) of one endpoint, or of all."""
@@ -70,9 +73,6 @@ class TrafficQueries:
         if steps is None:
             closed = cells_of(half_hours(endpoint_id, minutes.start, minutes.stop), minutes.step)
             steps = self._closed[key] = await _read_steps(connection, closed, minutes)
-        self._closed.move_to_end(key)
-        if len(self._closed) > CACHED_CHARTS:
-            self._closed.popitem(last=False)
         return steps
 
 

@@ -4,7 +4,6 @@ The update is fenced by the claim's token. A process that was suspended and resu
 result changes nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,12 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
-from breakwater.core.domain.latency import bucket_of
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from breakwater.core.domain.verdict import BreakerSignal, signal_breaker
 from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
 from breakwater.core.store.commands.claim import ClaimedDelivery
-from breakwater.core.store.engine import upsert
-from breakwater.core.store.schema import ALL_ENDPOINTS, ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS, MINUTE_STATS
+from breakwater.core.store.commands.statistics import CountedAttempt, count_attempts
+from breakwater.core.store.schema import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _save(connection: Connection, members: Sequence[SaveAttempt]) -> list[Circui
     if standing:
         connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
         connection.execute(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
-        _count(connection, standing)
+        count_attempts(connection, map(_counted, standing))
         _update_endpoints(connection, standing)
     saved = {id(m) for m in standing}
     return [breakers[m.claim.endpoint_id] if id(m) in saved else Superseded() for m in members]
@@ -171,20 +169,9 @@ def _delivery_values(member: SaveAttempt) -> dict[str, Any]:
     }
 
 
-def _count(connection: Connection, members: Sequence[SaveAttempt]) -> None:
-    counted = Counter(
-        (
-            endpoint_id,
-            int(m.now // 60),
-            m.attempt["failure_class"] or "success",
-            bucket_of(m.attempt["duration_ms"]),
-        )
-        for m in members
-        for endpoint_id in (m.claim.endpoint_id, ALL_ENDPOINTS)
-    )
-    columns = ("endpoint_id", "minute", "outcome", "latency_bucket")
-    rows = [dict(zip(columns, key, strict=True)) | {"attempts": n} for key, n in sorted(counted.items())]
-    connection.execute(upsert(connection, MINUTE_STATS, columns, add=["attempts"]), rows)
+def _counted(member: SaveAttempt) -> CountedAttempt:
+    attempt = member.attempt
+    return member.claim.endpoint_id, member.now, attempt["failure_class"], attempt["duration_ms"]
 
 
 def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:

@@ -11,6 +11,7 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import Failed, RetryAt, decide_after_loss
 from breakwater.core.store.commands.claim import ClaimedDelivery
+from breakwater.core.store.commands.statistics import count_attempts
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
 
 REQUEUED_AT_ONCE: Final = 500
@@ -70,6 +71,9 @@ def _requeue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, 
     changes = [_delivery_values(row, member.now) for row in rows]
     connection.execute(insert(ATTEMPTS), [_lost_attempt(member, row) for row in rows])
     connection.execute(_END_CLAIM, changes)
+    count_attempts(
+        connection, ((row["endpoint_id"], member.now, FailureClass.LOST.value, None) for row in rows)
+    )
     return tuple(
         Requeued(row["id"], row["endpoint_id"], retried=change["new_state"] == DeliveryState.PENDING.value)
         for row, change in zip(rows, changes, strict=True)
