@@ -146,6 +146,13 @@ def test_the_axis_runs_from_the_first_minute_to_the_last() -> None:
     assert (marks[0], marks[-1]) == ("21:20", "22:19")
 
 
+def test_a_point_of_yesterday_has_its_date() -> None:
+    day = traffic_of([], [], first=FIRST, step=30, last=FIRST + 1439)
+    assert traffic.clock(FIRST, day) == "19 Feb 21:20"
+    assert traffic.clock(FIRST + 1439, day) == "21:19"
+    assert traffic.axis(day)[0] == "21:20"
+
+
 def test_a_week_says_its_dates() -> None:
     week = traffic_of([], [], first=FIRST, step=60, last=FIRST + 7 * 1440 - 1)
     assert traffic.axis(week)[0] == "19 Feb 21:20"

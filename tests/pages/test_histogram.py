@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
@@ -70,6 +71,12 @@ def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_
 def test_what_is_held_is_told_from_what_waits() -> None:
     bar = HistogramBar(AT, AT + 1_800, {DeliveryState.PENDING: 3, DeliveryState.IN_FLIGHT: 1}, held=2)
     assert histogram.bar_words(bar, DRAWN) == "00:00 to 00:30 UTC: 1 in flight, 1 pending, 2 held"
+
+
+def test_a_bar_of_another_day_has_its_date() -> None:
+    night = replace(DRAWN, read_at=AT + 86_400)
+    assert histogram.bar_words(night.bars[0], night).startswith("22 Nov 00:00 to 22 Nov 00:30 UTC: ")
+    assert histogram.bar_words(DRAWN.bars[0], DRAWN).startswith("00:00 to 00:30 UTC: ")
 
 
 def test_every_status_but_retrying_has_its_place_in_a_bar() -> None:

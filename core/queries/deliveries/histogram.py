@@ -98,6 +98,7 @@ def _drawn(
         step=bars.step,
         has_since=filters.since is not None,
         search_bounds=bounds_of(scan_limit, now, "deliveries"),
+        read_at=now,
     )
 
 

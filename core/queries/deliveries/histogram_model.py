@@ -38,6 +38,8 @@ class Histogram:
     """Whether the filter says since when; if not, it is the last day up to where the filter ends."""
     search_bounds: SearchBounds | None
     """Set when older deliveries match too, or may, and are not counted."""
+    read_at: float | None = None
+    """The present when it was read: a time of another day is shown with its date."""
 
     @property
     def by_state(self) -> dict[DeliveryState, int]:

@@ -74,21 +74,26 @@ def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
 
 
 def bar_time(at: float, histogram: Histogram) -> str:
-    """Return a moment as exactly as the bars tell moments apart, with its date where they span more than a day."""
+    """Return a time as exactly as the bars tell times apart, with its date unless it is of the present day."""
+    now = histogram.bars[-1].end if histogram.read_at is None else histogram.read_at
+    return _bar_time(at, histogram, dated=reader_time(at).date() != reader_time(now).date())
+
+
+def _bar_time(at: float, histogram: Histogram, *, dated: bool) -> str:
     span = histogram.bars[-1].end - histogram.bars[0].begin
     time = "%H:%M" if histogram.step >= _MINUTE else "%H:%M:%S"
-    date = "%d %b " if span > _DAY + histogram.step else ""
+    date = "%d %b " if dated or span > _DAY + histogram.step else ""
     # Whole days are those of UTC: in any other zone they begin at some hour, which is said.
     pattern = "%d %b" if histogram.step >= _DAY and zone_key() == "UTC" else f"{date}{time}"
     return reader_time(at).strftime(pattern)
 
 
 def histogram_axis(histogram: Histogram) -> list[str]:
-    """Return moments for below the bars, evenly from the first to the last."""
+    """Return the times below the bars, evenly from the first to the last; only a long axis has dates."""
     begins = [bar.begin for bar in histogram.bars]
     marks = min(_MOST_MARKS, len(begins))
     places = (round((len(begins) - 1) * mark / max(marks - 1, 1)) for mark in range(marks))
-    return [bar_time(begins[place], histogram) for place in places]
+    return [_bar_time(begins[place], histogram, dated=False) for place in places]
 
 
 def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:

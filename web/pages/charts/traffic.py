@@ -17,7 +17,7 @@ from markupsafe import Markup
 from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
 from breakwater.core.text.outcomes import OutcomeGroup, group_name, outcome_group
-from breakwater.core.text.zones import reader_zone, zone_at
+from breakwater.core.text.zones import reader_time, reader_zone, zone_at
 from breakwater.web.pages.charts.circuit_marks import drawn_marks, marks_of
 from breakwater.web.pages.words import milliseconds, share
 
@@ -30,8 +30,14 @@ PERCENTILES: Final = ("p50", "p95", "p99")
 
 
 def clock(minute: int, traffic: Traffic) -> str:
-    """Return a minute as the charts of `traffic` say it: with its date where they span more than a day."""
-    return _clock(minute, reader_zone(), dated=traffic.minutes > _DAY + traffic.step)
+    """Return the time of a minute in the charts of `traffic`, with its date unless it is of the present day."""
+    now = (traffic.points[0].minute + traffic.minutes - 1) * 60
+    today = reader_time(minute * 60).date() == reader_time(now).date()
+    return _clock(minute, reader_zone(), dated=not today or _is_long(traffic))
+
+
+def _is_long(traffic: Traffic) -> bool:
+    return traffic.minutes > _DAY + traffic.step
 
 
 # A page says each point's moment four times, and the next page nearly all of them again.
@@ -45,10 +51,11 @@ def _named(minute: int, traffic: Traffic) -> str:
 
 
 def axis(traffic: Traffic) -> list[str]:
-    """Return moments, evenly from the first point to the last, for below a chart."""
-    marks = 5 if traffic.minutes <= _DAY + traffic.step else 4
+    """Return the times below a chart, evenly from the first point to the last; only a long axis has dates."""
+    marks = 4 if _is_long(traffic) else 5
     last = len(traffic.points) - 1
-    return [clock(traffic.points[round(last * mark / (marks - 1))].minute, traffic) for mark in range(marks)]
+    minutes = (traffic.points[round(last * mark / (marks - 1))].minute for mark in range(marks))
+    return [_clock(minute, reader_zone(), dated=_is_long(traffic)) for minute in minutes]
 
 
 def kinds_of(by_outcome: Mapping[str, int]) -> Mapping[OutcomeGroup, int]:
