@@ -203,5 +203,6 @@ def _server_sender(settings: Settings, guard: Guard) -> ReqwestSender:
         guard,
         settings.user_agent,
         body_cap=settings.response_body_cap,
+        headers_cap=settings.response_headers_cap,
         idle_per_host=IDLE_PER_HOST if settings.reuse_connections else 0,
     )

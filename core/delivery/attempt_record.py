@@ -122,7 +122,7 @@ def _attempt_row(
         case Response():
             return row | {
                 "status_code": outcome.status,
-                "response_headers": outcome.headers,
+                "response_headers": (*outcome.headers, *((("", ""),) if outcome.headers_truncated else ())),
                 "response_body": outcome.body,
                 "response_truncated": outcome.body_truncated,
             }

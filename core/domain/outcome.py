@@ -10,6 +10,31 @@ Headers = tuple[tuple[str, str], ...]
 RESPONSE_BODY_CAP = 16 * 1024
 """Default of `BREAKWATER_RESPONSE_BODY_CAP`: bytes of a response body that are stored."""
 
+RESPONSE_HEADERS_CAP = 16 * 1024
+"""Default of `BREAKWATER_RESPONSE_HEADERS_CAP`: bytes of response headers that are stored."""
+
+_DECISIVE = frozenset({"retry-after", "location", "content-type"})
+"""Headers that decide or explain what happens next; they come first when not all headers are stored."""
+
+
+def cap_headers(headers: Headers, cap: int) -> Headers:
+    """Return the headers that fit into `cap` bytes, in their order; the whole header or nothing of it."""
+    if sum(_size(header) for header in headers) <= cap:
+        return headers
+    remaining = cap
+    accepted = set[int]()
+    for decisive in (True, False):
+        for position, header in enumerate(headers):
+            if (header[0].lower() in _DECISIVE) is decisive and _size(header) <= remaining:
+                remaining -= _size(header)
+                accepted.add(position)
+    return tuple(header for position, header in enumerate(headers) if position in accepted)
+
+
+def _size(header: tuple[str, str]) -> int:
+    name, value = header
+    return len(name) + len(value) + 4  # ": " and the line end
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -21,6 +46,8 @@ class Response:
     """The stored part of the body, unchanged and never decompressed."""
     body_truncated: bool = False
     """Whether the body was longer than the stored part."""
+    headers_truncated: bool = False
+    """Whether the receiver sent more headers than are kept."""
     elapsed: float = 0.0
     """Seconds from the start of the attempt to the end of what was read."""
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.domain.outcome import RESPONSE_BODY_CAP
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP
 from breakwater.core.settings.problems import Contradiction, problem_of
 from breakwater.core.settings.service_links import is_link_address, service_links
 from breakwater.core.settings.types import (
@@ -130,6 +130,12 @@ class Settings(BaseSettings):
         ge=1,
         le=16 * 1024 * 1024,
         description="Bytes of the largest payload that is accepted.",
+    )
+    response_headers_cap: int = Field(
+        default=RESPONSE_HEADERS_CAP,
+        ge=0,
+        le=1024 * 1024,
+        description="Bytes of the response headers that are kept; further headers are left out.",
     )
     response_body_cap: int = Field(
         default=RESPONSE_BODY_CAP,

@@ -10,7 +10,7 @@ from random import Random
 from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import FailureClass
-from breakwater.core.domain.verdict import judge
+from breakwater.core.domain.verdict import decide
 from breakwater.core.egress.reqwest.origins import ExpiringOrigins
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from tests.egress.conftest import Wire, make_wire
@@ -158,7 +158,7 @@ async def check_head(wire: Wire, port: int, number: int) -> Outcome:
                 outcome,
             )
             assert 0 < len(outcome.detail) <= 300, (number, outcome)
-    judge(outcome, policy=SERVICE_SCHEDULE, spent=1, now=1.0, wall=1.8e9, draw=0.5)
+    decide(outcome, policy=SERVICE_SCHEDULE, spent=1, now=1.0, wall=1.8e9, draw=0.5)
     return outcome
 
 

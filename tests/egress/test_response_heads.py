@@ -90,3 +90,15 @@ async def test_no_fuzzed_head_ends_in_an_exception(kind: str) -> None:
     counts = await fuzz_heads(kind, range(FUZZED_HEADS))
     assert counts.total() == FUZZED_HEADS
     assert min(counts["response"], counts["protocol"]) > FUZZED_HEADS // 5
+
+
+async def test_the_headers_that_are_kept_are_capped_and_the_decisive_ones_come_first(wire: Wire) -> None:
+    padding = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 4000) for number in range(20))
+    head = b"HTTP/1.1 503 Busy\r\n" + padding + b"Retry-After: 7\r\nContent-Length: 2\r\n\r\nok"
+    async with Receiver(once(head)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Response)
+    assert outcome.headers_truncated
+    assert sum(len(name) + len(value) for name, value in outcome.headers) <= 16 * 1024
+    assert outcome.header("Retry-After") == "7"
+    assert (outcome.status, outcome.body) == (503, b"ok")

@@ -14,7 +14,14 @@ from typing import Final, cast
 import httpcore
 import httpx
 
-from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Headers, Outcome, Response
+from breakwater.core.domain.outcome import (
+    RESPONSE_BODY_CAP,
+    RESPONSE_HEADERS_CAP,
+    Headers,
+    Outcome,
+    Response,
+    cap_headers,
+)
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import InvalidHttp, RequestBlocked, TransportError
 from breakwater.core.egress.guard import Guard
@@ -53,6 +60,7 @@ class HttpxSender:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         body_cap: int = RESPONSE_BODY_CAP,
+        headers_cap: int = RESPONSE_HEADERS_CAP,
         body_grace: float = BODY_GRACE,
         connect_limit: float = CONNECT_LIMIT,
         added_roots: bytes | None = None,
@@ -64,6 +72,7 @@ class HttpxSender:
             user_agent: the User-Agent of requests that do not set their own.
             transport: replaces the guarded network; then only addresses that are written in URLs are checked.
             body_cap: bytes of a response body that are kept.
+            headers_cap: bytes of the response headers that are kept.
             body_grace: seconds that a body may take after its headers.
             connect_limit: seconds that connecting may take, including the TLS handshake.
             added_roots: PEM certificates of authorities to trust in addition to the system's.
@@ -72,6 +81,7 @@ class HttpxSender:
         self._guard = guard
         self._transport = transport or PinnedTransport(guard, body_limit=body_cap, added_roots=added_roots)
         self._body_cap = body_cap
+        self._headers_cap = headers_cap
         self._body_grace = body_grace
         self._connect_limit = connect_limit
         self._common = (*COMMON_HEADERS, ("User-Agent", user_agent), ("Connection", "close"))
@@ -93,9 +103,12 @@ class HttpxSender:
         except TimeoutError:
             if response is None:
                 return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
+        received = tuple(response.headers.multi_items())
+        headers = cap_headers(received, self._headers_cap)
         return Response(
             status=response.status_code,
-            headers=tuple(response.headers.multi_items()),
+            headers=headers,
+            headers_truncated=len(headers) < len(received),
             body=bytes(body[: self._body_cap]),
             body_truncated=not complete,
             elapsed=perf_counter() - started,

@@ -9,7 +9,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response as WireResponse
 
-from breakwater.core.domain.outcome import Headers, Response
+from breakwater.core.domain.outcome import Headers, Response, cap_headers
 from breakwater.core.egress.limits import raise_if_cancelled
 
 _MAX_DIGITS: Final = 18
@@ -49,14 +49,17 @@ class StreamedResponse:
             return
         self._complete = True
 
-    async def to_outcome(self, cap: int, started: float) -> Response:
+    async def to_outcome(self, cap: int, headers_cap: int, started: float) -> Response:
         """Return what was read, and close the connection if there is more to read."""
         if not self._complete:
             with suppress(PyreqwestError):
                 await self._streamed.__aexit__(None, None, None)
+        received = _headers(self._response.headers)
+        headers = cap_headers(received, headers_cap)
         return Response(
             status=self._response.status,
-            headers=_headers(self._response.headers),
+            headers=headers,
+            headers_truncated=len(headers) < len(received),
             body=b"".join(self._pieces),
             body_truncated=not self._complete or self._size > cap,
             elapsed=perf_counter() - started,

@@ -13,7 +13,7 @@ from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 
-from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, Outcome
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP, Outcome
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import (
     ConnectFailed,
@@ -66,6 +66,7 @@ class ReqwestSender:
         user_agent: str = USER_AGENT,
         *,
         body_cap: int = RESPONSE_BODY_CAP,
+        headers_cap: int = RESPONSE_HEADERS_CAP,
         body_grace: float = BODY_GRACE,
         connect_limit: float = CONNECT_LIMIT,
         max_clients: int = MAX_CLIENTS,
@@ -78,6 +79,7 @@ class ReqwestSender:
             guard: resolves hosts and checks every address.
             user_agent: the User-Agent of requests that do not set their own.
             body_cap: bytes of a response body that are kept.
+            headers_cap: bytes of the response headers that are kept.
             body_grace: seconds that a body may take after its headers.
             connect_limit: seconds that connecting may take, including the TLS handshake.
             max_clients: pairs of host and address for which connections are kept; about 0.13 MB each.
@@ -87,12 +89,14 @@ class ReqwestSender:
         """
         self._guard = guard
         self._body_cap = body_cap
+        self._headers_cap = headers_cap
         self._body_grace = body_grace
         self._large_heads = ExpiringOrigins(LARGE_HEAD_SECONDS)
         self._large_head_sender = HttpxSender(
             guard,
             user_agent,
             body_cap=body_cap,
+            headers_cap=headers_cap,
             body_grace=body_grace,
             connect_limit=connect_limit,
             added_roots=added_roots,
@@ -123,7 +127,7 @@ class ReqwestSender:
         except TimeoutError:
             if response is None:
                 return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
-        return await response.to_outcome(self._body_cap, started)
+        return await response.to_outcome(self._body_cap, self._headers_cap, started)
 
     async def close(self) -> None:
         """Close every kept connection."""

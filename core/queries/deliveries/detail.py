@@ -78,9 +78,10 @@ def _attempt(row: Row) -> AttemptView:
         status_code=row["status_code"],
         error=row["error"],
         request_headers=tuple((name, value) for name, value in row["request_headers"]),
-        response_headers=tuple((name, value) for name, value in row["response_headers"]),
+        response_headers=tuple((name, value) for name, value in row["response_headers"] if name),
         response_body=row["response_body"],
         response_truncated=row["response_truncated"],
+        response_headers_truncated=any(not name for name, _ in row["response_headers"]),
     )
 
 

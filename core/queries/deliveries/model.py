@@ -62,6 +62,7 @@ class AttemptView:
     response_headers: Headers
     response_body: bytes | None
     response_truncated: bool
+    response_headers_truncated: bool = False
 
     @property
     def success(self) -> bool:

@@ -110,6 +110,7 @@ class Attempt(SQLModel, table=True):
     error: str | None = long_text()
     request_headers: list[list[str]] = json_column("[]")
     response_headers: list[list[str]] = json_column("[]")
+    """Pairs of name and value. A last pair with an empty name, which HTTP does not allow, marks that more were sent."""
     response_body: bytes | None = Field(default=None, sa_type=LargeBinary)
     response_truncated: bool = False
 

@@ -100,6 +100,7 @@ def _attempt(attempt: AttemptView) -> responses.Attempt:
         trigger=attempt.trigger,
         request_headers=list(attempt.request_headers),
         response_headers=list(attempt.response_headers),
+        response_headers_truncated=attempt.response_headers_truncated,
         response_body=None if body is None else body.decode(errors="replace"),
         response_truncated=attempt.response_truncated,
     )

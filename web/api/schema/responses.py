@@ -77,6 +77,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: HeaderPairs
     """Values of credentials are masked."""
     response_headers: HeaderPairs
+    """At most 16 KiB by default."""
+    response_headers_truncated: bool
+    """Whether the receiver sent more headers than are kept."""
     response_body: str | None
     """At most 16 KiB by default; bytes that are not valid UTF-8 are replaced."""
     response_truncated: bool
