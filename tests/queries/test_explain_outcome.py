@@ -7,7 +7,7 @@ from breakwater.core.queries.explain.outcome import explain_delivery
 from breakwater.core.queries.explain.snapshot import AuditRef
 from tests.queries.snapshots import NOW, ended, endpoint, pending
 
-# --- under way
+# --- in flight
 
 
 def test_an_attempt_in_flight_says_since_when_and_how_long_at_most() -> None:

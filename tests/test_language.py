@@ -1,0 +1,318 @@
+"""The texts use the terms of the glossary in docs/architecture.md: phrases that nobody can search for are rejected."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FOLDERS: Final = ("core", "web", "templates", "static", "tests", "bench", "docs")
+SUFFIXES: Final = {".py", ".html", ".md", ".js", ".css", ".toml", ".mako", ".xml", ".txt"}
+SKIPPED: Final = {
+    "tests/test_language.py": "it lists the phrases",
+    "constraints.txt": "names of packages",
+    "static/htmx.min.js": "vendored",
+    "static/htmx-ext-sse.min.js": "vendored",
+    "static/idiomorph-ext.min.js": "vendored",
+    "static/fonts/OFL.txt": "a license",
+}
+
+PHRASES: Final = {
+    # accepting and sending
+    "hand in": "accept, send",
+    "hands in": "accepts, sends",
+    "handed in": "accepted, sent",
+    "hand-in": "API request",
+    "hand_in": "accept",
+    "handing in": "sending",
+    "born claimed": "pre-claimed at intake",
+    "under way": "in flight",
+    "under_way": "in_flight",
+    "goes nowhere": "no subscriber",
+    "passes the framework by": "bypasses the framework",
+    "pass the framework by": "bypass the framework",
+    "callable_port": "is_allowed_port",
+    "may not be called": "may not be requested",
+    "its url is called": "its URL is requested",
+    # outcomes
+    "no answer": "no response",
+    "last answer": "last response",
+    "receiver answers": "receiver responds with",
+    "receiver answered": "receiver responded with",
+    "receiver's answer": "the response",
+    "asked to slow down": "rate limited (429)",
+    "asked to wait": "rate limited (429)",
+    "asks for no more": "410 Gone",
+    "gets no more": "endpoint disabled (410 Gone)",
+    "asked for another try": "asked to retry (408/425)",
+    "address not allowed": "blocked address",
+    "outcomekind.slowed": "THROTTLED",
+    "outcomekind.broken": "SERVER_ERROR",
+    "outcomekind.silent": "NO_RESPONSE",
+    "unanswered": "TransportFailure",
+    "noanswer": "TransportError",
+    "undialled": "ConnectFailed",
+    "what became of": "result, outcome",
+    "becomes of": "result, outcome",
+    "become of": "result, outcome",
+    "came of it": "result",
+    "came of that": "result",
+    "comes of it": "result",
+    "what an attempt came to": "the result of an attempt",
+    # circuits and holds
+    "taking nothing": "on hold",
+    "until somebody": "until you, until a person",
+    "circuits that are not closed": "open circuits",
+    "more that are not closed": "open circuits (n)",
+    "probe out": "probe in flight",
+    "probes out": "probes in flight",
+    "failures in a row": "consecutive failures",
+    "failures_in_a_row": "consecutive_failures",
+    "nothing waits": "no deliveries waiting",
+    "is_calm": "is_pristine",
+    "failed lately": "recent failures",
+    "hold differently": "change hold",
+    "whoever finds it held": "reason (shown to others)",
+    "held deliveries follow": "releasing n held deliveries",
+    "one at first": "slowly at first",
+    "spend no attempts": "use up no retries",
+    "spends no attempts": "uses up no retries",
+    "spending their attempts": "using up their retries",
+    # parts
+    "insights": "queries",
+    "summariser": "stats rollup",
+    "summarizer": "stats rollup",
+    "warden": "expiry job, auto-disable",
+    "sweeper": "recovery",
+    "pruner": "retention",
+    "replayer": "replay runner",
+    "looper": "supervisor",
+    "rescued": "requeued",
+    "rescuelost": "RequeueExpired",
+    "rescues": "requeues",
+    "take_over": "recover_on_start",
+    "spared": "exclude",
+    "look round": "poll",
+    "look_round": "poll",
+    "looks round": "polls",
+    "looked_round": "polled",
+    "lanefacts": "EndpointSnapshot",
+    "circuitfacts": "CircuitSnapshot",
+    "do_because": "run_operation",
+    "perimeter": "SecurityMiddleware",
+    "let_in": "authenticate",
+    "harbour": "RunningEngine",
+    "quay": "RunningApp",
+    "the journal": "the audit log",
+    "_journal": "_audit_log",
+    "visits.everything": "OffloadPolicy.ALL",
+    "distrust": "KeepAlivePolicy",
+    "self._directory": "self._endpoint_cache",
+    "outbound/": "egress/",
+    "core.engine": "core.delivery",
+    "core.sql": "core.store",
+    "core/engine": "core/delivery",
+    "core/sql": "core/store",
+    # idiom
+    "whoever": "anybody who, the person who",
+    "whomever": "the person who",
+    "lest": "so that ... not",
+    "be it": "also",
+    "meanwhile": "until then",
+    "who is let through": "a caller that is admitted",
+    "at night": "(the reason)",
+    "nobody foresaw": "internal error; see the service log",
+    "not well": "unhealthy",
+    "ailing": "unhealthy",
+    "breakwater itself": "background tasks",
+    "for ever": "forever, or the bound",
+    "the doors": "sign-in routes",
+    "at the door": "at sign-in",
+    "door.html": "auth.html",
+    "anew": "again",
+    "hung up": "disconnected",
+    "hangs up": "disconnects",
+    # validation messages
+    "is no valid": "is not a valid",
+    "is no name": "is not a valid name",
+    "is no json": "is not valid JSON",
+    "is no number": "is not a number",
+    "is no parameter": "is not a known parameter",
+    "is no scope": "is not a scope",
+    "is no status": "is not a status",
+    "is no role": "is not a role",
+    "is no time": "is not a time",
+    "is no url": "is not a URL",
+    "is no host": "is not a host",
+    "is no field": "is not a field",
+    "is no address": "is not an address",
+    "is no list": "is not a list",
+    "is no id": "is not an id",
+    "no full name": "not a full name",
+    # pages
+    "tick what": "select deliveries to resend",
+    "the first that would go out": "preview",
+    "where they go": "endpoints",
+    "what was asked": "filter",
+    "what was done to it": "history",
+    "settings it had": "last settings",
+    "of this browser.": "saved in this browser",
+    "may look at this": "can view",
+    "any outcome": "all outcomes",
+    "takes what it is sent": "accepts deliveries",
+    "unless it says its zone": "unless you add an offset",
+    # names
+    "_bury": "_notify_dead_letter",
+    "_hush": "_silence_loggers",
+    "_how_well": "_sort_key",
+    "_go_first": "_queue_first",
+    "span_words": "format_duration",
+    "on_clock": "format_time",
+    "most_at_once": "MAX_BULK_RESEND",
+    "believed_seconds": "CREDENTIAL_CACHE_SECONDS",
+    "given_up_after": "AUTO_DISABLE_AFTER",
+    "_little_space": "LOW_DISK_BYTES",
+    "drawn.html": "rendered_at.html",
+    "said.html": "flash.html",
+    "kept_form": "preserved_form",
+    "replay_standing": "replay_badge",
+    "circuit_standing": "circuit_badge",
+    "endpoint_standing": "endpoint_badge",
+}
+"""What is rejected, in lower case, and what the glossary says instead."""
+
+TASK_NAME: Final = "the name of a background task, in /health/ready, in metrics and on Now"
+LOG_NAME: Final = "the name of a logger or of a log event, which log pipelines select"
+ALLOWED: Final[dict[tuple[str, str], str]] = {
+    ("core/runtime.py", "sweeper"): TASK_NAME,
+    ("core/runtime.py", "warden"): TASK_NAME,
+    ("core/runtime.py", "pruner"): TASK_NAME,
+    ("core/runtime.py", "replayer"): TASK_NAME,
+    ("core/runtime.py", "summariser"): TASK_NAME,
+    ("docs/architecture.md", "sweeper"): TASK_NAME,
+    ("docs/architecture.md", "warden"): TASK_NAME,
+    ("docs/architecture.md", "pruner"): TASK_NAME,
+    ("docs/architecture.md", "replayer"): TASK_NAME,
+    ("docs/architecture.md", "summariser"): TASK_NAME,
+    ("tests/", "sweeper"): TASK_NAME,
+    ("tests/", "pruner"): TASK_NAME,
+    ("core/delivery/recovery.py", "sweeper"): LOG_NAME,
+    ("core/maintenance/", "warden"): LOG_NAME,
+    ("core/maintenance/", "pruner"): LOG_NAME,
+}
+"""The start of a path and the phrase that stays there, with the reason."""
+
+
+REMAINING: Final[dict[str, int]] = {
+    "templates/_partials/delivery_rows.html": 1,
+    "templates/_partials/first_webhook.html": 1,
+    "templates/audit/list.html": 2,
+    "templates/circuits/_brief.html": 1,
+    "templates/circuits/_buttons.html": 4,
+    "templates/circuits/_closed.html": 3,
+    "templates/circuits/_counts.html": 4,
+    "templates/circuits/board.html": 2,
+    "templates/deliveries/_filters.html": 2,
+    "templates/deliveries/_selection.html": 1,
+    "templates/deliveries/_timeline.html": 1,
+    "templates/endpoints/_form_circuit.html": 1,
+    "templates/endpoints/_form_how.html": 1,
+    "templates/endpoints/deleted.html": 2,
+    "templates/endpoints/list.html": 1,
+    "templates/endpoints/one.html": 1,
+    "templates/messages/one.html": 1,
+    "templates/now/_trouble.html": 2,
+    "templates/now/now.html": 1,
+    "templates/replays/_consequences.html": 1,
+    "templates/replays/_endpoints.html": 1,
+    "templates/replays/new.html": 3,
+    "templates/replays/one.html": 2,
+    "templates/settings/invitation.html": 1,
+    "templates/sign_in/resume.html": 1,
+    "templates/sign_in/sign_in.html": 1,
+    "templates/sign_in/welcome.html": 1,
+    "tests/browser/all_pages.py": 8,
+    "tests/browser/test_endpoint_forms.py": 2,
+    "tests/browser/test_every_page.py": 2,
+    "tests/browser/test_resending.py": 1,
+    "tests/browser/test_two_browsers.py": 5,
+    "tests/browser/test_zones.py": 2,
+    "tests/pages/test_charts.py": 6,
+    "tests/pages/test_endpoint_saving.py": 2,
+    "tests/pages/test_lane_lists.py": 1,
+    "tests/pages/test_replies.py": 1,
+    "tests/pages/test_zones.py": 1,
+    "tests/web/test_bad_input.py": 5,
+    "tests/web/test_preserved_forms.py": 2,
+    "web/pages/audit.py": 1,
+    "web/pages/bodies.py": 2,
+    "web/pages/circuits.py": 1,
+    "web/pages/confirmation.py": 1,
+    "web/pages/endpoint_form.py": 2,
+    "web/pages/endpoint_settings.py": 3,
+    "web/pages/fingerprint.py": 1,
+    "web/pages/first_webhook.py": 1,
+    "web/pages/messages.py": 1,
+    "web/pages/new_replay.py": 1,
+    "web/pages/replays.py": 1,
+    "web/pages/settings.py": 1,
+    "web/pages/sign_in.py": 1,
+    "web/pages/traffic.py": 1,
+    "web/pages/zones.py": 1,
+}
+"""Files that are not rewritten yet, with their number of occurrences, which may only fall."""
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield the path and the content of every text file of the repository."""
+    folders = (path for name in FOLDERS for path in (ROOT / name).rglob("*"))
+    for path in sorted((*ROOT.iterdir(), *folders)):
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix in SUFFIXES and name not in SKIPPED and path.is_file():
+            yield name, path.read_text(encoding="utf-8")
+
+
+def lines_of(phrase: str, text: str) -> list[int]:
+    """Return the lines on which `phrase` begins, as whole words; it may go on in the next line, comments included."""
+    words = r"\s+(?:#+ )?".join(map(re.escape, phrase.split()))
+    before = r"(?<![a-z])" if phrase[0].isalpha() else ""
+    after = r"(?![a-z])" if phrase[-1].isalpha() else ""
+    matches = re.finditer(before + words + after, text, re.IGNORECASE)
+    return [text.count("\n", 0, match.start()) + 1 for match in matches]
+
+
+def occurrences() -> dict[tuple[str, str], list[int]]:
+    """Return the lines of each file and phrase. Most files have none, which the folded text shows quickly."""
+    places = {}
+    for name, text in texts():
+        folded = " ".join(text.lower().replace("# ", " ").split())
+        for phrase in PHRASES:
+            if phrase in folded and (lines := lines_of(phrase, text)):
+                places[name, phrase] = lines
+    return places
+
+
+def exception_for(name: str, phrase: str) -> tuple[str, str] | None:
+    """Return the entry of `ALLOWED` for a phrase in a file, if there is one."""
+    return next((key for key in ALLOWED if name.startswith(key[0]) and phrase == key[1]), None)
+
+
+def test_texts_use_the_terms_of_the_glossary() -> None:
+    problems: dict[str, list[str]] = {}
+    for (name, phrase), lines in occurrences().items():
+        if exception_for(name, phrase) is None:
+            places = [f'{name}:{line}: "{phrase}" (use: {PHRASES[phrase]})' for line in lines]
+            problems.setdefault(name, []).extend(places)
+    new = [line for name, lines in problems.items() if len(lines) > REMAINING.get(name, 0) for line in lines]
+    assert not new, "\n" + "\n".join(new)
+
+
+def test_every_exception_is_still_needed() -> None:
+    used = {exception_for(name, phrase) for name, phrase in occurrences()}
+    assert set(ALLOWED) - used == set()
+
+
+def test_a_phrase_is_seen_across_lines_and_in_comments() -> None:
+    assert lines_of("under way", "one\n# what is under\n# way here") == [2]
+    assert lines_of("lest ", "the latest one, Lest it fall") == [1]
+    assert lines_of("warden", "wardens and WARDEN") == [1]
