@@ -180,7 +180,11 @@ class Runtime:
 
     def _add_background_tasks(self, context: EngineContext) -> None:
         retention = RetentionJob(
-            database=self.database, clock=self.clock, retention_days=self.settings.retention_days
+            database=self.database,
+            clock=self.clock,
+            retention_days=self.settings.retention_days,
+            audit_retention_days=self.settings.audit_retention_days,
+            on_endpoints_deleted=self._endpoint_changes.mark_outdated,
         )
         self._supervisor.add("dispatcher", self._dispatcher.run)
         self._supervisor.add("sweeper", self._lease_reaper.run)

@@ -1,6 +1,6 @@
 """Retention: what ended long ago leaves the database, in steps that others need not wait for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import ColumnElement, Row, Select, Table, delete, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from breakwater.core.maintenance.history import HistoryRetention
 from breakwater.core.ports import Clock
 from breakwater.core.store.commands.deletion import delete_some
 from breakwater.core.store.engine import Database
@@ -38,11 +39,21 @@ STEP_ENDPOINTS: Final = 100
 class RetentionJob:
     """Deletes final deliveries, their attempts, messages without deliveries, old statistics and expired keys."""
 
-    def __init__(self, *, database: Database, clock: Clock, retention_days: float) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        retention_days: float,
+        audit_retention_days: float = 365.0,
+        on_endpoints_deleted: Callable[[Sequence[str]], None] = lambda _ids: None,
+    ) -> None:
         self._database = database
         self._writer = database.writer
         self._clock = clock
         self._retention = retention_days * 86_400.0
+        self._audit_retention = audit_retention_days * 86_400.0
+        self._history = HistoryRetention(database, on_endpoints_deleted)
         self._paused_until = float("-inf")
 
     async def run(self) -> None:
@@ -69,6 +80,8 @@ class RetentionJob:
         for stats in (MINUTE_STATS, HALF_HOUR_STATS):
             # Whole half hours, so that the minutes that are left always have their sum.
             await self._prune_stats(stats, int(before // 1800) * 30)
+        now = self._clock.now()
+        await self._history.prune(before=before, audit_before=now - self._audit_retention, now=now)
         if pruned:
             log.info("pruner.pruned", deliveries=pruned)
         return pruned

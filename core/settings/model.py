@@ -148,7 +148,14 @@ class Settings(BaseSettings):
         gt=0,
         le=3650,
         allow_inf_nan=False,
-        description="Days that finished deliveries are kept.",
+        description="Days that finished deliveries and their history are kept.",
+    )
+    audit_retention_days: float = Field(
+        default=365.0,
+        gt=0,
+        le=3650,
+        allow_inf_nan=False,
+        description="Days that audit entries are kept.",
     )
     session_hours: float = Field(
         default=12.0,
