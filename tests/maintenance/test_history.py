@@ -28,7 +28,7 @@ async def test_old_transitions_go_but_the_latest_into_each_state(stored: Stored)
     endpoint_id = await stored.endpoint()
     for to_state in ("open", "half_open", "closed", "open", "half_open"):
         await stored.clock.advance(60)
-        latest = await stored.transition(endpoint_id, "5 failures in a row", to_state=to_state)
+        latest = await stored.transition(endpoint_id, "5 consecutive failures", to_state=to_state)
     await stored.clock.advance(31 * DAY)
     await prune(stored)
     assert sorted(await column(stored, TRANSITIONS, "to_state")) == ["closed", "half_open", "open"]
@@ -40,7 +40,7 @@ async def test_transitions_within_the_retention_stay(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
     for _ in range(3):
         await stored.clock.advance(60)
-        await stored.transition(endpoint_id, "5 failures in a row")
+        await stored.transition(endpoint_id, "5 consecutive failures")
     await stored.clock.advance(29 * DAY)
     await prune(stored)
     assert len(await column(stored, TRANSITIONS)) == 3
