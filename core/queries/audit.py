@@ -23,7 +23,7 @@ _LEADING: Final = ("subject", "actor", "action")
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """What somebody did."""
+    """One operation: by whom, on what, why, and with what result."""
 
     id: str
     at: float
@@ -56,10 +56,10 @@ class AuditQueries:
         now = self._clock.now()
         covered = IdRange(ceiling=read_cursor(cursor, "aud", now))
         check_limit(limit)
-        walks = (audit_scan(_searchable(subject=subject, actor=actor, action=action)),)
+        scans = (audit_scan(_searchable(subject=subject, actor=actor, action=action)),)
         async with self._database.read() as connection:
-            scan_limit = await find_scan_limit(connection, AUDIT.c.id, walks, covered)
-            entries = await read_audit(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1)
+            scan_limit = await find_scan_limit(connection, AUDIT.c.id, scans, covered)
+            entries = await read_audit(connection, scans, covered.within(floor=scan_limit.down_to), limit + 1)
         if len(entries) > limit:
             return Page(entries[:limit], str(Cursor(entries[limit - 1].id, now)))
         if scan_limit.down_to is None:
@@ -77,7 +77,7 @@ def _searchable(**given: str | None) -> dict[str, str | None]:
 
 
 def audit_scan(filters: Mapping[str, str | None]) -> IndexScan:
-    """Return the walk along the index that leaves least to check."""
+    """Return the scan along the index that leaves the fewest rows to check."""
     given = {name: value for name, value in filters.items() if value}
     leading = next((name for name in _LEADING if name in given), None)
     index_conditions = () if leading is None else (AUDIT.c[leading] == given[leading],)
@@ -88,8 +88,8 @@ def audit_scan(filters: Mapping[str, str | None]) -> IndexScan:
 
 
 async def read_audit(
-    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, limit: int
+    connection: AsyncConnection, scans: tuple[IndexScan, ...], covered: IdRange, limit: int
 ) -> tuple[AuditView, ...]:
-    """Return the newest entries that these walks find."""
-    statement = scan(tuple(AUDIT.c), walks, covered, limit)
+    """Return the newest entries of these scans."""
+    statement = scan(tuple(AUDIT.c), scans, covered, limit)
     return tuple(AuditView(**row) for row in (await connection.execute(statement)).mappings())

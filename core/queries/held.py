@@ -1,4 +1,4 @@
-"""Which lanes are halted: the one place that says when a pending delivery counts as held."""
+"""Which endpoints hold their deliveries: the only definition of when a pending delivery is held."""
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 from sqlalchemy.sql.functions import coalesce
@@ -13,10 +13,9 @@ _LANES = _ENDPOINTS.outerjoin(_CIRCUITS, _CIRCUITS.c.endpoint_id == _ENDPOINTS.c
 
 
 def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnElement[bool]:
-    """Return whether a lane is kept from its normal work, over `endpoints` joined with `circuits`.
+    """Return the condition that an endpoint holds its deliveries, over `endpoints` joined with `circuits`.
 
-    A half-open circuit counts: all but its probes wait. Would it not, ten thousand held deliveries would cease to be
-    held for the length of every probe.
+    A half-open circuit counts, because everything but its probes waits.
     """
     return or_(
         endpoints.c.state != EndpointState.ENABLED.value,
@@ -26,7 +25,7 @@ def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnEle
 
 
 def held_endpoints(now: float) -> Select[str]:
-    """Return the ids of the endpoints whose lane is halted at `now`."""
+    """Return the statement for the ids of the endpoints that hold their deliveries at `now`."""
     return select(_ENDPOINTS.c.id).select_from(_LANES).where(halted(_ENDPOINTS, _CIRCUITS, now))
 
 

@@ -1,4 +1,4 @@
-"""Rows of several tables in one: a delivery with its lane, a lane with its circuit."""
+"""Joined rows: a delivery with its endpoint, an endpoint with its circuit."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,7 +17,7 @@ Row = Mapping[Any, Any]
 
 
 def prefixed_columns(table: Table, prefix: str) -> list[Label[Any]]:
-    """Return every column of `table`, named with `prefix` so that joined tables keep apart."""
+    """Return every column of `table`, named with `prefix` so that the columns of joined tables differ."""
     return [column.label(f"{prefix}{column.name}") for column in table.c]
 
 
@@ -59,7 +59,7 @@ def delivery_rows(found: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[
 
 
 def endpoint_columns(deliveries: FromClause, now: float) -> list[ColumnElement[Any]]:
-    """Return what a list shows of the lane of a delivery."""
+    """Return the columns that a list shows of the endpoint of a delivery."""
     return [
         ENDPOINTS.c.name.label("endpoint_name"),
         ENDPOINTS.c.url.label("webhook_url"),

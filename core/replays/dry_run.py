@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState, states_that_may_become
-from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
 from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
@@ -69,7 +69,11 @@ async def extent(
     connection: AsyncConnection, wanted: DeliveryFilter, up_to: str, frozen_at: float, sample: int
 ) -> Extent:
     """Return how much of `wanted` had arrived and ended when it was frozen, and its first `sample` ids."""
-    walks, covered, scan_limit = walks_of(wanted, frozen_at), span(wanted, frozen_at, up_to), ScanLimit()
+    walks, covered, scan_limit = (
+        walks_of(wanted, frozen_at),
+        covered_ids(wanted, frozen_at, up_to),
+        ScanLimit(),
+    )
     tally = await _within_index(connection, wanted, covered, frozen_at) if is_plain(wanted) else None
     if tally is None:
         scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
@@ -111,7 +115,7 @@ def walks_of(wanted: DeliveryFilter, frozen_at: float) -> tuple[IndexScan, ...]:
             filter_conditions=(*found.filter_conditions, resendable, ended),
             window=_window(wanted, found),
         )
-        for found in branches(wanted, frozen_at)
+        for found in index_scans(wanted, frozen_at)
     )
 
 

@@ -69,7 +69,7 @@ def format_actor(actor: str) -> str:
 
 
 def sanitize(text: str, longest: int = _LONGEST_QUOTE) -> str:
-    """Return what somebody else wrote, fit for a sentence: on one line, without control characters, cut with `…`."""
+    """Return text of others fit for a sentence: on one line, without control characters, cut with `…`."""
     clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text[: longest * 4])
     short = " ".join(clean.split())
     return short if len(short) <= longest else f"{short[: longest - 1].rstrip()}…"

@@ -1,4 +1,4 @@
-"""How pages say where a replay stands."""
+"""The state and the progress of a replay in words."""
 
 from typing import assert_never
 
@@ -16,7 +16,7 @@ def covered(replay: Plan | ReplayView) -> str:
 
 
 def replay_badge(state: ReplayState) -> tuple[str, str]:
-    """Return how a replay stands, as (key for its colour and glyph, word)."""
+    """Return the state of a replay as (key of its colour and glyph, name)."""
     match state:
         case ReplayState.RUNNING:
             return "flight", "running"

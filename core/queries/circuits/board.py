@@ -1,4 +1,4 @@
-"""The circuit board, and the list of endpoints beside it: one row a lane, read together."""
+"""One row for each endpoint with its circuit: what the circuit board and the list of endpoints read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ BACKLOG_BOUND: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class EndpointRows:
-    """One page of lanes as they are stored."""
+    """One page of endpoints as they are stored."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -55,7 +55,7 @@ class EndpointRows:
 async def read_endpoint_page(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
 ) -> EndpointRows:
-    """Return one page of lanes, and how many there are. Raises InvalidInput naming `cursor`, `limit` or `q`."""
+    """Return one page of endpoints, and how many match. Raises InvalidInput naming `cursor`, `limit` or `q`."""
     if not 1 <= limit <= MAX_PAGE_ENDPOINTS:
         raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MAX_PAGE_ENDPOINTS}.")
     matching = mentions(text)
@@ -101,24 +101,24 @@ def endpoint_rows_statement(
 
 
 def is_not_closed() -> ColumnElement[bool]:
-    """Return the condition for the lanes of the overview."""
+    """Return the condition on a circuit that is open or half-open."""
     return CIRCUITS.c.state != CircuitState.CLOSED.value
 
 
 def circuit_views(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
-    """Return the circuits of lanes that were read worst first; those in trouble by what waits, then by failures."""
+    """Return the circuits of rows that were read worst first; open ones by backlog, then by failures."""
     return tuple(sorted((circuit_view(row, now) for row in rows), key=_sort_key))
 
 
 def _sort_key(circuit: CircuitView) -> tuple[int, int, int]:
-    """Return what circuits are sorted by that asks for a look; the others keep the order in which they were read."""
+    """Return the sort key of a circuit that needs attention; the others keep the order in which they were read."""
     if circuit.state is CircuitState.CLOSED and circuit.endpoint_state is EndpointState.ENABLED:
         return 2, 0, 0
     return int(circuit.state is not CircuitState.OPEN), -circuit.backlog.value, -circuit.failure_count
 
 
 def circuit_view(row: Row, now: float) -> CircuitView:
-    """Return the circuit of one lane."""
+    """Return the circuit of one row."""
     endpoint = without_prefix(row, "endpoint__")
     breaker = to_breaker(endpoint, without_prefix(row, "circuit__"))
     facts = CircuitSnapshot(

@@ -49,7 +49,7 @@ _adhoc: Final[ColumnElement[int]] = case((_E.adhoc_key.is_(None), 0), else_=1)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page goes on: behind this lane."""
+    """The last endpoint of a page: the next page continues after it."""
 
     rank: int
     failures: int
@@ -64,7 +64,7 @@ def lanes() -> FromClause:
 
 
 def page_subquery(*conditions: ColumnElement[bool], behind: Place | None, limit: int) -> Subquery:
-    """Return the ids of one page with their places; what a page shows of a lane is read of these alone."""
+    """Return the ids of one page with their sort keys; details are read for these endpoints only."""
     found = select(_E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name)
     found = found.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
     if behind is not None:
@@ -81,7 +81,7 @@ def worst_first(page: Subquery) -> tuple[ColumnElement[Any], ...]:
 
 
 def states_statement(*conditions: ColumnElement[bool]) -> Select[str, int]:
-    """Return the statement that counts lanes by the state of their circuit."""
+    """Return the statement that counts endpoints by the state of their circuit."""
     counted = select(_state.label("circuit_state"), func.count()).select_from(lanes())
     return counted.where(_E.deleted_at.is_(None), *conditions).group_by("circuit_state")
 
@@ -102,12 +102,12 @@ def mentions(text: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def cursor_after(row: Row, now: float) -> str:
-    """Return the cursor of the page behind the lane of `row`."""
+    """Return the cursor of the page after `row`."""
     return str(Cursor(row["endpoint__id"], now, (row["rank"], row["failures"])))
 
 
 async def read_position(connection: AsyncConnection, cursor: str | None, now: float) -> Place | None:
-    """Return where `cursor` goes on. Raises InvalidInput naming `cursor`."""
+    """Return where the page of `cursor` begins. Raises InvalidInput naming `cursor`."""
     place = read_place(cursor, "ep", now, keys=2)
     if place is None:
         return None

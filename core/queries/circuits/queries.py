@@ -1,4 +1,4 @@
-"""What can be asked about circuits."""
+"""Queries about circuits."""
 
 from collections.abc import Collection
 

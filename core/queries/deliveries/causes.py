@@ -1,4 +1,4 @@
-"""Failures grouped by what they met, across endpoints."""
+"""Failures grouped by cause across endpoints."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.queries.deliveries.causes_model import FailureGroup, FailureGroups
 from breakwater.core.queries.deliveries.failure_words import common_error
-from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
 from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount
@@ -39,7 +39,7 @@ STORED_CLASSES: Final = union_all(
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One walk along one class, and how far it goes."""
+    """A scan along one failure class, and how far it reads."""
 
     failure: FailureClass
     branch: IndexScan
@@ -51,13 +51,15 @@ async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now:
 
     Those are 1,500 of each class, or 10,000 when only one is asked for.
     """
-    covered = span(filters, now)
-    walks = _walks(filters, await _classes(connection, filters), now)
-    scan_limits = await find_scan_limits(connection, _D.id, [scan.branch for scan in walks], covered)
+    covered = covered_ids(filters, now)
+    scans = _walks(filters, await _classes(connection, filters), now)
+    scan_limits = await find_scan_limits(
+        connection, _D.id, [group_scan.branch for group_scan in scans], covered
+    )
     # Of some classes there is nothing in that time, and nothing to read.
     reached = [
         replace(scan, scan_limit=scan_limit)
-        for scan, scan_limit in zip(walks, scan_limits, strict=True)
+        for scan, scan_limit in zip(scans, scan_limits, strict=True)
         if scan_limit.scanned
     ]
     if not reached:
@@ -67,7 +69,7 @@ async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now:
 
 
 async def _classes(connection: AsyncConnection, filters: DeliveryFilter) -> tuple[FailureClass, ...]:
-    """Return the classes to walk along: few of them were ever met, and naming all takes longer than reading those."""
+    """Return the classes to scan: only those that are stored, because a statement over all classes is slower."""
     if filters.failure_class is not None:
         return (filters.failure_class,)
     return tuple(map(FailureClass, (await connection.execute(STORED_CLASSES)).scalars()))
@@ -78,7 +80,7 @@ def _walks(filters: DeliveryFilter, classes: Iterable[FailureClass], now: float)
     return [
         _Walk(failure, replace(branch, window=min(window, branch.window or window)), ScanLimit())
         for failure in classes
-        for branch in branches(replace(filters, failure_class=failure), now)
+        for branch in index_scans(replace(filters, failure_class=failure), now)
     ]
 
 
@@ -90,17 +92,18 @@ def _stop(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
     )
 
 
-def groups_statement(walks: Sequence[_Walk], covered: IdRange) -> Select[*tuple[object, ...]]:
-    """Return the statement that counts the failures of these walks by class, error and endpoint."""
+def groups_statement(scans: Sequence[_Walk], covered: IdRange) -> Select[*tuple[object, ...]]:
+    """Return the statement that counts failures by class, error and endpoint."""
     columns = (_D.id, _D.endpoint_id, _D.failure_class, _D.error, _D.created_at, _D.finished_at)
     parts = [
         select(*columns).where(
-            scan.branch.condition, *covered.within(floor=scan.scan_limit.down_to).conditions(_D.id)
+            group_scan.branch.condition,
+            *covered.within(floor=group_scan.scan_limit.down_to).conditions(_D.id),
         )
-        for scan in walks
+        for group_scan in scans
     ]
     # Walks of different classes share nothing; those of a search may find one delivery twice.
-    distinct = len({scan.failure for scan in walks}) == len(walks)
+    distinct = len({group_scan.failure for group_scan in scans}) == len(scans)
     found = (union_all(*parts) if distinct else union(*parts)).subquery("found").c
     grouped = (
         select(
@@ -121,8 +124,8 @@ def groups_statement(walks: Sequence[_Walk], covered: IdRange) -> Select[*tuple[
     )
 
 
-def _groups(rows: Sequence[Row], filters: DeliveryFilter, walks: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
-    cut = {scan.failure for scan in walks if scan.scan_limit.down_to is not None}
+def _groups(rows: Sequence[Row], filters: DeliveryFilter, scans: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
+    cut = {group_scan.failure for group_scan in scans if group_scan.scan_limit.down_to is not None}
     by_cause: dict[tuple[FailureClass, str], list[Row]] = defaultdict(list)
     common = cache(common_error)  # the same few errors come back for every endpoint
     for row in rows:

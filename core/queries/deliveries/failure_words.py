@@ -1,4 +1,4 @@
-"""What two failures have in common, whatever host, number or id stands in them. Pure."""
+"""The common text of errors that differ only in hosts, numbers or ids. Pure."""
 
 import re
 from typing import Final

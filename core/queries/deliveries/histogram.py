@@ -18,7 +18,7 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import created_at, floor_id
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
 from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
-from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches, span
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, covered_ids, index_scans
 from breakwater.core.queries.held import held_endpoints
 from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter
@@ -42,17 +42,17 @@ _D = DELIVERIES.c
 Times = tuple[float, float]
 """Since when and until when, in seconds since the epoch."""
 MAX_HELD_ENDPOINTS: Final = 100
-"""Lanes whose backlog is told apart from what only waits for its turn; beyond them all of it counts as waiting."""
+"""Endpoints whose backlog is counted as held; with more of them, every pending delivery counts as pending."""
 HELD: Final = "held"
 Found = tuple[str, str, str | None]
-"""Id and state of a delivery, and of one that is pending its endpoint: held ones are told from others by that."""
+"""Id, state and, while pending, endpoint of a delivery: the endpoint decides whether it is held."""
 HISTOGRAM_COLUMNS: Final = (
     _D.id,
     _D.state,
     case((_D.state == constant(DeliveryState.PENDING.value), _D.endpoint_id)).label("lane"),
 )
 Counts = Mapping[int, Mapping[str, int]]
-"""Deliveries by state, of each bar that has some; under `held` those of the pending ones whose lane is halted."""
+"""Deliveries of each bar by state; `held` counts those pending ones that their endpoint holds."""
 
 
 async def read_histogram(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> Histogram:
@@ -75,12 +75,12 @@ async def _first_stored(connection: AsyncConnection, now: float) -> float:
 
 
 async def read_held_endpoints(connection: AsyncConnection, now: float) -> frozenset[str]:
-    """Return the ids of the endpoints whose lane is halted."""
+    """Return the ids of the endpoints that hold their deliveries."""
     return frozenset((await connection.execute(held_endpoints(now))).scalars())
 
 
 def _covered(filters: DeliveryFilter, since: float, now: float) -> IdRange:
-    return span(replace(filters, since=since), now)
+    return covered_ids(replace(filters, since=since), now)
 
 
 def _scale(times: Times, scan_limit: ScanLimit, now: float) -> Scale:
@@ -111,7 +111,7 @@ def _bar(begin: float, end: float, counts: Mapping[str, int]) -> HistogramBar:
 
 
 def _tells_by_index(filters: DeliveryFilter) -> bool:
-    """Return whether an index has everything that is asked for, and the state."""
+    """Return whether an index covers the filter and the state."""
     derived = filters.held or filters.retrying
     return not (derived or filters.event_type or filters.failure_class or filters.error or filters.q)
 
@@ -191,15 +191,15 @@ def _led_by(filters: DeliveryFilter, state: DeliveryState) -> tuple[Condition, .
     return (of_state,) if filters.endpoint_id is None else (_D.endpoint_id == filters.endpoint_id, of_state)
 
 
-# --- looked at one by one
+# --- checked row by row
 
 
 async def _looked_at(
     connection: AsyncConnection, filters: DeliveryFilter, times: Times, now: float
 ) -> Histogram:
-    walks, covered = branches(filters, now), _covered(filters, times[0], now)
-    scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
-    statement = scan(HISTOGRAM_COLUMNS, walks, covered.within(floor=scan_limit.down_to), SCAN_LIMIT + 1)
+    scans, covered = index_scans(filters, now), _covered(filters, times[0], now)
+    scan_limit = await find_scan_limit(connection, _D.id, scans, covered)
+    statement = scan(HISTOGRAM_COLUMNS, scans, covered.within(floor=scan_limit.down_to), SCAN_LIMIT + 1)
     # Read as plain tuples: they are ten thousand, and live for as long as it takes to count them.
     found = [(id_, state, lane) for id_, state, lane in await connection.execute(statement)]
     halted = await read_held_endpoints(connection, now)

@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.queries.deliveries.model import DeliveryRow
-from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
 from breakwater.core.queries.paging.bounds import bounded, bounds_of
 from breakwater.core.queries.paging.cursors import Cursor
 from breakwater.core.queries.paging.filters import DeliveryFilter
@@ -30,9 +30,9 @@ async def read_page(
     connection: AsyncConnection, filters: DeliveryFilter, below: str | None, limit: int, now: float
 ) -> Page[DeliveryRow]:
     """Return the newest `limit` deliveries with ids below `below`, in at most three statements."""
-    walks, covered = branches(filters, now), span(filters, now).within(ceiling=below)
-    scan_limit = await find_scan_limit(connection, _IDS, walks, covered)
-    rows = await _rows(connection, walks, covered.within(floor=scan_limit.down_to), limit + 1, now)
+    scans, covered = index_scans(filters, now), covered_ids(filters, now).within(ceiling=below)
+    scan_limit = await find_scan_limit(connection, _IDS, scans, covered)
+    rows = await _rows(connection, scans, covered.within(floor=scan_limit.down_to), limit + 1, now)
     return page_of(rows, limit, scan_limit, now, await newest_delivery(connection))
 
 
@@ -40,26 +40,26 @@ async def count_deliveries(
     connection: AsyncConnection, filters: DeliveryFilter, bound: int, now: float, after: str | None = None
 ) -> BoundedCount:
     """Return how many match, counted to `bound`; with `after`, only those accepted after that delivery."""
-    walks = branches(filters, now)
-    covered = span(filters, now).within(floor=None if after is None else just_after(after))
-    scan_limit = await find_scan_limit(connection, _IDS, walks, covered)
-    ids = scan((_IDS,), walks, covered.within(floor=scan_limit.down_to), bound + 1).subquery()
+    scans = index_scans(filters, now)
+    covered = covered_ids(filters, now).within(floor=None if after is None else just_after(after))
+    scan_limit = await find_scan_limit(connection, _IDS, scans, covered)
+    ids = scan((_IDS,), scans, covered.within(floor=scan_limit.down_to), bound + 1).subquery()
     number = (await connection.execute(select(func.count()).select_from(ids))).scalar_one()
     return bounded(number, bound, more=scan_limit.down_to is not None)
 
 
 async def _rows(
-    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
+    connection: AsyncConnection, scans: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
 ) -> list[DeliveryRow]:
-    statement = page_statement(walks, covered, limit, now)
+    statement = page_statement(scans, covered, limit, now)
     return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
 
 
 def page_statement(
-    walks: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
+    scans: tuple[IndexScan, ...], covered: IdRange, limit: int, now: float
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement that reads one page."""
-    statement = delivery_rows(scan(LIST_COLUMNS, walks, covered, limit), now)
+    statement = delivery_rows(scan(LIST_COLUMNS, scans, covered, limit), now)
     return statement.order_by(statement.selected_columns["id"].desc())
 
 

@@ -1,4 +1,4 @@
-"""A delivery as a line and as a page, its attempts, and the message that it came from."""
+"""A delivery in a list and in full, its attempts and its message."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class DeliveryRow:
     event_type: str
     state: DeliveryState
     held: bool
-    """Pending while its lane is halted: an open or half open circuit, a hold, a pause, disabling, or throttling."""
+    """Pending, and kept back by its endpoint: an open or half-open circuit, a hold, a pause, or rate limiting."""
     failure_class: FailureClass | None
     status_code: int | None
     error: str | None
@@ -93,7 +93,7 @@ class DeliveryDetail:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message and where it went."""
+    """A message and its deliveries."""
 
     id: str
     event_type: str

@@ -1,4 +1,4 @@
-"""A list of deliveries with the strip above it: where each delivery has to be looked at, both look at it once."""
+"""A list of deliveries with its histogram: rows that have to be checked one by one are checked once for both."""
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from breakwater.core.queries.deliveries.histogram import (
 )
 from breakwater.core.queries.deliveries.histogram_model import ListOverTime
 from breakwater.core.queries.deliveries.list import newest_delivery, page_of, rows_of
-from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, span
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, covered_ids
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, find_scan_limit, scan
@@ -22,7 +22,7 @@ from breakwater.core.queries.paging.scan import IdRange, IndexScan, ScanLimit, f
 async def read_list_over_time(
     connection: AsyncConnection,
     filters: DeliveryFilter,
-    walks: tuple[IndexScan, ...],
+    scans: tuple[IndexScan, ...],
     limit: int,
     now: float,
 ) -> ListOverTime:
@@ -32,10 +32,10 @@ async def read_list_over_time(
     """
     times = await time_range_of(connection, filters, now)
     drawn_from = floor_id("dlv", times[0])
-    covered = span(filters, now)
-    scan_limit = await find_scan_limit(connection, HISTOGRAM_COLUMNS[0], walks, covered)
+    covered = covered_ids(filters, now)
+    scan_limit = await find_scan_limit(connection, HISTOGRAM_COLUMNS[0], scans, covered)
     reached = covered.within(floor=scan_limit.down_to)
-    found, count = await _matching(connection, walks, reached, drawn_from, limit + 1)
+    found, count = await _matching(connection, scans, reached, drawn_from, limit + 1)
     rows = await rows_of(connection, [id_ for id_, _, _ in found[: limit + 1]], now) if found else []
     halted = await read_held_endpoints(connection, now)
     newest = await newest_delivery(connection)
@@ -51,20 +51,20 @@ async def read_list_over_time(
 
 
 async def _matching(
-    connection: AsyncConnection, walks: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
+    connection: AsyncConnection, scans: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
 ) -> tuple[list[Found], int]:
     """Return the newest `limit` and all from `drawn_from` on, and how many match in all."""
-    found = (await connection.execute(matching_statement(walks, covered, drawn_from, limit))).all()
+    found = (await connection.execute(matching_statement(scans, covered, drawn_from, limit))).all()
     # Plain tuples: they are ten thousand, and live for as long as it takes to count them.
     return [(id_, state, lane) for id_, state, lane, _ in found], found[0].matching if found else 0
 
 
 def matching_statement(
-    walks: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
+    scans: tuple[IndexScan, ...], covered: IdRange, drawn_from: str, limit: int
 ) -> Select[str, str, str | None, int]:
     """Return the statement that finds the newest `limit` and all from `drawn_from` on, each with how many match."""
     # Named more than once, so that both databases keep what was found instead of looking for it again.
-    found = scan(HISTOGRAM_COLUMNS, walks, covered, SCAN_LIMIT + 1).cte("matching")
+    found = scan(HISTOGRAM_COLUMNS, scans, covered, SCAN_LIMIT + 1).cte("matching")
     page = select(found.c.id).order_by(found.c.id.desc()).limit(limit).subquery()
     count = select(func.count()).select_from(found).scalar_subquery()
     oldest = select(func.min(page.c.id)).scalar_subquery()

@@ -1,4 +1,4 @@
-"""What can be asked about deliveries."""
+"""Queries about deliveries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from breakwater.core.queries.deliveries.histogram_model import Histogram, ListOv
 from breakwater.core.queries.deliveries.list import count_deliveries, read_page, rows_of
 from breakwater.core.queries.deliveries.model import DeliveryDetail, DeliveryRow
 from breakwater.core.queries.deliveries.over_time import read_list_over_time
-from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, branches
+from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, index_scans
 from breakwater.core.queries.paging.bounds import check_limit
 from breakwater.core.queries.paging.cursors import read_cursor
 from breakwater.core.queries.paging.filters import DeliveryFilter
@@ -51,10 +51,10 @@ class DeliveryQueries:
         """
         now = self._clock.now()
         check_limit(limit)
-        walks = branches(filters, now)
-        if any(walk.filter_conditions for walk in walks):
+        scans = index_scans(filters, now)
+        if any(walk.filter_conditions for walk in scans):
             async with self._database.read() as connection:
-                return await read_list_over_time(connection, filters, walks, limit, now)
+                return await read_list_over_time(connection, filters, scans, limit, now)
         page, matching, histogram = await asyncio.gather(
             self.list(filters, limit=limit),
             self.count(filters, SCAN_LIMIT),

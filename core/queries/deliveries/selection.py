@@ -31,8 +31,8 @@ _SHORTEST_ID: Final = 4
 _D = DELIVERIES.c
 
 
-def branches(filters: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
-    """Return the walks that together find what `filters` matches at `now`, apart from its times."""
+def index_scans(filters: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
+    """Return the scans that together find the deliveries that match at `now`; times are not part of them."""
     if filters.q is None:
         return _walks(filters, now)
     checks = (or_(*(and_(true(), *scan.filter_conditions) for scan in _walks(filters, now, led=False))),)
@@ -48,7 +48,7 @@ def branches(filters: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
     return (of_key, *searched)
 
 
-def span(filters: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
+def covered_ids(filters: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
     """Return the ids that `filters` covers: its times, and nothing that arrived after `up_to` (included)."""
     since = None if filters.since is None else floor_id("dlv", resolve(filters.since, now))
     until = None if filters.until is None else floor_id("dlv", resolve(filters.until, now))
@@ -58,18 +58,18 @@ def span(filters: DeliveryFilter, now: float, up_to: str | None = None) -> IdRan
 def clause(filters: DeliveryFilter, now: float, up_to: str | None = None) -> ColumnElement[bool]:
     """Return the whole of `filters` as one condition on the table of deliveries, for an action on all that match.
 
-    The action walks by id in steps of its own; what a page looks at is bounded, what is meant is not.
+    The action reads by id in steps of its own, without the bounds of a page.
     """
-    matching = or_(*(branch.condition for branch in branches(filters, now)))
-    return and_(matching, *span(filters, now, up_to).conditions(_D.id))
+    matching = or_(*(branch.condition for branch in index_scans(filters, now)))
+    return and_(matching, *covered_ids(filters, now, up_to).conditions(_D.id))
 
 
 def _walks(filters: DeliveryFilter, now: float, *, led: bool = True) -> tuple[IndexScan, ...]:
-    """Return the walks of everything in `filters` but its times and its search; not `led`, all of it is checked."""
+    """Return the scans of the filter without times and search; not `led`, every condition is checked row by row."""
     statuses = _statuses(filters, now)
     if filters.failure_class is None:
         return tuple(_walk(filters, state, extra, led=led) for state, extra in statuses)
-    # Few deliveries have failed: one walk along the class is cheaper than one for each state.
+    # Few deliveries have failed: one scan along the class is cheaper than one for each state.
     checks = [and_(true(), *_equals("state", state, no_index), *extra) for state, extra in statuses]
     return (_walk(filters, None, (or_(*checks),), led=led),)
 
@@ -94,7 +94,7 @@ def _statuses(filters: DeliveryFilter, now: float) -> tuple[_Status, ...]:
 def _walk(
     filters: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
 ) -> IndexScan:
-    """Return the walk along the index that leaves least to check."""
+    """Return the scan along the index that leaves the fewest rows to check."""
     values = {
         "endpoint_id": filters.endpoint_id,
         "failure_class": filters.failure_class,
@@ -106,7 +106,7 @@ def _walk(
     checked = [name for name in values if name not in leading]
     filter_conditions = [condition for name in checked for condition in _equals(name, values[name], no_index)]
     filter_conditions += [*extra, *_error(filters)]
-    # Of several walks each has a state of its own.
+    # Each of several scans has its own state.
     return IndexScan(
         tuple(index_conditions),
         tuple(filter_conditions),
@@ -150,7 +150,7 @@ def _error(filters: DeliveryFilter) -> tuple[Condition, ...]:
 
 
 def _exact(q: str) -> IndexScan | None:
-    """Return the walk to what has the id `q`, or to deliveries whose ids begin with it; None when it is a text."""
+    """Return the scan for the id `q`, or for ids that begin with it; None when `q` is a text."""
     prefix, _, rest = q.partition("_")
     found = id_range(prefix, rest) if len(rest) >= _SHORTEST_ID else None
     if found is None:
@@ -175,7 +175,7 @@ def _messages_of_key(key: str) -> Select[str]:
 
 @lru_cache(maxsize=8)  # the groups of one search ask for it a dozen times
 def _mentions(text: str) -> Condition:
-    """Return whether event type or error contain `text` in either case, or the payload as it stands."""
+    """Return the condition that the event type or the error contains `text` in either case, or the payload exactly."""
     # A value, not EXISTS: PostgreSQL would make that a hash over the payloads of all messages.
     in_payload = (
         select(

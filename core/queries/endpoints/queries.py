@@ -1,4 +1,4 @@
-"""What can be asked about endpoints."""
+"""Queries about endpoints."""
 
 from breakwater.core.ports import Clock
 from breakwater.core.queries.endpoints.deleted import read_deleted

@@ -21,12 +21,12 @@ _CLOCK_SLACK: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The list goes on behind `last_id`: with the ids below it, where it is sorted by nothing else."""
+    """The list continues after `last_id`: with the ids below it, unless it is sorted by further keys."""
 
     last_id: str
     issued_at: float
     keys: tuple[int, ...] = ()
-    """What the list is sorted by before the id, as it was."""
+    """The sort keys before the id, as they were."""
 
     def __str__(self) -> str:
         place = [_VERSION, self.last_id, round(self.issued_at), *self.keys]
@@ -35,7 +35,7 @@ class Cursor:
 
 
 def read_cursor(text: str | None, prefix: str, now: float) -> str | None:
-    """Return the id that the list goes on below; None for the first page.
+    """Return the id below which the list continues; None for the first page.
 
     Raises InvalidInput naming `cursor` when it is malformed, belongs to another list than that of `prefix`, or is older
     than a day.
@@ -45,7 +45,7 @@ def read_cursor(text: str | None, prefix: str, now: float) -> str | None:
 
 
 def read_place(text: str | None, prefix: str, now: float, *, keys: int = 0) -> Cursor | None:
-    """Return where the list goes on that is sorted by so many `keys` before the id; raises as `read_cursor` does."""
+    """Return the cursor of a list that is sorted by this number of `keys` before the id. Raises like `read_cursor`."""
     if not text:
         return None
     cursor = _decode(text) if len(text) <= _LONGEST else refuse_cursor("malformed")

@@ -27,9 +27,9 @@ class DeliveryFilter:
 
     states: frozenset[DeliveryState] = frozenset()
     held: bool = False
-    """Also those that wait for their lane: an open or half open circuit, a hold, a pause, a throttling receiver."""
+    """Also pending deliveries that are held: an open or half-open circuit, a hold, a pause, rate limiting."""
     retrying: bool = False
-    """Also those that have met a failure and will be tried again."""
+    """Also pending deliveries with at least one attempt."""
     endpoint_id: str | None = None
     event_type: str | None = None
     failure_class: FailureClass | None = None

@@ -21,12 +21,12 @@ class BoundedCount:
 
 @dataclass(frozen=True, slots=True)
 class SearchBounds:
-    """How far a page has looked for what no index finds; the next page goes on from there."""
+    """How far a page searched row by row; the next page continues there."""
 
     scanned: int
     """Rows that were checked one by one."""
     back_to: float
-    """When the oldest of them was made."""
+    """When the oldest of them was created."""
     sentence: str
     """The same in words, for the foot of the list."""
 

@@ -1,8 +1,8 @@
-"""Keyset scans: how a list walks down its ids along one index, and how far it looks for what no index has.
+"""Keyset scans: how a list reads its ids along one index, and how far it searches for what no index has.
 
-A branch is one walk: its `driver` names the columns of an index that ends in the id, its `residual` is checked row by
-row. A residual may match one row in a million, so a page looks at no more than `window` rows of such a walk, says how
-far it got, and the next page goes on from there. That keeps every page below 100 ms with a million rows.
+The `index_conditions` of a scan name the columns of an index that ends in the id; its `filter_conditions` are checked
+row by row. A filter may match one row in a million, so a page checks at most `window` rows of such a scan and says how
+far it got; the next page continues there. That keeps every page below 100 ms with a million rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,18 +32,18 @@ Columns = Sequence[ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class IndexScan:
-    """One walk along an index, newest first."""
+    """A read along an index, newest first."""
 
     index_conditions: tuple[Condition, ...] = ()
     filter_conditions: tuple[Condition, ...] = ()
     window: int | None = None
-    """Rows of the driver that one page looks at; None: no residual, or so few rows that all can be looked at."""
+    """Rows that one page checks; None without filter conditions, or when so few rows match the index conditions."""
     disjoint: bool = False
-    """It shares no row with the other branches that are apart: nothing has to look for rows found twice."""
+    """It shares no row with other disjoint scans, so that no duplicates have to be removed."""
 
     @property
     def condition(self) -> Condition:
-        """Return what a row of this branch fulfils."""
+        """Return the condition on a row of this scan."""
         return and_(true(), *self.index_conditions, *self.filter_conditions)
 
 
@@ -57,13 +57,13 @@ class IdRange:
     """Excluded."""
 
     def within(self, floor: str | None = None, ceiling: str | None = None) -> "IdRange":
-        """Return the part of the span that is also between these bounds."""
+        """Return the part of the range that is also between these bounds."""
         floors = [bound for bound in (self.floor, floor) if bound is not None]
         ceilings = [bound for bound in (self.ceiling, ceiling) if bound is not None]
         return IdRange(max(floors, default=None), min(ceilings, default=None))
 
     def conditions(self, ids: IdColumn) -> tuple[Condition, ...]:
-        """Return the span as conditions on the column `ids`."""
+        """Return the range as conditions on the column `ids`."""
         lower = () if self.floor is None else (ids >= self.floor,)
         upper = () if self.ceiling is None else (ids < self.ceiling,)
         return (*lower, *upper)
@@ -71,7 +71,7 @@ class IdRange:
 
 @dataclass(frozen=True, slots=True)
 class ScanLimit:
-    """How far a page looked: every match from `down_to` (included) upwards is known; None: to the end of the list."""
+    """How far a page searched: all matches from `down_to` (included) upwards are known; None: everything."""
 
     down_to: str | None = None
     scanned: int = 0
@@ -84,50 +84,54 @@ def just_after(id: str) -> str:  # noqa: A002 -- the field's own word, and nothi
 
 
 def constant(value: str) -> ColumnElement[str]:
-    """Return a word of the domain as a literal: a partial index serves only a condition that the planner can read."""
+    """Return a value as a literal: a partial index serves only a condition that the planner can read."""
     return literal(value, String, literal_execute=True)
 
 
 def no_index(column: ColumnElement[str]) -> ColumnElement[str]:
-    """Return `column` in a form that no planner finds an index for, so that a walk keeps to its driver's."""
+    """Return `column` in a form that no index serves, so that a scan keeps to the index of its index conditions."""
     return column.concat(literal_column("''", String))
 
 
 def scan(
-    columns: Columns, branches: Sequence[IndexScan], span: IdRange, limit: int
+    columns: Columns, scans: Sequence[IndexScan], id_range: IdRange, limit: int
 ) -> Select[*tuple[Any, ...]]:
-    """Return `columns`, of which the first is the id, of the newest `limit` rows of all branches within `span`.
+    """Return `columns`, of which the first is the id, of the newest `limit` rows of all scans within `id_range`.
 
     Newest first, each once. What a list needs of other tables is joined to this statement as a subquery, so that no
     planner can begin with them, or walk along the whole table because it does not know how few rows these are.
     """
-    walks = [
-        _scan(columns, branch.index_conditions + branch.filter_conditions, span, limit) for branch in branches
+    statements = [
+        _scan(columns, part.index_conditions + part.filter_conditions, id_range, limit) for part in scans
     ]
-    if len(walks) == 1:
-        return walks[0]
-    merge = union_all if all(branch.disjoint for branch in branches) else union
-    merged = merge(*(one.subquery().select() for one in walks)).subquery()
+    if len(statements) == 1:
+        return statements[0]
+    merge = union_all if all(part.disjoint for part in scans) else union
+    merged = merge(*(part.subquery().select() for part in statements)).subquery()
     return select(merged).order_by(merged.c[0].desc()).limit(limit)
 
 
 def _scan(
-    columns: Columns, conditions: Iterable[Condition], span: IdRange, limit: int
+    columns: Columns, conditions: Iterable[Condition], id_range: IdRange, limit: int
 ) -> Select[*tuple[Any, ...]]:
     ids = columns[0]
-    return select(*columns).where(*conditions, *span.conditions(ids)).order_by(ids.desc()).limit(limit)
+    return select(*columns).where(*conditions, *id_range.conditions(ids)).order_by(ids.desc()).limit(limit)
 
 
 def scan_limit_statement(
-    ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
+    ids: IdColumn, scans: Sequence[IndexScan], id_range: IdRange
 ) -> CompoundSelect[*tuple[Any, ...]] | None:
-    """Return the statement that says of each bounded walk how many rows it has, and where it must stop."""
-    walks = [
-        (position, branch.window, _scan((ids,), branch.index_conditions, span, branch.window).subquery())
-        for position, branch in enumerate(branches)
-        if branch.window is not None
+    """Return the statement that finds for each bounded scan how many rows it has, and where it must stop."""
+    statements = [
+        (
+            position,
+            part.window,
+            _scan((ids,), part.index_conditions, id_range, part.window).subquery(),
+        )
+        for position, part in enumerate(scans)
+        if part.window is not None
     ]
-    if not walks:
+    if not statements:
         return None
     return union_all(
         *(
@@ -137,17 +141,17 @@ def scan_limit_statement(
                 func.count().label("rows"),
                 func.min(found.c[0]).label("oldest"),
             ).select_from(found)
-            for position, window, found in walks
+            for position, window, found in statements
         )
     )
 
 
 async def find_scan_limits(
-    connection: AsyncConnection, ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
+    connection: AsyncConnection, ids: IdColumn, scans: Sequence[IndexScan], id_range: IdRange
 ) -> tuple[ScanLimit, ...]:
-    """Return how far each of these branches is looked along. One query, and none when nothing is bounded."""
-    statement = scan_limit_statement(ids, branches, span)
-    scan_limits = [ScanLimit() for _ in branches]
+    """Return how far each of these scans reads. One statement, and none when no scan is bounded."""
+    statement = scan_limit_statement(ids, scans, id_range)
+    scan_limits = [ScanLimit() for _ in scans]
     if statement is not None:
         for row in (await connection.execute(statement)).mappings():
             stopped = row["rows"] >= row["window"]
@@ -156,10 +160,10 @@ async def find_scan_limits(
 
 
 async def find_scan_limit(
-    connection: AsyncConnection, ids: IdColumn, branches: Sequence[IndexScan], span: IdRange
+    connection: AsyncConnection, ids: IdColumn, scans: Sequence[IndexScan], id_range: IdRange
 ) -> ScanLimit:
-    """Return how far a page over all these branches can look: as far as the one that stops first."""
-    stopped = [r for r in await find_scan_limits(connection, ids, branches, span) if r.down_to is not None]
+    """Return how far a page over all these scans can read: as far as the one that stops first."""
+    stopped = [r for r in await find_scan_limits(connection, ids, scans, id_range) if r.down_to is not None]
     return ScanLimit(
         max((r.down_to for r in stopped if r.down_to), default=None), sum(r.scanned for r in stopped)
     )

@@ -16,7 +16,7 @@ from breakwater.core.queries.deliveries.event_types import event_types_statement
 from breakwater.core.queries.deliveries.histogram import bars_statement, stop_statement
 from breakwater.core.queries.deliveries.list import page_statement
 from breakwater.core.queries.deliveries.messages import deliveries_statement
-from breakwater.core.queries.deliveries.selection import branches, span
+from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
 from breakwater.core.queries.overview.queries import counts_statement, oldest_statement
 from breakwater.core.queries.paging.scan import IdRange, scan, scan_limit_statement
 from breakwater.core.queries.rows import LIST_COLUMNS
@@ -35,9 +35,9 @@ async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
     now = sample.clock.now()
     for query, indexes in WALKS.items():
         wanted = sample.filter(query)
-        walks = branches(wanted, now)
+        walks = index_scans(wanted, now)
         for branch, index in zip(walks, indexes, strict=True):
-            plan = await plan_of(sample, scan(LIST_COLUMNS, [branch], span(wanted, now), 51))
+            plan = await plan_of(sample, scan(LIST_COLUMNS, [branch], covered_ids(wanted, now), 51))
             assert plan.whole_tables == [], (query, plan.text)
             if sample.on_sqlite:
                 assert plan.indexes == [index], (query, plan.text)
@@ -48,7 +48,7 @@ async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sam
     now = sample.clock.now()
     for query in WALKS:
         wanted = sample.filter(query)
-        walks, covered = branches(wanted, now), span(wanted, now)
+        walks, covered = index_scans(wanted, now), covered_ids(wanted, now)
         asked: list[Any] = [page_statement(walks, covered, 51, now)]
         if (reach := scan_limit_statement(LIST_COLUMNS[0], walks, covered)) is not None:
             asked.append(reach)
@@ -99,9 +99,9 @@ async def test_bars_over_time_are_counted_along_an_index_and_the_table_is_not_to
         ("endpoint={endpoint}", "ix_deliveries_endpoint_state"),
     ):
         wanted = sample.filter(query)
-        stop = await plan_of(sample, stop_statement(wanted, states, span(wanted, now)))
-        bars = await plan_of(sample, bars_statement(wanted, states, span(wanted, now), edges))
-        held = bars_statement(wanted, states, span(wanted, now), edges, sample.endpoints[:5])
+        stop = await plan_of(sample, stop_statement(wanted, states, covered_ids(wanted, now)))
+        bars = await plan_of(sample, bars_statement(wanted, states, covered_ids(wanted, now), edges))
+        held = bars_statement(wanted, states, covered_ids(wanted, now), edges, sample.endpoints[:5])
         assert (await plan_of(sample, held)).whole_tables == [], query
         for plan in (stop, bars):
             assert plan.whole_tables == [], (query, plan.text)
