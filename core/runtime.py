@@ -64,7 +64,7 @@ class Runtime:
 
         `clock`, `sender` and `draw` (a random number from 0 up to 1) replace the system's clock, network and chance.
         """
-        allowed = AllowedNetworks.parse(settings.allowed_networks)
+        allowed = _allowed_targets(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
@@ -122,7 +122,7 @@ class Runtime:
         if ":memory:" in database_url and settings.secret_key is None:
             # The encrypted secrets end with the process, so their key can too: no key file is left behind.
             settings = settings.model_copy(update={"secret_key": SecretStr(secrets.token_urlsafe(32))})
-        guard = Guard(AllowedNetworks.parse(settings.allowed_networks))
+        guard = Guard(_allowed_targets(settings))
         return cls(settings, sender=HttpxSender(guard))
 
     async def start(self) -> None:
@@ -210,3 +210,7 @@ def _server_sender(settings: Settings, guard: Guard) -> ReqwestSender:
         headers_cap=settings.response_headers_cap,
         idle_per_host=IDLE_PER_HOST if settings.reuse_connections else 0,
     )
+
+
+def _allowed_targets(settings: Settings) -> AllowedNetworks:
+    return AllowedNetworks.parse(settings.allowed_networks).with_host_names(settings.allowed_host_names)

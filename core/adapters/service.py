@@ -69,8 +69,9 @@ class WebhookDeliveryService:
             InvalidInput: a number is out of its bounds.
 
         """
-        networks = Settings().allowed_networks if allowed_networks is None else allowed_networks
-        self._allowed = AllowedNetworks.parse(networks)
+        settings = Settings()
+        networks = settings.allowed_networks if allowed_networks is None else allowed_networks
+        self._allowed = AllowedNetworks.parse(networks).with_host_names(settings.allowed_host_names)
         self._timeout = self.TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
         self._delays = _delays(
             self.MAX_RETRIES if max_retries is None else max_retries,

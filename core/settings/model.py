@@ -22,6 +22,7 @@ from breakwater.core.settings.types import (
     BootstrapKey,
     DatabaseUrl,
     HeaderValue,
+    HostNames,
     Networks,
     Origin,
     Proxies,
@@ -74,6 +75,10 @@ class Settings(BaseSettings):
     allowed_networks: Networks = Field(
         default=(),
         description="Networks that endpoints may be in although they are not public: CIDR or CIDR:port.",
+    )
+    allowed_host_names: HostNames = Field(
+        default=(),
+        description="Host names to allow with one label, such as billing, or below a domain: .corp.local.",
     )
     secret_key: SecretKey | None = Field(
         default=None,

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.target import AllowedNetworks
+from breakwater.core.domain.target.host_names import AllowedHostNames
 
 SQLITE: Final = "sqlite+aiosqlite:///"
 POSTGRES: Final = "postgresql+asyncpg://"
@@ -80,6 +81,11 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    AllowedHostNames.parse(value)
+    return value
+
+
 def _secret_key(value: SecretStr) -> SecretStr:
     if value.get_secret_value() != value.get_secret_value().strip():
         raise ValueError("begins or ends with white space: remove it, a line end of a file for example")
@@ -113,6 +119,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 """Scheme, host and port, without a trailing slash."""
 Proxies = Annotated[Words, AfterValidator(_proxies)]
 Networks = Annotated[Words, AfterValidator(_networks)]
+HostNames = Annotated[Words, AfterValidator(_host_names)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 BootstrapKey = Annotated[SecretStr, AfterValidator(_bootstrap_key)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]

@@ -61,3 +61,22 @@ def test_an_address_that_the_operator_allows_is_still_accepted() -> None:
 
 def test_a_special_name_that_was_saved_earlier_is_still_read() -> None:
     assert parse_target("http://foo.localhost/hook").host == "foo.localhost"
+
+
+def test_an_operator_can_allow_single_labels_and_domains_but_no_metadata_service() -> None:
+    allowed = LOOPBACK.with_host_names(["Billing", ".corp.local", "*.dev.localhost", "metadata"])
+    for host in ("billing", "a.corp.local", "b.a.dev.localhost"):
+        assert parse_endpoint_url(f"http://{host}:8080/hook", allowed).host == host
+    for host in ("billing2", "corp.local", "foo.localhost", "metadata"):
+        with pytest.raises(TargetRefused):
+            parse_endpoint_url(f"http://{host}:8080/hook", allowed)
+
+
+def test_a_single_label_is_refused_with_the_setting_that_allows_it() -> None:
+    assert "BREAKWATER_ALLOWED_HOST_NAMES" in refusal("http://billing:8080/hook")
+
+
+@pytest.mark.parametrize("name", ["", ".", "a b", "http://a", "-a", "a,b", "ä"])
+def test_an_allowed_host_name_that_is_not_a_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name"):
+        LOOPBACK.with_host_names([name])

@@ -189,3 +189,16 @@ async def test_a_dead_zone_does_not_delay_other_names(wire: Wire) -> None:
         released.set()
         assert all(isinstance(outcome, Response) for outcome in alive)
         assert all(isinstance(outcome, TransportFailure) for outcome in await asyncio.gather(*dead))
+
+
+async def test_an_allowed_single_label_is_still_checked_by_its_address(wire: Wire) -> None:
+    allowed = LOOPBACK.with_host_names(["billing"])
+    async with Receiver(respond(OK)) as receiver:
+        target = parse_target(f"http://billing:{receiver.port}/hook", allowed)
+        request = OutboundRequest(target, (), b"{}", 5.0)
+        assert isinstance(await wire.sender.send(request), Response)
+        wire.resolver.answers["payroll"] = ["10.0.0.7"]
+        target = parse_target(f"http://payroll:{receiver.port}/hook", LOOPBACK.with_host_names(["payroll"]))
+        blocked = await wire.sender.send(OutboundRequest(target, (), b"{}", 5.0))
+    assert isinstance(blocked, TransportFailure)
+    assert blocked.failure is FailureClass.BLOCKED

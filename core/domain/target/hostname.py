@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from breakwater.core.domain.target import idn
+from breakwater.core.domain.target.host_names import NO_HOST_NAMES, SETTING, AllowedHostNames
 
 MAX_NAME_LENGTH: Final = 253
 MAX_LABEL_LENGTH: Final = 63
@@ -13,7 +14,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _FOREIGN_DOTS: Final = frozenset("\u3002\uff0e\uff61")
 
 
-def canonical_name(host: str) -> str:
+def canonical_name(host: str, allowed: AllowedHostNames = NO_HOST_NAMES) -> str:
     """Return `host` as it is stored and resolved.
 
     Underscores are allowed: names on private networks have them, and all programs read them in the same way.
@@ -36,8 +37,11 @@ def canonical_name(host: str) -> str:
         raise ValueError(
             "has a number as its host, which could be read as an address; write the address as four decimal parts"
         )
-    if len(labels) == 1:
-        raise ValueError("has a host with only one label; use its full name, such as hooks.example.com")
+    if len(labels) == 1 and not allowed.allows(name):
+        raise ValueError(
+            "has a host with only one label; use its full name, such as hooks.example.com, "
+            f"or let an operator allow the name with {SETTING}"
+        )
     return name
 
 

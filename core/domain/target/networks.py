@@ -5,12 +5,13 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.target.host_names import NO_HOST_NAMES, AllowedHostNames
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -80,6 +81,7 @@ class AllowedNetworks:
     """What an operator allows beyond public addresses: `10.2.0.0/16`, or with a port `127.0.0.1/32:9000`."""
 
     rules: tuple[_Rule, ...] = ()
+    host_names: AllowedHostNames = NO_HOST_NAMES
 
     @classmethod
     def parse(cls, text: str | Iterable[str]) -> "AllowedNetworks":
@@ -99,6 +101,10 @@ class AllowedNetworks:
         if problems:
             raise InvalidInput(problems)
         return cls(tuple(rules))
+
+    def with_host_names(self, items: Iterable[str]) -> "AllowedNetworks":
+        """Return the same rules with these host names. Raises ValueError for a name that is not valid."""
+        return replace(self, host_names=AllowedHostNames.parse(items))
 
     def allows(self, address: Address, port: int) -> bool:
         """Return whether a rule includes this address and port. IPv4 mapped into IPv6 counts as IPv4."""

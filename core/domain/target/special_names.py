@@ -6,6 +6,8 @@
 
 from typing import Final
 
+from breakwater.core.domain.target.host_names import AllowedHostNames
+
 _SPECIAL_DOMAINS: Final = {
     "localhost": "names under .localhost mean this machine itself (RFC 6761)",
     "invalid": "names under .invalid never resolve (RFC 6761)",
@@ -32,10 +34,13 @@ _METADATA_NAMES: Final = frozenset(
 """Where cloud providers hand out the credentials of the machine that asks."""
 
 
-def special_name_reason(host: str) -> str | None:
-    """Return why `host`, in canonical form, is special by definition; None for an ordinary name."""
+def special_name_reason(host: str, allowed: AllowedHostNames) -> str | None:
+    """Return why `host`, in canonical form, is special by definition; None for an ordinary name.
+
+    What an operator allows is ordinary, except a metadata service.
+    """
     if host in _METADATA_NAMES:
         return "it is the metadata service of a cloud provider, which hands out credentials"
-    if host.endswith(_UNICAST_DOMAINS):
+    if host.endswith(_UNICAST_DOMAINS) or allowed.allows(host):
         return None
     return _SPECIAL_DOMAINS.get(host.rpartition(".")[2])

@@ -78,7 +78,7 @@ def parse_target(url: str, allowed: AllowedNetworks = NONE) -> Target:
     """
     scheme, authority, path = _split(url)
     name, port = _split_authority(authority, scheme)
-    host = _host(name)
+    host = _host(name, allowed)
     literal = _literal(host)
     if literal is not None and (reason := address_refusal(literal, port, allowed)):
         raise _refused(reason)
@@ -95,7 +95,7 @@ def parse_endpoint_url(url: str, allowed: AllowedNetworks = NONE) -> Target:
 
     """
     target = parse_target(url, allowed)
-    if reason := special_name_reason(target.host):
+    if reason := special_name_reason(target.host, allowed.host_names):
         raise _refused(
             f'has the host "{target.host}", which cannot be an endpoint: {reason}; use the public name of the receiver'
         )
@@ -161,11 +161,11 @@ def _split_authority(authority: str, scheme: str) -> tuple[str, int]:
     return match[1], port
 
 
-def _host(name: str) -> str:
+def _host(name: str, allowed: AllowedNetworks) -> str:
     try:
         if name.startswith("["):
             return _ipv6(name[1:-1])
-        return name if _literal(name) else canonical_name(name)
+        return name if _literal(name) else canonical_name(name, allowed.host_names)
     except ValueError as error:
         raise _refused(str(error)) from None
 
