@@ -61,7 +61,7 @@ class Browser:
         answer, _body = self._post(path, form)
         cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
         if answer.status != 303 or not cookie:
-            raise RuntimeError(f"nobody is let in: {path} was answered {answer.status}")
+            raise RuntimeError(f"sign-in failed: {path} responded {answer.status}")
         self._headers["Cookie"] = cookie
 
     def save_views(self, stored: Stored) -> None:
@@ -82,7 +82,7 @@ class Browser:
         body = answer.read()
         ended = time.perf_counter()
         if answer.status != 200:
-            raise RuntimeError(f"{path} was answered {answer.status}: {body[:300]!r}")
+            raise RuntimeError(f"{path} responded {answer.status}: {body[:300]!r}")
         return Answer(body.decode(), (first - began) * 1000, (ended - began) * 1000)
 
     def _post(self, path: str, form: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:

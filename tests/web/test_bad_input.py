@@ -1,4 +1,4 @@
-"""Bad input: what cannot be read is shown with its place and what was expected; what changed meanwhile is told."""
+"""Bad input: a page names the place of an invalid filter and the valid form, and says what has changed since."""
 
 import html
 

@@ -37,7 +37,7 @@ READERS_MAY_POST = {
     "/deliveries/views",
     "/deliveries/views/{view_id}/delete",
 }
-"""What concerns nobody but the reader."""
+"""Routes that change only what the reader sees."""
 
 SENDERS_MAY = {("POST", "/api/v1/messages"), ("POST", "/api/v1/messages/batch")}
 ADMINISTRATORS_SEE = {"/api/v1/keys", "/endpoints/new", "/endpoints/{endpoint_id}/edit"}
@@ -46,7 +46,7 @@ ADMINISTRATORS_SEE = {"/api/v1/keys", "/endpoints/new", "/endpoints/{endpoint_id
 def routes(app: Litestar) -> Iterator[tuple[str, str]]:
     """Return method and path of every route, an unknown id for every parameter."""
     for route in app.routes:
-        assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route: how is it guarded?"
+        assert isinstance(route, HTTPRoute), f"{route.path} is not an HTTP route, so its guard is unknown"
         for method in sorted(set(route.methods) - {"OPTIONS"}):
             yield method, route.path_format
 
@@ -124,7 +124,7 @@ async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_t
     for method, path in changes:
         forged = await ask(browser, method, path, headers=elsewhere)
         assert forged.status_code == 403, (method, path)
-        if (method, path) in PUBLIC:  # nobody is signed in there whose session could have a token
+        if (method, path) in PUBLIC:  # a public form has no session and no token
             continue
         for missing in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other}):
             response = await ask(browser, method, path, headers=missing)

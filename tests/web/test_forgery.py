@@ -1,4 +1,4 @@
-"""What other sites, other names and other sessions may not do in somebody's browser."""
+"""Requests that other sites, host names and sessions start in a browser are refused."""
 
 import httpx
 import pytest

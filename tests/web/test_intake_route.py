@@ -31,7 +31,7 @@ REQUESTS: dict[str, tuple[Mapping[str, str], bytes]] = {
 
 
 async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
-    """A body whose length nobody told: the framework's handler takes it."""
+    """A body of unknown length, which the framework's handler reads."""
     yield body
 
 
@@ -124,7 +124,7 @@ async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(s
         return next(messages)
 
     async def send(message: object) -> None:
-        raise AssertionError(f"nobody listens: {message}")
+        raise AssertionError(f"the client has disconnected: {message}")
 
     headers = [
         (b"host", b"127.0.0.1"),

@@ -27,7 +27,7 @@ def hidden_in(page: httpx.Response) -> dict[str, str]:
 
 
 async def signed_out(service: RunningApp, role: str = "admin") -> tuple[httpx.AsyncClient, str]:
-    """A browser whose session somebody has ended, and the token of the form that it still shows."""
+    """Return a browser whose session has ended, and the CSRF token of the form that it still shows."""
     browser = await service.browser(role, "ada")
     token = await form_token(browser)
     (ada,) = [person for person in await service.runtime.access.people.all() if person.name == "ada"]
@@ -62,7 +62,7 @@ async def test_what_was_typed_goes_through_the_signing_in_and_is_sent_when_its_s
     assert "You are signed in as ada." in shown.text
     assert '<form method="post" action="/endpoints">' in shown.text
     assert '<a class="button" href="/endpoints/new">Leave it</a>' in shown.text
-    assert (await service.get("/endpoints"))["items"] == []  # nobody has sent it yet
+    assert (await service.get("/endpoints"))["items"] == []  # it is not sent yet
 
     form = hidden_in(shown)
     assert {name: form[name] for name in TYPED} == TYPED | {"event_types": "order.created\norder.shipped"}

@@ -18,7 +18,7 @@ from tests.web.test_replays import failed, seconds
 
 
 @pytest.mark.parametrize(
-    ("count", "asked"),
+    ("count", "expected"),
     [
         (1, Confirmation.NONE),
         (2, Confirmation.DIALOG),
@@ -27,8 +27,8 @@ from tests.web.test_replays import failed, seconds
         (100_000, Confirmation.NUMBER),
     ],
 )
-def test_confirmation_grows_with_what_is_touched(count: int, asked: Confirmation) -> None:
-    assert confirmation_for(count) is asked
+def test_confirmation_grows_with_what_is_touched(count: int, expected: Confirmation) -> None:
+    assert confirmation_for(count) is expected
 
 
 @pytest.mark.parametrize("typed", ["4812", "4,812", "4 812", "4.812", "4\u00a0812", "4'812"])
@@ -70,11 +70,11 @@ async def test_a_few_are_confirmed_on_a_page_of_their_own(service: RunningApp) -
     await service.endpoint()
     await failed(service, 3)
     operator = await service.browser("operator")
-    asked = await operator.post("/replays", data={**await dry_run(operator), "pace": "50"})
-    assert asked.status_code == 200
-    assert "Resend 3 deliveries?" in asked.text
+    shown_page = await operator.post("/replays", data={**await dry_run(operator), "pace": "50"})
+    assert shown_page.status_code == 200
+    assert "Resend 3 deliveries?" in shown_page.text
     assert await replays(service) == []
-    confirmed = fields_of(asked.text, "/replays") | {"confirmed": "yes"}
+    confirmed = fields_of(shown_page.text, "/replays") | {"confirmed": "yes"}
     assert (await operator.post("/replays", data=confirmed)).status_code == 303
     assert len(await replays(service)) == 1
 
@@ -156,11 +156,11 @@ async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(se
     operator = await service.browser("operator")
     token = {"_csrf": await form_token(operator)}
     referer = {"Referer": "http://127.0.0.1:8420/deliveries?status=failed"}
-    asked = await operator.post("/deliveries/resend", data={**token, "ids": ids[:2]}, headers=referer)
-    assert asked.status_code == 200
-    assert "Resend 2 deliveries?" in asked.text
+    shown_page = await operator.post("/deliveries/resend", data={**token, "ids": ids[:2]}, headers=referer)
+    assert shown_page.status_code == 200
+    assert "Resend 2 deliveries?" in shown_page.text
     assert await service.state(ids[0]) is DeliveryState.FAILED
-    confirmed = fields_of(asked.text, "/deliveries/resend") | {"ids": ids[:2], "confirmed": "yes"}
+    confirmed = fields_of(shown_page.text, "/deliveries/resend") | {"ids": ids[:2], "confirmed": "yes"}
     done = await operator.post("/deliveries/resend", data=confirmed)
     assert (done.status_code, done.headers["location"]) == (303, "/deliveries?status=failed")
     for delivery_id in ids[:2]:
