@@ -19,8 +19,15 @@ _MAX_DETAIL_LENGTH: Final = 300
 """Characters. A parser's message can quote the receiver, who decides how long it is."""
 
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
-_NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
-_NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+_LOCAL_SHORTAGE: Final = {
+    errno.EMFILE: "file descriptors; raise `ulimit -n`",
+    errno.ENFILE: "file descriptors; raise the system's limit",
+    errno.ENOMEM: "memory",
+    errno.ENOBUFS: "memory for sockets",
+    errno.EADDRNOTAVAIL: "local ports",
+}
+"""What this machine has run out of: not a failure of the receiver, so its circuit is not stepped."""
 
 
 class TransportError(BreakwaterError):
@@ -88,8 +95,8 @@ def connection_failed(
         return kind(FailureClass.CONNECT, f"no route to {where}")
     if number == errno.ETIMEDOUT:
         return kind(FailureClass.TIMEOUT, f"timed out: {where} stopped responding")
-    if number in _NO_DESCRIPTORS:
-        return kind(FailureClass.CONNECT, "this machine has no file descriptors left; raise `ulimit -n`")
+    if number in _LOCAL_SHORTAGE:
+        return kind(FailureClass.INTERNAL_ERROR, f"Breakwater has run out of {_LOCAL_SHORTAGE[number]}")
     reason = os.strerror(number) if number else "connection lost"
     return kind(FailureClass.CONNECT, f"connection to {where} failed: {reason}")
 
