@@ -92,7 +92,7 @@ def test_a_cause_is_filtered_and_resent_with_one_click_each(
     expect(causes.get_by_role("row").nth(1)).to_contain_text("422")
     expect(causes.get_by_role("row").nth(1)).to_contain_text("3")
     expect(causes.get_by_role("row").nth(2)).to_contain_text("410")
-    causes.get_by_role("link", name="rejected the request", exact=True).click()
+    causes.get_by_role("link", name="client error (4xx)", exact=True).click()
     expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(3)
     page.go_back()
     causes.get_by_role("link", name=re.compile("Resend all with this cause: rejected")).click()
