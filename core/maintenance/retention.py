@@ -129,7 +129,9 @@ async def _prune_deliveries(connection: AsyncConnection, *, before: float) -> in
     # Only final deliveries have ended. A condition on their states would make SQLite read the index of states instead.
     ended = DELIVERIES.c.finished_at
     oldest = select(DELIVERIES.c.id, DELIVERIES.c.attempt_count).where(ended < before).order_by(ended)
-    rows = [(id_, 1 + attempts) for id_, attempts in await connection.execute(oldest.limit(STEP_ROWS))]
+    # Locked, so that a delivery that is being resent on another node is not deleted.
+    locked = oldest.limit(STEP_ROWS).with_for_update(skip_locked=True)
+    rows = [(id_, 1 + attempts) for id_, attempts in await connection.execute(locked)]
     if not rows:
         return 0
     ids = next(_chunks(rows, STEP_ROWS))

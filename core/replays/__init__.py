@@ -87,25 +87,25 @@ class Replays:
         reason: str | None = None,
         pace: float = DEFAULT_PACE,
     ) -> ReplayView:
-        """Begin to resend what `plan` covers, oldest first, at most `pace` a second.
+        """Start to resend what `plan` covers, oldest first, at most `pace` deliveries per second.
 
         Raises InvalidInput for a pace out of bounds, and Conflict when it covers nothing or another replay of the same
         filter is running.
         """
         if not 0 < pace <= FASTEST:
             raise InvalidInput.of(
-                "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries a second"
+                "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries per second"
             )
         if plan.total.value == 0:
             looked = f" {plan.bounds.sentence}" if plan.bounds else ""
-            raise Conflict(f"Among {plan.words} there is none that can be resent.{looked}")
+            raise Conflict(f"Nothing to resend among {plan.words}.{looked}")
         row = self._row(plan, actor, reason, pace)
 
         async def write(connection: AsyncConnection) -> None:
             if (other := await _active_of(connection, row["filter"])) is not None:
-                raise Conflict(f"{other} resends the same deliveries already; wait for it, or cancel it.")
+                raise Conflict(f"{other} already resends these deliveries. Wait for it, or cancel it.")
             await connection.execute(insert(REPLAYS), row)
-            outcome = f"Resending {plan.total}: {plan.words}, {pace:g} a second."
+            outcome = f"Resending {plan.total}: {plan.words}, {pace:g} per second."
             entry = AuditEntry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
             await self._context.audit_log.write(connection, entry)
 
@@ -175,14 +175,14 @@ class Replays:
 
     async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> OperationResult:
         async def turn(connection: AsyncConnection) -> OperationResult:
-            row = await replay_row(connection, replay_id)
+            row = await replay_row(connection, replay_id, lock=True)
             if ReplayState(row["state"]) not in asked.leaving:
                 raise Conflict(f"The replay is {row['state']}.")
             ended = self._context.clock.now() if asked is _CANCEL else None
             values = {"state": asked.to.value, "finished_at": ended}
             await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
             done = OperationResult(
-                f"{asked.verb}: {row['resent']:,} of {row['total']:,} were resent.", row["resent"]
+                f"{asked.verb}. {row['resent']:,} of {row['total']:,} resent.", row["resent"]
             )
             entry = AuditEntry(
                 actor, f"replay.{asked.action}", replay_id, done.message, affected=row["resent"]

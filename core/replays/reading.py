@@ -35,10 +35,11 @@ async def next_ids(
     return list((await connection.execute(found.limit(limit))).scalars())
 
 
-async def replay_row(connection: AsyncConnection, replay_id: str) -> RowMapping:
-    """Return one row. Raises NotFound."""
-    found = await connection.execute(select(REPLAYS).where(REPLAYS.c.id == replay_id))
-    row = found.mappings().one_or_none()
+async def replay_row(connection: AsyncConnection, replay_id: str, *, lock: bool = False) -> RowMapping:
+    """Return one row, with `lock` locked until the transaction ends. Raises NotFound."""
+    statement = select(REPLAYS).where(REPLAYS.c.id == replay_id)
+    result = await connection.execute(statement.with_for_update() if lock else statement)
+    row = result.mappings().one_or_none()
     if row is None:
         raise NotFound("replay", replay_id)
     return row

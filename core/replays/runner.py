@@ -1,4 +1,4 @@
-"""The loop that carries replays out, a step a second each."""
+"""The background task that carries out replays, one step per second each."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -27,7 +27,7 @@ class ReplayRunner:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self._credit: dict[str, float] = {}
-        """Of a pace below one a second: the part of a delivery that is saved up."""
+        """Replay id -> the fraction of a delivery that a pace below one per second has accumulated."""
 
     async def run(self) -> None:
         """Take a step of every running replay each second, until cancelled."""
@@ -49,7 +49,7 @@ class ReplayRunner:
         self._credit[row["id"]] = credit % 1.0
         if credit < 1:
             return
-        # Found by a reader, because a filter may search payloads, and nothing is delivered while somebody writes.
+        # A reader finds them, because a filter may search payloads, and a long transaction delays deliveries.
         condition = covered(filter_of(row), row["up_to"], row["frozen_at"])
         async with self._context.database.read() as connection:
             ids = await next_ids(connection, condition, row["cursor"], int(credit))
@@ -61,20 +61,24 @@ class ReplayRunner:
         resent = await self._context.database.writer.run(
             partial(self._write_resent, replay_id=replay_id, ids=ids)
         )
-        for endpoint_id in {one["endpoint_id"] for one in resent}:
+        for endpoint_id in {delivery["endpoint_id"] for delivery in resent}:
             self._context.dispatcher.note_due(endpoint_id)
-        for one in resent:
-            self._context.change_feed.publish("deliveries", one["id"])
+        for delivery in resent:
+            self._context.change_feed.publish("deliveries", delivery["id"])
         self._context.change_feed.publish("replays", replay_id)
 
     async def _write_resent(
         self, connection: AsyncConnection, *, replay_id: str, ids: Sequence[str]
     ) -> _Resent:
-        row = await replay_row(connection, replay_id)
+        row = await replay_row(connection, replay_id, lock=True)
         if row["state"] != ReplayState.RUNNING.value:
             return ()
         if not ids:
             await self._finish(connection, row)
+            return ()
+        # Another node may have advanced the replay since the ids were read.
+        ids = [id_ for id_ in ids if id_ > row["cursor"]]
+        if not ids:
             return ()
         resent = await self._still_covered(connection, row, ids)
         if resent:
@@ -106,7 +110,7 @@ class ReplayRunner:
         now = self._context.clock.now()
         await connection.execute(
             update(DELIVERIES)
-            .where(DELIVERIES.c.id.in_([one["id"] for one in resent]))
+            .where(DELIVERIES.c.id.in_([delivery["id"] for delivery in resent]))
             .values(
                 state=DeliveryState.PENDING.value,
                 next_attempt_at=now,
@@ -119,17 +123,17 @@ class ReplayRunner:
         items = [
             {
                 "replay_id": replay_id,
-                "delivery_id": one["id"],
-                "attempts_before": one["attempt_count"],
+                "delivery_id": delivery["id"],
+                "attempts_before": delivery["attempt_count"],
                 "resent_at": now,
             }
-            for one in resent
+            for delivery in resent
         ]
         await connection.execute(insert(REPLAY_ITEMS), items)
 
     async def _finish(self, connection: AsyncConnection, row: RowMapping) -> None:
         values = {"state": ReplayState.FINISHED.value, "finished_at": self._context.clock.now()}
         await connection.execute(update(REPLAYS).where(REPLAYS.c.id == row["id"]).values(values))
-        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} had changed and were left alone."
+        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} skipped (changed meanwhile)."
         entry = AuditEntry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
         await self._context.audit_log.write(connection, entry)

@@ -10,6 +10,8 @@ from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import ReplayState, ReplayView
 from breakwater.core.replays.outcomes import OutcomeCounts, Outcomes
+from breakwater.core.replays.runner import ReplayRunner
+from breakwater.core.store.schema import REPLAY_ITEMS
 from tests.delivery.running_engine import RunningEngine
 
 ADA = "person:ada"
@@ -215,3 +217,16 @@ async def test_the_dry_run_tells_how_what_it_covers_has_ended(engine: RunningEng
     await failed(engine, 2)
     plan = await engine.runtime.replays.plan(DeliveryFilter())
     assert plan.states == {DeliveryState.DELIVERED: 1, DeliveryState.FAILED: 2}
+
+
+async def test_two_nodes_that_advance_one_replay_resend_and_count_each_delivery_once(
+    engine: RunningEngine,
+) -> None:
+    await engine.endpoint()
+    ids = await failed(engine, 3)
+    replay = await started(engine, pace=2)
+    for _ in range(2):
+        await ReplayRunner(engine.runtime._context)._resend(replay.id, ids[:2])  # both have read the same ids
+    view = await engine.runtime.replays.get(replay.id)
+    assert (view.resent, view.skipped) == (2, 0)
+    assert {item["delivery_id"] for item in await engine.rows(REPLAY_ITEMS)} == set(ids[:2])

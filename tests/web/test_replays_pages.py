@@ -122,7 +122,7 @@ async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(service
     assert (await operator.post("/replays", data=fields)).status_code == 303
     refused = await operator.post("/replays", data=fields)
     assert refused.status_code == 409
-    assert "resends the same deliveries already" in refused.text
+    assert "already resends these deliveries" in refused.text
 
 
 async def test_a_viewer_sees_the_dry_run_and_starts_nothing(service: RunningApp) -> None:
