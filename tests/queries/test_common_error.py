@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakwater.core.queries.deliveries.failure_words import common_error
+from breakwater.core.queries.deliveries.common_error import common_error
 
 
 @pytest.mark.parametrize(

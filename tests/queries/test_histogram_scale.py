@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from breakwater.core.queries.deliveries.histogram_steps import MAX_BARS, scale
+from breakwater.core.queries.deliveries.histogram_scale import MAX_BARS, scale
 
 MIDNIGHT = 1_795_305_600.0
 HOUR = 3_600.0

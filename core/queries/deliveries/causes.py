@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.queries.deliveries.causes_model import FailureGroup, FailureGroups
-from breakwater.core.queries.deliveries.failure_words import common_error
+from breakwater.core.queries.deliveries.common_error import common_error
 from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
 from breakwater.core.queries.paging.bounds import bounds_of
 from breakwater.core.queries.paging.filters import DeliveryFilter

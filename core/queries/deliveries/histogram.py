@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import created_at, floor_id
 from breakwater.core.queries.deliveries.histogram_model import Histogram, HistogramBar
-from breakwater.core.queries.deliveries.histogram_steps import Scale, scale
+from breakwater.core.queries.deliveries.histogram_scale import Scale, scale
 from breakwater.core.queries.deliveries.selection import SCAN_LIMIT, covered_ids, index_scans
 from breakwater.core.queries.held import held_endpoints
 from breakwater.core.queries.paging.bounds import bounds_of
