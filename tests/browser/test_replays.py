@@ -75,7 +75,7 @@ def test_a_replay_is_cancelled_and_leaves_the_rest_alone(
     page.get_by_role("dialog").get_by_role("button", name="Resend 3").click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
-    expect(page.locator("#progress-sentence")).to_contain_text("The rest was not touched")
+    expect(page.locator("#progress-sentence")).to_contain_text("The rest were skipped")
     page.goto("/replays")
     expect(page.get_by_role("row").nth(1)).to_contain_text("0 of 3")
 

@@ -33,14 +33,14 @@ def replay_badge(state: ReplayState) -> tuple[str, str]:
 def replay_progress(view: ReplayView) -> str:
     """Return how far it has come, and when it will be through, in one sentence."""
     done = f"{view.resent:,} of {view.total} resent"
-    left = f"; {view.skipped:,} had changed and were left alone" if view.skipped else ""
+    left = f"; {view.skipped:,} skipped (changed meanwhile)" if view.skipped else ""
     match view.state:
         case ReplayState.RUNNING:
             return f"{done}{left}. {lasting(_to_come(view), view.pace)} to go."
         case ReplayState.PAUSED:
-            return f"{done}{left}. The rest waits until it is resumed."
+            return f"{done}{left}. Resume to send the rest."
         case ReplayState.CANCELLED:
-            return f"{done}{left}. The rest was not touched."
+            return f"{done}{left}. The rest were skipped."
         case ReplayState.FINISHED:
             return f"{done}{left}."
         case _ as never:

@@ -20,7 +20,7 @@ _LEAST: Final = 0.6
 
 
 def progress_bar(view: ReplayView) -> Markup:
-    """Return what was resent by how it stands now, then what was left alone, then what is still to come."""
+    """Return what was resent by how it stands now, then what was skipped, then what is still to come."""
     whole = max(view.total.value, view.resent + view.skipped, 1)
     drawn, x = [], 0.0
     for kind, _words, number in _parts(view):
@@ -40,7 +40,7 @@ def _parts(view: ReplayView) -> Iterator[tuple[str, str, int]]:
     if not view.outcomes and view.resent:
         yield "done", "resent", view.resent
     if view.skipped:
-        yield "left", "left alone", view.skipped
+        yield "left", "skipped", view.skipped
 
 
 def _in_words(view: ReplayView) -> str:
