@@ -1,5 +1,5 @@
-/* What pages cannot do without a script: clocks that tick, the line that says how fresh the page is, keys, copying.
-   Everything else is HTML from the server; without this file every action still works. */
+/* Ticking times, the freshness line, keyboard shortcuts, selection and copying.
+   Everything else is HTML from the server. Every action works without this file. */
 (() => {
   "use strict"
 
@@ -12,36 +12,45 @@
   const $ = (selector, within = document) => within.querySelector(selector)
   const $$ = (selector, within = document) => [...within.querySelectorAll(selector)]
 
-  /* --- clocks: the server's time, ticking; they stand still while the page is stale --------------------------------- */
+  /* --- clocks: they follow the server's time and stop while the page is stale ----------------------------------------- */
 
   let skew = 0
-  let drawnAt = 0
-  let drawnClock = ""
+  let renderedAt = 0
   let stoppedAt = null
   const now = () => stoppedAt ?? Date.now() / 1000 + skew
 
-  function readDrawn() {
-    const drawn = Number($("#rendered-at")?.dataset.at)
-    if (!drawn || drawn === drawnAt) return
-    drawnAt = drawn
-    drawnClock = $("#rendered-at").dataset.clock
-    skew = drawn - Date.now() / 1000
+  function readRenderTime() {
+    const at = Number($("#rendered-at")?.dataset.at)
+    if (!at || at === renderedAt) return
+    renderedAt = at
+    skew = at - Date.now() / 1000
+  }
+
+  /* The time at which the page was rendered, with its date once that is not today in the zone of the page. */
+  function renderTimeText() {
+    const { clock, full } = $("#rendered-at").dataset
+    try {
+      const today = new Intl.DateTimeFormat("sv-SE", { timeZone: root.dataset.zone }).format(Date.now() + skew * 1000)
+      return full.startsWith(today) ? clock : full
+    } catch {
+      return full // the browser does not know the zone
+    }
   }
 
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]]
 
-  function span(seconds) {
+  function formatSpan(seconds) {
     const [size, unit] = UNITS.find(([size]) => seconds >= size) ?? [1, "s"]
     return `${Math.floor(seconds / size)} ${unit}`
   }
 
-  function relative(at) {
+  function formatRelative(at) {
     const ahead = at - now()
-    if (ahead >= 1) return `in ${span(ahead)}`
-    return ahead <= -1 ? `${span(-ahead)} ago` : "now"
+    if (ahead >= 1) return `in ${formatSpan(ahead)}`
+    return ahead <= -1 ? `${formatSpan(-ahead)} ago` : "now"
   }
 
-  function countdown(at) {
+  function formatCountdown(at) {
     const left = Math.floor(at - now())
     if (left <= 0) return "now"
     if (left < 3600) return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
@@ -50,53 +59,54 @@
     return `${Math.floor(left / size)} ${unit}` + (rest ? ` ${rest} ${lesser}` : "")
   }
 
-  function tick() {
+  function updateTimes() {
     for (const time of $$("time[data-when], time[data-until]")) {
       const at = Date.parse(time.dateTime) / 1000
-      const text = "until" in time.dataset ? countdown(at) : relative(at)
+      const text = "until" in time.dataset ? formatCountdown(at) : formatRelative(at)
       if (time.textContent !== text) time.textContent = text
     }
   }
 
-  /* The absolute time in the zone of the pages is in the title; that of the browser, if it is another, is added when asked for. */
+  /* The title of a time is the absolute time in the zone of the page. On hover the browser's own zone is added. */
   const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone
 
-  document.addEventListener("mouseover", (event) => {
-    const time = event.target.closest?.("time[title]")
+  function addBrowserTime(time) {
     if (!time || time.title.includes("\n") || browserZone === root.dataset.zone) return
     const local = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })
     time.title += `\n${local}`
-  })
+  }
 
-  /* --- freshness: a page says how old it is -------------------------------------------------------------------------- */
+  document.addEventListener("mouseover", (event) => addBrowserTime(event.target.closest?.("time[title]")))
+
+  /* --- freshness: the page shows whether it is up to date ------------------------------------------------------------- */
 
   let stream = "connecting" // connecting, open, lost
-  let failed = false
+  let refreshFailed = false
   let signedOut = false
-  let polling = null
+  let pollTimer = null
   let source = null
-  let hiding = null
-  let missed = false
+  let hideTimer = null
+  let missedRefresh = false
 
-  const selected = () => $$("input[data-select]:checked").length
+  const selectedCount = () => $$("input[data-select]:checked").length
 
-  function freshness() {
-    if (signedOut) return ["out", "signed out"]
-    if (failed) return ["stale", `stale since ${drawnClock}`]
-    if (selected()) return ["paused", `paused: ${selected()} selected`]
+  function currentFreshness() {
+    if (signedOut) return ["signed-out", "signed out"]
+    if (refreshFailed) return ["stale", `stale since ${renderTimeText()}`]
+    if (selectedCount()) return ["paused", `paused: ${selectedCount()} selected`]
     if (stream === "open") return ["live", "live"]
-    return stream === "lost" ? ["polling", "no stream: asking every 5 s"] : ["connecting", "connecting"]
+    return stream === "lost" ? ["polling", "polling every 5 s"] : ["connecting", "connecting"]
   }
 
   function showFreshness() {
     const line = $("#freshness")
     if (!line) return
-    const [state, words] = freshness()
-    stoppedAt = state === "stale" || state === "out" ? stoppedAt ?? now() : null
+    const [state, words] = currentFreshness()
+    stoppedAt = state === "stale" || state === "signed-out" ? stoppedAt ?? now() : null
     if (line.dataset.state === state && line.textContent === words) return
     line.dataset.state = state
     line.textContent = words
-    if (state !== "out") return
+    if (state !== "signed-out") return
     const link = document.createElement("a")
     link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`
     link.textContent = "sign in again"
@@ -107,71 +117,76 @@
     if (window.htmx && !signedOut) htmx.trigger(document.body, kind)
   }
 
-  function poll(on) {
-    if (on && !polling) polling = setInterval(() => refresh("poll"), POLL_MS)
-    if (!on && polling) polling = clearInterval(polling)
+  function setPolling(on) {
+    if (on && !pollTimer) pollTimer = setInterval(() => refresh("poll"), POLL_MS)
+    if (!on && pollTimer) pollTimer = clearInterval(pollTimer)
   }
 
   function endSession() {
     signedOut = true
-    poll(false)
+    setPolling(false)
     source?.close()
     showFreshness()
   }
 
   document.addEventListener("htmx:sseOpen", () => {
     stream = "open"
-    poll(false)
-    refresh() // what happened before the stream was open, or while it was lost, was told to nobody
+    setPolling(false)
+    refresh() // changes before the stream opened, or while it was lost, were not published to this page
     showFreshness()
   })
   document.addEventListener("htmx:sseError", () => {
     if (document.hidden || signedOut) return
     stream = "lost"
-    poll(true)
+    setPolling(true)
     showFreshness()
   })
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.id !== "live" || !(document.hidden || selected())) return
-    missed = true
+    if (event.target.id !== "live" || !(document.hidden || selectedCount())) return
+    missedRefresh = true
     event.preventDefault()
   })
   document.addEventListener("htmx:afterRequest", (event) => {
     const status = event.detail.xhr?.status ?? 0
     if (status === 401) return endSession()
     if (event.target.id !== "live") return
-    failed = status === 0 || status >= 500
+    refreshFailed = status === 0 || status >= 500
     showFreshness()
   })
-  document.addEventListener("htmx:afterSwap", () => { readDrawn(); tick(); showSelection() })
+  document.addEventListener("htmx:afterSwap", () => {
+    readRenderTime()
+    updateTimes()
+    updateSelectionBar()
+    addBrowserTime($("time[title]:hover")) // the update has replaced its title
+  })
   document.addEventListener("change", (event) => {
-    if (event.target.matches("input[data-select-page]")) tickAll(event.target.checked)
-    if (event.target.matches("input[data-select]")) showSelection()
+    if (event.target.matches("input[data-select-page]")) selectAll(event.target.checked)
+    if (event.target.matches("input[data-select]")) updateSelectionBar()
   })
 
-  function catchUp() {
-    if (!missed || document.hidden || selected()) return
-    missed = false
+  function refreshIfMissed() {
+    if (!missedRefresh || document.hidden || selectedCount()) return
+    missedRefresh = false
     refresh()
   }
 
-  /* A hidden tab needs no stream, and a browser has only six connections to one host. */
+  /* A hidden tab closes its stream, because a browser opens at most six connections to one host. */
   document.addEventListener("visibilitychange", () => {
-    clearTimeout(hiding)
+    clearTimeout(hideTimer)
     if (document.hidden) {
-      hiding = setTimeout(() => source?.close(), HIDDEN_MS)
+      hideTimer = setTimeout(() => source?.close(), HIDDEN_MS)
     } else if (source?.readyState === EventSource.CLOSED && !signedOut) {
       stream = "connecting"
       htmx.process(document.body)
     } else {
-      catchUp()
+      refreshIfMissed()
     }
     showFreshness()
   })
 
-  /* --- morphing: what a reader has opened, typed or focused survives an update ----------------------------------------- */
+  /* --- morphing: an update keeps what the reader has opened, typed or focused ------------------------------------------ */
 
-  function keepWhatIsTheReaders() {
+  function preserveReaderState() {
     htmx.createEventSource = (url) => {
       source?.close()
       source = new EventSource(url)
@@ -179,67 +194,72 @@
       return source
     }
     Object.assign(Idiomorph.defaults.callbacks, {
-      beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.matches("[data-keep][open], dialog[open]")),
+      beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.matches("[data-preserve][open], dialog[open]")),
       beforeAttributeUpdated: (name, node) => {
         if (name === "open" && node.nodeName === "DETAILS") return false
-        if (name === "checked" || (name === "class" && node.classList.contains("at"))) return false
-        if (name === "data-state") mark(node)
+        if (name === "checked" || (name === "class" && node.classList.contains("current"))) return false
+        if (name === "data-state") highlightChange(node)
         return true
       },
     })
   }
 
-  /* What changed its state before the reader's eyes is lit for a moment. */
-  function mark(node) {
-    const lit = node.closest("tr, article") ?? node
-    lit.classList.remove("changed")
-    setTimeout(() => lit.classList.add("changed"))
-    setTimeout(() => lit.classList.remove("changed"), 2000)
+  /* Highlight the row or card for two seconds after its state has changed. */
+  function highlightChange(node) {
+    const target = node.closest("tr, article") ?? node
+    target.classList.remove("changed")
+    setTimeout(() => target.classList.add("changed"))
+    setTimeout(() => target.classList.remove("changed"), 2000)
   }
 
-  /* --- keys ------------------------------------------------------------------------------------------------------------ */
+  /* --- keyboard shortcuts ---------------------------------------------------------------------------------------------- */
 
-  const GO = { n: "/", d: "/deliveries", c: "/circuits", e: "/endpoints", r: "/replays", a: "/audit", s: "/settings" }
-  let chord = 0
+  const PAGES = { n: "/", d: "/deliveries", c: "/circuits", e: "/endpoints", r: "/replays", a: "/audit", s: "/settings" }
+  let chordStartedAt = 0
 
   const rows = () => $$("[data-row]")
 
-  function move(by) {
+  function moveBy(step) {
     const all = rows()
     if (!all.length) return
-    const at = all.findIndex((row) => row.classList.contains("at"))
-    const next = all[Math.min(Math.max(at + by, 0), all.length - 1)]
-    all[at]?.classList.remove("at")
-    next.classList.add("at")
+    const index = all.findIndex((row) => row.classList.contains("current"))
+    const next = all[Math.min(Math.max(index + step, 0), all.length - 1)]
+    all[index]?.classList.remove("current")
+    next.classList.add("current")
     next.scrollIntoView({ block: "nearest" })
     $("a", next)?.focus({ preventScroll: true })
   }
 
-  function search() {
-    const box = $("#search")
-    if (box) box.focus()
-    else location.href = "/deliveries"
+  function focusSearch() {
+    const field = $("#search")
+    if (field) field.focus()
+    else location.href = "/deliveries#search"
   }
 
-  const resend = () => selected() ? $("#selection button.main").click() : $('form[action$="/resend"] button', $("[data-row].at") ?? $("#actions") ?? document.createElement("i"))?.click()
-  const select = () => $("[data-row].at input[data-select]")?.click()
+  function resend() {
+    if (selectedCount()) return $("#selection button.main").click()
+    const target = $("[data-row].current") ?? $("#actions")
+    if (target) $('form[action$="/resend"] button', target)?.click()
+  }
+
+  const toggleSelected = () => $("[data-row].current input[data-select]")?.click()
 
   const KEYS = {
-    "/": search,
+    "/": focusSearch,
     "?": () => $("#keys")?.togglePopover(),
-    j: () => move(1),
-    k: () => move(-1),
+    j: () => moveBy(1),
+    k: () => moveBy(-1),
     r: resend,
-    x: select,
-    Enter: () => { if (document.activeElement === document.body) location.href = $("[data-row].at")?.dataset.row ?? location.href },
-    g: () => { chord = Date.now() },
+    x: toggleSelected,
+    Enter: () => { if (document.activeElement === document.body) location.href = $("[data-row].current")?.dataset.row ?? location.href },
+    g: () => { chordStartedAt = Date.now() },
   }
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select")) return
-    if (Date.now() - chord < CHORD_MS && GO[event.key]) {
+    if (Date.now() - chordStartedAt < CHORD_MS && PAGES[event.key]) {
       event.preventDefault()
-      location.href = GO[event.key]
+      location.href = PAGES[event.key]
       return
     }
     const action = KEYS[event.key]
@@ -248,88 +268,88 @@
     action()
   })
 
-  /* --- selection: while rows are ticked live updates wait; what touches more than one is confirmed -------------------------- */
+  /* --- selection: it pauses live updates; an action on more than one row needs a confirmation ---------------------------- */
 
-  const ticks = () => $$("input[data-select]")
+  const rowCheckboxes = () => $$("input[data-select]")
 
-  function showSelection() {
+  function updateSelectionBar() {
     const bar = $("#selection")
     if (!bar) return
-    const number = selected()
-    const whole = number === ticks().length
-    bar.classList.toggle("some", number > 0)
-    for (const place of $$("[data-selected]", bar)) place.textContent = number
-    $("[data-some]", bar).hidden = whole
-    $("[data-whole]", bar).hidden = !whole
-    const page = $("input[data-select-page]")
-    if (page) Object.assign(page, { checked: number > 0 && whole, indeterminate: number > 0 && !whole })
+    const count = selectedCount()
+    const all = count === rowCheckboxes().length
+    bar.classList.toggle("some", count > 0)
+    for (const element of $$("[data-selected]", bar)) element.textContent = count
+    $("[data-partial-selection]", bar).hidden = all
+    $("[data-full-selection]", bar).hidden = !all
+    const pageCheckbox = $("input[data-select-page]")
+    if (pageCheckbox) Object.assign(pageCheckbox, { checked: count > 0 && all, indeterminate: count > 0 && !all })
     showFreshness()
-    catchUp()
+    refreshIfMissed()
   }
 
-  function tickAll(on) {
-    for (const tick of ticks()) tick.checked = on
-    showSelection()
+  function selectAll(on) {
+    for (const checkbox of rowCheckboxes()) checkbox.checked = on
+    updateSelectionBar()
   }
 
   document.addEventListener("submit", (event) => {
     const form = event.target
     const dialog = document.getElementById(form.dataset.confirm)
     if (!dialog || event.submitter?.name === "confirmed") return
-    if (form.id === "selection" && selected() < 2) return
+    if (form.id === "selection" && selectedCount() < 2) return
     event.preventDefault()
     event.stopImmediatePropagation()
-    if (dialog.open) setTimeout(() => $("[name=confirmed]", dialog).click()) // Enter in its field; not while this event lasts
+    if (dialog.open) setTimeout(() => $("[name=confirmed]", dialog).click()) // Enter in a field of the dialog; after this event, which is cancelled
     else dialog.showModal()
   }, true)
 
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target.id !== "selection") return
     $("dialog", event.target).close()
-    if (event.detail.successful) tickAll(false)
+    if (event.detail.successful) selectAll(false)
   })
 
-  /* --- a form that goes to another page is sent only where it will be taken: what was typed into it would be lost ------------ */
+  /* --- a form that leads to another page is checked before it is sent, so that a failure does not lose its input -------- */
 
-  const sent = new WeakSet()
+  const checkedForms = new WeakSet()
 
-  function say(words, link) {
-    const line = Object.assign(document.createElement("p"), { className: "notice notice-error", textContent: words })
+  function showError(message, link) {
+    const line = Object.assign(document.createElement("p"), { className: "notice notice-error", textContent: message })
     if (link) line.append(" ", link)
     $("#flash")?.replaceChildren(line)
     line.scrollIntoView({ block: "nearest" })
   }
 
-  async function takeNewToken() {
+  async function refreshCsrfTokens() {
     const page = new DOMParser().parseFromString(await (await fetch("/settings")).text(), "text/html")
     const token = $("[name=_csrf]", page)?.value
     for (const field of $$("[name=_csrf]")) field.value = token ?? field.value
   }
 
-  async function sendIfTaken(form, submitter) {
+  async function sendIfReachable(form, submitter) {
     try {
       const { status } = await fetch("/events", { method: "HEAD", headers: { Accept: "text/event-stream" } })
       if (status === 401) {
         signedOut = true
         const link = Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", textContent: "Sign in again" })
-        return say("You are signed out, and nothing was sent. What you typed stays here.", link)
+        return showError("You are signed out. Nothing was sent, and your input stays here.", link)
       }
-      if (signedOut) await takeNewToken()
-      sent.add(form)
+      if (signedOut) await refreshCsrfTokens()
+      checkedForms.add(form)
       form.requestSubmit(submitter)
     } catch {
-      say("Breakwater does not answer, and nothing was sent. What you typed stays here: try again in a moment.")
+      showError("Breakwater is unreachable. Nothing was sent, and your input stays here. Try again in a moment.")
     }
   }
 
   document.addEventListener("submit", (event) => {
     const form = event.target
-    if (form.method !== "post" || form.hasAttribute("hx-post") || !$("[name=_csrf]", form) || sent.delete(form)) return
+    if (form.method !== "post" || form.hasAttribute("hx-post") || !$("[name=_csrf]", form) || checkedForms.delete(form)) return
     event.preventDefault()
-    sendIfTaken(form, event.submitter)
+    sendIfReachable(form, event.submitter)
   }, true)
 
-  /* --- small things ------------------------------------------------------------------------------------------------------ */
+  /* --- copying, theme, messages, links ----------------------------------------------------------------------------------- */
 
   async function copy(button) {
     const text = $(`#${CSS.escape(button.dataset.copy)}`)
@@ -338,11 +358,11 @@
       button.classList.add("copied")
       setTimeout(() => button.classList.remove("copied"), 1500)
     } catch {
-      getSelection().selectAllChildren(text) // no clipboard over plain http: the reader presses the keys
+      getSelection().selectAllChildren(text) // plain http has no clipboard: select the text, so that the reader can copy it
     }
   }
 
-  function turnTheme() {
+  function cycleTheme() {
     const order = ["", "light", "dark"]
     const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length]
     if (next) root.dataset.theme = next
@@ -353,21 +373,21 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button")
     if (button?.dataset.copy) copy(button)
-    if (button?.id === "theme") turnTheme()
-    if (button && "unselect" in button.dataset) tickAll(false)
+    if (button?.id === "theme") cycleTheme()
+    if (button && "unselect" in button.dataset) selectAll(false)
     if ((button && "close" in button.dataset) || event.target.nodeName === "DIALOG") event.target.closest("dialog").close()
     if (event.target.closest?.("#flash")) $("#flash").replaceChildren()
   })
-  /* What was done is said for a while; what was refused stays until it is clicked away or something else is said. */
-  function fade() {
-    const done = $("#flash .notice-success")
-    if (done) setTimeout(() => done.remove(), FLASH_MS)
+  /* A success message disappears by itself. An error stays until it is clicked or replaced. */
+  function expireFlash() {
+    const notice = $("#flash .notice-success")
+    if (notice) setTimeout(() => notice.remove(), FLASH_MS)
   }
-  document.addEventListener("htmx:oobAfterSwap", fade)
+  document.addEventListener("htmx:oobAfterSwap", expireFlash)
 
-  /* A form that did its work closes what it was opened in. */
+  /* A successful form closes the popover that contains it. */
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful && event.target.matches?.("[data-closes]")) {
+    if (event.detail.successful && event.target.matches?.("[data-close-on-success]")) {
       event.target.closest("details").open = false
       event.target.reset()
     }
@@ -381,13 +401,13 @@
     form.hidden = false
   }
 
-  function openLinked() {
-    const linked = /^#attempt-\d+$/.test(location.hash) && $(`${location.hash} details`)
-    if (linked) linked.open = true
+  function openLinkedAttempt() {
+    const attempt = /^#attempt-\d+$/.test(location.hash) && $(`${location.hash} details`)
+    if (attempt) attempt.open = true
   }
 
-  /* The code of a sign-in link is in the fragment, which servers and logs never see. */
-  function takeCode() {
+  /* The code of an invite link is in the URL fragment, which is never sent to a server or logged. */
+  function fillInCode() {
     const field = $("#code")
     if (!field || !location.hash) return
     field.value = location.hash.slice(1)
@@ -395,17 +415,17 @@
     $("#password")?.focus()
   }
 
-  addEventListener("hashchange", openLinked)
+  addEventListener("hashchange", openLinkedAttempt)
   document.addEventListener("DOMContentLoaded", () => {
-    if (window.htmx) keepWhatIsTheReaders()
-    readDrawn()
-    openLinked()
-    takeCode()
+    if (window.htmx) preserveReaderState()
+    readRenderTime()
+    openLinkedAttempt()
+    fillInCode()
     offerBrowserZone()
-    fade()
-    tick()
+    expireFlash()
+    updateTimes()
     showFreshness()
-    showSelection()
-    setInterval(() => { tick(); showFreshness() }, 1000)
+    updateSelectionBar()
+    setInterval(() => { updateTimes(); showFreshness() }, 1000)
   })
 })()

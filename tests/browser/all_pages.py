@@ -131,28 +131,28 @@ def what_forms_answer(page: Page, busy: Scene) -> Iterator[str]:
 def _key(page: Page, _busy: Scene) -> None:
     page.goto("/settings")
     page.get_by_label("New key").fill("shown once")
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create key").click()
     expect(page.locator("#token")).to_contain_text("bw_")
 
 
 def _invitation(page: Page, _busy: Scene) -> None:
     page.goto("/settings")
     page.get_by_label("Invite").fill("vera")
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Create invite link").click()
     expect(page.locator("#link")).to_contain_text("/welcome#")
 
 
 def _refused_name(page: Page, _busy: Scene) -> None:
     page.goto("/settings")
     page.get_by_label("Invite").fill(HOSTILE[1])
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.locator("#person-problem")).to_contain_text("name")
+    page.get_by_role("button", name="Create invite link").click()
+    expect(page.locator("#person-problem")).to_contain_text("Name")
 
 
 def _secret(page: Page, busy: Scene) -> None:
     page.goto(f"/endpoints/{busy.endpoint_id}")
-    page.get_by_text("Rotate secret").click()
-    page.get_by_role("button", name="Rotate the secret").click()
+    page.locator("#rotate summary").click()
+    page.get_by_role("button", name="Rotate secret").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
 
 
@@ -160,7 +160,7 @@ def _refused_endpoint(page: Page, _busy: Scene) -> None:
     page.goto("/endpoints/new")
     page.get_by_label("URL").fill("http://10.0.0.1/")
     page.get_by_label("Name", exact=True).fill(HOSTILE[1])
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_role("button", name="Create endpoint").click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
@@ -197,7 +197,7 @@ def _shortcuts(page: Page, _busy: Scene) -> None:
 def _hold(page: Page, busy: Scene) -> None:
     page.goto(f"/endpoints/{busy.endpoint_id}")
     page.locator(f"#hold-{busy.endpoint_id} summary").click()
-    expect(page.get_by_label("Why, for whoever finds it held")).to_be_visible()
+    expect(page.get_by_label("Reason (shown to others)")).to_be_visible()
 
 
 def _deleted_meanwhile(page: Page, busy: Scene) -> None:
@@ -214,7 +214,7 @@ def _kept_at_the_door(page: Page, _busy: Scene) -> None:
     page.get_by_label("New key").fill(HOSTILE[1])
     end_session(page)
     page.locator("form[action='/settings/keys']").evaluate("form => form.submit()")  # as without scripts
-    expect(page.get_by_role("region", name="What you typed")).to_contain_text(HOSTILE[1])
+    expect(page.get_by_role("region", name="Your input")).to_contain_text(HOSTILE[1])
 
 
 def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
@@ -222,7 +222,7 @@ def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
     page.get_by_label("Name", exact=True).fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Send it now")).to_be_visible()
+    expect(page.get_by_role("button", name="Send form")).to_be_visible()
 
 
 def end_session(page: Page) -> None:

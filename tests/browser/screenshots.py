@@ -128,7 +128,7 @@ def delete_endpoint(page: Page) -> str:
     page.locator("#delete summary").click()
     path = page.evaluate("location.pathname")
     page.locator("#delete-reason").fill("Moved to another list provider")
-    page.get_by_role("button", name=f"Delete {DELETED}").click()
+    page.get_by_role("button", name="Delete endpoint").click()
     page.wait_for_url("**/endpoints")
     return path
 

@@ -99,7 +99,7 @@ def test_a_hold_needs_a_reason_is_shown_with_it_and_is_released(
     page.goto(f"/endpoints/{calm.endpoint_id}")
     circuit = circuit_of(page, calm)
     circuit.get_by_text("Hold open").first.click()
-    circuit.get_by_label("Why").fill("moving house")
+    circuit.get_by_label("Reason").fill("moving house")
     circuit.get_by_label("For how long").fill("2h")
     circuit.get_by_role("button", name="Hold open").click()
     expect(circuit.locator(".state")).to_have_text("held")
@@ -124,11 +124,11 @@ def test_a_hold_for_a_time_that_cannot_be_read_is_refused_in_place(
     page.goto(f"/endpoints/{calm.endpoint_id}")
     circuit = circuit_of(page, calm)
     circuit.get_by_text("Hold open").first.click()
-    circuit.get_by_label("Why").fill("moving house")
+    circuit.get_by_label("Reason").fill("moving house")
     circuit.get_by_label("For how long").evaluate("field => field.removeAttribute('pattern')")
     circuit.get_by_label("For how long").fill("a while")
     circuit.get_by_role("button", name="Hold open").click()
-    expect(page.locator("#flash")).to_contain_text("write how long")
+    expect(page.locator("#flash")).to_contain_text("is not a valid duration")
     assert calm.circuit()["hold"] is None
 
 
@@ -140,13 +140,13 @@ def test_a_half_filled_form_survives_three_updates_and_a_row_is_never_lost(
     page.goto("/circuits")
     circuit = circuit_of(page, down)
     circuit.get_by_text("Hold open").first.click()
-    circuit.get_by_label("Why").fill("half typ")
+    circuit.get_by_label("Reason").fill("half typ")
     backlog = circuit.locator("a[href*=pending]")
     for waiting in (3, 4, 5):
         down.send()
         expect(backlog).to_have_text(str(waiting))
-    expect(circuit.get_by_label("Why")).to_have_value("half typ")
-    expect(circuit.get_by_label("Why")).to_be_focused()
+    expect(circuit.get_by_label("Reason")).to_have_value("half typ")
+    expect(circuit.get_by_label("Reason")).to_be_focused()
 
 
 def test_probe_now_sends_one_step_and_says_so(

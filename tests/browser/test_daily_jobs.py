@@ -82,7 +82,7 @@ def test_an_open_breaker_is_understood_and_reset(
     expect(brief).to_contain_text("open")
     hand.activate(hand.page.get_by_role("link", name="All circuits"))
     circuit = circuit_of(hand.page, down)
-    for told in ("Last error: 500", "opens at 2", "Next probe", "Probe now", "closes the circuit"):
+    for told in ("Last error: 500", "(threshold 2)", "Next probe", "Probe now", "closes the circuit"):
         expect(circuit).to_contain_text(told, ignore_case=True)
     down.answers("status=200")
     hand.activate(circuit.get_by_role("button", name="Reset"))
@@ -132,7 +132,7 @@ def test_shortcuts_find_and_resend_what_failed(
     keys.act("g", "d")
     expect(row(keys.page, delivery)).to_be_visible()
     keys.move("j")
-    expect(row(keys.page, delivery)).to_have_class(re.compile(r"\bat\b"))
+    expect(row(keys.page, delivery)).to_have_class(re.compile(r"\bcurrent\b"))
     keys.act("r")
     expect(row(keys.page, delivery)).to_contain_text("delivered")
     assert keys.done == 2

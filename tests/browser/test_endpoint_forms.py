@@ -20,12 +20,12 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(
     page.get_by_label("Name", exact=True).fill("Warehouse")
     page.get_by_label("Event types").fill("order.created\norder.shipped")
     page.get_by_label("Delays").fill("1s 5m 2h")
-    page.get_by_label("Headers of its own").fill("X-Environment: production")
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_label("Custom headers").fill("X-Environment: production")
+    page.get_by_role("button", name="Create endpoint").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
     secret = page.locator("#secret").inner_text()
 
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Warehouse")
     expect(page.get_by_role("main")).to_contain_text("1 s, 5 min, 2 h")
     assert secret not in page.content()
@@ -44,23 +44,23 @@ def test_what_is_wrong_is_said_beside_each_field_and_everything_typed_is_kept(
     form.goto("/endpoints/new")
     form.get_by_label("URL").fill("http://10.0.0.1/hooks")
     form.get_by_label("Name", exact=True).fill("Kept as it was typed")
-    form.get_by_label("Deadline, seconds").fill("soon")
-    form.get_by_label("Opens after failures in a row").fill("0")
-    form.get_by_role("button", name="Make the endpoint").click()
-    expect(form.get_by_role("alert")).to_contain_text("Nothing was saved: 3 fields below need another look")
+    form.get_by_label("Timeout (s)").fill("soon")
+    form.get_by_label("Consecutive failures to open").fill("0")
+    form.get_by_role("button", name="Create endpoint").click()
+    expect(form.get_by_role("alert")).to_contain_text("Not saved. Fix the 3 highlighted fields.")
     expect(form.get_by_label("URL")).to_have_attribute("aria-invalid", "true")
     expect(form.locator("[id='timeout_seconds-about']")).to_contain_text("number")
     expect(form.locator("[id='circuit.failure_threshold-about']")).to_contain_text("1")
     expect(form.get_by_label("Name", exact=True)).to_have_value("Kept as it was typed")
-    expect(form.get_by_label("Deadline, seconds")).to_have_value("soon")
+    expect(form.get_by_label("Timeout (s)")).to_have_value("soon")
 
 
 def test_a_schedule_that_is_none_names_the_word(page: Page, watch: Watch) -> None:
     watch.expect("422")
     page.goto("/endpoints/new")
     page.get_by_label("Delays").fill("1s soon 5m")
-    page.get_by_role("button", name="Make the endpoint").click()
-    expect(page.locator("[id='retry.delays-about']")).to_contain_text("“soon” is no span of time")
+    page.get_by_role("button", name="Create endpoint").click()
+    expect(page.locator("[id='retry.delays-about']")).to_contain_text('"soon" isn\'t a duration')
 
 
 def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_signing_in(
@@ -71,20 +71,20 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
     page.goto("/endpoints/new")
     page.get_by_label("URL").fill(f"{receiver.url}/steady")
     page.get_by_label("Name", exact=True).fill("Typed with care")
-    make = page.get_by_role("button", name="Make the endpoint")
+    make = page.get_by_role("button", name="Create endpoint")
     page.context.clear_cookies()
     make.click()
-    expect(page.locator("#flash")).to_contain_text("You are signed out, and nothing was sent")
+    expect(page.locator("#flash")).to_contain_text("You are signed out. Nothing was sent")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed with care")
 
     signed_in(page.context, administrator)  # in another tab
     page.route("**/events", lambda route: route.abort())
     make.click()
-    expect(page.locator("#flash")).to_contain_text("Breakwater does not answer, and nothing was sent")
+    expect(page.locator("#flash")).to_contain_text("Breakwater is unreachable. Nothing was sent")
     page.unroute("**/events")
     make.click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Typed with care")
 
 
@@ -106,11 +106,11 @@ def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_made_anew_from_
     form.get_by_label("Delays").fill("1s 5m")
     assert service.api.delete(f"/endpoints/{made.endpoint_id}").status_code == 200
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_role("alert")).to_contain_text(f"Nothing was saved: {made.name} was deleted")
+    expect(form.get_by_role("alert")).to_contain_text(f"Not saved: {made.name} was deleted")
     expect(form.get_by_label("Description")).to_have_value("Second floor")
 
-    form.get_by_role("button", name="Make the endpoint").click()
-    form.get_by_role("link", name="I have copied it").click()
+    form.get_by_role("button", name="Create endpoint").click()
+    form.get_by_role("link", name="Done").click()
     expect(form.get_by_role("heading", level=1)).to_have_text(made.name)
     expect(form.get_by_role("main")).to_contain_text("Second floor")
     expect(form.get_by_role("main")).to_contain_text("1 s, 5 min")
@@ -134,7 +134,7 @@ def test_an_endpoint_is_tested_paused_and_resumed(
     made = scene(service, receiver)
     made.answers("status=200")
     page.goto(f"/endpoints/{made.endpoint_id}")
-    page.get_by_role("button", name="Send a test").click()
+    page.get_by_role("button", name="Send test").click()
     tested = page.get_by_role("row").filter(has_text="breakwater.test")
     expect(tested).to_contain_text("delivered")
 
@@ -151,11 +151,11 @@ def test_a_rotated_secret_is_shown_once_and_the_old_one_goes_on_for_a_day(
 ) -> None:
     made = scene(service, receiver)
     page.goto(f"/endpoints/{made.endpoint_id}")
-    page.get_by_text("Rotate secret").click()
-    page.get_by_role("button", name="Rotate the secret").click()
+    page.locator("#rotate summary").click()
+    page.get_by_role("button", name="Rotate secret").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
-    page.get_by_role("link", name="I have copied it").click()
-    expect(page.get_by_role("main")).to_contain_text("the old secret signs too")
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("main")).to_contain_text("the old secret is valid for another")
 
 
 def test_a_deleted_endpoint_keeps_its_history(
@@ -167,10 +167,10 @@ def test_a_deleted_endpoint_keeps_its_history(
     page.goto(f"/endpoints/{made.endpoint_id}")
     deletion = page.locator("#delete")
     deletion.get_by_text("Delete", exact=True).click()
-    deletion.get_by_label("Why").fill("no longer used")
-    page.get_by_role("button", name=f"Delete {made.name}").click()
+    deletion.get_by_label("Reason").fill("no longer used")
+    page.get_by_role("button", name="Delete endpoint").click()
     expect(page).to_have_url(re.compile("/endpoints$"))
-    expect(page.locator("#flash")).to_contain_text("Deleted")
+    expect(page.locator("#flash")).to_contain_text(f"{made.name} deleted.")
     expect(page.locator(f"tr#{made.endpoint_id}")).to_have_count(0)
     page.goto(f"/deliveries/{delivery}")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Failed")

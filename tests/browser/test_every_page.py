@@ -60,13 +60,13 @@ def test_hostile_text_that_is_typed_into_a_page_runs_nothing(busy: Scene, page: 
         page.get_by_label("Search", exact=True).press("Enter")
         expect(page).to_have_url(re.compile("[?&]q="))
         assert page.get_by_label("Search", exact=True).input_value() == text
-        page.get_by_text("Keep this view").click()
+        page.get_by_text("Save view").click()
         page.get_by_label("Name").fill(text[:60])
-        page.get_by_role("button", name="Keep", exact=True).click()
-        expect(page.locator("#flash")).to_contain_text("Kept as")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator("#flash")).to_contain_text("Saved as")
         page.goto(f"/circuits#hold-{busy.endpoint_id}")
         page.locator(f"#hold-{busy.endpoint_id} summary").click()
-        page.get_by_label("Why, for whoever finds it held").first.fill(text)
+        page.get_by_label("Reason (shown to others)").first.fill(text)
         page.locator(f"#hold-{busy.endpoint_id} button").click()
         expect(page.locator("#flash")).to_contain_text("Held open")
     for name in what_forms_answer(page, busy):
@@ -117,13 +117,13 @@ def test_what_is_not_there_says_so_and_leads_back(page: Page, watch: Watch) -> N
         response = page.goto(path)
         assert response is not None
         assert response.status == 404, path
-        expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
         expect(page.get_by_role("main").get_by_role("link", name="Deliveries")).to_be_visible()
 
 
 def test_a_filter_that_does_not_parse_is_shown_with_its_place_and_kept(page: Page) -> None:
     page.goto("/deliveries?since=yesterday&status=failed")
     expect(page.get_by_role("alert")).to_contain_text("isn't a time. Use a time such as")
-    expect(page.get_by_label("Since")).to_have_value("yesterday")
+    expect(page.get_by_label("From")).to_have_value("yesterday")
     page.get_by_role("main").get_by_role("link", name="Clear the filter").click()
     expect(page.locator("#live table, #live .empty")).not_to_have_count(0)

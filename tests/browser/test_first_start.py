@@ -16,7 +16,7 @@ def test_the_printed_link_lets_the_first_administrator_in_and_they_can_come_back
         f"{service.url}/welcome"
     )  # the code is not left in the address or the history
     visitor.get_by_label("Password").fill(PASSWORD)
-    visitor.get_by_role("button", name="Set the password and sign in").click()
+    visitor.get_by_role("button", name="Set password and sign in").click()
     expect(visitor).to_have_url(f"{service.url}/")
 
     visitor.get_by_role("button", name="Sign out").click()
@@ -31,7 +31,7 @@ def test_the_link_works_once(service: Service, visitor: Page, watch: Watch) -> N
     watch.expect("422")
     visitor.goto(service.sign_in_link)
     visitor.get_by_label("Password").fill(PASSWORD)
-    visitor.get_by_role("button", name="Set the password and sign in").click()
+    visitor.get_by_role("button", name="Set password and sign in").click()
     expect(visitor.get_by_role("alert")).to_contain_text("used up")
 
 

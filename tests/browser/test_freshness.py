@@ -40,14 +40,14 @@ def test_a_session_that_has_ended_is_said_in_place_and_nothing_half_filled_is_lo
     expect(page.locator("#freshness")).to_have_text("live")
     circuit = page.locator(f"#circuit-{down.endpoint_id}")
     circuit.get_by_text("Hold open").first.click()
-    circuit.get_by_label("Why").fill("half typed")
+    circuit.get_by_label("Reason").fill("half typed")
 
     elsewhere = signed_in(new_context(), "admin")
     elsewhere.goto("/settings")
     elsewhere.get_by_role("row").filter(has_text="admin").get_by_role("button", name="End sessions").click()
     down.send()
     expect(page.locator("#freshness")).to_contain_text("signed out: sign in again", timeout=20_000)
-    expect(circuit.get_by_label("Why")).to_have_value("half typed")
+    expect(circuit.get_by_label("Reason")).to_have_value("half typed")
 
 
 def test_a_server_that_is_gone_is_said_and_one_that_comes_back_is_followed_again(

@@ -20,7 +20,7 @@ def test_a_bar_narrows_the_list_to_its_time_without_a_script(
     page.locator("svg.bars a").last.click()
     expect(page).to_have_url(NARROWED)
     expect(page.locator(f"tr#{delivery}")).to_be_visible()
-    page.get_by_role("link", name="Any time").click()
+    page.get_by_role("link", name="Clear time range").click()
     expect(page).to_have_url(re.compile(r"/deliveries\?status=failed$"))
 
 
@@ -29,12 +29,12 @@ def test_bars_are_reached_by_keyboard_and_can_be_skipped(
 ) -> None:
     scene(service, receiver).failed()
     page.goto("/deliveries")
-    page.get_by_role("link", name="Skip the bars").focus()
+    page.get_by_role("link", name="Skip chart").focus()
     page.keyboard.press("Tab")
     expect(page.locator("svg.bars a").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(NARROWED)
-    page.get_by_role("link", name="Skip the bars").press("Enter")
+    page.get_by_role("link", name="Skip chart").press("Enter")
     expect(page).to_have_url(re.compile("#rows$"))
 
 

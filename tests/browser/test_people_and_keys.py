@@ -11,9 +11,9 @@ from tests.processes import ReceiverProcess, Service
 def test_a_key_is_shown_once_works_and_is_revoked(service: Service, page: Page) -> None:
     page.goto("/settings")
     page.get_by_label("New key").fill("continuous integration")
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create key").click()
     token = page.locator("#token").inner_text()
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     assert token not in page.content()
     assert sent_with(service, token) == 202
 
@@ -28,7 +28,7 @@ def test_a_key_without_a_right_is_refused_beside_the_form(page: Page, watch: Wat
     page.goto("/settings")
     page.get_by_label("New key").fill("pointless")
     page.get_by_label("send").uncheck()
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create key").click()
     expect(page.locator("#key-problem")).to_contain_text("choose from")
     expect(page.get_by_label("New key")).to_have_value("pointless")
 
@@ -41,18 +41,18 @@ def test_an_invited_viewer_reads_and_is_offered_no_button_that_would_be_refused(
     page.goto("/settings")
     page.get_by_label("Invite").fill("vera")
     page.get_by_label("Role").select_option("viewer")
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Create invite link").click()
     link = page.locator("#link").inner_text()
 
     vera = new_context().new_page()
     vera.goto(link)
     vera.get_by_label("Password").fill(PASSWORD)
-    vera.get_by_role("button", name="Set the password and sign in").click()
+    vera.get_by_role("button", name="Set password and sign in").click()
     vera.goto(f"/deliveries/{delivery}")
     expect(vera.get_by_role("heading", level=1)).to_contain_text("Failed")
     expect(vera.get_by_role("button", name="Resend")).to_have_count(0)
     vera.goto("/settings")
-    expect(vera.get_by_role("button", name="Make a key")).to_have_count(0)
+    expect(vera.get_by_role("button", name="Create key")).to_have_count(0)
 
     page.goto("/settings")
     page.get_by_role("row").filter(has_text="vera").get_by_role("button", name="Disable").click()
@@ -67,7 +67,7 @@ def test_the_theme_is_kept_by_this_browser(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.goto("/")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.get_by_role("button", name="Theme").click()  # dark, then as the system
+    page.get_by_role("button", name="Theme").click()  # dark, then the system's
     expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
 
 

@@ -28,16 +28,16 @@ def test_a_form_sent_without_scripts_after_its_session_ended_is_sent_once_signed
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Event types").fill("order.created\norder.shipped")
     end_session(page)
-    page.get_by_role("button", name="Make the endpoint").click()
-    expect(page.get_by_role("alert")).to_contain_text("You are signed out, and nothing was done.")
-    expect(page.get_by_role("region", name="What you typed")).to_contain_text(name)
+    page.get_by_role("button", name="Create endpoint").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out. Nothing has been changed.")
+    expect(page.get_by_role("region", name="Your input")).to_contain_text(name)
 
     sign_in(page, administrator)
     expect(page.get_by_role("status").last).to_contain_text(f"You are signed in as {administrator}.")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("button", name="Send it now").click()
+    page.get_by_role("button", name="Send form").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_role("main")).to_contain_text("order.shipped")
 
@@ -50,9 +50,9 @@ def test_who_leaves_it_is_back_where_they_were_and_nothing_was_done(
     page.goto("/settings")
     page.get_by_label("New key").fill("never made")
     end_session(page)
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create key").click()
     sign_in(page, administrator)
-    page.get_by_role("link", name="Leave it").click()
+    page.get_by_role("link", name="Discard").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
     expect(page.get_by_text("never made")).to_have_count(0)
 

@@ -57,7 +57,7 @@ def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
     page.get_by_role("button", name="Resend").click()
     expect(page.locator("#flash")).to_contain_text("Resent")
     expect(heading).to_contain_text("Delivered")
-    expect(page.locator("#attempt-2")).to_contain_text("resent")
+    expect(page.locator("#attempt-2")).to_contain_text("resend")
     assert page.evaluate("window.sameDocument")
     assert audit_actions(service, delivery) == ["delivery.resend"]
 
@@ -137,7 +137,7 @@ def test_attempts_show_what_changed_and_can_be_copied_as_curl(
     broken.answers("status=404")
     service.api.post(f"/deliveries/{delivery}/resend", json={})
     page.goto(f"/deliveries/{delivery}")
-    expect(page.locator("#attempt-2")).to_contain_text("422 became 404")
+    expect(page.locator("#attempt-2")).to_contain_text("Status 422 → 404")
     curl = page.locator("#curl")
     expect(curl).to_contain_text(f"curl -X POST {receiver.url}{broken.path}")
     expect(curl).to_contain_text("webhook-signature: <webhook-signature>")

@@ -53,7 +53,7 @@ def test_what_one_does_on_any_page_the_other_sees_within_two_seconds(
 
     live(other, "/")
     live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
-    page.get_by_label("Why, for whoever finds it held").fill("moving house")
+    page.get_by_label("Reason (shown to others)").fill("moving house")
     page.locator(f"#hold-{made.endpoint_id} button").click()
     expect(other.locator(f"#brief-{made.endpoint_id}")).to_contain_text("moving house", timeout=SOON)
 
@@ -77,14 +77,14 @@ def test_a_dialog_and_the_rows_behind_it_survive_three_updates(
         row(page, delivery).get_by_role("checkbox").check()
     page.get_by_role("button", name="Resend selected").click()
     dialog = page.get_by_role("dialog", name="Resend 2 deliveries?")
-    dialog.get_by_label("Why").fill("half typ")
+    dialog.get_by_label("Reason").fill("half typ")
     for number, delivery in enumerate(sent[2:], start=1):
         service.api.post(f"/deliveries/{delivery}/resend", json={}).raise_for_status()
         page.wait_for_function("number => window.updates >= number", arg=number)
 
     expect(dialog).to_be_visible()
-    expect(dialog.get_by_label("Why")).to_have_value("half typ")
-    expect(dialog.get_by_label("Why")).to_be_focused()
+    expect(dialog.get_by_label("Reason")).to_have_value("half typ")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
     for delivery in sent:
         expect(row(page, delivery).get_by_role("checkbox")).to_be_checked(checked=delivery in sent[:2])
     dialog.get_by_role("button", name="Resend 2").click()
@@ -117,7 +117,7 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
         watch.expect(words)
     made = scene(service, receiver)
     live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
-    why, freshness = page.get_by_label("Why, for whoever finds it held"), page.locator("#freshness")
+    why, freshness = page.get_by_label("Reason (shown to others)"), page.locator("#freshness")
     why.fill("half typ")
     page.route("**/events?*", lambda route: route.abort())
 
@@ -127,7 +127,7 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
     expect(freshness).to_contain_text("stale since", timeout=20_000)
     expect(why).to_have_value("half typ")
     with running_service(folder, port=port) as again:
-        expect(freshness).to_have_text("no stream: asking every 5 s", timeout=20_000)
+        expect(freshness).to_have_text("polling every 5 s", timeout=20_000)
         expect(why).to_have_value("half typ")
         page.unroute("**/events?*")
         expect(freshness).to_have_text("live", timeout=30_000)

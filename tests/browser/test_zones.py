@@ -24,8 +24,8 @@ def test_a_zone_chosen_in_settings_is_that_of_every_page(
     reader.goto("/settings")
     expect(reader.locator(".zone")).to_have_text("Times in UTC")
     reader.get_by_label("Time zone").select_option("Asia/Kathmandu")
-    reader.get_by_role("button", name="Use this zone").click()
-    expect(reader.locator("#flash")).to_contain_text("Times are in Asia/Kathmandu from now on.")
+    reader.get_by_role("button", name="Save").click()
+    expect(reader.locator("#flash")).to_contain_text("Times are now in Asia/Kathmandu.")
     expect(reader.get_by_label("Time zone")).to_have_value("Asia/Kathmandu")
 
     reader.goto(f"/deliveries/{delivery}")
@@ -39,13 +39,11 @@ def test_a_zone_chosen_in_settings_is_that_of_every_page(
 def test_a_date_is_read_in_the_zone_and_the_link_says_which(page: Page) -> None:
     page.goto("/settings")
     page.get_by_label("Time zone").select_option("America/St_Johns")
-    page.get_by_role("button", name="Use this zone").click()
+    page.get_by_role("button", name="Save").click()
     expect(page.locator("#flash")).to_contain_text("America/St_Johns")
     page.goto("/deliveries")
-    since = page.get_by_label("Since")
-    expect(since).to_have_accessible_description(
-        "A date is read in America/St_Johns, unless it says its zone."
-    )
+    since = page.get_by_label("From")
+    expect(since).to_have_accessible_description("Times are in America/St_Johns unless you add an offset.")
     since.fill("2026-01-15")
     page.get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile(r"since=2026-01-15T00%3A00-03%3A30"))
@@ -57,9 +55,9 @@ def test_the_browsers_own_zone_is_one_click_away_and_then_said_once(
 ) -> None:
     page = signed_in(new_context(timezone_id="America/New_York"), administrator)
     page.goto("/settings")
-    page.get_by_role("button", name="As this browser: America/New_York").click()
-    expect(page.locator("#flash")).to_contain_text("Times are in America/New_York from now on.")
-    expect(page.get_by_role("button", name="As this browser")).to_be_hidden()
+    page.get_by_role("button", name="Use the zone of this browser: America/New_York").click()
+    expect(page.locator("#flash")).to_contain_text("Times are now in America/New_York.")
+    expect(page.get_by_role("button", name="Use the zone of this browser")).to_be_hidden()
     page.goto(f"/deliveries/{delivery}")
     time = page.locator("dl.facts time").first
     time.hover()
@@ -80,6 +78,6 @@ def test_a_zone_that_the_service_does_not_know_is_refused_in_words(page: Page) -
     page.goto("/settings")
     page.locator("#zone").evaluate("select => { select.options[0].value = 'Europe/Atlantis' }")
     page.get_by_label("Time zone").select_option("Europe/Atlantis")
-    page.get_by_role("button", name="Use this zone").click()
-    expect(page.locator("#flash")).to_contain_text("“Europe/Atlantis” is no time zone that is known here")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#flash")).to_contain_text('Unknown time zone "Europe/Atlantis"')
     expect(page.locator(".zone")).to_have_text("Times in UTC")

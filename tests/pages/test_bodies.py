@@ -1,27 +1,27 @@
 from breakwater.web.pages import bodies
 
 
-def test_json_is_indented_in_the_order_in_which_it_came() -> None:
+def test_json_is_indented_with_its_keys_in_their_order() -> None:
     assert bodies.pretty(b'{"b":1,"a":{"\xc3\xa4":[]}}') == '{\n  "b": 1,\n  "a": {\n    "ä": []\n  }\n}'
 
 
-def test_what_is_no_json_is_not_indented() -> None:
+def test_a_body_that_is_not_json_is_not_indented() -> None:
     for body in (b"<html>", b"\xff\xfe", b"", b"[" * 100_000):
         assert bodies.pretty(body) is None
 
 
-def test_text_is_shown_as_it_came_and_bytes_as_hex() -> None:
+def test_text_is_shown_unchanged_and_bytes_as_hex() -> None:
     assert bodies.raw(b'{"a": 1}') == '{"a": 1}'
     assert bodies.raw(b"\xff\x00\x10") == "0000  ff 00 10"
-    assert bodies.raw(b"\xff" * 2_000).endswith("… 976 more bytes are not shown")
+    assert bodies.raw(b"\xff" * 2_000).endswith("… 976 more bytes not shown")
 
 
-def test_a_long_text_is_cut_and_says_so() -> None:
-    shown = bodies.raw(b"x" * (bodies.MOST_SHOWN + 1_234))
-    assert shown.endswith("… 1,234 more characters are not shown")
+def test_a_long_text_is_truncated_and_says_so() -> None:
+    shown = bodies.raw(b"x" * (bodies.MAX_SHOWN + 1_234))
+    assert shown.endswith("… 1,234 more characters not shown")
 
 
-def test_a_curl_line_repeats_the_request_without_its_secrets() -> None:
+def test_a_curl_command_repeats_the_request_without_its_secrets() -> None:
     headers = (
         ("content-type", "application/json"),
         ("webhook-id", "msg_1"),

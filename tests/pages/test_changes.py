@@ -25,26 +25,31 @@ def changes(**after: object) -> list[str]:
     return changes_between([FIRST, second])["att_2"]
 
 
-def test_attempts_that_met_the_same_changed_in_nothing_and_the_first_has_none_before_it() -> None:
+def test_equal_attempts_have_no_changes_and_the_first_has_no_predecessor() -> None:
     assert (
         changes(request_headers=(("webhook-id", "msg_1"), ("webhook-timestamp", "2"), ("X-Env", "a"))) == []
     )
     assert changes_between([FIRST]) == {}
 
 
-def test_another_status_is_named_first() -> None:
-    assert changes(failure_class=None, status_code=200, response_body=b"thanks")[0] == "503 became 200"
-    assert changes(failure_class=FailureClass.TIMEOUT, status_code=None)[0] == "503 became timed out"
+def test_another_status_comes_first() -> None:
+    assert changes(failure_class=None, status_code=200, response_body=b"thanks")[0] == "Status 503 → 200"
+    assert changes(failure_class=FailureClass.TIMEOUT, status_code=None)[0] == "Result 503 → timed out"
 
 
-def test_headers_that_came_went_or_changed_are_named() -> None:
+def test_added_removed_and_changed_headers_are_listed() -> None:
     assert changes(response_headers=(("server", "envoy"), ("Retry-After", "5"))) == [
-        "response header retry-after: new, 5",
-        "response header server: nginx became envoy",
+        "Response header retry-after: added, 5",
+        "Response header server: nginx → envoy",
     ]
-    assert changes(request_headers=(("webhook-id", "msg_1"),)) == ["request header x-env: gone"]
+    assert changes(request_headers=(("webhook-id", "msg_1"),)) == ["Request header x-env: removed"]
 
 
-def test_a_much_slower_answer_is_named_and_a_few_milliseconds_are_not() -> None:
-    assert changes(duration_ms=4_000) == ["40 ms became 4.00 s"]
+def test_a_much_slower_response_is_listed_and_a_few_milliseconds_are_not() -> None:
+    assert changes(duration_ms=4_000) == ["Duration 40 ms → 4.00 s"]
     assert changes(duration_ms=130) == []
+
+
+def test_a_changed_body_is_listed_with_its_sizes_or_with_one_size_if_they_are_equal() -> None:
+    assert changes(response_body=b"overloaded") == ["Response body 4 bytes → 10 bytes"]
+    assert changes(response_body=b"gone") == ["Response body changed (4 bytes)"]

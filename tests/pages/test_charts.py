@@ -5,7 +5,7 @@ from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.fold import traffic_of
 from breakwater.web.pages.charts import svg, traffic
 from breakwater.web.pages.charts.circuit_marks import marks_of, without_probes
-from breakwater.web.pages.traffic import RANGES, asked_range
+from breakwater.web.pages.traffic import RANGES, parse_range
 
 FIRST = 29_000_000
 SERIES = [(FIRST + minute, 100 if minute else 0, 1 if minute == 30 else 0) for minute in range(60)]
@@ -158,7 +158,7 @@ def test_a_week_says_its_dates() -> None:
     assert traffic.axis(week)[0] == "19 Feb 21:20"
 
 
-def test_a_range_that_is_none_is_answered_with_those_there_are() -> None:
-    assert asked_range("7d") == (RANGES[2], None)
-    assert asked_range("") == (RANGES[0], None)
-    assert asked_range("<b>") == (RANGES[0], "expected 1h, 24h or 7d")
+def test_an_unknown_range_is_refused_with_the_known_ones() -> None:
+    assert parse_range("7d") == (RANGES[2], None)
+    assert parse_range("") == (RANGES[0], None)
+    assert parse_range("<b>") == (RANGES[0], 'Unknown range "<b>". Use 1h, 24h or 7d.')

@@ -1,4 +1,4 @@
-"""What is left of an endpoint that was deleted: deliveries and audit entries lead to it."""
+"""The page of a deleted endpoint, to which its deliveries and audit entries link."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.web.running_app import RunningApp
 
 
 async def deleted(service: RunningApp) -> tuple[str, str]:
-    """An endpoint whose circuit opened, and that ada then deleted; with its delivery."""
+    """An endpoint with an open circuit that ada deleted, and its delivery."""
     endpoint = await service.endpoint(circuit={"failure_threshold": 1}, description="the old one")
     service.sender.script("billing.example", Response(503, (), b""))
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
@@ -18,7 +18,7 @@ async def deleted(service: RunningApp) -> tuple[str, str]:
     return endpoint, delivery
 
 
-async def test_its_page_says_when_by_whom_and_why_it_was_deleted(service: RunningApp) -> None:
+async def test_the_page_says_when_by_whom_and_why_it_was_deleted(service: RunningApp) -> None:
     endpoint, delivery = await deleted(service)
     for browser in (service.api, await service.browser("viewer")):
         page = await browser.get(f"/endpoints/{endpoint}")
@@ -32,7 +32,7 @@ async def test_its_page_says_when_by_whom_and_why_it_was_deleted(service: Runnin
         assert page.text.count('<svg class="chart') == 3
 
 
-async def test_nothing_can_be_done_on_it(service: RunningApp) -> None:
+async def test_the_page_offers_no_action(service: RunningApp) -> None:
     endpoint, _ = await deleted(service)
     main = (await service.api.get(f"/endpoints/{endpoint}")).text.split("<main")[1].split("</main>")[0]
     assert "<form" not in main
@@ -40,13 +40,13 @@ async def test_nothing_can_be_done_on_it(service: RunningApp) -> None:
     assert "/edit" not in main
 
 
-async def test_an_endpoint_that_never_was_is_still_not_found(service: RunningApp) -> None:
+async def test_an_endpoint_that_never_existed_is_not_found(service: RunningApp) -> None:
     assert (await service.api.get("/endpoints/ep_00000000000000000000000000")).status_code == 404
-    kept = await service.endpoint()
+    existing = await service.endpoint()
     with pytest.raises(NotFound):
-        await service.runtime.queries.endpoints.get_deleted(kept)
+        await service.runtime.queries.endpoints.get_deleted(existing)
 
 
-async def test_the_api_goes_on_to_say_that_it_is_not_there(service: RunningApp) -> None:
+async def test_the_api_answers_not_found(service: RunningApp) -> None:
     endpoint, _ = await deleted(service)
     assert (await service.api.get(f"/api/v1/endpoints/{endpoint}")).status_code == 404

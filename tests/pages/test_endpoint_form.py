@@ -1,4 +1,4 @@
-"""The form of an endpoint: what is typed becomes the API's fields, and comes back where it was wrong."""
+"""The form of an endpoint: text becomes settings, and is shown again with its problems."""
 
 import pytest
 
@@ -35,28 +35,28 @@ SHOWN = endpoint_form.of_endpoint(VIEW)
 
 
 def changed(**typed: str) -> dict[str, object]:
-    """Return the settings that come of the form of `VIEW` with these fields typed over; `__` stands for a dot."""
-    over = {name.replace("__", "."): text for name, text in typed.items()}
-    return endpoint_form.changed_fields(Form({**SHOWN.values, **over}), SHOWN)
+    """Return the settings from the form of `VIEW` with these fields changed; `__` stands for a dot."""
+    replaced = {name.replace("__", "."): text for name, text in typed.items()}
+    return endpoint_form.changed_fields(Form({**SHOWN.values, **replaced}), SHOWN)
 
 
-def test_a_form_that_nobody_touched_changes_nothing() -> None:
+def test_an_unchanged_form_changes_nothing() -> None:
     assert changed() == {}
 
 
-def test_a_schedule_is_shown_and_read_as_people_write_it() -> None:
+def test_a_retry_schedule_is_shown_and_read_as_durations() -> None:
     assert SHOWN.values["retry.delays"] == "1s 90s 5m 2h 1d"
     assert changed(retry__delays="500ms, 2s 1.5m 3h") == {"retry": {"delays": [0.5, 2.0, 90.0, 10_800.0]}}
 
 
-def test_an_emptied_field_goes_back_to_its_default() -> None:
+def test_an_emptied_field_returns_to_its_default() -> None:
     assert changed(retry__delays="") == {"retry": {"delays": None}}
     assert changed(timeout_seconds="") == {"timeout_seconds": None}
     assert changed(circuit__failure_rate_threshold="") == {"circuit": {"failure_rate_threshold": None}}
     assert changed(event_types="") == {"event_types": []}
 
 
-def test_numbers_keep_their_kind_and_what_is_no_number_is_left_to_the_rule() -> None:
+def test_numbers_keep_their_type_and_other_text_is_left_to_validation() -> None:
     typed = changed(max_in_flight="8", timeout_seconds="2.5", circuit__failure_threshold="many")
     assert typed == {"max_in_flight": 8, "timeout_seconds": 2.5, "circuit": {"failure_threshold": "many"}}
 
@@ -67,20 +67,20 @@ def test_lists_and_headers_are_read_line_by_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "said"),
+    ("field", "typed", "message"),
     [
-        ("retry__delays", "1s soon", "retry.delays: “soon” is no span of time"),
-        ("headers", "X-Env live", "headers: line 1 has no name and colon"),
-        ("headers", "A: 1\nA: 2", "headers: line 2 names A again"),
+        ("retry__delays", "1s soon", 'retry.delays: "soon" isn\'t a duration'),
+        ("headers", "X-Env live", "headers: Line 1: invalid header"),
+        ("headers", "A: 1\nA: 2", "headers: Line 2: A occurs twice"),
     ],
 )
-def test_what_cannot_be_read_names_the_word_or_the_line(field: str, typed: str, said: str) -> None:
+def test_invalid_text_is_refused_with_the_word_or_the_line(field: str, typed: str, message: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         changed(**{field: typed})
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
-def test_each_problem_stands_at_the_field_that_owns_it() -> None:
+def test_each_problem_is_shown_at_the_field_that_owns_it() -> None:
     form = SHOWN.with_problems(
         [
             FieldProblem("url", "is refused"),

@@ -133,7 +133,7 @@ async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(servic
         assert parse_qs(urlsplit(url).query)["event_type"] == ["invoice.paid"]
         page = (await service.api.get(url)).text
         assert page.count('<tr id="dlv_') == 1
-        assert '<a href="/deliveries?event_type=invoice.paid">Any time</a>' in page
+        assert '<a href="/deliveries?event_type=invoice.paid">Clear time range</a>' in page
 
 
 async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(service: RunningApp) -> None:
@@ -167,4 +167,4 @@ async def test_the_strip_follows_the_live_updates_of_a_list_that_stands_still(se
     strip = await strip_of(service, refresh, **HTMX)
     assert "<b>3</b>" in strip
     assert ">1 new</a>" in strip
-    assert "drawn=" not in strip
+    assert "rendered=" not in strip

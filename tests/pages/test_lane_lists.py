@@ -1,4 +1,4 @@
-"""The circuit board and the list of endpoints: paged, found by name, and honest about how many there are."""
+"""The lists of circuits and endpoints: paging, search, and counts over all pages."""
 
 import re
 
@@ -21,9 +21,9 @@ async def shops(service: RunningApp, monkeypatch: pytest.MonkeyPatch) -> Running
 
 
 async def page_of(service: RunningApp, path: str) -> str:
-    answer = await service.api.get(path)
-    assert answer.status_code == 200
-    return answer.text
+    response = await service.api.get(path)
+    assert response.status_code == 200
+    return response.text
 
 
 def shown(page: str) -> list[str]:
@@ -32,46 +32,44 @@ def shown(page: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_links_lead_through_all_pages_and_back_to_the_first(shops: RunningApp, path: str) -> None:
-    found, url = [], path
+    names, url = [], path
     while url:
         page = await page_of(shops, url)
-        found += shown(page)
+        names += shown(page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         url = following[1].replace("&amp;", "&") if following else ""
-    assert found == NAMES
+    assert names == NAMES
     assert f'href="{path}"><svg' in page  # back to the first
     assert "1 of 5 endpoints" in page
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_name_is_searched_for_and_the_search_survives_turning_the_page(
-    shops: RunningApp, path: str
-) -> None:
+async def test_a_search_by_name_is_kept_on_the_next_page(shops: RunningApp, path: str) -> None:
     page = await page_of(shops, f"{path}?q=SHOP")
     assert 'name="q" value="SHOP"' in page
     assert re.search(rf'rel="next" href="{path}\?q=SHOP&amp;cursor=', page)
     assert shown(await page_of(shops, f"{path}?q=shop-3")) == ["shop-3"]
-    nothing = await page_of(shops, f"{path}?q=<b>ship</b>")
-    assert "Looked for “&lt;b&gt;ship&lt;/b&gt;”" in nothing
+    empty = await page_of(shops, f"{path}?q=<b>ship</b>")
+    assert "No endpoint has “&lt;b&gt;ship&lt;/b&gt;” in its name or URL" in empty
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_what_cannot_be_read_is_said_in_place(shops: RunningApp, path: str) -> None:
+async def test_an_invalid_query_is_reported_in_place(shops: RunningApp, path: str) -> None:
     for query in ("cursor=garbage", "q=%00", f"q={'x' * 201}"):
         page = await page_of(shops, f"{path}?{query}")
         assert 'role="alert"' in page
         assert shown(page) == []
 
 
-async def test_the_board_counts_what_is_on_other_pages_too(shops: RunningApp) -> None:
+async def test_the_counts_include_other_pages(shops: RunningApp) -> None:
     ids = [item["id"] for item in (await shops.get("/endpoints"))["items"]]
     for endpoint_id in ids[:3]:
         await shops.post(f"/circuits/{endpoint_id}/hold", {"reason": "moves"})
     board = await page_of(shops, "/circuits")
     assert "<title>(3) Circuits" in board
-    assert 'Not closed<span class="count">3</span>' in board
+    assert 'Needs attention<span class="count">3</span>' in board
     assert board.count('<article class="circuit"') == 2
-    assert "the circuit of 3 is not closed" in await page_of(shops, "/endpoints")
+    assert "5 endpoints, 3 with an open circuit" in await page_of(shops, "/endpoints")
 
 
 async def test_the_api_pages_circuits_in_the_same_order(shops: RunningApp) -> None:
@@ -85,13 +83,13 @@ async def test_the_api_pages_circuits_in_the_same_order(shops: RunningApp) -> No
         assert query.partition("=")[0] in problems(await shops.api.get(f"/api/v1/circuits?{query}"), 400)
 
 
-async def test_now_shows_the_worst_circuits_and_says_how_many_more_there_are(service: RunningApp) -> None:
+async def test_now_shows_eight_open_circuits_and_the_number_of_the_others(service: RunningApp) -> None:
     for number in range(10):
         endpoint_id = await service.endpoint(f"shop-{number}.example")
         await service.post(f"/circuits/{endpoint_id}/hold", {"reason": "moves"})
     page = await page_of(service, "/")
     assert page.count('class="brief"') == 8
-    assert '<a href="/circuits">2 more that are not closed</a>' in page
+    assert '<a href="/circuits">2 more open circuits</a>' in page
 
 
 async def test_the_filter_of_deliveries_names_an_endpoint_that_was_deleted(service: RunningApp) -> None:

@@ -1,4 +1,4 @@
-"""The live part of a list is asked for every second by every open tab: it reads what it shows, and no more."""
+"""Every open tab loads the live fragment of a list often, so it reads only what it shows."""
 
 import pytest
 
@@ -14,26 +14,26 @@ LIVE = {"HX-Request": "true"}
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what is read to fill the fields around a list, in their order."""
-    seen: list[str] = []
+    """The names of the reads for the fields around a list, in order."""
+    names: list[str] = []
 
-    def noting(kind: type, name: str) -> None:
+    def record(kind: type, name: str) -> None:
         real = getattr(kind, name)
 
-        async def noted(self: object, *given: object) -> object:
-            seen.append(name)
-            return await real(self, *given)
+        async def recorded(self: object, *args: object) -> object:
+            names.append(name)
+            return await real(self, *args)
 
-        monkeypatch.setattr(kind, name, noted)
+        monkeypatch.setattr(kind, name, recorded)
 
-    noting(EndpointQueries, "options")
-    noting(DeliveryQueries, "event_types")
-    noting(SavedViews, "list")
-    return seen
+    record(EndpointQueries, "options")
+    record(DeliveryQueries, "event_types")
+    record(SavedViews, "list")
+    return names
 
 
 async def failed(service: RunningApp) -> tuple[str, str]:
-    """An endpoint and its delivery, which failed for good."""
+    """An endpoint and its failed delivery."""
     endpoint = await service.endpoint()
     service.sender.script("billing.example", Response(400, (), b""))
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
@@ -42,33 +42,35 @@ async def failed(service: RunningApp) -> tuple[str, str]:
     return endpoint, delivery
 
 
-async def test_a_whole_list_reads_what_its_fields_offer(service: RunningApp, reads: list[str]) -> None:
+async def test_the_whole_page_reads_the_options_of_its_fields(service: RunningApp, reads: list[str]) -> None:
     await service.api.get("/deliveries")
     assert reads == ["options", "event_types", "list"]
 
 
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes"])
-async def test_its_live_part_reads_none_of_that(service: RunningApp, reads: list[str], path: str) -> None:
+async def test_the_live_fragment_reads_no_options(service: RunningApp, reads: list[str], path: str) -> None:
     _, delivery = await failed(service)
-    answer = await service.api.get(path, params={"drawn": delivery, "up_to": delivery}, headers=LIVE)
-    assert answer.status_code == 200
+    response = await service.api.get(path, params={"rendered": delivery, "up_to": delivery}, headers=LIVE)
+    assert response.status_code == 200
     assert reads == []
 
 
-async def test_it_names_the_endpoint_that_is_asked_for_by_its_rows(
+async def test_the_fragment_takes_the_name_of_the_endpoint_from_its_rows(
     service: RunningApp, reads: list[str]
 ) -> None:
     endpoint, delivery = await failed(service)
     name = (await service.get(f"/endpoints/{endpoint}"))["name"]
-    asked = {"endpoint": endpoint, "drawn": delivery}
-    answer = await service.api.get("/deliveries", params=asked, headers=LIVE)
-    assert f"all deliveries to {name}" in answer.text
+    params = {"endpoint": endpoint, "rendered": delivery}
+    response = await service.api.get("/deliveries", params=params, headers=LIVE)
+    assert f"all deliveries to {name}" in response.text
     assert reads == []
 
 
-async def test_without_a_row_it_asks_for_that_name_alone(service: RunningApp, reads: list[str]) -> None:
+async def test_without_a_row_the_fragment_reads_that_name_alone(
+    service: RunningApp, reads: list[str]
+) -> None:
     endpoint = await service.endpoint()
     name = (await service.get(f"/endpoints/{endpoint}"))["name"]
-    answer = await service.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
-    assert f"Looked for all deliveries to {name}." in answer.text
+    response = await service.api.get("/deliveries", params={"endpoint": endpoint}, headers=LIVE)
+    assert f"No deliveries to {name}" in response.text
     assert reads == ["options"]

@@ -1,4 +1,4 @@
-"""How pages answer: whole or in part, with what was said, and never with a way to another site."""
+"""Responses of pages: whole or as a fragment, with a message, and never with a link to another site."""
 
 import re
 
@@ -19,7 +19,7 @@ async def post(browser: httpx.AsyncClient, path: str, **more: object) -> httpx.R
     return await browser.post(path, data={"_csrf": await token_of(browser), **more}, headers=headers)  # type: ignore[arg-type]
 
 
-async def test_a_page_and_its_fragment_share_what_is_live(service: RunningApp) -> None:
+async def test_a_page_and_its_fragment_share_the_live_block(service: RunningApp) -> None:
     browser = await service.browser()
     for path in ("/", "/deliveries", "/circuits", "/endpoints"):
         whole, part = await browser.get(path), await browser.get(path, headers=HTMX)
@@ -32,13 +32,13 @@ async def test_a_page_and_its_fragment_share_what_is_live(service: RunningApp) -
         )  # type: ignore[index]
 
 
-async def test_an_action_leads_back_to_the_page_that_its_form_was_on_and_is_said_there_once(
+async def test_an_action_redirects_to_the_page_of_its_form_and_shows_its_message_once(
     service: RunningApp,
 ) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
-    came_from = {"Referer": "http://127.0.0.1:8420/endpoints?x=1"}
-    answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=came_from)
+    referer = {"Referer": "http://127.0.0.1:8420/endpoints?x=1"}
+    answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=referer)
     assert (answer.status_code, answer.headers["location"]) == (303, "/endpoints?x=1")
     assert "paused. New deliveries" in (await browser.get("/endpoints")).text
     assert "Paused: new" not in (await browser.get("/settings")).text
@@ -53,14 +53,14 @@ async def test_an_action_leads_back_to_the_page_that_its_form_was_on_and_is_said
         "nonsense",
     ],
 )
-async def test_no_referer_leads_to_another_site(service: RunningApp, referer: str) -> None:
+async def test_no_referer_redirects_to_another_site(service: RunningApp, referer: str) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers={"Referer": referer})
     assert answer.headers["location"] == f"/endpoints/{endpoint}"
 
 
-async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(service: RunningApp) -> None:
+async def test_htmx_gets_the_message_in_place_and_refreshes_the_page(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
     answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
@@ -71,7 +71,7 @@ async def test_htmx_is_told_in_place_and_asked_to_fetch_the_page_anew(service: R
     assert "already paused" in again.text
 
 
-async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(service: RunningApp) -> None:
+async def test_a_conflict_without_scripts_is_shown_on_the_current_page(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
     answer = await post(browser, f"/circuits/{endpoint}/release")
@@ -80,7 +80,7 @@ async def test_a_conflict_without_scripts_is_said_on_the_page_as_it_is_now(servi
 
 
 @pytest.mark.parametrize("cookie", ["!!", "eyJ9", "WzFd", "x" * 5_000])
-async def test_a_forged_message_cookie_says_nothing_and_breaks_nothing(
+async def test_a_forged_message_cookie_shows_nothing_and_breaks_nothing(
     service: RunningApp, cookie: str
 ) -> None:
     browser = await service.browser()
@@ -88,19 +88,19 @@ async def test_a_forged_message_cookie_says_nothing_and_breaks_nothing(
     assert (await browser.get("/circuits")).status_code == 200
 
 
-async def test_a_form_with_a_field_that_it_does_not_have_is_refused(service: RunningApp) -> None:
+async def test_a_form_with_an_unknown_field_is_refused(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
     refused = await post(browser, f"/endpoints/{endpoint}/pause", colour="red")
     assert refused.status_code == 422
-    assert "colour" in refused.text
+    assert "Colour is not a field of this form" in refused.text
     json = {"json": {"reason": "x"}, "headers": {"X-CSRF-Token": await token_of(browser)}}
     assert (await browser.post(f"/endpoints/{endpoint}/pause", **json)).status_code == 422  # type: ignore[arg-type]
     listed = await service.get(f"/endpoints/{endpoint}")
     assert listed["state"] == "enabled"
 
 
-async def test_a_field_that_is_sent_twice_is_refused(service: RunningApp) -> None:
+async def test_a_repeated_field_is_refused(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
     body = f"_csrf={await token_of(browser)}&reason=a&reason=b"
@@ -110,7 +110,7 @@ async def test_a_field_that_is_sent_twice_is_refused(service: RunningApp) -> Non
     assert "sent twice" in answer.text
 
 
-async def test_a_live_list_keeps_the_rows_that_were_drawn_and_counts_what_is_newer(
+async def test_a_live_list_keeps_its_rows_and_counts_newer_deliveries(
     service: RunningApp,
 ) -> None:
     browser = await service.browser()
@@ -119,14 +119,14 @@ async def test_a_live_list_keeps_the_rows_that_were_drawn_and_counts_what_is_new
     await service.post("/messages", message, 202)
     page = (await browser.get("/deliveries")).text
     refresh = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
-    drawn = re.findall(r'<tr id="(dlv_\w+)"', page)
+    rendered = re.findall(r'<tr id="(dlv_\w+)"', page)
     await service.post("/messages", message, 202)
     part = (await browser.get(refresh, headers=HTMX)).text
-    assert re.findall(r'<tr id="(dlv_\w+)"', part) == drawn
+    assert re.findall(r'<tr id="(dlv_\w+)"', part) == rendered
     assert ">1 new</a>" in part
 
 
-async def test_static_files_are_public_and_kept_for_ever(service: RunningApp) -> None:
+async def test_static_files_are_public_and_immutable(service: RunningApp) -> None:
     page = (await service.anonymous.get("/sign-in")).text
     for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
         answer = await service.anonymous.get(url)

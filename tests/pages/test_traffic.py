@@ -1,4 +1,4 @@
-"""Charts on the pages: the range is in the URL, changes of circuits are marked, figures stand in a table."""
+"""Charts on the pages: the range in the URL, the marks of circuit changes, and the table."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.web.running_app import RunningApp
 
 
 async def opened(service: RunningApp) -> str:
-    """An endpoint whose circuit has opened at its first failure."""
+    """An endpoint whose circuit opened at its first failure."""
     endpoint = await service.endpoint(circuit={"failure_threshold": 1})
     service.sender.script("billing.example", Response(503, (), b""))
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
@@ -19,7 +19,7 @@ async def opened(service: RunningApp) -> str:
 
 
 @pytest.mark.parametrize("span", ["1h", "24h", "7d"])
-async def test_pages_chart_the_range_that_the_url_asks_for(service: RunningApp, span: str) -> None:
+async def test_pages_chart_the_range_in_the_url(service: RunningApp, span: str) -> None:
     endpoint = await opened(service)
     for path in ("/", f"/endpoints/{endpoint}"):
         page = (await service.api.get(f"{path}?range={span}")).text
@@ -31,20 +31,20 @@ async def test_pages_chart_the_range_that_the_url_asks_for(service: RunningApp, 
         assert " style=" not in page
 
 
-async def test_a_range_without_attempts_says_so_and_one_that_is_none_says_what_is_expected(
+async def test_a_range_without_attempts_says_so_and_an_unknown_range_lists_the_known_ones(
     service: RunningApp,
 ) -> None:
     endpoint = await opened(service)
     service.later(2 * 3600)
     for path in ("/", f"/endpoints/{endpoint}"):
         page = (await service.api.get(f"{path}?range=yesterday")).text
-        assert "expected 1h, 24h or 7d" in page
-        assert "No attempt was made in the last hour" in page
+        assert "Unknown range &#34;yesterday&#34;. Use 1h, 24h or 7d." in page
+        assert "No attempts in the last hour" in page
         assert '<svg class="chart' not in page
         assert (await service.api.get(f"{path}?range=24h")).text.count('<svg class="chart') == 3
 
 
-async def test_the_fragment_that_keeps_a_page_alive_has_the_same_range(service: RunningApp) -> None:
+async def test_the_live_fragment_has_the_same_range(service: RunningApp) -> None:
     await opened(service)
     whole = (await service.api.get("/?range=24h")).text
     assert 'hx-get="/?range=24h"' in whole

@@ -1,4 +1,4 @@
-"""Pages in the zone of their reader: every time, the charts' axes, and the dates that are typed into a filter."""
+"""Pages in the zone of the reader: times, axes of charts, and the times typed into a filter."""
 
 import html
 import re
@@ -32,7 +32,7 @@ async def delivered(service: RunningApp) -> str:
     return delivery
 
 
-async def test_times_are_in_utc_until_a_reader_chooses(service: RunningApp) -> None:
+async def test_times_are_in_utc_by_default(service: RunningApp) -> None:
     delivery = await delivered(service)
     page = (await service.api.get(f"/deliveries/{delivery}")).text
     assert f'datetime="2027-01-15T08:00:00.000Z" title="{NOON} UTC"' in page
@@ -40,7 +40,7 @@ async def test_times_are_in_utc_until_a_reader_chooses(service: RunningApp) -> N
     assert 'data-zone="UTC"' in page
 
 
-async def test_every_time_of_a_page_follows_the_readers_zone_and_says_so(service: RunningApp) -> None:
+async def test_every_time_on_a_page_is_in_the_readers_zone(service: RunningApp) -> None:
     delivery = await delivered(service)
     page = (await service.api.get(f"/deliveries/{delivery}", headers=BERLIN)).text
     assert ">2027-01-15 09:00:00 CET<" in page
@@ -52,9 +52,7 @@ async def test_every_time_of_a_page_follows_the_readers_zone_and_says_so(service
 
 
 @pytest.mark.parametrize("path", ["/", "/deliveries", "/endpoints", "/circuits", "/audit", "/settings"])
-async def test_machines_find_utc_on_every_page_whatever_its_reader_chose(
-    service: RunningApp, path: str
-) -> None:
+async def test_the_datetime_attributes_are_in_utc_on_every_page(service: RunningApp, path: str) -> None:
     await delivered(service)
     page = (await service.api.get(path, headers=BERLIN)).text
     moments = re.findall(r'<time datetime="([^"]*)"', page)
@@ -62,11 +60,11 @@ async def test_machines_find_utc_on_every_page_whatever_its_reader_chose(
     assert bool(moments) is (path in {"/", "/deliveries", "/audit"})
 
 
-async def test_charts_and_their_tables_follow_the_readers_zone(service: RunningApp) -> None:
+async def test_charts_and_their_tables_are_in_the_readers_zone(service: RunningApp) -> None:
     await delivered(service)
     page = (await service.api.get("/", headers=BERLIN)).text
     assert "From (Europe/Berlin)" in page
-    assert "to 09:00 CET:" in page  # what the drawing says to those who hear it
+    assert "to 09:00 CET:" in page  # the label for screen readers
     assert "<span>09:00</span>" in page
     strip = (await service.api.get("/deliveries", headers=BERLIN)).text.split('id="strip"')[1]
     assert "From (Europe/Berlin)" in strip
@@ -74,7 +72,7 @@ async def test_charts_and_their_tables_follow_the_readers_zone(service: RunningA
     assert "since=2027-01-15T09%3A00%2B01%3A00" in strip
 
 
-async def test_the_sentences_of_a_page_say_their_times_by_the_readers_clock(service: RunningApp) -> None:
+async def test_times_in_sentences_are_in_the_readers_zone(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     service.sender.script("billing.example", TransportFailure(FailureClass.CONNECT, "connection refused"))
     delivery = await service.send_one()
@@ -87,7 +85,7 @@ async def test_the_sentences_of_a_page_say_their_times_by_the_readers_clock(serv
     assert "20:30:00 UTC" in (await service.get(f"/deliveries/{delivery}"))["why"]
 
 
-async def test_a_bar_leads_to_the_same_deliveries_in_every_zone(service: RunningApp) -> None:
+async def test_a_bar_links_to_the_same_deliveries_in_every_zone(service: RunningApp) -> None:
     delivery = await delivered(service)
     for zone in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"):
         strip = (await service.api.get("/deliveries", headers=in_zone(zone))).text.split('id="strip"')[1]
@@ -99,54 +97,54 @@ async def test_a_bar_leads_to_the_same_deliveries_in_every_zone(service: Running
 
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/causes", "/replays/new"])
 @pytest.mark.parametrize(
-    ("zone", "typed", "meant"),
+    ("zone", "typed", "expected"),
     [
         ("UTC", "2027-01-15", "2027-01-15T00:00Z"),
         ("Europe/Berlin", "2027-01-15", "2027-01-15T00:00+01:00"),
         ("Europe/Berlin", "2026-07-15 03:12", "2026-07-15T03:12+02:00"),
         ("Europe/Berlin", "2026-07-15T03:12:07.5", "2026-07-15T03:12:07.500+02:00"),
         ("America/St_Johns", "2027-01-15T03:12", "2027-01-15T03:12-03:30"),
-        ("Europe/Berlin", "2026-03-29T02:30", "2026-03-29T02:30+01:00"),  # an hour that there was not
+        ("Europe/Berlin", "2026-03-29T02:30", "2026-03-29T02:30+01:00"),  # an hour that does not exist
     ],
 )
-async def test_a_date_is_read_in_the_readers_zone_and_its_url_says_which(
-    service: RunningApp, path: str, zone: str, typed: str, meant: str
+async def test_a_date_is_read_in_the_readers_zone_and_its_url_has_the_offset(
+    service: RunningApp, path: str, zone: str, typed: str, expected: str
 ) -> None:
-    asked = {"status": "failed", "since": typed, "up_to": "dlv_1"}
-    led = await service.api.get(path, params=asked, headers=in_zone(zone))
-    assert led.status_code == 303
-    went = urlsplit(led.headers["location"])
-    assert went.path == path
-    assert parse_qs(went.query) == {"status": ["failed"], "since": [meant], "up_to": ["dlv_1"]}
+    params = {"status": "failed", "since": typed, "up_to": "dlv_1"}
+    redirect = await service.api.get(path, params=params, headers=in_zone(zone))
+    assert redirect.status_code == 303
+    target = urlsplit(redirect.headers["location"])
+    assert target.path == path
+    assert parse_qs(target.query) == {"status": ["failed"], "since": [expected], "up_to": ["dlv_1"]}
 
 
 @pytest.mark.parametrize(
-    "said", ["2h", "2027-01-15T03:12Z", "2027-01-15T03:12+05:30", "yesterday", "20270115"]
+    "text", ["2h", "2027-01-15T03:12Z", "2027-01-15T03:12+05:30", "yesterday", "20270115"]
 )
-async def test_what_says_its_zone_or_is_no_date_stays_as_it_was_typed(service: RunningApp, said: str) -> None:
-    page = await service.api.get("/deliveries", params={"since": said}, headers=BERLIN)
+async def test_a_time_with_an_offset_and_other_text_stay_unchanged(service: RunningApp, text: str) -> None:
+    page = await service.api.get("/deliveries", params={"since": text}, headers=BERLIN)
     assert page.status_code == 200
-    assert f'name="since" value="{html.escape(said)}"' in page.text
+    assert f'name="since" value="{html.escape(text)}"' in page.text
 
 
-async def test_the_filter_says_in_which_zone_it_reads_a_date(service: RunningApp) -> None:
+async def test_the_filter_names_the_zone_of_its_times(service: RunningApp) -> None:
     for zone in ("UTC", "Europe/Berlin"):
         page = (await service.api.get("/deliveries", headers=in_zone(zone))).text
-        assert f"A date is read in {zone}, unless it says its zone." in page
+        assert f"Times are in {zone} unless you add an offset." in page
 
 
-async def test_what_is_asked_for_is_told_in_the_readers_zone(service: RunningApp) -> None:
-    asked = {"since": "2027-01-15T08:30Z"}
-    page = (await service.api.get("/deliveries", params=asked, headers=BERLIN)).text
-    assert "Looked for all deliveries accepted since 2027-01-15 09:30:00 CET." in page
+async def test_a_filter_in_words_has_times_in_the_readers_zone(service: RunningApp) -> None:
+    params = {"since": "2027-01-15T08:30Z"}
+    page = (await service.api.get("/deliveries", params=params, headers=BERLIN)).text
+    assert "No deliveries accepted since 2027-01-15 09:30:00 CET" in page
 
 
-async def test_a_replay_is_shown_in_the_readers_zone_and_kept_in_utc(service: RunningApp) -> None:
+async def test_a_replay_is_shown_in_the_readers_zone_and_stored_in_utc(service: RunningApp) -> None:
     await delivered(service)
-    asked = {"since": "2027-01-15T07:30Z", "status": "delivered"}
-    plan = (await service.api.get("/replays/new", params=asked, headers=BERLIN)).text
+    params = {"since": "2027-01-15T07:30Z", "status": "delivered"}
+    plan = (await service.api.get("/replays/new", params=params, headers=BERLIN)).text
     assert "accepted since 2027-01-15 08:30:00 CET" in plan
-    replay = await service.post("/replays", {"filter": asked, "pace": 0.001}, 201)
+    replay = await service.post("/replays", {"filter": params, "pace": 0.001}, 201)
     for path in ("/replays", f"/replays/{replay['id']}"):
         assert "since 2027-01-15 08:30:00 CET" in (await service.api.get(path, headers=BERLIN)).text
     entries = (await service.get("/audit"))["items"]
@@ -169,7 +167,7 @@ HOSTILE = ("", "../../etc/passwd", "/etc/localtime", "Europe/Atlantis", "<script
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_cookie_that_names_no_zone_means_utc(service: RunningApp, name: str) -> None:
+async def test_a_cookie_without_a_valid_zone_means_utc(service: RunningApp, name: str) -> None:
     page = await service.api.get("/settings", headers={"Cookie": b"zone=" + name.encode()})  # type: ignore[dict-item]
     assert page.status_code == 200
     assert 'data-zone="UTC"' in page.text
@@ -179,12 +177,12 @@ async def choose(browser: httpx.AsyncClient, name: str) -> httpx.Response:
     return await browser.post("/settings/zone", data={"_csrf": await form_token(browser), "zone": name})
 
 
-async def test_a_reader_chooses_a_zone_in_settings_and_takes_it_back(service: RunningApp) -> None:
+async def test_a_reader_sets_and_resets_the_zone_in_settings(service: RunningApp) -> None:
     browser = await service.browser("viewer")
     for name in ("Asia/Kathmandu", "Etc/GMT+5", "US/Pacific"):
         assert (await choose(browser, name)).headers["location"] == "/settings"
         page = (await browser.get("/settings")).text
-        assert f"Times are in {name} from now on." in html.unescape(page)
+        assert f"Times are now in {name}." in html.unescape(page)
         assert f'data-zone="{name}"' in page
         assert re.search(rf'<option value="{re.escape(name)}" selected>', page)
     await choose(browser, "UTC")
@@ -193,7 +191,7 @@ async def test_a_reader_chooses_a_zone_in_settings_and_takes_it_back(service: Ru
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_what_is_no_zone_is_refused_and_nothing_changes(service: RunningApp, name: str) -> None:
+async def test_an_unknown_zone_is_refused_and_nothing_changes(service: RunningApp, name: str) -> None:
     browser = await service.browser("viewer")
     await choose(browser, "Asia/Tokyo")
     refused = await choose(browser, name)
@@ -203,16 +201,16 @@ async def test_what_is_no_zone_is_refused_and_nothing_changes(service: RunningAp
     assert "<script>" not in page.split("<main")[1]
 
 
-async def test_the_choice_says_nothing_about_its_reader(service: RunningApp) -> None:
+async def test_the_zone_cookie_holds_nothing_but_the_zone(service: RunningApp) -> None:
     browser = await service.browser("viewer")
-    kept = (await choose(browser, "Asia/Tokyo")).headers.get_list("set-cookie")
-    (cookie,) = (each for each in kept if each.startswith("zone="))
+    cookies = (await choose(browser, "Asia/Tokyo")).headers.get_list("set-cookie")
+    (cookie,) = (text for text in cookies if text.startswith("zone="))
     assert cookie.split(";")[0].replace('"', "") == "zone=Asia/Tokyo"
 
 
-def test_every_zone_that_is_offered_can_be_read() -> None:
+def test_every_offered_zone_can_be_loaded() -> None:
     offered = [name for within in zones.offered().values() for name in within]
     assert {"Europe/Berlin", "America/Argentina/Buenos_Aires", "Pacific/Chatham"} <= set(offered)
     assert len(offered) > 300
     for name in offered:
-        assert str(zones.zone_called(name)) == name
+        assert str(zones.zone_named(name)) == name

@@ -192,7 +192,7 @@ async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
             assert page.status_code == 200
             assert len(page.text) < 800_000, path
         page = await service.api.get(f"/deliveries/{delivery}")
-        assert "more characters are not shown" in page.text
+        assert "more characters not shown" in page.text
 
 
 async def test_no_cell_of_the_exported_audit_is_worked_out_or_unseen(filled: Filled) -> None:
@@ -214,7 +214,7 @@ async def test_a_reason_that_is_no_line_of_text_is_refused_and_nothing_is_done(
     fields = {"_csrf": await form_token(operator), "reason": reason}
     response = await operator.post(f"/circuits/{endpoint}/hold", data=fields)
     assert response.status_code == 422
-    assert "reason" in response.text
+    assert "Reason" in response.text
     in_place = await operator.post(f"/circuits/{endpoint}/hold", data=fields, headers={"HX-Request": "true"})
     assert (in_place.status_code, in_place.headers["hx-trigger"]) == (422, "refresh")
     assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None

@@ -53,7 +53,7 @@ async def test_what_was_typed_goes_through_the_signing_in_and_is_sent_when_its_s
 ) -> None:
     browser, late = await sent_too_late(service)
     assert late.status_code == 401
-    assert "You are signed out, and nothing was done." in late.text
+    assert "You are signed out. Nothing has been changed." in late.text
     assert "order.created\norder.shipped" in html.unescape(late.text)
     assert (await service.get("/endpoints"))["items"] == []
 
@@ -61,7 +61,7 @@ async def test_what_was_typed_goes_through_the_signing_in_and_is_sent_when_its_s
     assert shown.status_code == 200
     assert "You are signed in as ada." in shown.text
     assert '<form method="post" action="/endpoints">' in shown.text
-    assert '<a class="button" href="/endpoints/new">Leave it</a>' in shown.text
+    assert '<a class="button" href="/endpoints/new">Discard</a>' in shown.text
     assert (await service.get("/endpoints"))["items"] == []  # it is not sent yet
 
     form = hidden_in(shown)
@@ -77,7 +77,7 @@ async def test_a_wrong_password_loses_nothing_either(service: RunningApp) -> Non
     browser, late = await sent_too_late(service)
     again = await signs_in(browser, late, "not the password")
     assert again.status_code == 401
-    kept = {"kept", "kept_path", "next"}
+    kept = {"preserved", "preserved_path", "next"}
     assert {name: hidden_in(again)[name] for name in kept} == {name: hidden_in(late)[name] for name in kept}
     assert hidden_in(await signs_in(browser, again))["name"] == TYPED["name"]
 
@@ -87,9 +87,9 @@ async def test_neither_a_secret_nor_a_token_is_given_back(service: RunningApp) -
     shown = await signs_in(browser, late)
     for page in (late, shown):
         assert SECRET not in html.unescape(page.text)
-        assert "not kept, as it is a secret" in page.text
-    assert hidden_in(late).keys() == {"kept", "kept_path", "next"}
-    assert "_csrf" not in hidden_in(late)["kept"]
+        assert "secret, not kept" in page.text
+    assert hidden_in(late).keys() == {"preserved", "preserved_path", "next"}
+    assert "_csrf" not in hidden_in(late)["preserved"]
     assert re.search(
         r'<input id="missing-secret" name="secret" type="password" autocomplete="off" required>', shown.text
     )
@@ -119,7 +119,7 @@ async def test_a_form_without_a_word_of_its_own_is_told_and_leads_back(service: 
     page = f"/endpoints/{endpoint}"
     late = await browser.post(f"{page}/pause", data={"_csrf": token}, headers={"Referer": ORIGIN + page})
     assert late.status_code == 401
-    assert "nothing was done" in late.text
+    assert "Nothing has been changed" in late.text
     assert hidden_in(late) == {"next": page}
     assert (await signs_in(browser, late)).headers["location"] == page
 
@@ -142,7 +142,7 @@ async def test_a_form_of_an_earlier_session_is_shown_again_in_the_present_one(se
     await browser.post("/sign-in", data={"name": "ada", "password": PASSWORD})  # in another tab
     late = await browser.post("/endpoints", data={"_csrf": token, **TYPED})
     assert late.status_code == 403
-    assert "This form is from a session that is over." in late.text
+    assert "The session of this form has ended." in late.text
     assert (await service.get("/endpoints"))["items"] == []
     await browser.post("/endpoints", data=hidden_in(late))
     assert len((await service.get("/endpoints"))["items"]) == 1
@@ -172,7 +172,7 @@ async def test_what_another_site_sent_is_neither_kept_nor_shown(
         response = await service.anonymous.post("/endpoints", data={"_csrf": "x", **TYPED}, headers=carried)
         assert response.status_code in {401, 403}
         assert "hooks.example" not in response.text
-        assert "kept" not in hidden_in(response)
+        assert "preserved" not in hidden_in(response)
 
 
 async def test_a_change_without_any_token_is_refused_and_not_offered_again(service: RunningApp) -> None:
@@ -190,11 +190,12 @@ async def test_a_part_of_a_page_keeps_its_form_itself(service: RunningApp) -> No
 
 
 @pytest.mark.parametrize(
-    "kept_path", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", ""]
+    "preserved_path",
+    ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", ""],
 )
-async def test_a_kept_form_leads_nowhere_else(service: RunningApp, kept_path: str) -> None:
+async def test_a_kept_form_leads_nowhere_else(service: RunningApp, preserved_path: str) -> None:
     browser, _ = await signed_out(service)
-    fields = {"name": "ada", "password": PASSWORD, "kept": "a=b", "kept_path": kept_path}
+    fields = {"name": "ada", "password": PASSWORD, "preserved": "a=b", "preserved_path": preserved_path}
     response = await browser.post("/sign-in", data=fields)
     assert (response.status_code, response.headers["location"]) == (303, "/")
 
@@ -215,7 +216,7 @@ async def test_what_is_no_form_of_ours_is_refused_as_before(service: RunningApp,
     headers = {**OURS, "Content-Type": "application/x-www-form-urlencoded"}
     response = await service.anonymous.post("/endpoints", content=body, headers=headers)
     assert response.status_code == 401
-    assert "kept" not in hidden_in(response)
+    assert "preserved" not in hidden_in(response)
 
 
 async def test_the_largest_form_passes_through_the_signing_in(service: RunningApp) -> None:

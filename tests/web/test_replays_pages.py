@@ -91,7 +91,7 @@ async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown
     for typed in ("", "yes", "53"):
         refused = await operator.post("/replays", data={**fields, "typed": typed, "confirmed": "yes"})
         assert refused.status_code == 422
-        assert "type 52, the number of deliveries, to confirm" in refused.text
+        assert "Type 52 to confirm." in refused.text
     assert await replays(service) == []
     assert (await operator.post("/replays", data={**fields, "typed": "52"})).status_code == 303
     await seconds(service, 3)
@@ -107,7 +107,7 @@ async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(
     fields = await dry_run(operator)
     refused = await operator.post("/replays", data={**fields, "pace": "fast", "reason": "receiver fixed"})
     assert refused.status_code == 422
-    assert "deliveries a second" in refused.text
+    assert "deliveries per second" in refused.text
     assert 'value="receiver fixed"' in refused.text
     for query in ("status=broken", "up_to=dlv_1&frozen_at=nan", f"endpoint=ep_{'0' * 26}"):
         assert (await operator.get(f"/replays/new?{query}")).status_code in {404, 422}
@@ -174,7 +174,7 @@ async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(
     operator = await service.browser("operator")
     token = {"_csrf": await form_token(operator)}
     assert (await operator.post("/deliveries/resend", data=token)).status_code == 303
-    assert "Nothing is selected" in (await operator.get("/deliveries")).text
+    assert "Nothing selected" in (await operator.get("/deliveries")).text
     assert (await operator.post("/deliveries/resend", data={**token, "ids": ids})).status_code == 303
     await service.reaches(ids[0], DeliveryState.DELIVERED)
 
@@ -228,10 +228,10 @@ async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(se
     operator = await service.browser("operator")
     await operator.post("/replays", data={**await dry_run(operator), "pace": "5", "reason": "fixed"})
     (replay,) = await replays(service)
-    said = "so many are counted every few seconds"
+    said = "they are counted every few seconds"
     assert said not in (await operator.get(f"/replays/{replay['id']}")).text
     many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=ALWAYS_COUNTED + 1)
     await service.runtime.database.writer.run(lambda connection: connection.execute(many))
     page = (await operator.get(f"/replays/{replay['id']}")).text
-    assert f"as they stood at {format_time_utc(service.clock.now())}" in page
+    assert f"Delivered, failed and waiting as of {format_time_utc(service.clock.now())}" in page
     assert said in page

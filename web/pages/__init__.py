@@ -1,4 +1,4 @@
-"""The pages: HTML from the server, alive with htmx, whole without it."""
+"""The pages: HTML rendered by the server, updated by htmx, and complete without scripts."""
 
 from typing import Final
 
@@ -37,4 +37,4 @@ PAGES: Final = [
     *settings.HANDLERS,
     *sign_in.HANDLERS,
 ]
-"""Every route handler of the pages."""
+"""The route handlers of all pages."""

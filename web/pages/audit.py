@@ -1,4 +1,4 @@
-"""Audit: who did what, to what, why, and what came of it; as a page, and as a file to take away."""
+"""The audit log: as a page, and as a CSV file."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,61 +18,60 @@ from breakwater.web.pages.words import ACTIONS
 from breakwater.web.security.guards import requires
 
 FILTERS: Final = ("actor", "action", "subject")
-MOST_EXPORTED: Final = 10_000
-"""Entries in a file: more would hold up the pages of everybody else."""
-_MOST_READS: Final = 100
-"""Each reads 200 entries, or looks through 20,000 for the few that match."""
+MAX_EXPORTED: Final = 10_000
+"""Entries in a CSV file. More would delay the pages of other readers."""
+_MAX_READS: Final = 100
+"""Reads for one file. Each returns up to 200 entries, or searches 20,000 for the few that match."""
 _HEADER: Final = ("at", "actor", "action", "subject", "reason", "outcome", "affected", "detail")
-NOTHING: Final[Page[AuditView]] = Page((), None)
+_EMPTY: Final[Page[AuditView]] = Page((), None)
 
 
 @get("/audit", guards=[requires("read")], include_in_schema=False)
 async def audit(request: PageRequest) -> Template:
-    """List audit entries, newest first. They do not change, so the page is not live."""
-    given = _given(request)
+    """List audit entries, newest first. Entries never change, so the page is not live."""
+    filters = _filters(request)
     cursor = request.query_params.get("cursor") or None
     problems: tuple[FieldProblem, ...] = ()
     try:
-        found = await _read(request, given, cursor)
+        entries = await _read(request, filters, cursor)
     except InvalidInput as invalid:
-        found, problems = NOTHING, invalid.problems
+        entries, problems = _EMPTY, invalid.problems
     return render_page(
         request,
         "audit/list.html",
-        found=found,
-        values={name: given.get(name, "") for name in FILTERS},
-        given=given,
+        page=entries,
+        values={name: filters.get(name, "") for name in FILTERS},
+        filters=filters,
         actions=ACTIONS,
         problems=problems,
-        older=urlencode({**given, "cursor": found.next_cursor}) if found.next_cursor else None,
-        export=f"/audit.csv?{urlencode(given)}" if given else "/audit.csv",
-        most_exported=MOST_EXPORTED,
+        older=urlencode({**filters, "cursor": entries.next_cursor}) if entries.next_cursor else None,
+        export_url=f"/audit.csv?{urlencode(filters)}" if filters else "/audit.csv",
+        max_exported=MAX_EXPORTED,
         cursor=cursor,
     )
 
 
 @get("/audit.csv", guards=[requires("read")], include_in_schema=False)
 async def export(request: PageRequest) -> Stream:
-    """Return the newest entries that match, as CSV. Where there are more of them, its last line says so."""
-    given = _given(request)
-    # Read before the file begins: a filter that is not in order is an answer, not half a file.
-    newest = await _read(request, given, None, limit=200)
-    return download("audit.csv", _file(request, given, newest))
+    """Return the newest matching entries as CSV. If there are more, the last line says so."""
+    filters = _filters(request)
+    # Read before the file begins, so that an invalid filter is an error response and not half a file.
+    newest = await _read(request, filters, None, limit=200)
+    return download("audit.csv", _file(request, filters, newest))
 
 
-async def _file(request: PageRequest, given: dict[str, str], found: Page[AuditView]) -> AsyncIterator[str]:
-    """Yield the file a read at a time, so that nobody else's page waits for all of it."""
-    yield csv_of([_HEADER, *map(_row, found.items)])
-    written = len(found.items)
-    for _ in range(_MOST_READS - 1):
-        if found.next_cursor is None or written >= MOST_EXPORTED:
+async def _file(request: PageRequest, filters: dict[str, str], page: Page[AuditView]) -> AsyncIterator[str]:
+    """Yield the file in parts, one read each, so that other requests run between them."""
+    yield csv_of([_HEADER, *map(_row, page.items)])
+    written = len(page.items)
+    for _ in range(_MAX_READS - 1):
+        if page.next_cursor is None or written >= MAX_EXPORTED:
             break
-        found = await _read(request, given, found.next_cursor, limit=200)
-        yield csv_of(map(_row, found.items))
-        written += len(found.items)
-    if found.next_cursor is not None:
-        told = f"Not all: only the newest {written:,} that match are in this file. Filter for fewer."
-        yield csv_of([(told,)])
+        page = await _read(request, filters, page.next_cursor, limit=200)
+        yield csv_of(map(_row, page.items))
+        written += len(page.items)
+    if page.next_cursor is not None:
+        yield csv_of([(f"Incomplete: only the newest {written:,} matching entries. Narrow the filter.",)])
 
 
 def _row(entry: AuditView) -> tuple[object, ...]:
@@ -89,26 +88,24 @@ def _row(entry: AuditView) -> tuple[object, ...]:
     )
 
 
-def _given(request: PageRequest) -> dict[str, str]:
+def _filters(request: PageRequest) -> dict[str, str]:
     values = {name: request.query_params.get(name, "").strip() for name in FILTERS}
     return {name: value for name, value in values.items() if value}
 
 
 async def _read(
-    request: PageRequest, given: dict[str, str], cursor: str | None, limit: int = 50
+    request: PageRequest, filters: dict[str, str], cursor: str | None, limit: int = 50
 ) -> Page[AuditView]:
-    """Read one page of entries. Raises InvalidInput for a filter that nothing can match, and for a bad cursor."""
-    for name, value in given.items():
+    """Read one page of entries. Raises InvalidInput for a filter that cannot match, and for an invalid cursor."""
+    for name, value in filters.items():
         if not value.isprintable():
-            raise InvalidInput.of(
-                name, "has a character that no name and no id has: a control or an unseen one"
-            )
+            raise InvalidInput.of(name, "contains a control character or an invisible character: remove it")
     return await runtime_of(request).queries.audit.list(
         cursor,
         limit,
-        actor=given.get("actor"),
-        action=given.get("action"),
-        subject=given.get("subject"),
+        actor=filters.get("actor"),
+        action=filters.get("action"),
+        subject=filters.get("subject"),
     )
 
 

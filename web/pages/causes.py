@@ -1,4 +1,4 @@
-"""Failures by their cause, across endpoints: one click shows those of a cause, one click resends them."""
+"""Failures by cause, across endpoints."""
 
 from typing import Any, Final
 
@@ -6,27 +6,27 @@ from litestar import get
 from litestar.response import Response
 
 from breakwater.core.queries.deliveries.causes_model import FailureGroups
-from breakwater.web.pages.delivery_list import Asked, choices
+from breakwater.web.pages.delivery_list import ListQuery, filter_options
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.security.guards import requires
 
 
 @get("/deliveries/causes", guards=[requires("read")], include_in_schema=False)
 async def causes(request: PageRequest) -> Response[Any]:
-    """Group the failures among the deliveries that match."""
-    asked = Asked.of(request)
-    if (meant := asked.with_its_zone(request)) is not None:
-        return meant
+    """Group the failures of the matching deliveries by cause."""
+    query = ListQuery.from_request(request)
+    if (redirect := query.redirect_with_offsets(request)) is not None:
+        return redirect
     groups = FailureGroups((), None)
-    if asked.wanted is not None:
-        groups = await runtime_of(request).queries.deliveries.causes(asked.wanted)
+    if query.filters is not None:
+        groups = await runtime_of(request).queries.deliveries.causes(query.filters)
     return render_page(
         request,
         "deliveries/causes.html",
         live=("deliveries",),
-        asked=asked,
+        query=query,
         groups=groups,
-        **await choices(request, asked),
+        **await filter_options(request, query),
     )
 
 

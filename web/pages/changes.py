@@ -1,4 +1,4 @@
-"""What changed between two attempts of a delivery: the first thing that one looks for when it suddenly fails."""
+"""What changed between two successive attempts of a delivery."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,14 +9,16 @@ from breakwater.core.queries.deliveries.model import AttemptView
 from breakwater.core.text.outcomes import SUCCESS, outcome_name
 from breakwater.web.pages import words
 
-_ALWAYS_NEW: Final = frozenset({"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"})
-"""Differ between any two attempts, and mean nothing."""
-_MUCH_SLOWER: Final = 3
+_VOLATILE_HEADERS: Final = frozenset(
+    {"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"}
+)
+"""Headers that differ between any two attempts."""
+_SLOWER_FACTOR: Final = 3
 _SLOW_MS: Final = 500
 
 
 def changes_between(attempts: Sequence[AttemptView]) -> dict[str, list[str]]:
-    """Return for each attempt but the first, by its id, what differs from the one before, in words."""
+    """Return the changes from the previous attempt in words, by attempt id, for each attempt but the first."""
     return {after.id: _changes(before, after) for before, after in pairwise(attempts)}
 
 
@@ -24,18 +26,21 @@ def _changes(before: AttemptView, after: AttemptView) -> list[str]:
     return [
         *_outcome(before, after),
         *_duration(before, after),
-        *_headers("request", before.request_headers, after.request_headers),
-        *_headers("response", before.response_headers, after.response_headers),
+        *_headers("Request", before.request_headers, after.request_headers),
+        *_headers("Response", before.response_headers, after.response_headers),
         *_body(before, after),
     ]
 
 
 def _outcome(before: AttemptView, after: AttemptView) -> list[str]:
-    was, is_now = _said(before), _said(after)
-    return [f"{was} became {is_now}"] if was != is_now else []
+    old, new = _result(before), _result(after)
+    if old == new:
+        return []
+    both_statuses = before.status_code is not None and after.status_code is not None
+    return [f"{'Status' if both_statuses else 'Result'} {old} → {new}"]
 
 
-def _said(attempt: AttemptView) -> str:
+def _result(attempt: AttemptView) -> str:
     if attempt.status_code is not None:
         return str(attempt.status_code)
     return outcome_name(attempt.failure_class or SUCCESS)
@@ -48,33 +53,33 @@ def _duration(before: AttemptView, after: AttemptView) -> list[str]:
     )
     if (
         slow < _SLOW_MS
-        or slow < _MUCH_SLOWER * fast
+        or slow < _SLOWER_FACTOR * fast
         or before.duration_ms is None
         or after.duration_ms is None
     ):
         return []
-    return [f"{words.milliseconds(before.duration_ms)} became {words.milliseconds(after.duration_ms)}"]
+    return [f"Duration {words.milliseconds(before.duration_ms)} → {words.milliseconds(after.duration_ms)}"]
 
 
 def _headers(side: str, before: Headers, after: Headers) -> list[str]:
     if not before or not after:
         return []
-    was, is_now = _by_name(before), _by_name(after)
+    old, new = _by_name(before), _by_name(after)
     return [
-        f"{side} header {name}: {_changed(was.get(name), is_now.get(name))}"
-        for name in sorted(was.keys() | is_now.keys())
-        if was.get(name) != is_now.get(name)
+        f"{side} header {name}: {_header_change(old.get(name), new.get(name))}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
     ]
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers if name.lower() not in _ALWAYS_NEW}
+    return {name.lower(): value for name, value in headers if name.lower() not in _VOLATILE_HEADERS}
 
 
-def _changed(was: str | None, is_now: str | None) -> str:
-    if was is None:
-        return f"new, {is_now}"
-    return "gone" if is_now is None else f"{was} became {is_now}"
+def _header_change(old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"added, {new}"
+    return "removed" if new is None else f"{old} → {new}"
 
 
 def _body(before: AttemptView, after: AttemptView) -> list[str]:
@@ -84,6 +89,5 @@ def _body(before: AttemptView, after: AttemptView) -> list[str]:
         or before.response_body == after.response_body
     ):
         return []
-    return [
-        f"response body: {words.size(len(before.response_body))} became {words.size(len(after.response_body))}"
-    ]
+    old, new = words.size(len(before.response_body)), words.size(len(after.response_body))
+    return [f"Response body changed ({old})" if old == new else f"Response body {old} → {new}"]

@@ -1,4 +1,4 @@
-"""Circuits: the board, and reset, probe, hold and release."""
+"""The circuits page, and the actions reset, probe, hold and release."""
 
 import re
 from typing import Any, Final
@@ -12,11 +12,12 @@ from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.forms import Form, read_form
-from breakwater.web.pages.lane_list import asked_lanes
+from breakwater.web.pages.lane_list import load_lane_list
 from breakwater.web.pages.reply import (
     Flash,
     PageRequest,
     actor_of,
+    problem_message,
     render_page,
     respond_with_flash,
     run_action,
@@ -25,38 +26,38 @@ from breakwater.web.pages.reply import (
 from breakwater.web.security.guards import requires
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
-_SPAN: Final = re.compile(r"(\d{1,4})\s*([mhd])")
+_DURATION: Final = re.compile(r"(\d{1,4})\s*([mhd])")
 BOARD: Final = "/circuits"
 _RECENT: Final = 20
-_LOOKED_AT: Final = 60
-"""Changes of which those are shown that are news; of a circuit that stays open every other one is none."""
+_READ: Final = 60
+"""Changes to read. Of a circuit that stays open, every second change is a probe, which the list leaves out."""
 
 
 @get(BOARD, guards=[requires("read")], include_in_schema=False)
 async def circuits(request: PageRequest) -> Template:
-    """Show every circuit, worst first, and what changed lately."""
+    """List the circuits, open ones first, and the latest state changes."""
     queries = runtime_of(request).queries
-    asked, found = await asked_lanes(request, queries.circuits.board)
+    query, page = await load_lane_list(request, queries.circuits.board)
     return render_page(
         request,
         "circuits/board.html",
         live=("circuits", "endpoints", "deliveries"),
-        asked=asked,
-        found=found,
-        troubled=[view for view in found.items if is_troubled(view)],
-        closed=[view for view in found.items if not is_troubled(view)],
-        transitions=without_probes(await queries.circuits.transitions(limit=_LOOKED_AT))[:_RECENT],
+        query=query,
+        page=page,
+        open=[circuit for circuit in page.items if needs_attention(circuit)],
+        closed=[circuit for circuit in page.items if not needs_attention(circuit)],
+        transitions=without_probes(await queries.circuits.transitions(limit=_READ))[:_RECENT],
     )
 
 
-def is_troubled(view: CircuitView) -> bool:
-    """Return whether a circuit asks for a look: it is not closed, or about to open."""
-    return view.state is not CircuitState.CLOSED or view.on_hold
+def needs_attention(circuit: CircuitView) -> bool:
+    """Return whether a circuit is open, half-open or held."""
+    return circuit.state is not CircuitState.CLOSED or circuit.on_hold
 
 
 @post(f"{BOARD}/{{endpoint_id:str}}/reset", guards=[requires("operate")], include_in_schema=False)
 async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Close a circuit now; what it held goes out."""
+    """Close a circuit now and release its deliveries."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.circuits.reset(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
@@ -66,7 +67,7 @@ async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
 
 @post(f"{BOARD}/{{endpoint_id:str}}/probe", guards=[requires("operate")], include_in_schema=False)
 async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Let one step through an open circuit now."""
+    """Probe an open circuit now."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.circuits.probe(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
@@ -76,12 +77,14 @@ async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
 
 @post(f"{BOARD}/{{endpoint_id:str}}/hold", guards=[requires("operate")], include_in_schema=False)
 async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Hold a circuit open, with a reason, until somebody releases it or the given time has passed."""
+    """Hold a circuit open, with a reason, until it is released or the given time has passed."""
     form = await read_form(request, {"reason", "for"})
     try:
         until = _until(form, runtime_of(request).clock.now())
     except InvalidInput as invalid:
-        return respond_with_flash(request, Flash("error", str(invalid)), back=BOARD, status_code=422)
+        return respond_with_flash(
+            request, Flash("error", problem_message(invalid)), back=BOARD, status_code=422
+        )
     work = runtime_of(request).operations.circuits.hold(
         endpoint_id, actor=actor_of(request), reason=form.get("reason", ""), until=until
     )
@@ -99,14 +102,14 @@ async def release(request: PageRequest, endpoint_id: FromPath[str]) -> Response[
 
 
 def _until(form: Form, now: float) -> float | None:
-    """Return the moment at which a hold ends that was asked for as `30m`, `2h` or `1d`; None for no end."""
-    asked = form.text("for")
-    if asked is None:
+    """Return the time at which a hold of `30m`, `2h` or `1d` ends; None without a duration."""
+    text = form.text("for")
+    if text is None:
         return None
-    match = _SPAN.fullmatch(asked)
+    match = _DURATION.fullmatch(text)
     if match is None or not int(match[1]):
         raise InvalidInput.of(
-            "for", "write how long, as 30m, 2h or 1d, or leave it empty to hold until released"
+            "for", f'"{text}" is not a valid duration. Use 30m, 2h or 1d, or leave it empty.'
         )
     return now + int(match[1]) * _UNITS[match[2]]
 

@@ -1,33 +1,33 @@
-"""Confirmation that grows with the blast radius: the more is touched, the more a person must do to touch it."""
+"""Which confirmation an action needs: the more deliveries it affects, the stronger the confirmation."""
 
 from enum import StrEnum, unique
 from typing import Final
 
 UP_TO_DIALOG: Final = 50
-"""Deliveries: as many as a page lists, so that whoever confirms can have seen them."""
+"""Deliveries that a dialog confirms: as many as a page of the list shows."""
 
 
 @unique
 class Confirmation(StrEnum):
-    """What is asked before something is done."""
+    """The confirmation before an action."""
 
     NONE = "none"
-    """One thing: it can be seen, and done again."""
+    """For one delivery."""
     DIALOG = "dialog"
-    """A few: one more click on what is repeated in words."""
+    """For up to a page: one more click, beside the filter in words."""
     NUMBER = "number"
-    """Many: their number is typed."""
+    """For more: the number is typed."""
 
 
 def confirmation_for(count: int) -> Confirmation:
-    """Return what must be asked before `count` deliveries are touched."""
+    """Return the confirmation for an action on `count` deliveries."""
     if count <= 1:
         return Confirmation.NONE
     return Confirmation.DIALOG if count <= UP_TO_DIALOG else Confirmation.NUMBER
 
 
 def is_number(typed: str, count: int) -> bool:
-    """Return whether `typed` is `count`, however its thousands are set apart."""
+    """Return whether `typed` is `count`, with any thousands separator."""
     return typed.translate(
         dict.fromkeys(map(ord, " ,.'_\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"))
     ) == str(count)

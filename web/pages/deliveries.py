@@ -1,4 +1,4 @@
-"""One delivery: everything that was tried, and resend and cancel."""
+"""The page of one delivery, and the actions resend and cancel."""
 
 from typing import Any, Final
 
@@ -16,14 +16,14 @@ from breakwater.web.security.guards import requires
 
 @get("/deliveries/{delivery_id:str}", guards=[requires("read")], include_in_schema=False)
 async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template:
-    """Show one delivery, and everything that was tried."""
+    """Show one delivery with its attempts."""
     detail = await runtime_of(request).queries.deliveries.get(delivery_id)
     endpoint_id = detail.row.endpoint_id
     return render_page(
         request,
         "deliveries/one.html",
         live=(f"deliveries:{delivery_id}", f"circuits:{endpoint_id}", f"endpoints:{endpoint_id}"),
-        ahead=_ahead(detail),
+        later_delays=_later_delays(detail),
         changes=changes_between(detail.attempts),
         curl=_curl(detail),
         detail=detail,
@@ -37,15 +37,15 @@ def _curl(detail: DeliveryDetail) -> str:
     return as_curl(detail.row.webhook_url, headers, detail.payload)
 
 
-def _ahead(detail: DeliveryDetail) -> tuple[float, ...]:
-    """Return the delays, in seconds, that are left after the next attempt, should every attempt fail."""
+def _later_delays(detail: DeliveryDetail) -> tuple[float, ...]:
+    """Return the retry delays in seconds that remain after the next attempt."""
     after_next = max(detail.budget_left - 1, 0)
     return detail.retry_delays[-after_next:] if after_next else ()
 
 
 @post("/deliveries/{delivery_id:str}/resend", guards=[requires("operate")], include_in_schema=False)
 async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
-    """Send a delivery again; with the field `now`, past an open circuit, as one probe."""
+    """Resend a delivery. With the field `now` it is sent as a probe of an open circuit."""
     form = await read_form(request, {"reason", "now"})
     work = runtime_of(request).operations.deliveries.resend(
         delivery_id, actor=actor_of(request), reason=form.text("reason"), now="now" in form
@@ -55,7 +55,7 @@ async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[A
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], include_in_schema=False)
 async def cancel(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
-    """End a delivery that waits."""
+    """Cancel a pending delivery."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.deliveries.cancel(
         delivery_id, actor=actor_of(request), reason=form.text("reason")

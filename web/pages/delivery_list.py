@@ -1,4 +1,4 @@
-"""The list of deliveries: filters in the URL, pages by cursor, and a live list whose rows never move."""
+"""The list of deliveries: filters in the URL, pages by cursor, and live updates that never move a row."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount, Page
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of, wants_fragment
-from breakwater.web.pages.zones import in_reader_zone
+from breakwater.web.pages.zones import with_reader_offset
 from breakwater.web.security.guards import principal_of, requires
 
 PAGE_SIZE: Final = 50
-_MOMENTS: Final = ("since", "until")
-MOST_CHOICES: Final = 200
-"""Endpoints that a filter offers to choose from; any other is found by name on the page of endpoints."""
+_TIME_FIELDS: Final = ("since", "until")
+MAX_ENDPOINT_OPTIONS: Final = 200
+"""Endpoints that the filter offers. Any other endpoint is found by name on the Endpoints page."""
 TABS: Final = (
     ("", "All"),
     ("pending,in_flight", "Waiting"),
@@ -35,202 +35,209 @@ TABS: Final = (
     ("delivered", "Delivered"),
     ("cancelled", "Cancelled"),
 )
-"""The statuses that people ask for, each a link."""
+"""Statuses and their labels, each a link above the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedRows:
-    """The rows that a browser shows, as its live fragment repeats them."""
+    """The rows that a browser shows, as the URL of its live fragment repeats them."""
 
     ids: tuple[str, ...]
     up_to: str | None
-    """The newest delivery of all when they were drawn."""
+    """The newest delivery of all when the list was rendered."""
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A list as its URL asks for it: the filter as it was typed and as it was read, or what is wrong with it."""
+class ListQuery:
+    """The filter and the cursor of a list: the fields as typed, and the parsed filter or its problems."""
 
     values: dict[str, str]
-    wanted: DeliveryFilter | None
+    filters: DeliveryFilter | None
+    """None when a field is not valid."""
     cursor: str | None = None
-    drawn: RenderedRows | None = None
+    rendered: RenderedRows | None = None
     problems: tuple[FieldProblem, ...] = ()
     path: str = "/deliveries"
-    """Of the page that shows it."""
+    """The path of the page that shows the list."""
 
     @classmethod
-    def of(cls, request: PageRequest) -> "Asked":
-        """Read the URL. What is wrong with the filter is part of the answer, not an exception."""
-        sent = request.query_params
-        asked = replace(cls.read(sent, request.url.path), cursor=sent.get("cursor") or None)
-        ids = tuple(sent.get("drawn", "").split()[:PAGE_SIZE])
+    def from_request(cls, request: PageRequest) -> "ListQuery":
+        """Read the URL. Problems of the filter are returned, not raised."""
+        params = request.query_params
+        query = replace(cls.parse(params, request.url.path), cursor=params.get("cursor") or None)
+        ids = tuple(params.get("rendered", "").split()[:PAGE_SIZE])
         if wants_fragment(request) and ids:
-            return replace(
-                asked, drawn=RenderedRows(ids, sent.get("up_to") or None, sent.get("next") or None)
-            )
-        return asked
+            rendered = RenderedRows(ids, params.get("up_to") or None, params.get("next") or None)
+            return replace(query, rendered=rendered)
+        return query
 
     @classmethod
-    def read(cls, sent: Mapping[str, str], path: str) -> "Asked":
+    def parse(cls, fields: Mapping[str, str], path: str) -> "ListQuery":
         """Read the filter of a query string or a form; `path` is the page that shows it."""
-        values = {name: sent.get(name, "").strip() for name in PARAMETERS}
-        values |= {name: in_reader_zone(values[name]) for name in _MOMENTS}
+        values = {name: fields.get(name, "").strip() for name in PARAMETERS}
+        values |= {name: with_reader_offset(values[name]) for name in _TIME_FIELDS}
         try:
-            wanted = DeliveryFilter.parse({name: value for name, value in values.items() if value})
+            filters = DeliveryFilter.parse({name: value for name, value in values.items() if value})
         except InvalidInput as invalid:
             return cls(values, None, problems=invalid.problems, path=path)
-        return cls(values, wanted, path=path)
+        return cls(values, filters, path=path)
 
-    def with_its_zone(self, request: PageRequest) -> Redirect | None:
-        """Return the way to the same list under a URL that says its times with their zone; None where it does.
+    def redirect_with_offsets(self, request: PageRequest) -> Redirect | None:
+        """Return a redirect to the same list with UTC offsets in the times of its URL; None where they have them.
 
-        Somebody in another zone, who is given the URL of a page, must not look at another hour.
+        A reader in another zone who opens the URL must see the same hour.
         """
-        sent = request.query_params
-        said = {
-            name: self.values[name] for name in _MOMENTS if sent.get(name, "").strip() != self.values[name]
+        params = request.query_params
+        changed = {
+            name: self.values[name]
+            for name in _TIME_FIELDS
+            if params.get(name, "").strip() != self.values[name]
         }
-        if not said or wants_fragment(request):
+        if not changed or wants_fragment(request):
             return None
-        return Redirect(f"{self.path}?{urlencode({**sent, **said})}", status_code=303)
+        return Redirect(f"{self.path}?{urlencode({**params, **changed})}", status_code=303)
 
     def url(self, path: str | None = None, **changed: str | None) -> str:
-        """Return the URL of this page, or of another one about the same filter, with some parameters changed."""
+        """Return the URL of this page, or of another one with the same filter, with some parameters changed."""
         values = {name: value for name, value in (self.values | changed).items() if value}
         return f"{path or self.path}?{urlencode(values)}" if values else path or self.path
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a list shows."""
+class ListResult:
+    """What the list shows."""
 
     page: Page[DeliveryRow]
     newer: BoundedCount | None = None
-    """How many match that arrived after the list was drawn."""
+    """Matching deliveries that arrived after the list was rendered."""
     matching: BoundedCount | None = None
-    """How many match in all; counted where the list is drawn, not where it is kept up to date."""
-    groups: FailureGroups | None = None
-    """What failed by its cause, where failures are asked for."""
+    """All matching deliveries. Counted for the whole page, not for its live updates."""
+    causes: FailureGroups | None = None
+    """Failures by cause, when the filter is about failures."""
     histogram: Histogram | None = None
-    """The same deliveries over time; None beside an empty list."""
+    """The same deliveries over time; None for an empty list."""
 
 
-_NOTHING: Final = Found(Page((), None))
+_EMPTY: Final = ListResult(Page((), None))
 
 
 @get("/deliveries", guards=[requires("read")], include_in_schema=False)
 async def deliveries(request: PageRequest) -> Response[Any]:
-    """List deliveries; a filter that does not parse is said beside the fields, and lists nothing."""
-    asked = Asked.of(request)
-    if (meant := asked.with_its_zone(request)) is not None:
-        return meant
+    """List deliveries. The problems of an invalid filter are shown beside its fields, and the list is empty."""
+    query = ListQuery.from_request(request)
+    if (redirect := query.redirect_with_offsets(request)) is not None:
+        return redirect
     try:
-        found = await _found(request, asked)
+        result = await _load(request, query)
     except InvalidInput as invalid:  # an expired cursor
-        asked, found = replace(asked, problems=invalid.problems), _NOTHING
+        query, result = replace(query, problems=invalid.problems), _EMPTY
     return render_page(
         request,
         "deliveries/list.html",
         live=("deliveries", "circuits", "endpoints"),
-        asked=asked,
-        found=found,
+        query=query,
+        result=result,
         first_webhook=first_webhook(request),
-        refresh_url=_refresh_url(asked, found.page),
-        **await choices(request, asked, found.page.items),
-        **await _views(request),
+        refresh_url=_refresh_url(query, result.page),
+        **await filter_options(request, query, result.page.items),
+        **await _saved_views(request),
     )
 
 
-async def choices(request: PageRequest, asked: Asked, rows: Sequence[DeliveryRow] = ()) -> dict[str, Any]:
-    """Return what the fields of a filter offer to choose from, and the name of the endpoint that is chosen.
+async def filter_options(
+    request: PageRequest, query: ListQuery, rows: Sequence[DeliveryRow] = ()
+) -> dict[str, Any]:
+    """Return the options of the filter's fields, and the name of the endpoint that the filter selects.
 
-    The live part has no fields, and is asked for every second: it is told the name alone, by one of its `rows` if it
-    can be.
+    The live fragment has no fields and is loaded often: it needs only that name, from one of its `rows` if possible.
     """
     queries = runtime_of(request).queries
-    chosen = asked.wanted.endpoint_id if asked.wanted else None
+    selected = query.filters.endpoint_id if query.filters else None
     names = {row.endpoint_id: row.endpoint_name for row in rows}
     if wants_fragment(request):
-        options = await queries.endpoints.options("", 1, chosen) if chosen and chosen not in names else ()
-        return {"chosen": _name_of(chosen, options, names)}
-    options = await queries.endpoints.options("", MOST_CHOICES, chosen)
+        known = not selected or selected in names
+        options = () if known else await queries.endpoints.options("", 1, selected)
+        return {"endpoint_name": _endpoint_name(selected, options, names)}
+    options = await queries.endpoints.options("", MAX_ENDPOINT_OPTIONS, selected)
     return {
-        "chosen": _name_of(chosen, options, names),
+        "endpoint_name": _endpoint_name(selected, options, names),
         "endpoints": options,
-        "more_endpoints": MOST_CHOICES,
+        "max_endpoint_options": MAX_ENDPOINT_OPTIONS,
         "event_types": await queries.deliveries.event_types(),
         "failure_classes": tuple(FailureClass),
         "tabs": TABS,
     }
 
 
-def _name_of(chosen: str | None, options: Sequence[EndpointOption], names: Mapping[str, str]) -> str | None:
-    return names.get(chosen or "") or next((each.name for each in options if each.id == chosen), None)
+def _endpoint_name(
+    endpoint_id: str | None, options: Sequence[EndpointOption], names: Mapping[str, str]
+) -> str | None:
+    option_name = next((option.name for option in options if option.id == endpoint_id), None)
+    return names.get(endpoint_id or "") or option_name
 
 
-async def _views(request: PageRequest) -> dict[str, Any]:
-    """Return the filters that the reader has kept; they, too, are no part of what is live."""
+async def _saved_views(request: PageRequest) -> dict[str, Any]:
+    """Return the saved views of the reader. The live fragment does not show them."""
     if wants_fragment(request):
         return {}
     return {"saved_views": await runtime_of(request).saved_views.list(principal_of(request).id)}
 
 
-async def _found(request: PageRequest, asked: Asked) -> Found:
-    if asked.wanted is None:
-        return _NOTHING
-    if asked.drawn is not None:
-        return await _kept(request, asked.wanted, asked.drawn, asked.cursor)
-    # At the same time: they look along different indexes, each in a thread of its own.
-    listed, groups = await asyncio.gather(
-        _listed(request, asked.wanted, asked.cursor), _causes(request, asked)
+async def _load(request: PageRequest, query: ListQuery) -> ListResult:
+    if query.filters is None:
+        return _EMPTY
+    if query.rendered is not None:
+        return await _reload_rows(request, query.filters, query.rendered, query.cursor)
+    # Concurrently: the two reads use different indexes, each on a thread of its own.
+    listed, causes = await asyncio.gather(
+        _load_rows(request, query.filters, query.cursor), _load_causes(request, query)
     )
-    strip = listed.histogram if listed.page.items else None
-    return Found(listed.page, None, listed.matching, groups, strip)
+    histogram = listed.histogram if listed.page.items else None
+    return ListResult(listed.page, None, listed.matching, causes, histogram)
 
 
-async def _kept(
-    request: PageRequest, wanted: DeliveryFilter, drawn: RenderedRows, cursor: str | None
-) -> Found:
-    """Return what was drawn, also what no longer matches: nothing moves under the cursor."""
-    queries = runtime_of(request).queries
-    kept = Page(await queries.deliveries.by_ids(drawn.ids), drawn.next_cursor, up_to=drawn.up_to)
-    newer = await queries.deliveries.count_newer(wanted, drawn.up_to) if drawn.up_to and not cursor else None
-    return Found(kept, newer, histogram=await queries.deliveries.histogram(wanted) if kept.items else None)
+async def _reload_rows(
+    request: PageRequest, filters: DeliveryFilter, rendered: RenderedRows, cursor: str | None
+) -> ListResult:
+    """Return the rendered rows, also those that no longer match, so that no row moves under the pointer."""
+    queries = runtime_of(request).queries.deliveries
+    page = Page(await queries.by_ids(rendered.ids), rendered.next_cursor, up_to=rendered.up_to)
+    newer = await queries.count_newer(filters, rendered.up_to) if rendered.up_to and not cursor else None
+    return ListResult(page, newer, histogram=await queries.histogram(filters) if page.items else None)
 
 
-async def _listed(request: PageRequest, wanted: DeliveryFilter, cursor: str | None) -> ListOverTime:
-    queries = runtime_of(request).queries
+async def _load_rows(request: PageRequest, filters: DeliveryFilter, cursor: str | None) -> ListOverTime:
+    queries = runtime_of(request).queries.deliveries
     if cursor is None:
-        return await queries.deliveries.list_over_time(wanted, limit=PAGE_SIZE)
+        return await queries.list_over_time(filters, limit=PAGE_SIZE)
     page, matching, histogram = await asyncio.gather(
-        queries.deliveries.list(wanted, cursor=cursor, limit=PAGE_SIZE),
-        queries.deliveries.count(wanted),
-        queries.deliveries.histogram(wanted),
+        queries.list(filters, cursor=cursor, limit=PAGE_SIZE),
+        queries.count(filters),
+        queries.histogram(filters),
     )
     return ListOverTime(page, matching, histogram)
 
 
-async def _causes(request: PageRequest, asked: Asked) -> FailureGroups | None:
-    """Return what failed by its cause, for a whole page that asks for failures: the live part shows none."""
-    if asked.wanted is None or wants_fragment(request) or not _asks_for_causes(asked):
+async def _load_causes(request: PageRequest, query: ListQuery) -> FailureGroups | None:
+    """Return the failures by cause, for a whole page whose filter is about failures; the live fragment has none."""
+    if query.filters is None or wants_fragment(request) or not _shows_causes(query):
         return None
-    return await runtime_of(request).queries.deliveries.causes(asked.wanted)
+    return await runtime_of(request).queries.deliveries.causes(query.filters)
 
 
-def _asks_for_causes(asked: Asked) -> bool:
-    """Return whether failures are asked for, and not yet those of one cause."""
-    wanted = asked.wanted
-    if wanted is None or asked.cursor or wanted.error:
+def _shows_causes(query: ListQuery) -> bool:
+    """Return whether the filter is about failures, but not about a single cause."""
+    filters = query.filters
+    if filters is None or query.cursor or filters.error:
         return False
-    failing = wanted.retrying or wanted.held or DeliveryState.FAILED in wanted.states
-    return failing or wanted.failure_class is not None
+    failing = filters.retrying or filters.held or DeliveryState.FAILED in filters.states
+    return failing or filters.failure_class is not None
 
 
-def _refresh_url(asked: Asked, shown: Page[DeliveryRow]) -> str:
-    ids = " ".join(row.id for row in shown.items)
-    return asked.url(cursor=asked.cursor, drawn=ids, next=shown.next_cursor, up_to=shown.up_to)
+def _refresh_url(query: ListQuery, page: Page[DeliveryRow]) -> str:
+    ids = " ".join(row.id for row in page.items)
+    return query.url(cursor=query.cursor, rendered=ids, next=page.next_cursor, up_to=page.up_to)
 
 
 HANDLERS: Final = [deliveries]

@@ -1,4 +1,4 @@
-"""Files to take away. What others wrote is in them: nothing in them may run, in a browser or in a spreadsheet."""
+"""CSV downloads. They contain untrusted text, which must not run in a browser or in a spreadsheet."""
 
 import csv
 import io
@@ -9,24 +9,24 @@ from litestar.response import Stream
 
 from breakwater.web.pages.words import visible
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""With these a cell begins that a spreadsheet would work out instead of showing."""
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet evaluates a cell that starts with one of these as a formula."""
 
 
 def cell(text: str) -> str:
-    """Return `text` as a cell that every spreadsheet takes for text, with what cannot be seen written out."""
-    return f"'{visible(text)}" if text.startswith(_FORMULA) else visible(text)
+    """Return `text` as a cell that no spreadsheet evaluates, with invisible characters escaped."""
+    return f"'{visible(text)}" if text.startswith(_FORMULA_STARTS) else visible(text)
 
 
 def csv_of(rows: Iterable[Iterable[object]]) -> str:
-    """Return rows as CSV, every cell in quotes: a semicolon separates cells too where the decimal point is a comma."""
-    written = io.StringIO()
-    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([cell(str(value)) for value in row] for row in rows)
-    return written.getvalue()
+    """Return rows as CSV. All cells are quoted, because some locales also separate cells by semicolons."""
+    output = io.StringIO()
+    csv.writer(output, quoting=csv.QUOTE_ALL).writerows([cell(str(value)) for value in row] for row in rows)
+    return output.getvalue()
 
 
 def download(name: str, parts: AsyncIterator[str]) -> Stream:
-    """Return a file that a browser saves and never shows, sent as it is made; nosniff comes with every answer."""
+    """Stream a file that a browser saves instead of showing. Every response of the service also has nosniff."""
     return Stream(
         parts,
         media_type="text/plain",

@@ -1,4 +1,4 @@
-"""The form of an endpoint: settings as text, text as settings, and what is wrong beside the field where it is."""
+"""The form of an endpoint: settings as text, text as settings, and problems per field."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from breakwater.core.settings import Settings
 from breakwater.core.text.credentials import MASK
 from breakwater.web.pages.forms import Form
 
-CIRCUIT_FIELDS: Final = tuple(f"circuit.{each.name}" for each in fields(CircuitBreakerConfig))
+CIRCUIT_FIELDS: Final = tuple(f"circuit.{field.name}" for field in fields(CircuitBreakerConfig))
 _PLAIN: Final = ("url", "name", "description", "signature", "secret")
 _NUMBERS: Final = ("timeout_seconds", "max_in_flight", "rate_limit_per_second")
 FIELDS: Final = (
@@ -27,22 +27,22 @@ FIELDS: Final = (
     *CIRCUIT_FIELDS,
 )
 
-_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|min|h|d)?")
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|min|h|d)?")
 _SECONDS: Final = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointForm:
-    """What the form shows: a text for each field, and the problems of each."""
+    """The text and the problems of each field."""
 
     values: dict[str, str]
     problems: dict[str, list[str]] = field(default_factory=dict)
 
-    def with_problems(self, found: Iterable[FieldProblem]) -> "EndpointForm":
-        """Return the same texts with each problem at its field: `retry.delays.2` belongs to `retry.delays`."""
+    def with_problems(self, reported: Iterable[FieldProblem]) -> "EndpointForm":
+        """Return the form with each problem at its field: `retry.delays.2` belongs to `retry.delays`."""
         problems: dict[str, list[str]] = {}
-        for problem in found:
+        for problem in reported:
             owner = max((name for name in FIELDS if _owns(name, problem.field)), key=len, default="")
             rest = problem.field.removeprefix(owner).strip(".")
             problems.setdefault(owner, []).append(f"{rest}: {problem.message}" if rest else problem.message)
@@ -57,7 +57,7 @@ def _owns(name: str, problem_field: str) -> bool:
 
 
 def blank(settings: Settings) -> EndpointForm:
-    """Return the form of a new endpoint: empty, with the service's defaults."""
+    """Return the form of a new endpoint, with the defaults of the service."""
     return EndpointForm(
         {
             **dict.fromkeys(FIELDS, ""),
@@ -72,7 +72,7 @@ def blank(settings: Settings) -> EndpointForm:
 
 
 def of_endpoint(view: EndpointView) -> EndpointForm:
-    """Return the form of an endpoint as it is."""
+    """Return the form of an existing endpoint."""
     return EndpointForm(
         {
             "url": view.url,
@@ -93,29 +93,37 @@ def of_endpoint(view: EndpointView) -> EndpointForm:
 
 
 def of_form(form: Form) -> EndpointForm:
-    """Return what was typed, to be shown again."""
+    """Return the submitted form, to be shown again. A secret is not shown again."""
     return EndpointForm({name: form.get(name, "") for name in FIELDS} | {"secret": ""})
 
 
-def for_a_new_one(form: Form) -> EndpointForm:
-    """Return what was typed about an endpoint that is gone, as the form of a new one.
+def for_new_endpoint(form: Form) -> EndpointForm:
+    """Return the submitted form of a deleted endpoint as the form of a new one.
 
-    What the page never had, or does not show again, has to be typed once more: its fields say so.
+    Secret values were never on the page or are not shown again. Their fields ask for them.
     """
     missing = []
     if any(line.partition(":")[2].strip() == MASK for line in form.get("headers", "").splitlines()):
-        missing.append(FieldProblem("headers", f"what {MASK} stands for was deleted with it: type it again"))
+        missing.append(
+            FieldProblem(
+                "headers", f"Values shown as {MASK} were deleted with the endpoint. Type them again."
+            )
+        )
     if form.get("secret"):
-        missing.append(FieldProblem("secret", "is not shown again: type it again, or leave it for a new one"))
+        missing.append(
+            FieldProblem(
+                "secret", "The secret is not shown again. Type it again, or leave it empty for a new one."
+            )
+        )
     return of_form(form).with_problems(missing)
 
 
 def delays_text(delays: Iterable[float]) -> str:
-    """Return a schedule as people write it: `1s 2s 4s 30s 5m 2h`."""
-    return " ".join(map(_span_text, delays))
+    """Return a retry schedule as text: `1s 2s 4s 30s 5m 2h`."""
+    return " ".join(map(_duration_text, delays))
 
 
-def _span_text(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     for size, unit in _UNITS:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"
@@ -133,16 +141,16 @@ def _number(value: float | None) -> str:
 # --- text as settings
 
 
-def changed_fields(form: Form, shown: EndpointForm) -> dict[str, object]:
-    """Return the settings, in the API's form, that differ from what the form showed at first.
+def changed_fields(form: Form, original: EndpointForm) -> dict[str, object]:
+    """Return the settings, as the API names them, whose text differs from the `original` form.
 
-    What nobody touched is left out, so that it goes on following the service's defaults. Raises InvalidInput for
-    what is no list of spans, or no list of headers; everything else is judged where settings are.
+    Unchanged fields are left out, so that they keep following the defaults of the service. Raises InvalidInput for an
+    invalid list of delays or headers; the endpoint service validates everything else.
     """
-    touched = [name for name in FIELDS if name in form and form[name] != shown.values[name].strip()]
+    changed = [name for name in FIELDS if name in form and form[name] != original.values[name].strip()]
     settings: dict[str, object] = {}
     problems: list[FieldProblem] = []
-    for name in touched:
+    for name in changed:
         try:
             _put(settings, name, form)
         except InvalidInput as invalid:
@@ -173,7 +181,7 @@ def _parsed(name: str, text: str) -> object:
 
 
 def _parsed_number(text: str) -> float | str | None:
-    """Return a number; None for nothing, and the text itself where it is no number, for the rule to say so."""
+    """Return a number; None for an empty text; the text itself if it is not a number, for validation to reject."""
     if not text:
         return None
     try:
@@ -186,28 +194,28 @@ def _parsed_number(text: str) -> float | str | None:
 
 
 def parse_delays(text: str) -> list[float] | None:
-    """Read `1s 2s 30s 5m` (a number alone means seconds); None for nothing. Raises InvalidInput naming the word."""
+    """Read `1s 2s 30s 5m` (a plain number means seconds); None for an empty text. Raises InvalidInput with the word."""
     delays = []
     for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
-        match = _SPAN.fullmatch(word)
+        match = _DURATION.fullmatch(word)
         if match is None:
-            raise InvalidInput.of("retry.delays", f"“{word}” is no span of time: write 30s, 5m, 2h or 1d")
+            raise InvalidInput.of("retry.delays", f'"{word}" isn\'t a duration. Use 30s, 5m, 2h or 1d.')
         delays.append(float(match[1]) * _SECONDS[match[2]])
     return delays or None
 
 
 def parse_headers(text: str) -> Mapping[str, str]:
-    """Read one `Name: value` a line. Raises InvalidInput naming the line."""
+    """Read one `Name: value` per line. Raises InvalidInput with the line."""
     headers: dict[str, str] = {}
     for position, line in enumerate(text.splitlines(), start=1):
         name, colon, value = line.partition(":")
         if not line.strip():
             continue
         if not colon or not name.strip():
-            raise InvalidInput.of("headers", f"line {position} has no name and colon: write Name: value")
+            raise InvalidInput.of("headers", f"Line {position}: invalid header. Use Name: value.")
         if name.strip() in headers:
             raise InvalidInput.of(
-                "headers", f"line {position} names {name.strip()} again: put both values in one line"
+                "headers", f"Line {position}: {name.strip()} occurs twice. Put both values in one line."
             )
         headers[name.strip()] = value.strip()
     return headers

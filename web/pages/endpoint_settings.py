@@ -1,4 +1,4 @@
-"""Making an endpoint and changing its settings."""
+"""Creating an endpoint and editing its settings."""
 
 from typing import Any, Final
 
@@ -44,52 +44,52 @@ def _form_page(
     )
 
 
-def _again(
+def _invalid_form_page(
     request: PageRequest, form: Form, endpoint: EndpointView | None, problem: InvalidInput | StoreUnavailable
 ) -> Template:
-    """Show what was typed again, with what is wrong in it, or with why nothing can be saved just now."""
-    typed = endpoint_form.of_form(form)
+    """Show the submitted form again, with its problems or with the reason why it cannot be saved now."""
+    shown = endpoint_form.of_form(form)
     if isinstance(problem, InvalidInput):
-        typed = typed.with_problems(problem.problems)
+        shown = shown.with_problems(problem.problems)
     else:
-        typed = typed.with_problems([FieldProblem("", str(problem))])
-    return _form_page(request, typed, endpoint, status_of(problem))
+        shown = shown.with_problems([FieldProblem("", str(problem))])
+    return _form_page(request, shown, endpoint, status_of(problem))
 
 
 @get(f"{ENDPOINTS}/new", guards=[requires("admin")], include_in_schema=False)
 async def new_endpoint(request: PageRequest) -> Template:
-    """Show the form of a new endpoint, with the service's defaults."""
+    """Show the form of a new endpoint."""
     return _form_page(request, endpoint_form.blank(runtime_of(request).settings), None)
 
 
 @post(ENDPOINTS, guards=[requires("admin")], status_code=200, include_in_schema=False)
 async def create(request: PageRequest) -> Template:
-    """Make an endpoint and show its secret, or the form again with what is wrong in it."""
+    """Create an endpoint and show its secret, or show the form again with its problems."""
     form = await read_form(request, endpoint_form.FIELDS)
     runtime = runtime_of(request)
     try:
         fields = endpoint_form.changed_fields(form, endpoint_form.blank(runtime.settings))
-        made, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
+        endpoint, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
     except (InvalidInput, StoreUnavailable) as problem:
-        return _again(request, form, None, problem)
-    return render_page(request, "endpoints/secret.html", endpoint=made, secret=secret, rotated=False)
+        return _invalid_form_page(request, form, None, problem)
+    return render_page(request, "endpoints/secret.html", endpoint=endpoint, secret=secret, rotated=False)
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
 async def edit_endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
-    """Show the form of an endpoint as it is."""
+    """Show the form of an existing endpoint."""
     view = await runtime_of(request).endpoints.get(endpoint_id)
     return _form_page(request, endpoint_form.of_endpoint(view), view)
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
 async def update(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Change what was changed in the form, or show it again with what is wrong in it."""
+    """Save the changed fields, or show the form again with its problems."""
     form = await read_form(request, endpoint_form.FIELDS)
     try:
         return await _update(request, endpoint_id, form)
     except NotFound:
-        return await _anew(request, endpoint_id, form)
+        return await _deleted_endpoint_page(request, endpoint_id, form)
 
 
 async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Response[Any]:
@@ -99,18 +99,18 @@ async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Respons
         fields = endpoint_form.changed_fields(form, endpoint_form.of_endpoint(view))
         await runtime.endpoints.update(endpoint_id, fields, actor=actor_of(request))
     except (InvalidInput, StoreUnavailable) as problem:
-        return _again(request, form, view, problem)
-    sentence = "Saved. Attempts from now on follow the new settings." if fields else "Nothing was changed."
-    return redirect_with_flash(request, Flash("success", sentence), f"{ENDPOINTS}/{endpoint_id}")
+        return _invalid_form_page(request, form, view, problem)
+    message = "Saved. New attempts use the new settings." if fields else "No changes."
+    return redirect_with_flash(request, Flash("success", message), f"{ENDPOINTS}/{endpoint_id}")
 
 
-async def _anew(request: PageRequest, endpoint_id: str, form: Form) -> Template:
-    """Say that somebody deleted the endpoint meanwhile, and offer to make a new one from what was typed.
+async def _deleted_endpoint_page(request: PageRequest, endpoint_id: str, form: Form) -> Template:
+    """Show that the endpoint was deleted while it was edited, with the submitted form as that of a new endpoint.
 
-    Raises NotFound for one that never was.
+    Raises NotFound for an endpoint that never existed.
     """
     deleted = await runtime_of(request).queries.endpoints.get_deleted(endpoint_id)
-    return _form_page(request, endpoint_form.for_a_new_one(form), None, 409, deleted=deleted)
+    return _form_page(request, endpoint_form.for_new_endpoint(form), None, 409, deleted=deleted)
 
 
 HANDLERS: Final = [new_endpoint, create, edit_endpoint, update]

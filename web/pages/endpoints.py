@@ -1,4 +1,4 @@
-"""Endpoints: all of them, one of them, and what an operator may do to one."""
+"""The pages of the endpoints, and the actions on one endpoint."""
 
 import json
 from typing import Any, Final
@@ -8,24 +8,24 @@ from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from breakwater.core.delivery.intake import NewMessage
-from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
-from breakwater.core.operations.result import OperationResult
+from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.forms import read_form
-from breakwater.web.pages.lane_list import asked_lanes
+from breakwater.web.pages.lane_list import load_lane_list
 from breakwater.web.pages.reply import (
     Flash,
     PageRequest,
     actor_of,
     redirect_with_flash,
     render_page,
+    respond_with_flash,
     respond_with_problem,
     run_action,
     runtime_of,
 )
-from breakwater.web.pages.traffic import MOST_MARKS, charted
+from breakwater.web.pages.traffic import MAX_CHANGES, load_charts
 from breakwater.web.security.guards import requires
 
 ENDPOINTS: Final = "/endpoints"
@@ -35,61 +35,61 @@ _RECENT: Final = 10
 
 @get(ENDPOINTS, guards=[requires("read")], include_in_schema=False)
 async def endpoints(request: PageRequest) -> Template:
-    """List the endpoints with the traffic of their last hour."""
-    asked, found = await asked_lanes(request, runtime_of(request).queries.endpoints.list)
+    """List the endpoints with their traffic of the last hour."""
+    query, page = await load_lane_list(request, runtime_of(request).queries.endpoints.list)
     return render_page(
         request,
         "endpoints/list.html",
         live=("endpoints", "circuits", "deliveries"),
-        asked=asked,
-        found=found,
+        query=query,
+        page=page,
         first_webhook=first_webhook(request),
     )
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}", guards=[requires("read")], include_in_schema=False)
 async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template:
-    """Show one endpoint: its circuit, its traffic, its latest deliveries, its settings."""
+    """Show one endpoint: circuit, traffic, latest deliveries and settings."""
     queries = runtime_of(request).queries
     try:
         summary = await queries.endpoints.get(endpoint_id)
     except NotFound:
         return await _deleted(request, endpoint_id)
     latest = await queries.deliveries.list(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await queries.circuits.transitions(endpoint_id, limit=MOST_MARKS)
+    changes = await queries.circuits.transitions(endpoint_id, limit=MAX_CHANGES)
     return render_page(
         request,
         "endpoints/one.html",
         live=(f"endpoints:{endpoint_id}", f"circuits:{endpoint_id}", "deliveries"),
         summary=summary,
         endpoint=summary.endpoint,
-        view=summary.circuit,
+        circuit=summary.circuit,
         transitions=without_probes(changes)[:_RECENT],
-        charted=await charted(request, summary.traffic, changes, endpoint_id),
+        charts=await load_charts(request, summary.traffic, changes, endpoint_id),
         latest=latest.items,
     )
 
 
 async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
-    """Show what is left of an endpoint that was deleted: many deliveries and audit entries lead here."""
+    """Show the history of a deleted endpoint. Its deliveries and audit entries still link here."""
     queries = runtime_of(request).queries
     deleted = await queries.endpoints.get_deleted(endpoint_id)
     latest = await queries.deliveries.list(DeliveryFilter(endpoint_id=endpoint_id), limit=_RECENT)
-    changes = await queries.circuits.transitions(endpoint_id, limit=MOST_MARKS)
+    changes = await queries.circuits.transitions(endpoint_id, limit=MAX_CHANGES)
     return render_page(
         request,
         "endpoints/deleted.html",
         deleted=deleted,
         endpoint=deleted.endpoint,
         transitions=without_probes(changes)[:_RECENT],
-        charted=await charted(request, deleted.traffic, changes, endpoint_id),
+        charts=await load_charts(request, deleted.traffic, changes, endpoint_id),
         latest=latest.items,
     )
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
 async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Hold the endpoint's deliveries back."""
+    """Pause an endpoint."""
     form = await read_form(request, {"reason"})
     work = runtime_of(request).operations.endpoints.pause(
         endpoint_id, actor=actor_of(request), reason=form.text("reason")
@@ -99,7 +99,7 @@ async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
 async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Let the endpoint's deliveries out again."""
+    """Resume an endpoint."""
     await read_form(request)
     work = runtime_of(request).operations.endpoints.resume(endpoint_id, actor=actor_of(request))
     return await run_action(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
@@ -107,21 +107,28 @@ async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", guards=[requires("operate")], include_in_schema=False)
 async def ping(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Send a test message to the endpoint alone."""
+    """Send a test message to one endpoint."""
     await read_form(request)
-    return await run_action(request, _ping(request, endpoint_id), back=f"{ENDPOINTS}/{endpoint_id}")
+    back = f"{ENDPOINTS}/{endpoint_id}"
+    try:
+        return respond_with_flash(request, await _ping(request, endpoint_id), back=back)
+    except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
+        return respond_with_problem(request, problem, back=back)
 
 
-async def _ping(request: PageRequest, endpoint_id: str) -> OperationResult:
+async def _ping(request: PageRequest, endpoint_id: str) -> Flash:
     runtime = runtime_of(request)
     payload = json.dumps({"test": True, "sent_by": actor_of(request)}).encode()
-    await runtime.intake.accept(NewMessage(TEST_EVENT, payload, endpoint_ids=(endpoint_id,)))
-    return OperationResult("A test message is on its way: it is the first of the latest deliveries.")
+    accepted = await runtime.intake.accept(NewMessage(TEST_EVENT, payload, endpoint_ids=(endpoint_id,)))
+    ((delivery_id, _),) = accepted.deliveries
+    (row,) = await runtime.queries.deliveries.by_ids((delivery_id,))
+    message = "Test is on hold." if row.held else "Test sent."
+    return Flash("success", message, f"/deliveries/{delivery_id}", "View delivery")
 
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
 async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Give the endpoint a new secret and show it this once; the old one signs too for a day."""
+    """Rotate the signing secret and show the new one once. The old one stays valid for 24 hours."""
     await read_form(request)
     runtime = runtime_of(request)
     try:
@@ -134,16 +141,19 @@ async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Res
 
 @post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", guards=[requires("admin")], include_in_schema=False)
 async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Delete the endpoint; what it still has pending is cancelled, its history stays."""
+    """Delete an endpoint. Its pending deliveries are cancelled; its history is kept."""
     form = await read_form(request, {"reason"})
     try:
+        endpoint = await runtime_of(request).endpoints.get(endpoint_id)
         cancelled = await runtime_of(request).endpoints.delete(
             endpoint_id, actor=actor_of(request), reason=form.text("reason")
         )
     except (Conflict, NotFound, StoreUnavailable) as problem:
         return respond_with_problem(request, problem, back=ENDPOINTS)
     return redirect_with_flash(
-        request, Flash("success", f"Deleted; {cancelled:,} pending deliveries are cancelled."), ENDPOINTS
+        request,
+        Flash("success", f"{endpoint.name} deleted. {cancelled:,} pending deliveries cancelled."),
+        ENDPOINTS,
     )
 
 

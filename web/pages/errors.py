@@ -1,4 +1,4 @@
-"""What went wrong, as a page that says what to do next, or in place when only a fragment was asked for."""
+"""Errors as pages, or as a message in place when htmx requested a fragment."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,6 +17,7 @@ from breakwater.web.pages.reply import (
     PageRequest,
     flash_fragment,
     local_path,
+    problem_message,
     render_page,
     status_of,
     wants_fragment,
@@ -27,63 +28,63 @@ from breakwater.web.security.csrf import csrf_token
 from breakwater.web.security.preserved_form import preserved_form, sent_from
 
 _TITLES: Final = {
-    400: "This request cannot be read",
-    401: "Nobody is signed in",
-    403: "Your role does not reach this far",
-    404: "There is nothing here",
-    405: "That is not done this way",
-    409: "It changed in the meantime",
-    413: "This is too large",
-    422: "Something in the form is wrong",
-    429: "Too many tries",
-    503: "The database cannot be reached",
+    400: "Invalid request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    422: "Invalid input",
+    429: "Too many attempts",
+    503: "Database unavailable",
 }
-_OWN_FAULT: Final = "Breakwater made a mistake. It is in the log; deliveries go on."
+_INTERNAL_ERROR: Final = "Internal error; see the service log. Deliveries continue."
 
 
 def error_page(request: PageRequest, exception: Exception) -> Response[Any]:
-    """Render `exception` for a person. An unforeseen one says nothing of its inside."""
+    """Render `exception` as a page. An unexpected one shows no internals."""
     status_code = status_of_exception(exception)
-    sentence = _sentence(exception, status_code)
+    message = _message(exception, status_code)
     if request.method != "GET" and wants_fragment(request):
-        # An action from a page that stays as it is: said above it.
-        return flash_fragment(Flash("error", sentence), status_code)
+        # An action of a page that stays open: show the error above it.
+        return flash_fragment(Flash("error", message), status_code)
     headers = (
         {"Retry-After": f"{exception.retry_after:.0f}"} if isinstance(exception, StoreUnavailable) else {}
     )
-    answer = render_page(
+    response = render_page(
         request,
         "errors/error.html",
         status_code=status_code,
-        title=_TITLES.get(status_code, "Breakwater made a mistake"),
-        sentence=sentence,
+        title=_TITLES.get(status_code, "Internal error"),
+        message=message,
         status=status_code,
     )
-    answer.headers.update(headers)
-    return answer
+    response.headers.update(headers)
+    return response
 
 
 def preserved_form_page(request: PageRequest, exception: Exception) -> Template | None:
-    """Return the page that keeps what was typed into a form whose session is over; None where there is nothing to keep.
+    """Return the page that preserves the form of an ended session; None when there is no form to preserve.
 
-    A part of a page that asks by itself has its form still, and is told as in `error_page`.
+    A request by htmx leaves the form on its page, so it gets a message from `error_page` instead.
     """
     form = preserved_form(request)
     if form is None or local_path(form.path) is None or wants_fragment(request):
         return None
     back = local_path(sent_from(request)) or "/"
     if isinstance(exception, Unauthorized):
-        return sign_in_page(request, status_code=401, kept=form, next_path=back)
+        return sign_in_page(request, status_code=401, preserved=form, next_path=back)
     session = session_token(request)
     if session is None or not form or not form.had_token:
         return None
-    sentence = "This form is from a session that is over."
+    message = "The session of this form has ended."
     token = csrf_token(session)
-    return resume_page(request, form, csrf=token, sentence=sentence, back=back, status_code=403)
+    return resume_page(request, form, csrf=token, message=message, back=back, status_code=403)
 
 
 def status_of_exception(exception: Exception) -> int:
-    """Return the status code of any exception."""
+    """Return the HTTP status code for `exception`."""
     match exception:
         case HTTPException():
             return exception.status_code
@@ -97,11 +98,11 @@ def status_of_exception(exception: Exception) -> int:
             return 500
 
 
-def _sentence(exception: Exception, status_code: int) -> str:
+def _message(exception: Exception, status_code: int) -> str:
     match exception:
         case BreakwaterError():
-            return str(exception)
+            return problem_message(exception)
         case HTTPException() if status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return exception.detail
         case _:
-            return _OWN_FAULT
+            return _INTERNAL_ERROR

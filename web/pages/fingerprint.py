@@ -1,4 +1,4 @@
-"""Static files: their URLs carry a digest of their content, so that browsers may keep them for ever."""
+"""Static files. Their URLs carry a digest of their content, so that browsers may cache them indefinitely."""
 
 import mimetypes
 from functools import cache
@@ -36,7 +36,7 @@ def _known(request: Request[Any, Any, Any]) -> None:
 
 
 def static_router() -> Router:
-    """Serve `static/` at `/static`, to anybody, as immutable."""
+    """Serve `static/` at `/static` without a credential, as immutable."""
     return create_static_files_router(
         path="/static",
         directories=[STATIC],

@@ -1,10 +1,10 @@
-"""The line that makes the first delivery: what every empty page teaches."""
+"""The curl command on empty pages that creates a first delivery."""
 
 from breakwater.web.pages.reply import PageRequest, runtime_of
 
 
 def first_webhook(request: PageRequest) -> str:
-    """Return a curl line that hands in a message to this service."""
+    """Return a curl command that sends a message to this service."""
     settings = runtime_of(request).settings
     origin = settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
     return (

@@ -1,4 +1,4 @@
-"""Lists with a row for each endpoint: found by name, paged, worst first. The circuit board is one of them."""
+"""Lists with one row per endpoint, searched by name and paged: the endpoints and the circuits."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class AskedLanes:
-    """A list as its URL asks for it."""
+class LaneListQuery:
+    """The search and the cursor of a list."""
 
     path: str
     q: str
-    """What name or URL contain; empty for all."""
+    """Text to find in a name or URL; empty for all."""
     cursor: str | None
     problems: tuple[FieldProblem, ...] = ()
 
     def url(self, cursor: str | None = None) -> str:
-        """Return the URL of the first page, or of the one at `cursor`, about the same endpoints."""
+        """Return the URL of the first page, or of the page at `cursor`, for the same search."""
         values = {name: value for name, value in (("q", self.q), ("cursor", cursor)) if value}
         return f"{self.path}?{urlencode(values)}" if values else self.path
 
 
-async def asked_lanes(
+async def load_lane_list(
     request: PageRequest, read: Callable[[str | None, int, str], Awaitable[EndpointPage[T]]]
-) -> tuple[AskedLanes, EndpointPage[T]]:
-    """Return what is asked for and that page of `read`; what cannot be read is said, and lists nothing."""
-    sent = request.query_params
-    q, cursor = sent.get("q", "").strip(), sent.get("cursor") or None
+) -> tuple[LaneListQuery, EndpointPage[T]]:
+    """Read the URL and return one page of `read`. For an invalid query the page is empty and the query has problems."""
+    params = request.query_params
+    q, cursor = params.get("q", "").strip(), params.get("cursor") or None
     try:
         page = await read(cursor, PAGE_SIZE, q)
     except InvalidInput as invalid:
-        nothing: EndpointPage[T] = EndpointPage((), None, dict.fromkeys(CircuitState, 0))
-        return AskedLanes(request.url.path, q, cursor, invalid.problems), nothing
-    return AskedLanes(request.url.path, q, cursor), page
+        empty: EndpointPage[T] = EndpointPage((), None, dict.fromkeys(CircuitState, 0))
+        return LaneListQuery(request.url.path, q, cursor, invalid.problems), empty
+    return LaneListQuery(request.url.path, q, cursor), page

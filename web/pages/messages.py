@@ -1,4 +1,4 @@
-"""One message: what was handed in, and where it went."""
+"""The page of one message with its deliveries."""
 
 from typing import Final
 

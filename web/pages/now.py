@@ -1,4 +1,4 @@
-"""Now: is it us or them, and what asks for a person."""
+"""The Now page: the state of the whole service."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from litestar.response import Template
 
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
-from breakwater.web.pages.traffic import MOST_MARKS, charted
+from breakwater.web.pages.traffic import MAX_CHANGES, load_charts
 from breakwater.web.security.guards import requires
 
 
@@ -16,13 +16,13 @@ async def now(request: PageRequest) -> Template:
     """Show the state of the whole service."""
     queries = runtime_of(request).queries
     overview = await queries.overview.now()
-    changes = await queries.circuits.transitions(limit=MOST_MARKS)
+    changes = await queries.circuits.transitions(limit=MAX_CHANGES)
     return render_page(
         request,
         "now/now.html",
         live=("deliveries", "circuits", "endpoints", "audit", "health"),
         overview=overview,
-        charted=await charted(request, overview.traffic, changes),
+        charts=await load_charts(request, overview.traffic, changes),
         first_webhook=first_webhook(request),
     )
 

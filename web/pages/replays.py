@@ -1,4 +1,4 @@
-"""Replays: every bulk resend, one as it goes, and pause, resume and cancel."""
+"""The pages of the replays, and the actions pause, resume and cancel."""
 
 from typing import Any, Final
 
@@ -24,15 +24,15 @@ async def replays(request: PageRequest) -> Template:
 
 @get(f"{REPLAYS}/{{replay_id:str}}", guards=[requires("read")], include_in_schema=False)
 async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
-    """Show a replay, how far it has come, and what became of each delivery."""
-    engine = runtime_of(request).replays
+    """Show a replay with its progress and its results."""
+    service = runtime_of(request).replays
     after = request.query_params.get("after", "")
     return render_page(
         request,
         "replays/one.html",
         live=(f"replays:{replay_id}", "deliveries"),
-        replay=await engine.get(replay_id),
-        results=await engine.results(replay_id, after),
+        replay=await service.get(replay_id),
+        results=await service.results(replay_id, after),
         after=after,
         always_counted=ALWAYS_COUNTED,
     )
@@ -40,7 +40,7 @@ async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
 
 @post(f"{REPLAYS}/{{replay_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
 async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
-    """Stop for a while."""
+    """Pause a replay."""
     await read_form(request)
     work = runtime_of(request).replays.pause(replay_id, actor=actor_of(request))
     return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
@@ -48,7 +48,7 @@ async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]
 
 @post(f"{REPLAYS}/{{replay_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
 async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
-    """Go on."""
+    """Resume a paused replay."""
     await read_form(request)
     work = runtime_of(request).replays.resume(replay_id, actor=actor_of(request))
     return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
@@ -56,7 +56,7 @@ async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any
 
 @post(f"{REPLAYS}/{{replay_id:str}}/cancel", guards=[requires("operate")], include_in_schema=False)
 async def cancel(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
-    """End it: what it has not resent yet is not touched."""
+    """Cancel a replay. Deliveries that it has not resent yet are skipped."""
     await read_form(request)
     work = runtime_of(request).replays.cancel(replay_id, actor=actor_of(request))
     return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")

@@ -16,6 +16,7 @@ from breakwater.core.domain.errors import BreakwaterError, Conflict, InvalidInpu
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.runtime import Runtime
 from breakwater.core.text.zones import zone_key
+from breakwater.web.pages.problems import problem_text
 from breakwater.web.security.guards import principal_of, principal_or_none
 
 PageRequest = Request[Any, Any, Any]
@@ -30,6 +31,9 @@ class Flash(msgspec.Struct, frozen=True):
 
     kind: Literal["success", "error"]
     message: str
+    link_url: str | None = None
+    """A path of this service that the message leads to."""
+    link_label: str = ""
 
 
 def runtime_of(request: PageRequest) -> Runtime:
@@ -106,7 +110,7 @@ async def run_action(request: PageRequest, action: Awaitable[OperationResult], *
 def respond_with_problem(request: PageRequest, problem: BreakwaterError, *, back: str) -> Response[Any]:
     """Show why an action failed, and the page in its current state."""
     return respond_with_flash(
-        request, Flash("error", str(problem)), back=back, status_code=status_of(problem)
+        request, Flash("error", problem_message(problem)), back=back, status_code=status_of(problem)
     )
 
 
@@ -137,6 +141,13 @@ def redirect_with_flash(request: PageRequest, flash: Flash, to: str) -> Response
     if wants_fragment(request):
         return Response(None, status_code=200, headers={"HX-Redirect": to}, cookies=cookies)
     return Redirect(to, status_code=303, cookies=cookies)
+
+
+def problem_message(problem: BreakwaterError) -> str:
+    """Return `problem` in words. An invalid input names the label of its field, not its name in the API."""
+    if isinstance(problem, InvalidInput):
+        return " ".join(map(problem_text, problem.problems))
+    return str(problem)
 
 
 def status_of(problem: BreakwaterError) -> int:
@@ -170,7 +181,7 @@ def _referring_page(request: PageRequest) -> str | None:
 
 
 def _flash_cookie(request: PageRequest, flash: Flash) -> Cookie:
-    short = Flash(flash.kind, flash.message[:_MAX_FLASH_LENGTH])
+    short = msgspec.structs.replace(flash, message=flash.message[:_MAX_FLASH_LENGTH])
     return Cookie(
         key=_FLASH_COOKIE,
         value=base64.urlsafe_b64encode(msgspec.json.encode(short)).decode().rstrip("="),
@@ -190,6 +201,8 @@ def _read_flash(request: PageRequest) -> Flash | None:
     if not encoded:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), type=Flash)
+        flash = msgspec.json.decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), type=Flash)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None
+    # A cookie can be forged, so its link is checked like any other path.
+    return msgspec.structs.replace(flash, link_url=local_path(flash.link_url))

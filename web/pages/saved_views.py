@@ -1,4 +1,4 @@
-"""Saved views: a filter kept under a name, and forgotten again."""
+"""Saving and deleting a view: a filter under a name."""
 
 from typing import Any, Final
 
@@ -17,29 +17,29 @@ DELIVERIES: Final = "/deliveries"
 
 @post(f"{DELIVERIES}/views", guards=[requires("read")], include_in_schema=False)
 async def save_view(request: PageRequest) -> Response[Any]:
-    """Keep the filter of the list that is shown."""
+    """Save the current filter of the list."""
     form = await read_form(request, {"name", "filter"})
 
     async def save() -> OperationResult:
-        wanted = DeliveryFilter.from_query(form.get("filter", ""))
+        filters = DeliveryFilter.from_query(form.get("filter", ""))
         view = await runtime_of(request).saved_views.save(
-            principal_of(request).id, form.get("name", ""), wanted
+            principal_of(request).id, form.get("name", ""), filters
         )
-        return OperationResult(f"Kept as “{view.name}”.")
+        return OperationResult(f"Saved as “{view.name}”.")
 
     return await run_action(request, save(), back=DELIVERIES)
 
 
 @post(f"{DELIVERIES}/views/{{view_id:str}}/delete", guards=[requires("read")], include_in_schema=False)
-async def forget_view(request: PageRequest, view_id: FromPath[str]) -> Response[Any]:
-    """Forget a view; the deliveries that it showed stay."""
+async def delete_view(request: PageRequest, view_id: FromPath[str]) -> Response[Any]:
+    """Delete a saved view."""
     await read_form(request)
 
-    async def forget() -> OperationResult:
+    async def delete() -> OperationResult:
         await runtime_of(request).saved_views.delete(principal_of(request).id, view_id)
-        return OperationResult("Forgotten.")
+        return OperationResult("View deleted.")
 
-    return await run_action(request, forget(), back=DELIVERIES)
+    return await run_action(request, delete(), back=DELIVERIES)
 
 
-HANDLERS: Final = [save_view, forget_view]
+HANDLERS: Final = [save_view, delete_view]

@@ -1,4 +1,4 @@
-"""Settings: people, API keys, the theme and the time zone of this browser, and what the service was started with."""
+"""The settings page: people, API keys, theme and time zone of this browser, and the settings of the service."""
 
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from litestar.response import Redirect, Response, Template
 from breakwater.core.accounts.model import Role, Scope
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.result import OperationResult
+from breakwater.core.text.format import pluralize
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
     THEMES,
@@ -27,15 +28,19 @@ from breakwater.web.security.guards import requires
 
 SETTINGS: Final = "/settings"
 _TEN_YEARS: Final = 10 * 365 * 86_400
-_SHOWN: Final = 60
-"""Characters of a name that is none, as it is told."""
+_MAX_QUOTED: Final = 60
+"""Characters of an unknown zone in its error message."""
 
 
 async def _settings_page(
-    request: PageRequest, *, form: Form | None = None, invalid: InvalidInput | None = None, which: str = ""
+    request: PageRequest,
+    *,
+    form: Form | None = None,
+    invalid: InvalidInput | None = None,
+    invalid_form: str = "",
 ) -> Template:
     runtime = runtime_of(request)
-    problems = {problem.field: problem.message for problem in invalid.problems} if invalid else {}
+    problems = {problem.field: problem for problem in invalid.problems} if invalid else {}
     return render_page(
         request,
         "settings/settings.html",
@@ -47,7 +52,7 @@ async def _settings_page(
         roles=tuple(Role),
         scopes=tuple(Scope),
         service=runtime.settings,
-        which=which,
+        invalid_form=invalid_form,
         zones=offered(),
     )
 
@@ -60,15 +65,15 @@ async def settings(request: PageRequest) -> Template:
 
 @post(f"{SETTINGS}/theme", guards=[requires("read")], include_in_schema=False)
 async def theme(request: PageRequest) -> Response[Any]:
-    """Remember light, dark, or as the system, in this browser."""
+    """Save the theme in this browser."""
     form = await read_form(request, {"theme"})
     chosen = form.get("theme", "")
-    cookie = _remembered(request, "theme", chosen if chosen in THEMES else "")
+    cookie = _preference_cookie(request, "theme", chosen if chosen in THEMES else "")
     return Redirect(SETTINGS, status_code=303, cookies=[cookie])
 
 
-def _remembered(request: PageRequest, key: str, value: str) -> Cookie:
-    """Return the cookie that keeps a choice in this browser; that of no choice ends it."""
+def _preference_cookie(request: PageRequest, key: str, value: str) -> Cookie:
+    """Return the cookie that saves a preference in this browser. An empty value deletes it."""
     return Cookie(
         key=key,
         value=value,
@@ -80,66 +85,64 @@ def _remembered(request: PageRequest, key: str, value: str) -> Cookie:
 
 @post(f"{SETTINGS}/zone", guards=[requires("read")], include_in_schema=False)
 async def zone(request: PageRequest) -> Response[Any]:
-    """Remember in this browser in which zone times are shown."""
+    """Save the time zone in this browser."""
     form = await read_form(request, {"zone"})
     chosen = form.get("zone", "")
     if chosen not in names():
-        unknown = Flash(
-            "error", f"“{chosen[:_SHOWN]}” is no time zone that is known here; times stay as they are."
-        )
+        unknown = Flash("error", f'Unknown time zone "{chosen[:_MAX_QUOTED]}". Times are unchanged.')
         return respond_with_flash(request, unknown, back=SETTINGS, status_code=422)
-    done = redirect_with_flash(request, Flash("success", f"Times are in {chosen} from now on."), SETTINGS)
-    done.set_cookie(_remembered(request, COOKIE, "" if chosen == UTC_NAME else chosen))
-    return done
+    response = redirect_with_flash(request, Flash("success", f"Times are now in {chosen}."), SETTINGS)
+    response.set_cookie(_preference_cookie(request, COOKIE, "" if chosen == UTC_NAME else chosen))
+    return response
 
 
 @post(f"{SETTINGS}/keys", guards=[requires("admin")], status_code=200, include_in_schema=False)
 async def create_key(request: PageRequest) -> Template:
-    """Make an API key and show it this once."""
+    """Create an API key and show it once."""
     form = await read_form(request, {"name"}, many={"scopes"})
     try:
         key, token = await runtime_of(request).access.keys.create(
             form.get("name", ""), form.lists["scopes"], actor=actor_of(request)
         )
     except InvalidInput as invalid:
-        return await _settings_page(request, form=form, invalid=invalid, which="key")
+        return await _settings_page(request, form=form, invalid=invalid, invalid_form="key")
     return render_page(request, "settings/key.html", key=key, token=token)
 
 
 @post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
 async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[Any]:
-    """End a key."""
+    """Revoke an API key."""
     await read_form(request)
 
     async def revoke() -> OperationResult:
         await runtime_of(request).access.keys.revoke(key_id, actor=actor_of(request))
-        return OperationResult("Revoked: requests with this key are refused from now on.")
+        return OperationResult("API key revoked. Requests with it are now refused.")
 
     return await run_action(request, revoke(), back=SETTINGS)
 
 
 @post(f"{SETTINGS}/people", guards=[requires("admin")], status_code=200, include_in_schema=False)
 async def invite(request: PageRequest) -> Template:
-    """Invite a person and show the link that lets them in, this once."""
+    """Create an invite link and show it once."""
     form = await read_form(request, {"name", "role"})
     runtime = runtime_of(request)
     name = form.get("name", "")
     try:
         code = await runtime.access.people.invite(name, form.get("role", ""), actor=actor_of(request))
     except InvalidInput as invalid:
-        return await _settings_page(request, form=form, invalid=invalid, which="person")
+        return await _settings_page(request, form=form, invalid=invalid, invalid_form="person")
     origin = runtime.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
     return render_page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
 
 
 @post(f"{SETTINGS}/people/{{person_id:str}}/disable", guards=[requires("admin")], include_in_schema=False)
 async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
-    """Let a person in no more."""
+    """Disable a person."""
     await read_form(request)
 
     async def disable() -> OperationResult:
         await runtime_of(request).access.people.disable(person_id, actor=actor_of(request))
-        return OperationResult("Disabled: every session of that person has ended.")
+        return OperationResult("Person disabled. All their sessions have ended.")
 
     return await run_action(request, disable(), back=SETTINGS)
 
@@ -149,7 +152,9 @@ async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Respon
     """End every session of a person."""
     await read_form(request)
     ended = await runtime_of(request).access.sessions.end_all(person_id)
-    return respond_with_flash(request, Flash("success", f"Signed out of {ended} browsers."), back=SETTINGS)
+    return respond_with_flash(
+        request, Flash("success", f"Signed out of {pluralize(ended, 'session')}."), back=SETTINGS
+    )
 
 
 HANDLERS: Final = [settings, theme, zone, create_key, revoke_key, invite, disable_person, end_sessions]

@@ -1,4 +1,4 @@
-"""The pages for signing in and for setting a password with a code. `sign_in_forms` takes what they send."""
+"""The pages for signing in and for setting a password with a code. `sign_in_forms` handles their forms."""
 
 from typing import Final
 
@@ -16,12 +16,12 @@ def sign_in_page(
     problem: str | None = None,
     name: str = "",
     status_code: int = 200,
-    kept: PreservedForm | None = None,
+    preserved: PreservedForm | None = None,
     next_path: str | None = None,
 ) -> Template:
-    """Return the page that asks for name and password, with what was wrong with the last try.
+    """Return the sign-in page, with the problem of the previous try.
 
-    `kept` is a form that came without a session: its fields go along until somebody is signed in.
+    `preserved` is a form that arrived without a session: the page carries its fields until after the sign-in.
     """
     return render_page(
         request,
@@ -30,24 +30,30 @@ def sign_in_page(
         problem=problem,
         name=name,
         next_path=local_path(next_path or request.query_params.get("next")),
-        kept=kept,
+        preserved=preserved,
     )
 
 
 def resume_page(
-    request: PageRequest, kept: PreservedForm, *, csrf: str, sentence: str, back: str, status_code: int = 200
+    request: PageRequest,
+    preserved: PreservedForm,
+    *,
+    csrf: str,
+    message: str,
+    back: str,
+    status_code: int = 200,
 ) -> Template:
-    """Return the page that shows a form that was not taken, for its sender to send it again or to leave it.
+    """Return the page that shows a preserved form, to be sent or discarded.
 
-    `csrf` is the token of the session that it will be sent under.
+    `csrf` is the token of the session under which the form will be sent.
     """
     return render_page(
         request,
         "sign_in/resume.html",
         status_code=status_code,
-        kept=kept,
+        preserved=preserved,
         csrf=csrf,
-        sentence=sentence,
+        message=message,
         back=back,
     )
 
@@ -55,19 +61,19 @@ def resume_page(
 def welcome_page(
     request: PageRequest, *, problem: str | None = None, code: str = "", status_code: int = 200
 ) -> Template:
-    """Return the page on which the bearer of a code sets a password."""
+    """Return the page on which the holder of a code sets a password."""
     return render_page(request, "sign_in/welcome.html", status_code=status_code, problem=problem, code=code)
 
 
 @get("/sign-in", opt=PUBLIC, include_in_schema=False)
 async def sign_in(request: PageRequest) -> Template:
-    """Ask for name and password."""
+    """Show the sign-in page."""
     return sign_in_page(request)
 
 
 @get("/welcome", opt=PUBLIC, include_in_schema=False)
 async def welcome(request: PageRequest) -> Template:
-    """Ask for a new password. The code is in the URL's fragment, which no server and no log ever sees."""
+    """Show the page for a new password. The code is in the URL's fragment, which never reaches a server or a log."""
     return welcome_page(request)
 
 

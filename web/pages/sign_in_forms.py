@@ -8,7 +8,7 @@ from litestar.response import Redirect, Response
 
 from breakwater.core.accounts import Access, SignedIn, TooManyAttempts
 from breakwater.core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
-from breakwater.web.pages.forms import MOST_BYTES, Form, read_form
+from breakwater.web.pages.forms import MAX_BYTES, Form, read_form
 from breakwater.web.pages.reply import local_path
 from breakwater.web.pages.sign_in import resume_page, sign_in_page, welcome_page
 from breakwater.web.problems import problem_of
@@ -19,7 +19,7 @@ from breakwater.web.security.preserved_form import PreservedForm
 
 _HOME: Final = "/"
 _SIGN_IN: Final = "/sign-in"
-_MAX_BYTES: Final = 4 * MOST_BYTES
+_MAX_BYTES: Final = 4 * MAX_BYTES
 """The sign-in form can contain a preserved form, which is at most three times longer when encoded a second time."""
 FormRequest = Request[Any, Any, Any]
 
@@ -27,7 +27,9 @@ FormRequest = Request[Any, Any, Any]
 @post(_SIGN_IN, opt=PUBLIC, include_in_schema=False, status_code=200)
 async def sign_in(request: FormRequest) -> Response[Any]:
     """Start a session, or show the form again with the problem."""
-    form = await read_form(request, {"name", "password", "next", "kept", "kept_path"}, most_bytes=_MAX_BYTES)
+    form = await read_form(
+        request, {"name", "password", "next", "preserved", "preserved_path"}, max_bytes=_MAX_BYTES
+    )
     name, password = form.get("name", ""), form.get("password", "")
     preserved, back = _preserved_form(form), local_path(form.get("next")) or _HOME
     try:
@@ -39,15 +41,15 @@ async def sign_in(request: FormRequest) -> Response[Any]:
             problem=str(error),
             name=name,
             status_code=problem.status,
-            kept=preserved,
+            preserved=preserved,
             next_path=form.get("next"),
         )
         page.headers.update(headers)
         return page
     if preserved is None:
         return _start_session(request, signed_in, back)
-    token, sentence = csrf_token(signed_in.token), f"You are signed in as {name}."
-    resume = resume_page(request, preserved, csrf=token, sentence=sentence, back=back)
+    token, message = csrf_token(signed_in.token), f"You are signed in as {name}."
+    resume = resume_page(request, preserved, csrf=token, message=message, back=back)
     resume.set_cookie(_cookie(request, signed_in))
     return resume
 
@@ -61,7 +63,7 @@ async def welcome(request: FormRequest) -> Response[Any]:
         signed_in = await _access(request).welcome(code, form.get("password", ""), **_client(request))
     except (InvalidInput, TooManyAttempts) as error:
         problem, headers = problem_of(error)
-        page = welcome_page(request, problem=_sentence(error), code=code, status_code=problem.status)
+        page = welcome_page(request, problem=_problem_text(error), code=code, status_code=problem.status)
         page.headers.update(headers)
         return page
     return _start_session(request, signed_in, _HOME)
@@ -87,8 +89,8 @@ def _client(request: FormRequest) -> dict[str, str]:
 
 def _preserved_form(form: Form) -> PreservedForm | None:
     """Return the form that is preserved during the sign-in. It is validated like any other input."""
-    path = local_path(form.get("kept_path"))
-    return PreservedForm.read(path, form.get("kept", "")) if path and "?" not in path else None
+    path = local_path(form.get("preserved_path"))
+    return PreservedForm.read(path, form.get("preserved", "")) if path and "?" not in path else None
 
 
 def _start_session(request: FormRequest, signed_in: SignedIn, to: str) -> Redirect:
@@ -100,8 +102,8 @@ def _cookie(request: FormRequest, signed_in: SignedIn) -> Cookie:
     return session_cookie(request, signed_in.token, seconds)
 
 
-def _sentence(error: BreakwaterError) -> str:
-    """Return the problem as a sentence that uses the labels of the form instead of its field names."""
+def _problem_text(error: BreakwaterError) -> str:
+    """Return the problem with the labels of the form instead of its field names."""
     if isinstance(error, InvalidInput):
         return " ".join(f"The {problem.field} {problem.message}." for problem in error.problems)
     return str(error)

@@ -1,4 +1,4 @@
-"""The templates' environment: what every template can say, and how hostile text is kept harmless in all of them."""
+"""The Jinja environment: filters and globals of all templates, and the escaping of untrusted text."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -21,17 +21,23 @@ from breakwater.web.pages import bodies, replay_words, words
 from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
 from breakwater.web.pages.charts.progress import progress_bar
 from breakwater.web.pages.fingerprint import asset
+from breakwater.web.pages.problems import problem_text
 from breakwater.web.pages.traffic import RANGES
 from breakwater.web.security.csrf import csrf_field
 
 
-def _in_words(wanted: DeliveryFilter, endpoint_name: str | None = None) -> str:
-    """Return what a filter asks for, its times as the reader's clock shows them."""
-    return wanted.in_words(endpoint_name, at=format_time)
+def _in_words(filters: DeliveryFilter, endpoint_name: str | None = None) -> str:
+    """Return a filter in words, with times in the reader's zone."""
+    return filters.in_words(endpoint_name, at=format_time)
+
+
+def _without_all(words: str) -> str:
+    """Return a filter in words for use after "No": `all deliveries to billing` becomes `deliveries to billing`."""
+    return words.removeprefix("all ")
 
 
 def _circuit_state_name(state: str) -> str:
-    """Return the name of a circuit's state, which a transition has as text."""
+    """Return the name of a circuit state. Transitions have it as text."""
     return circuit_state_name(CircuitState(state))
 
 
@@ -40,7 +46,7 @@ _FILTERS: Final = {
     "absolute_utc": format_time_utc,
     "action_words": words.action,
     "actor": format_actor,
-    "as_typed": escape,  # the value of a field goes back as it came: written out, it would be sent on changed
+    "as_typed": escape,  # without _visible: an escaped field value would be submitted changed
     "attempts_scale": traffic.attempts_scale,
     "axis": traffic.axis,
     "bar_time": histogram.bar_time,
@@ -64,6 +70,7 @@ _FILTERS: Final = {
     "ms": words.milliseconds,
     "page_of": words.page_of,
     "plural": pluralize,
+    "problem_text": problem_text,
     "pretty": bodies.pretty,
     "raw": bodies.raw,
     "replay_progress": replay_words.replay_progress,
@@ -74,48 +81,49 @@ _FILTERS: Final = {
     "status_badge": words.status_badge,
     "status_counts": histogram.status_counts,
     "when_accepted": histogram.when_accepted,
+    "without_all": _without_all,
 }
 
 
 @pass_context
 def _when(context: Mapping[str, Any], at: float) -> Markup:
-    """Return a moment, said relatively; the absolute time is in its title and in its `datetime`."""
+    """Return a time relative to now. Its title and `datetime` carry the absolute time."""
     return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(
-        iso(at), _in_full(at), words.relative(at, context["now"])
+        iso(at), _absolute_title(at), words.relative(at, context["now"])
     )
 
 
 @pass_context
 def _until(context: Mapping[str, Any], at: float) -> Markup:
-    """Return the time that is left until a moment, which ticks where scripts run."""
+    """Return a countdown to a time. It ticks where scripts run."""
     return Markup('<time datetime="{}" title="{}" data-until>{}</time>').format(
-        iso(at), _in_full(at), words.countdown(at, context["now"])
+        iso(at), _absolute_title(at), words.countdown(at, context["now"])
     )
 
 
-def _in_full(at: float) -> str:
-    """Return the absolute time as the reader's clock shows it, and in UTC, as logs have it."""
-    shown = format_time(at)
-    return shown if reader_zone() is UTC else f"{shown} ({format_time_utc(at)})"
+def _absolute_title(at: float) -> str:
+    """Return the time with its date in the reader's zone, and in UTC as logs show it."""
+    local = format_time(at)
+    return local if reader_zone() is UTC else f"{local} ({format_time_utc(at)})"
 
 
-def _harmless(value: object) -> object:
-    """Write out what cannot be seen, in every text that any template prints; the escaping of HTML comes after it."""
+def _visible(value: object) -> object:
+    """Escape invisible characters in every text that a template prints. HTML escaping follows."""
     return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def environment() -> Environment:
     """Return the environment of all pages."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_harmless,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(_FILTERS)
-    made.globals.update(
+    jinja.filters.update(_FILTERS)
+    jinja.globals.update(
         asset=asset,
         attempts_chart=traffic.attempts_chart,
         csrf_field=pass_context(csrf_field),
@@ -134,9 +142,9 @@ def environment() -> Environment:
         until=_until,
         when=_when,
     )
-    return made
+    return jinja
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:
-    """Return what the application needs to render these templates."""
+    """Return the template configuration of the application."""
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment()))

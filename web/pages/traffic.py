@@ -1,4 +1,4 @@
-"""The attempts that a page charts: over which range, and what the circuits did meanwhile."""
+"""The attempts that the charts of a page show, and the circuit changes in the same range."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,18 +8,18 @@ from breakwater.core.queries.traffic.model import Traffic
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.reply import PageRequest, runtime_of
 
-MOST_MARKS: Final = 200
-"""Changes of circuits that a chart marks: more could not be told apart."""
+MAX_CHANGES: Final = 200
+"""Circuit changes that a chart marks. More could not be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A span of time that ends now."""
+    """A time range that ends now."""
 
     key: str
-    """What the URL says."""
+    """The value in the URL."""
     minutes: int
-    words: str
+    label: str
 
 
 RANGES: Final = (
@@ -30,45 +30,46 @@ RANGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Charted:
-    """What the charts of a page show."""
+class TrafficCharts:
+    """The data of a page's charts."""
 
-    span: Range
+    range: Range
     traffic: Traffic
-    marks: tuple[TransitionView, ...]
-    """Changes of circuits within the range, newest first."""
-    drawn: tuple[TransitionView, ...]
-    """Those of them that the charts mark; the table has them all."""
-    marks_cut: bool
-    """Older changes were left out."""
+    changes: tuple[TransitionView, ...]
+    """Circuit changes in the range, newest first."""
+    marked: tuple[TransitionView, ...]
+    """The changes that the charts mark. The table lists all of them."""
+    truncated: bool
+    """Whether older changes are left out."""
     problem: str | None
-    """What is wrong with the range that was asked for, and what is expected."""
+    """What is wrong with the range in the URL, with the values that are allowed."""
 
 
-def asked_range(text: str) -> tuple[Range, str | None]:
-    """Return the range that a URL asks for, or the last hour and what is wrong with what it asks."""
-    for span in RANGES:
-        if text in {"", span.key}:
-            return span, None
-    return RANGES[0], f"expected {', '.join(span.key for span in RANGES[:-1])} or {RANGES[-1].key}"
+def parse_range(text: str) -> tuple[Range, str | None]:
+    """Return the range of that key; for an unknown key the last hour, and the problem."""
+    for known in RANGES:
+        if text in {"", known.key}:
+            return known, None
+    keys = [known.key for known in RANGES]
+    return RANGES[0], f'Unknown range "{text}". Use {", ".join(keys[:-1])} or {keys[-1]}.'
 
 
-async def charted(
+async def load_charts(
     request: PageRequest,
     last_hour: Traffic,
     transitions: tuple[TransitionView, ...],
     endpoint_id: str | None = None,
-) -> Charted:
-    """Return the charts of one endpoint, or of all; what the page has of the last hour is not read again.
+) -> TrafficCharts:
+    """Return the charts of one endpoint, or of all endpoints. The last hour is passed in, as the page has it already.
 
-    `transitions` are the latest `MOST_MARKS` changes of the circuit, or of all. Of all circuits' changes the charts do
-    not mark that they were probed: every circuit that stays open is, for as long as it is open.
+    `transitions` are the latest `MAX_CHANGES` changes of the circuit, or of all circuits. The charts of all endpoints
+    do not mark probes, because every open circuit is probed again and again.
     """
-    span, problem = asked_range(request.query_params.get("range", ""))
+    selected, problem = parse_range(request.query_params.get("range", ""))
     traffic = last_hour
-    if span.minutes != last_hour.minutes:
-        traffic = await runtime_of(request).queries.traffic.get(endpoint_id, span.minutes)
+    if selected.minutes != last_hour.minutes:
+        traffic = await runtime_of(request).queries.traffic.get(endpoint_id, selected.minutes)
     first = traffic.points[0].minute * 60 if traffic.points else 0
-    marks = tuple(change for change in transitions if change.at >= first)
-    drawn = without_probes(marks) if endpoint_id is None else marks
-    return Charted(span, traffic, marks, drawn, len(marks) >= MOST_MARKS, problem)
+    changes = tuple(change for change in transitions if change.at >= first)
+    marked = without_probes(changes) if endpoint_id is None else changes
+    return TrafficCharts(selected, traffic, changes, marked, len(changes) >= MAX_CHANGES, problem)

@@ -143,7 +143,7 @@ STATUS_KEYS: Final = {
 
 def circuit_badge(view: CircuitView) -> tuple[str, str]:
     """Return the state of a circuit as (key of its colour and glyph, name); a hold comes before the state."""
-    return ("kept", "held") if view.on_hold else (CIRCUIT_KEYS[view.state], circuit_state_name(view.state))
+    return ("hold", "held") if view.on_hold else (CIRCUIT_KEYS[view.state], circuit_state_name(view.state))
 
 
 CIRCUIT_KEYS: Final = {

@@ -1,4 +1,4 @@
-"""The time zone that a browser's reader has chosen: from a cookie, from the list of IANA's names, and nothing else."""
+"""The time zone of the reader: a cookie with a name from the IANA time zone database."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -14,8 +14,8 @@ from breakwater.web.security.middleware import App, Receive, Scope, Send
 COOKIE: Final = "zone"
 UTC_NAME: Final = "UTC"
 _NOT_NAMES: Final = frozenset({"Factory", "localtime", "posixrules"})
-"""Files beside the zones, which mean another zone on every machine."""
-_PLACES: Final = frozenset(
+"""Files of the database that mean another zone on every machine."""
+_REGIONS: Final = frozenset(
     {
         "Africa",
         "America",
@@ -29,63 +29,63 @@ _PLACES: Final = frozenset(
         "Pacific",
     }
 )
-"""Where the zones are that people live in; the others are older names of these, and offsets."""
-_WRITTEN_OUT: Final = re.compile(r"\d{4}-")
-"""How a date begins; digits alone are how long ago."""
+"""Regions that the list offers. The other names are aliases and fixed offsets."""
+_DATE_START: Final = re.compile(r"\d{4}-")
+"""The start of a date. Digits without a hyphen are a duration."""
 _MILLI: Final = 1_000
 
 
 @cache
 def names() -> frozenset[str]:
-    """Return every name of a zone. The first call reads the whole database, which takes a tenth of a second."""
+    """Return all names of zones. The first call reads the whole database."""
     return frozenset(available_timezones()) - _NOT_NAMES
 
 
 @cache
 def offered() -> dict[str, tuple[str, ...]]:
-    """Return the names to choose from by the part of the world that they are in."""
-    found: dict[str, list[str]] = {}
+    """Return the names that the list offers, by region."""
+    by_region: dict[str, list[str]] = {}
     for name in sorted(names()):
-        place = name.partition("/")[0]
-        if place in _PLACES:
-            found.setdefault(place, []).append(name)
-    return {place: tuple(within) for place, within in found.items()}
+        region = name.partition("/")[0]
+        if region in _REGIONS:
+            by_region.setdefault(region, []).append(name)
+    return {region: tuple(in_region) for region, in_region in by_region.items()}
 
 
-def zone_called(name: str | None) -> tzinfo:
-    """Return the zone of that name; UTC for none, and for what is no name of one."""
+def zone_named(name: str | None) -> tzinfo:
+    """Return the zone of that name; UTC for None and for an unknown name."""
     if not name or name == UTC_NAME or name not in names():
         return UTC
-    return ZoneInfo(name)  # which keeps those that it has read
+    return ZoneInfo(name)  # cached by ZoneInfo
 
 
 def exactly(moment: datetime) -> str:
-    """Return a moment as a filter takes it, as short as it can be: `2026-11-22T04:00+01:00`, `2026-11-22T03:00Z`."""
+    """Return a time in the shortest form that a filter accepts: `2026-11-22T04:00+01:00`, `2026-11-22T03:00Z`."""
     precision = "milliseconds" if moment.microsecond >= _MILLI else "seconds" if moment.second else "minutes"
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def in_reader_zone(text: str) -> str:
-    """Return a date and time with the offset of the reader's zone, if it says none; what is no date as it is.
+def with_reader_offset(text: str) -> str:
+    """Return a date and time with the UTC offset of the reader's zone if it has none; any other text unchanged.
 
-    A link means the same to everybody, whatever zone they read in. What was typed did not say it; the page does.
+    With the offset a link means the same time in every zone.
     """
     try:
-        typed = datetime.fromisoformat(text) if _WRITTEN_OUT.match(text) else None
+        moment = datetime.fromisoformat(text) if _DATE_START.match(text) else None
     except ValueError:
         return text
-    if typed is None or typed.tzinfo is not None:
+    if moment is None or moment.tzinfo is not None:
         return text
-    return exactly(typed.replace(tzinfo=reader_zone()))
+    return exactly(moment.replace(tzinfo=reader_zone()))
 
 
 class InReaderZone:
-    """Stands before the pages: what they show is in the zone of their reader. What programs ask for stays in UTC."""
+    """Middleware that shows times in the zone of the reader on pages, and in UTC to programs."""
 
-    def __init__(self, app: App, for_programs: tuple[str, ...]) -> None:
-        """`for_programs` is how the paths begin that are not read by people."""
+    def __init__(self, app: App, utc_paths: tuple[str, ...]) -> None:
+        """`utc_paths` are the prefixes of paths whose times stay in UTC."""
         self._app = app
-        self._for_programs = for_programs
+        self._utc_paths = utc_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -93,6 +93,6 @@ class InReaderZone:
             await self._app(scope, receive, send)
 
     def _zone_of(self, scope: Scope) -> tzinfo:
-        if scope["type"] != "http" or scope["path"].startswith(self._for_programs):
+        if scope["type"] != "http" or scope["path"].startswith(self._utc_paths):
             return UTC
-        return zone_called(ASGIConnection[Any, Any, Any, Any](scope).cookies.get(COOKIE))
+        return zone_named(ASGIConnection[Any, Any, Any, Any](scope).cookies.get(COOKIE))

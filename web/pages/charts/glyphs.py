@@ -45,7 +45,7 @@ _SWITCHES: Final = {
     "closed": '<path d="M6.5 9h15"/>',
     "open": '<path d="m6.2 8 11.6-6.2"/>',
     "half": '<path d="m6.4 8.4 13.4-4.2" stroke-dasharray="2.6 2.2"/>',
-    "kept": '<path d="m6.2 8 11.6-6.2M24 1.5v4"/>',
+    "hold": '<path d="m6.2 8 11.6-6.2M24 1.5v4"/>',
 }
 
 
