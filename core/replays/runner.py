@@ -134,6 +134,6 @@ class ReplayRunner:
     async def _finish(self, connection: AsyncConnection, row: RowMapping) -> None:
         values = {"state": ReplayState.FINISHED.value, "finished_at": self._context.clock.now()}
         await connection.execute(update(REPLAYS).where(REPLAYS.c.id == row["id"]).values(values))
-        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} skipped (changed meanwhile)."
+        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} skipped (changed since then)."
         entry = AuditEntry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
         await self._context.audit_log.write(connection, entry)

@@ -52,14 +52,14 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = Field(
         default=f"{SQLITE}breakwater.db",
-        description="Where everything is kept: sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/db.",
+        description="The database: sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/db.",
     )
     host: Address = Field(
         default="127.0.0.1",
-        description="Address to listen on. One that others can reach is refused until there is a credential.",
+        description="Address to listen on. A public address is refused until a credential exists.",
     )
     port: int = Field(
-        default=8420, ge=0, le=LAST_PORT, description="TCP port to listen on; 0 takes a free one."
+        default=8420, ge=0, le=LAST_PORT, description="TCP port to listen on; 0 picks a free one."
     )
     base_url: Origin | None = Field(
         default=None,
@@ -67,14 +67,14 @@ class Settings(BaseSettings):
     )
     allowed_hosts: Words = Field(
         default=(),
-        description="Further Host names that are answered, beside those of the base URL and of loopback.",
+        description="Further host names to accept, besides those of the base URL and of loopback.",
     )
     trusted_proxies: Proxies = Field(
-        default=(), description="Addresses or networks of proxies whose X-Forwarded-* headers are believed."
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-* headers are trusted."
     )
     allowed_networks: Networks = Field(
         default=(),
-        description="Networks that endpoints may be in although they are not public: CIDR or CIDR:port.",
+        description="Networks to allow for endpoints although they are not public: CIDR or CIDR:port.",
     )
     allowed_host_names: HostNames = Field(
         default=(),
@@ -86,15 +86,15 @@ class Settings(BaseSettings):
     )
     key_file: Path = Field(
         default=Path("breakwater.key"),
-        description="Where the key made at first start is kept, private. Default: beside the database.",
+        description="File of the key that the first start creates. Default: beside the database.",
     )
     bootstrap_key: BootstrapKey | None = Field(
         default=None,
-        description="An API key with every right, for automation: bw_ and 32 to 128 letters, digits, - or _.",
+        description="An API key with every scope, for automation: bw_ and 32 to 128 letters, digits, - or _.",
     )
     example_endpoint: bool = Field(
         default=True,
-        description="Run a test receiver on loopback and, on an empty database, make an endpoint for it.",
+        description="Run a test receiver on loopback and, on an empty database, create an endpoint for it.",
     )
     example_receiver_port: int | None = Field(
         default=None,
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         gt=0,
         le=300,
         allow_inf_nan=False,
-        description="Seconds that one attempt may take, from resolving to reading, unless its endpoint says.",
+        description="Timeout of one attempt in seconds, from DNS to the response. Endpoints can have their own.",
     )
     drain_seconds: float = Field(
         default=20.0,
@@ -140,27 +140,27 @@ class Settings(BaseSettings):
         default=RESPONSE_HEADERS_CAP,
         ge=0,
         le=1024 * 1024,
-        description="Bytes of the response headers that are kept; further headers are left out.",
+        description="Bytes of the response headers that are stored; further headers are left out.",
     )
     response_body_cap: int = Field(
         default=RESPONSE_BODY_CAP,
         ge=0,
         le=1024 * 1024,
-        description="Bytes of a response body that are kept; the rest is not read.",
+        description="Bytes of a response body that are stored; the rest is not read.",
     )
     retention_days: float = Field(
         default=30.0,
         gt=0,
         le=3650,
         allow_inf_nan=False,
-        description="Days that finished deliveries and their history are kept.",
+        description="Days that finished deliveries and their history are stored.",
     )
     audit_retention_days: float = Field(
         default=365.0,
         gt=0,
         le=3650,
         allow_inf_nan=False,
-        description="Days that audit entries are kept.",
+        description="Days that audit entries are stored.",
     )
     session_hours: float = Field(
         default=12.0,
@@ -169,11 +169,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Hours until a person has to sign in again.",
     )
-    log_format: Literal["console", "json"] = Field(
-        default="console", description="How log lines are written."
-    )
+    log_format: Literal["console", "json"] = Field(default="console", description="Format of log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least important lines that are logged."
+        default="info", description="Lowest level that is logged."
     )
     user_agent: HeaderValue = Field(
         default_factory=_user_agent,

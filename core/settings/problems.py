@@ -40,10 +40,10 @@ def problem_of(error: ErrorDetails, prefix: str) -> FieldProblem:
 def _message(error: ErrorDetails) -> str:
     limits = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
-        return "is no setting: `breakwater serve --help` lists them"
+        return "is not a setting. `breakwater serve --help` lists them"
     if error["type"] == "value_error":
         return str(limits["error"])
     kinds = [kind for kind in _EXPECTED if error["type"].startswith(kind)]
     if not kinds:
         return error["msg"]
-    return f"is {error['input']!r}: write {_EXPECTED[max(kinds, key=len)].format(**limits)}"
+    return f"is {error['input']!r}. Use {_EXPECTED[max(kinds, key=len)].format(**limits)}"

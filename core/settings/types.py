@@ -30,7 +30,7 @@ def _database_url(value: str) -> str:
     if value.startswith(POSTGRES) and urlsplit(value).hostname:
         return value
     raise ValueError(
-        f"is no database: write {SQLITE}path/to/file.db, {SQLITE}:memory: or {POSTGRES}user:password@host/db"
+        f"is not a valid database URL. Use {SQLITE}path/to/file.db, {SQLITE}:memory: or {POSTGRES}user:password@host/db"
     )
 
 
@@ -90,23 +90,21 @@ def _secret_key(value: SecretStr) -> SecretStr:
     if value.get_secret_value() != value.get_secret_value().strip():
         raise ValueError("begins or ends with white space: remove it, a line end of a file for example")
     if len(value.get_secret_value()) < _SECRET_KEY_MIN:
-        raise ValueError(
-            "is too short: give at least 32 characters, such as `openssl rand -base64 32` prints"
-        )
+        raise ValueError("is too short. Use at least 32 characters, such as `openssl rand -base64 32` prints")
     return value
 
 
 def _bootstrap_key(value: SecretStr) -> SecretStr:
     if not _BOOTSTRAP_KEY.fullmatch(value.get_secret_value()):
         raise ValueError(
-            "is no key: write bw_ and 32 to 128 letters, digits, - or _ (bw_$(openssl rand -hex 32))"
+            "is not a valid key. Use bw_ and 32 to 128 letters, digits, - or _ (bw_$(openssl rand -hex 32))"
         )
     return value
 
 
 def _header_value(value: str) -> str:
     if not value.isascii() or not value.isprintable() or not value.strip():
-        raise ValueError("is no header value: write printable ASCII without line breaks")
+        raise ValueError("is not a valid header value. Use printable ASCII without line breaks")
     return value
 
 

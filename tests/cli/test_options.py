@@ -30,8 +30,8 @@ def test_each_setting_is_a_flag_with_its_variable_and_description(name: str, ser
 def test_a_wrong_flag_value_names_flag_variable_and_remedy() -> None:
     code, output = run("serve", "--port", "http", "--drain-seconds", "-1")
     assert code == 2
-    assert "BREAKWATER_PORT (--port) is 'http': write a whole number" in output
-    assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1': write a number of at least 0" in output
+    assert "BREAKWATER_PORT (--port) is 'http'. Use a whole number" in output
+    assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1'. Use a number of at least 0" in output
 
 
 def test_a_wrong_variable_is_reported_the_same_way() -> None:
@@ -43,7 +43,7 @@ def test_a_wrong_variable_is_reported_the_same_way() -> None:
 def test_a_secret_of_the_wrong_form_is_not_repeated() -> None:
     _code, output = run("serve", BREAKWATER_BOOTSTRAP_KEY="hunter2")
     assert "hunter2" not in output
-    assert "write bw_" in output
+    assert "Use bw_" in output
 
 
 def test_the_help_lists_every_command() -> None:
