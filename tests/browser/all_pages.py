@@ -44,7 +44,7 @@ class _HostileReceiver(BaseHTTPRequestHandler):
 
 
 def answered_with_hostility(service: Service) -> str:
-    """Return a delivery whose receiver answered with hostile headers and a hostile body."""
+    """Return a delivery with hostile headers and a hostile body in its response."""
     receiver = HTTPServer(("127.0.0.1", 0), _HostileReceiver)
     thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -200,7 +200,7 @@ def _hold(page: Page, busy: Scene) -> None:
     expect(page.get_by_label("Reason (shown to others)")).to_be_visible()
 
 
-def _deleted_meanwhile(page: Page, busy: Scene) -> None:
+def _deleted_while_edited(page: Page, busy: Scene) -> None:
     gone = busy.service.endpoint(f"{busy.receiver.url}/steady", name=HOSTILE[1], headers={"Cookie": "a=b"})
     page.goto(f"/endpoints/{gone}/edit")
     busy.service.api.request("DELETE", f"/endpoints/{gone}")
@@ -209,7 +209,7 @@ def _deleted_meanwhile(page: Page, busy: Scene) -> None:
     expect(page.get_by_role("alert")).to_contain_text("was deleted")
 
 
-def _kept_at_the_door(page: Page, _busy: Scene) -> None:
+def _preserved_at_sign_in(page: Page, _busy: Scene) -> None:
     page.goto("/settings")
     page.get_by_label("New key").fill(HOSTILE[1])
     end_session(page)
@@ -218,7 +218,7 @@ def _kept_at_the_door(page: Page, _busy: Scene) -> None:
 
 
 def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
-    """Go on from the door: whoever is there signs in again."""
+    """Continue from the sign-in page: sign in again."""
     page.get_by_label("Name", exact=True).fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -242,7 +242,7 @@ _SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
     "the confirmation of a replay": _replay_confirmation,
     "the shortcuts": _shortcuts,
     "the form of a hold": _hold,
-    "an endpoint that was deleted meanwhile": _deleted_meanwhile,
-    "a form at the door": _kept_at_the_door,
+    "an endpoint that was deleted while it was edited": _deleted_while_edited,
+    "a preserved form at sign-in": _preserved_at_sign_in,
     "a form behind the door": _kept_until_it_is_sent,
 }

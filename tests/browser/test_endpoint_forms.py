@@ -89,7 +89,7 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_made_anew_from_what_was_typed(
+def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_created_again_from_the_form(
     receiver: ReceiverProcess,
     service: Service,
     page: Page,

@@ -112,7 +112,7 @@ def test_a_failed_delivery_is_resent_without_a_script(
     assert audit_actions(service, delivery) == ["delivery.resend"]
 
 
-def test_what_changed_meanwhile_is_said_in_place(
+def test_a_change_by_another_person_is_shown_in_place(
     service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
 ) -> None:
     broken = scene(service, receiver)

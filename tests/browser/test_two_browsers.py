@@ -25,7 +25,7 @@ def live(page: Page, path: str) -> Page:
 
 
 def failures(made: Scene, count: int) -> list[str]:
-    """Let so many deliveries fail; the receiver answers well from now on."""
+    """Create failed deliveries; the receiver succeeds from now on."""
     made.answers("status=422")
     sent = [made.send() for _ in range(count)]
     for delivery in sent:

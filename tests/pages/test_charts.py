@@ -21,7 +21,7 @@ DRAWINGS = (traffic.attempts_chart, traffic.latency_chart, traffic.mix_chart)
 
 def opened(at: float, to_state: str = "open") -> TransitionView:
     return TransitionView(
-        "trn_1", "ep_1", '<b>"x"', at, "closed", to_state, "5 failures in a row", 5, 0, None, None, None
+        "trn_1", "ep_1", '<b>"x"', at, "closed", to_state, "5 consecutive failures", 5, 0, None, None, None
     )
 
 
@@ -70,7 +70,9 @@ def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
     for drawn in DRAWINGS:
         (mark,) = parsed(drawn(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
         assert mark.attrib["d"].startswith("M480.0 ")
-        assert mark.findtext("title", "").endswith('the circuit of <b>"x" became open: 5 failures in a row')
+        assert mark.findtext("title", "").endswith(
+            'the circuit of <b>"x" became open: 5 consecutive failures'
+        )
     (point,) = [each for each in HOUR.points if traffic.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])]
     assert point.minute == FIRST + 30
 
@@ -84,7 +86,7 @@ def test_changes_that_would_overlap_are_one_mark_that_says_how_many_it_stands_fo
         "19 Feb 21:50:00 to 19 Feb 21:50:20 UTC, 3 changes of circuits: 2 became open, 1 became closed"
     )
     assert alone.to_state == "closed"
-    assert "became closed: 5 failures in a row" in alone.words
+    assert "became closed: 5 consecutive failures" in alone.words
     for drawn in DRAWINGS:
         assert len(parsed(drawn(HOUR, close)).findall("path[@class='mark to-open']")) == 1
 
@@ -133,11 +135,11 @@ def test_nothing_to_draw_draws_nothing() -> None:
 
 
 def test_lights_show_how_many_of_how_many_and_a_long_row_becomes_a_meter() -> None:
-    lights = svg.pips(2, 5, kind="bad", label="Failures in a row")
+    lights = svg.pips(2, 5, kind="bad", label="Consecutive failures")
     assert lights.count('class="bad"') == 2
     assert lights.count('class="off"') == 3
-    assert 'aria-label="Failures in a row: 2 of 5"' in lights
-    assert "<svg" in svg.pips(2, 50, kind="bad", label="Failures in a row")
+    assert 'aria-label="Consecutive failures: 2 of 5"' in lights
+    assert "<svg" in svg.pips(2, 50, kind="bad", label="Consecutive failures")
 
 
 def test_the_axis_runs_from_the_first_minute_to_the_last() -> None:

@@ -81,7 +81,7 @@ async def stale_page(service: RunningApp) -> StalePage:
     return StalePage(service, browser, await form_token(browser))
 
 
-async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, stale_page: StalePage) -> None:
+async def test_deliveries_that_changed(service: RunningApp, stale_page: StalePage) -> None:
     await service.endpoint()
     delivered = await service.send_one()
     await service.reaches(delivered, DeliveryState.DELIVERED)
@@ -99,9 +99,7 @@ async def test_deliveries_that_have_changed_meanwhile(service: RunningApp, stale
     service.sender.let_go()
 
 
-async def test_circuits_and_endpoints_that_have_changed_meanwhile(
-    service: RunningApp, stale_page: StalePage
-) -> None:
+async def test_circuits_and_endpoints_that_changed(service: RunningApp, stale_page: StalePage) -> None:
     endpoint = await service.endpoint()
     page = f"/endpoints/{endpoint}"
     await stale_page.refuses(f"/circuits/{endpoint}/probe", "closed", "/circuits")
@@ -116,9 +114,7 @@ async def test_circuits_and_endpoints_that_have_changed_meanwhile(
     assert edited.status_code in {404, 409, 422}
 
 
-async def test_replays_keys_people_and_views_that_have_changed_meanwhile(
-    service: RunningApp, stale_page: StalePage
-) -> None:
+async def test_replays_keys_people_and_views_that_changed(service: RunningApp, stale_page: StalePage) -> None:
     await service.endpoint()
     service.sender.default = Response(400)
     await service.reaches(await service.send_one(), DeliveryState.FAILED)

@@ -97,7 +97,7 @@ async def test_neither_a_secret_nor_a_token_is_given_back(service: RunningApp) -
     assert len((await service.get("/endpoints"))["items"]) == 1
 
 
-async def test_the_token_of_the_kept_form_is_that_of_the_new_session(service: RunningApp) -> None:
+async def test_the_token_of_the_preserved_form_is_that_of_the_new_session(service: RunningApp) -> None:
     browser, late = await sent_too_late(service)
     shown = await signs_in(browser, late)
     assert hidden_in(shown)["_csrf"] == await form_token(browser)
@@ -193,7 +193,7 @@ async def test_a_part_of_a_page_keeps_its_form_itself(service: RunningApp) -> No
     "preserved_path",
     ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", ""],
 )
-async def test_a_kept_form_leads_nowhere_else(service: RunningApp, preserved_path: str) -> None:
+async def test_a_preserved_form_leads_nowhere_else(service: RunningApp, preserved_path: str) -> None:
     browser, _ = await signed_out(service)
     fields = {"name": "ada", "password": PASSWORD, "preserved": "a=b", "preserved_path": preserved_path}
     response = await browser.post("/sign-in", data=fields)
