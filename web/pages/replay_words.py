@@ -33,7 +33,7 @@ def replay_badge(state: ReplayState) -> tuple[str, str]:
 def replay_progress(view: ReplayView) -> str:
     """Return how far it has come, and when it will be through, in one sentence."""
     done = f"{view.resent:,} of {view.total} resent"
-    left = f"; {view.skipped:,} skipped (changed since the start)" if view.skipped else ""
+    left = f"; {view.skipped:,} skipped (changed since then)" if view.skipped else ""
     match view.state:
         case ReplayState.RUNNING:
             return f"{done}{left}. {lasting(_to_come(view), view.pace)} to go."
