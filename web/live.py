@@ -1,9 +1,9 @@
-"""The live stream: hints that something changed, one stream per tab. Pages fetch their own fragments.
+"""The live stream: one stream per tab that announces changes. Pages load their own fragments.
 
-A stream says which topics it wants (`/events?on=deliveries&on=circuits:ep_1`) and gets at most one event `hint` a
-second; whatever happens in between is told with the next one, so that the last change is never the one that is lost
-(a browser that throttles by itself would drop it). A comment every 15 seconds keeps proxies from closing the stream.
-It never prolongs a session, and ends when its session ends or the service stops.
+A stream subscribes to topics (`/events?on=deliveries&on=circuits:ep_1`) and gets at most one event `hint` per second.
+Changes in between are announced by the next event, so that the last change is never lost. A comment every 15 seconds
+keeps proxies from closing the stream. A stream never prolongs a session, and ends when its session ends or the service
+stops.
 """
 
 import asyncio
@@ -20,42 +20,42 @@ from breakwater.web.security.guards import requires, still_valid
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
-"""Between two events to one tab: faster than people read, slow enough that many tabs cost little."""
+"""Between two events to one tab, so that many tabs cost little."""
 RETRY_MS: Final = 2_000
-"""After which a browser connects again."""
-_MOST_WANTED: Final = 50
+"""Delay before a browser reconnects."""
+_MAX_TOPICS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a page wants to hear of: whole topics, or single subjects of a topic."""
+    """The topics that a page subscribes to, or single subjects of them."""
 
-    wanted: Mapping[str, frozenset[str]]
-    """Empty: everything of that topic."""
+    subjects_by_topic: Mapping[str, frozenset[str]]
+    """The subjects of each topic; empty for all of them."""
 
     @classmethod
-    def of(cls, given: Sequence[str]) -> "Interests":
+    def of(cls, words: Sequence[str]) -> "Interests":
         """Read `topic` and `topic:subject` words; unknown topics are ignored, as an older page may name them."""
-        found: dict[str, set[str] | None] = {}
-        for word in given[:_MOST_WANTED]:
+        by_topic: dict[str, set[str] | None] = {}
+        for word in words[:_MAX_TOPICS]:
             topic, _, subject = word.partition(":")
             if topic not in TOPICS:
                 continue
-            subjects = found.setdefault(topic, set())
+            subjects = by_topic.setdefault(topic, set())
             if not subject:
-                found[topic] = None
+                by_topic[topic] = None
             elif subjects is not None:
                 subjects.add(subject)
-        return cls({topic: frozenset(subjects or ()) for topic, subjects in found.items()})
+        return cls({topic: frozenset(subjects or ()) for topic, subjects in by_topic.items()})
 
-    def met_by(self, hint: ChangeSet) -> tuple[str, ...]:
-        """Return the topics of `hint` that this page wants to hear of."""
-        return tuple(topic for topic, subjects in hint.topics.items() if self._wants(topic, subjects))
+    def met_by(self, changes: ChangeSet) -> tuple[str, ...]:
+        """Return the topics of `changes` that the page subscribes to."""
+        return tuple(topic for topic, subjects in changes.topics.items() if self._matches(topic, subjects))
 
-    def _wants(self, topic: str, subjects: frozenset[str]) -> bool:
-        if topic not in self.wanted:
+    def _matches(self, topic: str, subjects: frozenset[str]) -> bool:
+        if topic not in self.subjects_by_topic:
             return False
-        return not self.wanted[topic] or not self.wanted[topic].isdisjoint(subjects)
+        return not self.subjects_by_topic[topic] or not self.subjects_by_topic[topic].isdisjoint(subjects)
 
 
 class Streams:

@@ -1,5 +1,6 @@
 """Responses of pages: whole or as a fragment, with a message, and never with a link to another site."""
 
+import base64
 import re
 
 import httpx
@@ -132,3 +133,21 @@ async def test_static_files_are_public_and_immutable(service: RunningApp) -> Non
         answer = await service.anonymous.get(url)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_a_test_message_links_to_its_delivery(service: RunningApp) -> None:
+    browser = await service.browser()
+    endpoint = await service.endpoint()
+    answer = await post(browser, f"/endpoints/{endpoint}/ping", headers=HTMX)
+    assert re.search(r'Test sent\. <a href="/deliveries/dlv_\w+">View delivery</a>', answer.text)
+    await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
+    assert "Test is on hold." in (await post(browser, f"/endpoints/{endpoint}/ping", headers=HTMX)).text
+
+
+async def test_a_forged_message_cookie_links_to_no_other_site(service: RunningApp) -> None:
+    browser = await service.browser()
+    forged = b'{"kind":"success","message":"Test sent.","link_url":"https://evil.example/","link_label":"x"}'
+    browser.cookies.set("flash", base64.urlsafe_b64encode(forged).decode().rstrip("="), domain="127.0.0.1")
+    page = (await browser.get("/circuits")).text
+    assert "Test sent." in page
+    assert "evil.example" not in page
