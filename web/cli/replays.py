@@ -154,7 +154,7 @@ def _show_progress(replay: Json) -> None:
     results = ", ".join(
         f"{number:,} {state.replace('_', ' ')}" for state, number in replay["outcomes"].items()
     )
-    skipped = f", {replay['skipped']:,} skipped (changed since the start)" if replay["skipped"] else ""
+    skipped = f", {replay['skipped']:,} skipped (changed since then)" if replay["skipped"] else ""
     show.line(
         f"{replay['id']} is {replay['state']}: {replay['resent']:,} of {_total(replay)} resent{skipped}."
         + (f" Results: {results}." if results else "")
