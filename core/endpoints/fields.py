@@ -32,12 +32,12 @@ _UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 """Unicode's controls and lone surrogates: no database, header or page does anything good with them."""
 
 FIXED: Final = {
-    "id": "is made by Breakwater",
+    "id": "is set by Breakwater",
     "state": "is changed by pause and resume",
     "state_reason": "is changed by pause and resume",
-    "created_at": "is kept by Breakwater",
-    "updated_at": "is kept by Breakwater",
-    "adhoc": "is kept by Breakwater",
+    "created_at": "is set by Breakwater",
+    "updated_at": "is set by Breakwater",
+    "adhoc": "is set by Breakwater",
 }
 """Fields that are shown, and cannot be written."""
 
@@ -66,7 +66,7 @@ def prefixed_columns(
     columns = default_columns(rules) if current is None else {}
     problems: list[FieldProblem] = []
     if given.get("url", current) is None:
-        problems.append(FieldProblem("url", "is missing: give the address that webhooks are sent to"))
+        problems.append(FieldProblem("url", "is missing. Enter the URL that webhooks are sent to"))
     for name, value in given.items():
         try:
             columns |= _column(name, value, rules, current or {})

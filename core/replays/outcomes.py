@@ -1,6 +1,5 @@
 """The outcomes of the deliveries that a replay has resent."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +7,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
+from breakwater.core.lru_map import LruMap
 from breakwater.core.ports import Clock
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS
 
@@ -38,7 +38,7 @@ class OutcomeCounts:
     def __init__(self, clock: Clock, always_up_to: int = ALWAYS_COUNTED) -> None:
         self._clock = clock
         self._always_up_to = always_up_to
-        self._counted: OrderedDict[str, Outcomes] = OrderedDict()
+        self._counted = LruMap[str, Outcomes](_KEPT)
 
     async def of(self, connection: AsyncConnection, replay_id: str, resent: int) -> Outcomes:
         """Return how the `resent` deliveries of a replay stand now, or stood when they were last counted."""
@@ -48,17 +48,11 @@ class OutcomeCounts:
             return known
         counted = await connection.execute(outcomes_statement(replay_id))
         outcomes = Outcomes({DeliveryState(state): number for state, number in counted}, now)
-        self._remember(replay_id, outcomes)
+        self._counted[replay_id] = outcomes
         return outcomes
 
     def _seconds_between_counts(self, resent: int) -> float:
         return 0.0 if resent <= self._always_up_to else resent / _COUNTED_A_SECOND
-
-    def _remember(self, replay_id: str, outcomes: Outcomes) -> None:
-        self._counted[replay_id] = outcomes
-        self._counted.move_to_end(replay_id)
-        if len(self._counted) > _KEPT:
-            self._counted.popitem(last=False)
 
 
 def outcomes_statement(replay_id: str) -> Select[str, int]:

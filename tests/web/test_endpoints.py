@@ -208,8 +208,9 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
     for hours, verifies in ((0, 2), (23.9, 2), (0.2, 1)):
         service.later(hours * 3600)
         service.clock.wall_offset = -service.clock.now() + __import__("time").time()
+        sent_before = len(service.sender.requests)
         await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
-        await service.sent(len(service.sender.requests) + 1)
+        await service.sent(sent_before + 1)
         request = service.sender.requests[-1]
         assert sum(_verifies(secret, request) for secret in (created["secret"], fresh)) == verifies
 
