@@ -79,7 +79,7 @@ def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -
 
 def test_an_address_that_is_none_is_refused() -> None:
     code, output = run("circuits", BREAKWATER_URL="localhost:8420")
-    assert code == 1
+    assert code == 2
     assert "Set BREAKWATER_URL to a URL such as http" in output
 
 

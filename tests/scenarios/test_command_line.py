@@ -1,6 +1,7 @@
 """The commands that use a running service."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -18,10 +19,10 @@ class Terminal:
             f"sqlite+aiosqlite:///{service.output.parent}/breakwater.db"
         )
 
-    def run(self, *arguments: str, code: int = 0, key: str | None = None) -> str:
+    def run(self, *arguments: str, code: int = 0, key: str | None = None, stdin: bytes = b"") -> str:
         """Return what `breakwater ARGUMENTS` prints."""
         environment = {**self._environment, **({"BREAKWATER_KEY": key} if key else {})}
-        done = CliRunner(env=environment).invoke(main, list(arguments))
+        done = CliRunner(env=environment).invoke(main, list(arguments), input=stdin)
         assert done.exit_code == code, done.output
         return done.output
 
@@ -48,7 +49,24 @@ def test_send_waits_for_the_end_and_prints_it(
     output = terminal.run("send", "order.paid", '{"order": 1042}', "--wait", "20")
     assert "accepted msg_" in output
     assert "delivered" in output
-    assert [request["body"] for request in receiver.received("/steady")] == ['{"order":1042}']
+    assert [request["body"] for request in receiver.received("/steady")] == ['{"order": 1042}']
+
+
+EXACT = '{"price":12345678901234567.89, "t":1.10,"e":1E5,\n "u":"\\u00e9é"}'
+"""A parser that writes this again changes numbers, spaces and escapes."""
+
+
+@pytest.mark.parametrize("way", ["argument", "file", "standard input"])
+def test_send_delivers_the_exact_bytes(
+    terminal: Terminal, service: Service, receiver: ReceiverProcess, tmp_path: Path, way: str
+) -> None:
+    event_type = f"exact.{way.replace(' ', '_')}"
+    service.endpoint(f"{receiver.url}/steady?{event_type}", event_types=[event_type])
+    file = tmp_path / "payload.json"
+    file.write_bytes(EXACT.encode())
+    payload = {"argument": EXACT, "file": f"@{file}", "standard input": "-"}[way]
+    terminal.run("send", event_type, payload, "--wait", "20", stdin=EXACT.encode())
+    assert receiver.received("/steady")[-1]["body"] == EXACT
 
 
 def test_send_fails_when_the_delivery_does(

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import click
 import httpx
+import msgspec
 
 from breakwater.core.logs import clean_text
-from breakwater.web.cli.errors import CommandError
+from breakwater.web.cli.errors import CommandError, CommandRefusedError
 
 DEFAULT_SERVICE: Final = "http://127.0.0.1:8420"
 _TIMEOUT_SECONDS: Final = 30.0
@@ -23,9 +23,13 @@ class Client:
     """The API of one service."""
 
     def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
-        if urlsplit(url).scheme not in {"http", "https"}:
-            raise CommandError(
+        if not _is_service_url(url):
+            raise CommandRefusedError(
                 f"{url!r} is not a valid service URL. Set BREAKWATER_URL to a URL such as {DEFAULT_SERVICE}."
+            )
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise CommandRefusedError(
+                "The API key is not valid: it has characters that no key has. Set BREAKWATER_KEY to bw_..."
             )
         self.url = url.rstrip("/")
         self._http = httpx.Client(
@@ -48,9 +52,14 @@ class Client:
         return self._request("GET", path, params=parameters)
 
     def post(self, path: str, body: Mapping[str, object] | None = None, **headers: str) -> Json:
-        """Return the response to a POST of JSON; fields that are None are left out."""
+        """Return the response to a POST of JSON; fields that are None are left out, `msgspec.Raw` is sent as it is."""
         fields = {name: value for name, value in (body or {}).items() if value is not None}
-        return self._request("POST", path, json=fields, headers=headers)
+        headers["content-type"] = "application/json"
+        try:
+            content = msgspec.json.encode(fields)
+        except UnicodeError:
+            raise CommandRefusedError("An argument is not valid Unicode text.") from None
+        return self._request("POST", path, content=content, headers=headers)
 
     def delete(self, path: str) -> Json:
         """Return the response to a DELETE."""
@@ -70,6 +79,10 @@ class Client:
     def _request(self, method: str, path: str, **options: Any) -> Json:
         try:
             response = self._http.request(method, path, **options)
+        except (httpx.InvalidURL, UnicodeError):
+            raise CommandRefusedError(
+                "An argument has characters that no id, filter or URL can have."
+            ) from None
         except httpx.HTTPError as error:
             reason = clean_text(str(error)) or type(error).__name__
             raise CommandError(
@@ -91,6 +104,14 @@ def _sentence(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         sentence = f"The response {response.status_code} is not from Breakwater. Check the address in BREAKWATER_URL."
     return clean_text(str(sentence))
+
+
+def _is_service_url(url: str) -> bool:
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.host)
 
 
 def with_client(function: Callable[..., None]) -> Callable[..., None]:

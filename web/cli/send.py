@@ -1,13 +1,16 @@
 """`breakwater send`: send a message."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
+import msgspec
 
+from breakwater.core.logs import clean_text
 from breakwater.web.cli import show
 from breakwater.web.cli.client import Client, Json, with_client
 from breakwater.web.cli.errors import CommandError
@@ -65,15 +68,35 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _payload(text: str) -> Any:
+def _payload(text: str) -> msgspec.Raw:
+    """Return the exact bytes of PAYLOAD, checked to be one JSON value: they are put into the request as they are."""
+    content = _read(text)
     try:
-        if text == "-":
-            return json.load(sys.stdin)
-        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
-    except OSError as error:
-        raise CommandError(f"Cannot read {text[1:]}: {error.strerror}.") from None
+        json.loads(content.decode(), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"The payload is not valid UTF-8 at byte {error.start}.") from None
+    except RecursionError:
+        raise click.UsageError("The payload is not valid JSON: it is nested too deeply.") from None
     except ValueError as error:
         raise click.UsageError(f"The payload is not valid JSON: {error}.") from None
+    return msgspec.Raw(content)
+
+
+def _read(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(text[1:]).read_bytes() if text.startswith("@") else os.fsencode(text)
+    except UnicodeEncodeError:
+        raise click.UsageError("The payload is not valid Unicode text.") from None
+    except OSError as error:
+        raise CommandError(f"Cannot read {clean_text(text[1:])}: {error.strerror}.") from None
+    except ValueError:  # a name with a NUL byte
+        raise click.UsageError("The file name of the payload is not valid.") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _wait_for(client: Client, deliveries: list[Json], seconds: float) -> list[Json]:

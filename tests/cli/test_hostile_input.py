@@ -1,0 +1,121 @@
+"""No argument, option, variable or input makes a command end with a traceback."""
+
+import itertools
+import socket
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from breakwater.web.cli import main
+
+ASKS_A_SERVICE = ("send", "deliveries", "resend", "replays", "circuits", "keys")
+VALUES = (
+    "",
+    " ",
+    "NaN",
+    "nan",
+    "-1",
+    "1e999",
+    "9" * 400,
+    "ü",
+    "\udcff",
+    "\ud83d",
+    "a\x00b",
+    "\x1b[31m",
+    "-",
+    "@",
+    "@.",
+    "@/no/such/file",
+    "@a\x00b",
+    "[" * 20_000,
+    '{"t":"\\ud83d"}',
+    '{},"url":"http://example.com"',
+    "\ufeff{}",
+    "../..",
+    "dlv_",
+)
+
+
+@pytest.fixture(scope="module")
+def nobody() -> str:
+    """A URL at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+def run(arguments: list[str], service: str, key: str = "bw_key", stdin: bytes = b"") -> Result:
+    variables = {"BREAKWATER_URL": service, "BREAKWATER_KEY": key}
+    return CliRunner().invoke(main, arguments, env=variables, input=stdin)
+
+
+def check(result: Result, what: object) -> None:
+    assert result.exception is None or isinstance(result.exception, SystemExit), (what, result.exception)
+    assert "Traceback" not in result.output, what
+
+
+def commands() -> Iterator[tuple[list[str], click.Command]]:
+    context = click.Context(main)
+    for name in ASKS_A_SERVICE:
+        command = main.get_command(context, name)
+        assert command is not None
+        yield [name], command
+        if isinstance(command, click.Group):
+            for inner, subcommand in command.commands.items():
+                yield [name, inner], subcommand
+
+
+COMMANDS = [pytest.param(path, command, id=" ".join(path)) for path, command in commands()]
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS)
+def test_no_argument_ends_in_a_traceback(path: list[str], command: click.Command, nobody: str) -> None:
+    count = sum(isinstance(parameter, click.Argument) for parameter in command.params)
+    for values in itertools.product(VALUES, repeat=min(count, 2)):
+        arguments = [*path, "--", *values, *["x"] * (count - len(values))]
+        check(run(arguments, nobody), arguments)
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS)
+def test_no_option_ends_in_a_traceback(path: list[str], command: click.Command, nobody: str) -> None:
+    count = sum(isinstance(parameter, click.Argument) for parameter in command.params)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.is_flag:
+            for value in VALUES:
+                arguments = [*path, f"{parameter.opts[0]}={value}", "--", *["x"] * count]
+                check(run(arguments, nobody), arguments)
+
+
+@pytest.mark.parametrize(
+    "value", [value for value in VALUES if "\x00" not in value and value.isascii()] + ["ü"]
+)
+def test_no_variable_ends_in_a_traceback(value: str, nobody: str) -> None:
+    check(run(["deliveries"], service=value), value)
+    check(run(["deliveries"], service=f"http://{value}"), value)
+    check(run(["deliveries"], service=nobody, key=value), value)
+    check(run(["deliveries"], service=nobody, key=f"bw_{value}"), value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"\xef\xbb\xbf{}", b"NaN", b"[" * 20_000, b"\x00"])
+def test_no_standard_input_ends_in_a_traceback(content: bytes, nobody: str) -> None:
+    result = run(["send", "a.b", "-"], nobody, stdin=content)
+    check(result, content)
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "text"),
+    [
+        (["send", "t.raw", "NaN"], "bw_key", "NaN is not a JSON value"),
+        (["send", "t.raw", '{},"url":"http://a.example"'], "bw_key", "not valid JSON"),
+        (["deliveries"], "bw_ü", "BREAKWATER_KEY"),
+    ],
+)
+def test_wrong_input_is_one_line_with_exit_code_2(
+    arguments: list[str], key: str, text: str, nobody: str
+) -> None:
+    result = run(arguments, nobody, key=key)
+    assert result.exit_code == 2
+    assert text in result.output
