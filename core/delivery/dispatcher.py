@@ -160,7 +160,7 @@ class Dispatcher:
         )
 
     async def _wait_until(self, at: float) -> None:
-        """Return at `at`, or earlier when a lane set an earlier timer."""
+        """Return at `at`, or earlier when a lane set an earlier timer. Other tasks run in between in any case."""
         if at > self._clock.now() and not self._timer_changed.is_set():
             waits = {
                 asyncio.ensure_future(self._sleep_until(at)),
@@ -171,6 +171,8 @@ class Dispatcher:
             finally:
                 for wait in waits:
                     wait.cancel()
+        else:
+            await asyncio.sleep(0)
         self._timer_changed.clear()
 
     async def _sleep_until(self, at: float) -> None:

@@ -1,9 +1,12 @@
 """The rate limit of one lane: a token bucket."""
 
+import math
 from typing import Final
 
-_ROUNDING: Final = 1e-6
-"""Part of a token. Times are floats with a resolution of about 0.25 µs, and a due token must not be missed by it."""
+_TOKEN_ROUNDING: Final = 1e-6
+"""Part of a token that sums of floats may miss."""
+_TIME_ROUNDING: Final = 2.5e-7
+"""Seconds. Times since the epoch are floats with this resolution, and a due token must not be missed by it."""
 
 
 class RateLimit:
@@ -22,7 +25,7 @@ class RateLimit:
         added = max(0.0, now - self._filled_at) * self._per_second
         self._tokens = min(max(1.0, self._per_second), self._tokens + added)
         self._filled_at = now
-        return int(self._tokens + _ROUNDING)
+        return int(self._tokens + max(_TOKEN_ROUNDING, _TIME_ROUNDING * self._per_second))
 
     def take(self, count: int) -> None:
         """Take tokens that `available` returned."""
@@ -30,7 +33,8 @@ class RateLimit:
             self._tokens -= count
 
     def next_at(self, now: float) -> float:
-        """Return when the next token is available."""
+        """Return when the next token is available: later than `now`, after `available` returned none."""
         if self._per_second is None:
             return now
-        return now + max(0.0, 1.0 - self._tokens) / self._per_second
+        at = now + max(0.0, 1.0 - self._tokens) / self._per_second
+        return max(at, math.nextafter(now, math.inf))

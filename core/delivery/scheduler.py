@@ -186,14 +186,20 @@ class Scheduler:
         return self._timers[0][0] if self._timers else None
 
     def run_timers(self) -> None:
-        """Schedule every lane whose time has come."""
+        """Schedule every lane whose time has come, each once, even if it asks for the same time again."""
         now = self._clock.now()
+        for lane in self._pop_due(now):
+            self._schedule(lane, now)
+
+    def _pop_due(self, now: float) -> list[Lane]:
+        due: list[Lane] = []
         while self._timers and self._timers[0][0] <= now:
             at, endpoint_id = heapq.heappop(self._timers)
             lane = self._lanes.get(endpoint_id)
             if lane is not None and lane.timer_at == at:
                 lane.timer_at = None
-                self._schedule(lane, now)
+                due.append(lane)
+        return due
 
     def _set_timer(self, lane: Lane, at: float) -> None:
         if lane.timer_at is not None and lane.timer_at <= at:

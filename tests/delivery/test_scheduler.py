@@ -5,7 +5,8 @@ import random
 import pytest
 
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
-from breakwater.core.delivery.lane import Lane
+from breakwater.core.delivery.lane import Lane, Step, WaitUntil
+from breakwater.core.delivery.rate_limit import RateLimit
 from breakwater.core.delivery.scheduler import Scheduler, Slot
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.retry import RetryPolicy
@@ -154,6 +155,43 @@ def test_only_an_earlier_timer_wakes_the_loop(fixture: Fixture) -> None:
         fixture.scheduler.note_due(name, now + due)
     assert fixture.timer_changes == 2
     assert fixture.scheduler.next_timer() == now + 5.0
+
+
+def test_a_lane_that_asks_for_the_present_time_runs_once_a_round(
+    fixture: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[float] = []
+
+    def wait_until_now(_lane: Lane, now: float, _share: int) -> Step:
+        steps.append(now)
+        assert len(steps) < 10, "the round does not end"
+        return WaitUntil(now)
+
+    fixture.lane("a")
+    fixture.scheduler.note_due("a", fixture.clock.now() + 1)
+    monkeypatch.setattr(Lane, "next_step", wait_until_now)
+    fixture.clock._now += 1
+    fixture.scheduler.run_timers()
+    assert steps == [fixture.clock.now()]
+
+
+@pytest.mark.parametrize("start", [0.0, 1_790_000_000.1, 1_790_000_000.7])
+@pytest.mark.parametrize("spent", ["all", "some"])
+def test_a_token_is_available_at_the_time_that_any_rate_limit_announces(start: float, spent: str) -> None:
+    for rate in range(1, 1001):
+        limit = RateLimit(float(rate))
+        now = start
+        limit.take(limit.available(now) or 0)
+        for _ in range(20):
+            if spent == "some":
+                now += 0.3 / rate
+                limit.available(now)
+            at = limit.next_at(now)
+            assert at > now
+            now = at
+            assert limit.available(now) == 1, rate
+            assert limit.next_at(now) > now
+            limit.take(1)
 
 
 def test_whatever_happens_slots_taken_are_those_that_are_held() -> None:
