@@ -49,7 +49,7 @@ def test_an_open_breaker_is_reset_and_what_it_held_goes_out(
 
     down.answers("status=200")
     brief.get_by_role("button", name="Reset").click()
-    expect(page.locator("#flash")).to_contain_text("Closed")
+    expect(page.locator("#flash")).to_contain_text("reset.")
     expect(brief).to_have_count(0)
     for delivery in deliveries[down.threshold :]:
         service.delivery_once(delivery, "delivered")
@@ -70,7 +70,7 @@ def test_an_open_breaker_is_reset_without_a_script(
     page.goto("/circuits")
     circuit_of(page, down).get_by_role("button", name="Reset").click()
     expect(page).to_have_url(f"{service.url}/circuits")
-    expect(page.locator("#flash")).to_contain_text("Closed")
+    expect(page.locator("#flash")).to_contain_text("reset.")
     expect(circuit_of(page, down)).to_contain_text("closed")
     for delivery in deliveries[down.threshold :]:
         service.delivery_once(delivery, "delivered")
@@ -111,7 +111,7 @@ def test_a_hold_needs_a_reason_is_shown_with_it_and_is_released(
     expect(page.get_by_role("heading", level=1)).to_contain_text("Held")
     page.goto("/circuits")
     circuit_of(page, calm).get_by_role("button", name="Release").click()
-    expect(page.locator("#flash")).to_contain_text("Released")
+    expect(page.locator("#flash")).to_contain_text("released. Probing first")
     service.delivery_once(held, "delivered")
     assert audit_actions(service, calm.endpoint_id)[:2] == ["circuit.release", "circuit.hold"]
 
@@ -156,6 +156,6 @@ def test_probe_now_sends_one_step_and_says_so(
     down.open_circuit(held=1)
     page.goto("/circuits")
     circuit_of(page, down).get_by_role("button", name="Probe now").click()
-    expect(page.locator("#flash")).to_contain_text("Half open")
+    expect(page.locator("#flash")).to_contain_text("is half-open")
     expect(page.get_by_role("listitem").filter(has_text=down.name).first).to_contain_text("probe")
     assert audit_actions(service, down.endpoint_id)[0] == "circuit.probe"

@@ -65,7 +65,7 @@ def test_a_failed_webhook_is_found_and_resent(
     to_failures(hand)
     expect(row(hand.page, delivery)).to_contain_text("422")
     hand.activate(row(hand.page, delivery).get_by_role("button", name="Resend"))
-    expect(hand.page.locator("#flash")).to_contain_text("Resent")
+    expect(hand.page.locator("#flash")).to_contain_text("Resending: attempt")
     assert hand.done == 2
     service.delivery_once(delivery, "delivered")
     assert audit_actions(service, delivery) == ["delivery.resend"]
@@ -86,7 +86,7 @@ def test_an_open_breaker_is_understood_and_reset(
         expect(circuit).to_contain_text(told, ignore_case=True)
     down.answers("status=200")
     hand.activate(circuit.get_by_role("button", name="Reset"))
-    expect(hand.page.locator("#flash")).to_contain_text("Closed")
+    expect(hand.page.locator("#flash")).to_contain_text("reset.")
     assert hand.done == 2
     for delivery in held:
         service.delivery_once(delivery, "delivered")

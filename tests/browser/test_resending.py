@@ -55,7 +55,7 @@ def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
     broken.answers("status=200")
     page.evaluate("window.sameDocument = true")
     page.get_by_role("button", name="Resend").click()
-    expect(page.locator("#flash")).to_contain_text("Resent")
+    expect(page.locator("#flash")).to_contain_text("Resending: attempt")
     expect(heading).to_contain_text("Delivered")
     expect(page.locator("#attempt-2")).to_contain_text("resend")
     assert page.evaluate("window.sameDocument")
@@ -104,11 +104,11 @@ def test_a_failed_delivery_is_resent_without_a_script(
     page = without_script(new_context, administrator)
     page.goto(f"/deliveries/{delivery}")
     page.get_by_role("button", name="Resend").click()
-    expect(page.locator("#flash")).to_contain_text("Resent")
+    expect(page.locator("#flash")).to_contain_text("Resending: attempt")
     service.delivery_once(delivery, "delivered")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
-    expect(page.locator("#flash")).not_to_contain_text("Resent")  # it is said once
+    expect(page.locator("#flash")).not_to_contain_text("Resending: attempt")  # it is shown once
     assert audit_actions(service, delivery) == ["delivery.resend"]
 
 
@@ -125,7 +125,7 @@ def test_a_change_by_another_person_is_shown_in_place(
     expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
 
     stale.get_by_role("button", name="Cancel").click()
-    expect(stale.locator("#flash")).to_contain_text("cancelled already")
+    expect(stale.locator("#flash")).to_contain_text("already cancelled")
     expect(stale.get_by_role("heading", level=1)).to_contain_text("Cancelled")
 
 

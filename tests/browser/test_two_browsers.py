@@ -88,7 +88,7 @@ def test_a_dialog_and_the_rows_behind_it_survive_three_updates(
     for delivery in sent:
         expect(row(page, delivery).get_by_role("checkbox")).to_be_checked(checked=delivery in sent[:2])
     dialog.get_by_role("button", name="Resend 2").click()
-    expect(page.locator("#flash")).to_contain_text("Resent 2 deliveries")
+    expect(page.locator("#flash")).to_contain_text("2 deliveries resent.")
     for delivery in sent:
         expect(row(page, delivery)).to_contain_text("delivered")
 
@@ -134,5 +134,5 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
         why.press("End")
         page.keyboard.type("ed")
         page.locator(f"#hold-{made.endpoint_id} button").click()
-        expect(page.locator("#flash")).to_contain_text("Held open")
+        expect(page.locator("#flash")).to_contain_text("is on hold")
         assert again.api.get(f"/circuits/{made.endpoint_id}").json()["hold"]["reason"] == "half typed"
