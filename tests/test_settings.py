@@ -60,9 +60,23 @@ def test_white_space_at_the_end_of_a_variable_is_not_part_of_its_value(
     assert load_settings() == clean.model_copy(update={"log_format": "json"})
 
 
-def test_a_secret_key_with_white_space_around_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BREAKWATER_SECRET_KEY", "k" * 40 + "\r")
-    assert "white space" in problems_of()["secret_key"]
+def test_a_secret_key_is_taken_exactly_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKWATER_SECRET_KEY", "k" * 40 + "\n")
+    key = load_settings().secret_key
+    assert key is not None
+    assert key.get_secret_value() == "k" * 40 + "\n"
+
+
+def test_the_key_file_is_beside_a_database_whose_url_has_white_space() -> None:
+    settings = load_settings({"database_url": " sqlite+aiosqlite:////data/bw.db\r"})
+    assert settings.database_url == "sqlite+aiosqlite:////data/bw.db"
+    assert settings.key_file == Path("/data/breakwater.key")
+
+
+def test_a_database_that_was_created_under_a_name_with_a_line_end_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "bw.db\r").touch()
+    problem = problems_of(database_url=f"sqlite+aiosqlite:///{tmp_path}/bw.db\r")["database_url"]
+    assert "rename" in problem
 
 
 def test_variables_of_a_service_link_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:

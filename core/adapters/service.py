@@ -61,7 +61,7 @@ class WebhookDeliveryService:
             max_retries: attempts in total, at least one.
             retry_delays: seconds between attempts; the last value repeats.
             allowed_networks: networks to allow although they are not public (`CIDR` or `CIDR:port`). Defaults to
-                `BREAKWATER_ALLOWED_NETWORKS`.
+                `BREAKWATER_ALLOWED_NETWORKS` and `BREAKWATER_ALLOWED_HOST_NAMES`.
             sender: replaces the HTTP client.
             clock: replaces the system's clock.
 
@@ -69,9 +69,9 @@ class WebhookDeliveryService:
             InvalidInput: a number is out of its bounds.
 
         """
-        settings = Settings()
-        networks = settings.allowed_networks if allowed_networks is None else allowed_networks
-        self._allowed = AllowedNetworks.parse(networks).with_host_names(settings.allowed_host_names)
+        self._allowed = (
+            _allowed_by_environment() if allowed_networks is None else AllowedNetworks.parse(allowed_networks)
+        )
         self._timeout = self.TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
         self._delays = _delays(
             self.MAX_RETRIES if max_retries is None else max_retries,
@@ -142,6 +142,11 @@ class WebhookDeliveryService:
             old_secret_until=None,
             throttled_until=None,
         )
+
+
+def _allowed_by_environment() -> AllowedNetworks:
+    settings = Settings()
+    return AllowedNetworks.parse(settings.allowed_networks).with_host_names(settings.allowed_host_names)
 
 
 def _delays(attempts: int, delays: Sequence[float]) -> tuple[float, ...]:

@@ -43,6 +43,23 @@ def _user_agent() -> str:
         return "Breakwater"
 
 
+def _sqlite_path(url: object) -> Path | None:
+    """Return the file of a SQLite URL; None for another database and for one in memory."""
+    if not isinstance(url, str) or not url.lstrip().startswith(SQLITE):
+        return None
+    path = url.lstrip().removeprefix(SQLITE).partition("?")[0]
+    return Path(path) if path.strip() and path.strip() != ":memory:" else None
+
+
+def _refuse_former_name(former: Path | None, path: Path) -> None:
+    """Refuse to start empty beside a database whose name ends in white space, as earlier versions created it."""
+    if former is not None and former != path and former.exists() and not path.exists():
+        raise Contradiction(
+            "database_url",
+            f"ends in white space, and a database of that name exists: rename {former!r} to {path}",
+        )
+
+
 class Settings(BaseSettings):
     """The service's settings, validated; every description names the unit."""
 
@@ -180,28 +197,24 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _strip(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Drop white space around every value: a line end from Windows must not name another database.
+    def _read_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Drop white space around values: a line end from Windows must not name another database.
 
-        A `BREAKWATER_PORT` that comes from a service link is not a setting. A secret key keeps its white space here
-        and is refused for it: another key would not open what is stored.
+        A secret key is taken exactly as it is: another key would not open what is stored. A `BREAKWATER_PORT` that
+        comes from a service link is not a setting. The key file stands beside the database by default, so that a start
+        from another directory finds both or neither.
         """
-        return {
+        stripped = {
             name: value.strip() if isinstance(value, str) and name != "secret_key" else value
             for name, value in values.items()
             if name != "port" or not is_link_address(value)
         }
-
-    @model_validator(mode="before")
-    @classmethod
-    def _key_beside_database(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Keep the key where the data is: a start from another directory must find both or neither."""
-        url = values.get("database_url")
-        if values.get("key_file") is None and isinstance(url, str) and url.startswith(SQLITE):
-            path = url.removeprefix(SQLITE).partition("?")[0]
-            if path and path != ":memory:":
-                return {**values, "key_file": Path(path).with_name("breakwater.key")}
-        return values
+        path = _sqlite_path(stripped.get("database_url"))
+        if path is not None:
+            _refuse_former_name(_sqlite_path(values["database_url"]), path)
+            if stripped.get("key_file") is None:
+                stripped["key_file"] = path.with_name("breakwater.key")
+        return stripped
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> "Settings":

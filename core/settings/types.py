@@ -87,8 +87,6 @@ def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _secret_key(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() != value.get_secret_value().strip():
-        raise ValueError("begins or ends with white space: remove it, a line end of a file for example")
     if len(value.get_secret_value()) < _SECRET_KEY_MIN:
         raise ValueError("is too short. Use at least 32 characters, such as `openssl rand -base64 32` prints")
     return value

@@ -3,7 +3,7 @@
 import pytest
 
 from breakwater.core.domain.errors import TargetRefused
-from breakwater.core.domain.target import parse_endpoint_url, parse_target
+from breakwater.core.domain.target import NONE, parse_endpoint_url, parse_target
 from tests.domain.refusals import LOOPBACK
 
 
@@ -80,3 +80,12 @@ def test_a_single_label_is_refused_with_the_setting_that_allows_it() -> None:
 def test_an_allowed_host_name_that_is_not_a_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a host name"):
         LOOPBACK.with_host_names([name])
+
+
+@pytest.mark.parametrize(
+    ("label", "ascii_form"), [("ab--ü", "xn--ab---3ra"), ("ab--☃", "xn--ab---8g3b"), ("ü-", "xn----dha")]
+)
+def test_a_label_with_hyphens_that_http_clients_accept_is_accepted(label: str, ascii_form: str) -> None:
+    url = f"https://{label}.example/hook"
+    assert parse_target(url, NONE).host == f"{ascii_form}.example"
+    assert parse_target(f"https://{ascii_form}.example/hook", NONE).host == f"{ascii_form}.example"

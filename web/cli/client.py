@@ -90,7 +90,7 @@ class Client:
                 "or set BREAKWATER_URL to the service's address."
             ) from None
         if response.is_success:
-            return response.json() if response.content else {}
+            return _json_of(response, self.url)
         raise CommandError(_sentence(response))
 
 
@@ -104,6 +104,14 @@ def _sentence(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         sentence = f"The response {response.status_code} is not from Breakwater. Check the address in BREAKWATER_URL."
     return clean_text(str(sentence))
+
+
+def _json_of(response: httpx.Response, url: str) -> Json:
+    try:
+        content: Json = response.json() if response.content else {}
+    except ValueError:
+        raise CommandError(f"{url} is not a Breakwater service: its response is not JSON.") from None
+    return content
 
 
 def _is_service_url(url: str) -> bool:

@@ -26,7 +26,7 @@ from breakwater.web.live import end_streams
 from breakwater.web.receiver import Receiver
 from breakwater.web.serve.example import allow_receiver, example_receiver
 from breakwater.web.serve.first_start import Welcome, welcome
-from breakwater.web.serve.http_limits import LimitedHttpProtocol, sweep
+from breakwater.web.serve.http_limits import LimitedHttpProtocol, raise_descriptor_limit, sweep
 from breakwater.web.serve.signals import StopSignal
 
 log = structlog.get_logger("breakwater.serving")
@@ -58,6 +58,7 @@ async def serve(settings: Settings, announce: Announce, sidecar: SidecarTask | N
     A signal during the start ends the start. `announce` is called once requests are accepted. Raises `StartRefused`.
     """
     stop = StopSignal()
+    raise_descriptor_limit()
     try:
         await _listen_and_serve(settings, announce, sidecar, stop)
     except asyncio.CancelledError:
@@ -149,6 +150,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._sweep = asyncio.create_task(sweep(self.server_state.connections), name="http-deadlines")
         self._on_started()
+        if self.should_exit:  # uvicorn would return without closing what listens
+            await self.shutdown(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         end_streams(self._app)  # an open stream would delay the shutdown until the time limit
