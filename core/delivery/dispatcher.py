@@ -249,6 +249,8 @@ class Dispatcher:
         )
         saved: CircuitBreaker | Superseded = await self._write(command, claim)
         if isinstance(saved, Superseded):
+            # It may be saved already: the connection can be lost after the commit, and this was the repetition.
+            self._endpoint_changes.mark_outdated([claim.endpoint_id])
             log.warning("delivery.superseded", delivery_id=claim.delivery_id, attempt=claim.number)
             return
         self._apply(lane, command, saved)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.delivery.recovery import ROUND_SECONDS
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.outcome import Response
-from breakwater.core.domain.states import DeliveryState, FailureClass
+from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
 from breakwater.core.runtime import Runtime
+from breakwater.core.store.commands.record import SaveAttempt
 from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine, settings_for
 from tests.fakes import ManualClock, ScriptedSender
@@ -42,6 +44,26 @@ def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
     writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
     yield
     writer.submit = submit  # type: ignore[method-assign]  # it is back
+
+
+@contextmanager
+def answer_lost(engine: RunningEngine) -> Iterator[None]:
+    """Lose the connection once, after the commit of an attempt and before the response."""
+    writer = engine.runtime.database.writer
+    submit = writer.submit
+    lost: list[object] = []
+
+    async def lose(command: Any, **options: Any) -> Any:
+        result = await submit(command, **options)
+        if isinstance(command, SaveAttempt) and not lost:
+            lost.append(command)
+            raise StoreUnavailable("the connection was lost")
+        return result
+
+    writer.submit = lose  # type: ignore[assignment,method-assign]  # the fault under test
+    yield
+    writer.submit = submit  # type: ignore[method-assign]  # it is back
+    assert lost
 
 
 async def test_the_claim_of_a_dead_worker_is_requeued_and_recorded_as_lost(engine: RunningEngine) -> None:
@@ -93,6 +115,38 @@ async def test_a_result_is_written_after_an_outage(engine: RunningEngine) -> Non
         await engine.clock.advance(5.0)
     await engine.clock.advance(10.0)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert len(engine.sender.requests) == 1
+
+
+async def test_an_endpoint_that_a_result_with_a_lost_answer_disabled_gets_nothing_more(
+    engine: RunningEngine,
+) -> None:
+    endpoint_id = await engine.endpoint()
+    engine.sender.default = Response(410)
+    with answer_lost(engine):
+        delivery_id = await engine.send_one()
+        await engine.reaches(delivery_id, DeliveryState.FAILED)
+        await engine.clock.advance(1.0)
+        await engine.quiet()
+    endpoint = engine.runtime.endpoint_cache.get(endpoint_id)
+    assert endpoint is not None
+    assert endpoint.state is EndpointState.DISABLED
+    await engine.send_one()
+    await engine.quiet()
+    assert len(engine.sender.requests) == 1
+
+
+async def test_a_pause_that_a_result_with_a_lost_answer_requested_is_respected(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    engine.sender.default = Response(429, (("retry-after", "300"),))
+    with answer_lost(engine):
+        delivery_id = await engine.send_one()
+        await engine.attempted(delivery_id, 1)
+        await engine.clock.advance(1.0)
+        await engine.quiet()
+    await engine.send_one()
+    await engine.clock.advance(60.0)
+    await engine.quiet()
     assert len(engine.sender.requests) == 1
 
 
