@@ -187,6 +187,7 @@ class Runtime:
             on_endpoints_deleted=self._endpoint_changes.mark_outdated,
         )
         self._supervisor.add("dispatcher", self._dispatcher.run)
+        self._supervisor.add("poller", self._dispatcher.poll_regularly)
         self._supervisor.add("sweeper", self._lease_reaper.run)
         self._supervisor.add("warden", HoldExpiryJob(context).run)
         self._supervisor.add("auto-disable", AutoDisableJob(context).run)

@@ -133,15 +133,16 @@ class Dispatcher:
             return await connection.run_sync(partial(load_breakers, configs=configs, lock=False))
 
     async def run(self) -> None:
-        """Run the lanes' timers, and poll the database regularly, until cancelled."""
-        poll_at = self._clock.now()
+        """Run the lanes' timers until cancelled."""
         while True:
-            if self._clock.now() >= poll_at:
-                await self.poll()
-                poll_at = self._clock.now() + POLL_SECONDS
             self._scheduler.run_timers()
-            timer = self._scheduler.next_timer()
-            await self._wait_until(poll_at if timer is None else min(timer, poll_at))
+            await self._wait_for_timer(self._scheduler.next_timer())
+
+    async def poll_regularly(self) -> None:
+        """Poll the database until cancelled. It is a task of its own: timers run while nothing can be read."""
+        while True:
+            await self.poll()
+            await self._clock.sleep(POLL_SECONDS)
 
     async def poll(self) -> None:
         """Compare every lane with the database, and read again the circuits that differ."""
@@ -159,20 +160,19 @@ class Dispatcher:
             generation > lane.breaker.generation or lane.breaker.state is CircuitState.HALF_OPEN
         )
 
-    async def _wait_until(self, at: float) -> None:
+    async def _wait_for_timer(self, at: float | None) -> None:
         """Return at `at`, or earlier when a lane set an earlier timer. Other tasks run in between in any case."""
-        if at > self._clock.now() and not self._timer_changed.is_set():
-            waits = {
-                asyncio.ensure_future(self._sleep_until(at)),
-                asyncio.ensure_future(self._timer_changed.wait()),
-            }
+        if self._timer_changed.is_set() or (at is not None and at <= self._clock.now()):
+            await asyncio.sleep(0)
+        else:
+            waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._timer_changed.wait())}
+            if at is not None:
+                waits.add(asyncio.ensure_future(self._sleep_until(at)))
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for wait in waits:
                     wait.cancel()
-        else:
-            await asyncio.sleep(0)
         self._timer_changed.clear()
 
     async def _sleep_until(self, at: float) -> None:

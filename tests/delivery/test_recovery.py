@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -164,6 +165,26 @@ async def test_a_result_is_written_after_an_outage_longer_than_its_lease_and_is_
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert [attempt.failure_class for attempt in (await engine.detail(delivery_id)).attempts] == [None]
     assert len(engine.sender.requests) == 1
+
+
+async def test_a_retry_starts_in_time_while_nothing_can_be_read(
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.endpoint(retry={"delays": [60], "jitter": 0})
+    engine.sender.default = Response(500)
+    delivery_id = await engine.send_one()
+    await engine.attempted(delivery_id, 1)
+
+    def refuse() -> None:
+        raise StoreUnavailable("every reader is busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.runtime.database, "read", refuse)
+        await engine.clock.advance(61.0)
+        await engine.sent(2)
+        unhealthy = {task.name for task in engine.runtime.health() if not task.healthy}
+    assert "poller" in unhealthy
+    assert "dispatcher" not in unhealthy
 
 
 async def test_a_restart_continues_deliveries_in_flight_and_pending(tmp_path: Path) -> None:
