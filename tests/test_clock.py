@@ -183,7 +183,7 @@ async def failed_once(engine: RunningEngine, *delays: float) -> str:
 
 
 def wake(engine: RunningEngine) -> None:
-    engine.runtime._dispatcher._wake_event.wake()
+    engine.runtime._dispatcher._timer_changed.set()
 
 
 async def test_what_became_due_while_the_machine_was_suspended_is_sent(

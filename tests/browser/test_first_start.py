@@ -32,7 +32,7 @@ def test_the_link_works_once(service: Service, visitor: Page, watch: Watch) -> N
     visitor.goto(service.sign_in_link)
     visitor.get_by_label("Password").fill(PASSWORD)
     visitor.get_by_role("button", name="Set password and sign in").click()
-    expect(visitor.get_by_role("alert")).to_contain_text("used up")
+    expect(visitor.get_by_role("alert")).to_contain_text("used or expired")
 
 
 def test_a_wrong_password_is_said_in_place_and_the_name_is_kept(visitor: Page, watch: Watch) -> None:
@@ -41,7 +41,7 @@ def test_a_wrong_password_is_said_in_place_and_the_name_is_kept(visitor: Page, w
     visitor.get_by_label("Name").fill("admin")
     visitor.get_by_label("Password").fill("not this one")
     visitor.get_by_role("button", name="Sign in").click()
-    expect(visitor.get_by_role("alert")).to_contain_text("do not match")
+    expect(visitor.get_by_role("alert")).to_contain_text("Wrong name or password")
     expect(visitor.get_by_label("Name")).to_have_value("admin")
 
 

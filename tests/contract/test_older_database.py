@@ -108,7 +108,7 @@ async def test_its_idempotency_keys_api_keys_people_and_views_are_known(engine: 
     assert principal.actor == "key:ci"
     assert [person.name for person in await access.people.all()] == ["ada"]
     assert await access.people.check("ada", "correct horse battery staple") is not None
-    assert [view.name for view in await engine.runtime.saved_views.of("person:ada")] == ["Failed"]
+    assert [view.name for view in await engine.runtime.saved_views.list("person:ada")] == ["Failed"]
 
 
 async def test_its_history_is_listed(engine: RunningEngine) -> None:

@@ -216,7 +216,7 @@ async def test_many_lost_claims_are_requeued_by_a_few_statements(workers: Worker
         requeued = await workers.databases[0].writer.submit(rescue)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert (len(requeued), len(statements)) == (FIFTY, 3)
+    assert (len(requeued), len(statements)) == (FIFTY, 4)  # claims, deliveries, attempts, statistics
     assert {row["number"] for row in await workers.rows(ATTEMPTS)} == {1}
 
 
