@@ -6,19 +6,20 @@ import resource
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import URL, insert, make_url, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StartRefused, StoreUnavailable
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.sqlite import store
-from tests.contract.commands import Add, count, message, names
+from tests.contract.commands import Add, AddLater, count, message, names
 from tests.contract.conftest import administer
 
 
@@ -107,6 +108,75 @@ async def test_a_full_disk(file_database: Database) -> None:
     with pytest.raises(StoreUnavailable, match="the disk is full"):
         await file_database.writer.run(lambda connection: connection.execute(big))
     await assert_it_recovers(file_database, "before")
+
+
+async def limit_pages(database: Database) -> None:
+    """Let the writer's connection add a few pages to its file, as on a disk that is almost full."""
+
+    async def work(connection: AsyncConnection) -> None:
+        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 20}")
+
+    await database.writer.run(work)
+
+
+async def add_big(connection: AsyncConnection) -> str:
+    """Insert a row that the limited file has no room for. SQLite then rolls back the whole transaction."""
+    await connection.execute(insert(MESSAGES), message("big", payload=bytes(1_000_000)))
+    return "added big"
+
+
+async def add_big_and_ignore_the_error(connection: AsyncConnection) -> str:
+    with suppress(OperationalError):
+        await add_big(connection)
+    return "ignored"
+
+
+@pytest.mark.parametrize("work", [add_big, add_big_and_ignore_the_error])
+@pytest.mark.parametrize(
+    "others", [("m1", "m2"), ("m1", "before")], ids=["written together", "written one by one"]
+)
+async def test_a_transaction_that_sqlite_rolled_back_fails_every_member(
+    file_database: Database, others: tuple[str, str], work: Callable[[AsyncConnection], Any]
+) -> None:
+    writer = file_database.writer
+    await writer.submit(Add("before"))
+    await limit_pages(file_database)
+    results = await asyncio.gather(
+        *(writer.submit(Add(name)) for name in others),
+        writer.run(work),
+        writer.submit(AddLater("m3")),
+        return_exceptions=True,
+    )
+    assert await names(file_database) == ["before"]
+    assert {type(result) for result in results} == {StoreUnavailable}
+    assert {str(result) for result in results} == {"The database is unavailable: the disk is full."}
+    assert not writer.healthy
+    await assert_it_recovers(file_database, "before")
+
+
+async def test_a_database_in_memory_that_rolled_back_fails_every_member() -> None:
+    database = Database("sqlite+aiosqlite:///:memory:")
+    await database.open()
+    await database.writer.submit(Add("before"))
+    await limit_pages(database)
+    results = await asyncio.gather(
+        database.writer.submit(Add("m1")), database.writer.run(add_big), return_exceptions=True
+    )
+    assert {type(result) for result in results} == {StoreUnavailable}
+    assert await names(database) == ["before"]
+    await assert_it_recovers(database, "before")
+    await database.close()
+
+
+async def test_a_lone_member_that_ignores_the_rollback_of_its_transaction_fails(
+    file_database: Database,
+) -> None:
+    await limit_pages(file_database)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        await file_database.writer.run(add_big_and_ignore_the_error)
+    assert not file_database.writer.healthy
+    await assert_it_recovers(file_database)
 
 
 async def test_a_file_that_became_read_only(file_database: Database) -> None:

@@ -21,6 +21,19 @@ Row = tuple[Any, ...]
 
 _LOCKED_PAUSE: Final = 0.02
 """Seconds between two attempts to begin while another program holds the lock."""
+_ROLLBACK_CODES: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+"""Primary codes of errors after which SQLite may roll the whole transaction back itself,
+https://sqlite.org/lang_transaction.html."""
+_UNKNOWN_CODE: Final = sqlite3.SQLITE_IOERR
+"""The code of a transaction that SQLite rolled back for a reason that is not known: the database has failed."""
 
 
 @unique
@@ -50,6 +63,10 @@ class SqliteConnection:
         self._offload_policy = offload_policy
         self._patience = patience
         self._begin: str | None = None
+        self._active = False
+        """Whether a transaction began that was neither committed nor rolled back by this class."""
+        self._rollback_code = _UNKNOWN_CODE
+        """Result code of the statement after which SQLite itself rolled the transaction back."""
         self._changes = 0
 
     @classmethod
@@ -107,7 +124,7 @@ class SqliteConnection:
         try:
             yield
         finally:
-            self._begin = None
+            self._begin, self._active = None, False
             raw.rollback()
             raw.execute("PRAGMA query_only=OFF")
 
@@ -122,15 +139,22 @@ class SqliteConnection:
         self._open().create_function(name, arity, function, **options)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work`, after the pending `BEGIN`."""
+        """Run `work`, after the pending `BEGIN`. Raises when SQLite itself rolled the transaction back before."""
         raw = self._open()
         begin, self._begin = self._begin, None
 
         def statement() -> T:
             if begin is not None:
                 raw.execute(begin)
+                self._active, self._rollback_code = True, _UNKNOWN_CODE
                 self._changes = raw.total_changes
-            return work(raw)
+            else:
+                self._refuse_rolled_back(raw)
+            try:
+                return work(raw)
+            except sqlite3.Error as error:
+                self._note_rollback(raw, error)
+                raise
 
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
@@ -148,9 +172,10 @@ class SqliteConnection:
             await asyncio.sleep(_LOCKED_PAUSE)
 
     async def commit(self) -> None:
-        """Commit, in the thread when there are changes to flush."""
+        """Commit, in the thread when there are changes to flush. Raises when there is no transaction any more."""
         raw = self._open()
         try:
+            self._refuse_rolled_back(raw)
             if self._offload_policy is OffloadPolicy.NONE or raw.total_changes == self._changes:
                 raw.commit()
             else:
@@ -159,11 +184,11 @@ class SqliteConnection:
             # A failed commit can leave its transaction open.
             await self.rollback()
             raise
-        self._begin = None
+        self._begin, self._active = None, False
 
     async def rollback(self) -> None:
         """Roll back on the event loop: nothing is flushed."""
-        self._begin = None
+        self._begin, self._active = None, False
         raw = self._open()
         if raw.in_transaction:
             raw.rollback()
@@ -192,6 +217,19 @@ class SqliteConnection:
             with suppress(sqlite3.Error):
                 self._open().interrupt()
             raise
+
+    def _note_rollback(self, raw: sqlite3.Connection, error: sqlite3.Error) -> None:
+        # An error that Python's module raises itself has no code.
+        code = getattr(error, "sqlite_errorcode", _UNKNOWN_CODE)
+        if self._active and not raw.in_transaction and code & 0xFF in _ROLLBACK_CODES:
+            self._rollback_code = code
+
+    def _refuse_rolled_back(self, raw: sqlite3.Connection) -> None:
+        # SQLite is in autocommit mode now: a statement would commit by itself, and `commit` would do nothing.
+        if self._active and not raw.in_transaction:
+            error = sqlite3.OperationalError("SQLite rolled the transaction back after an error")
+            error.sqlite_errorcode = self._rollback_code
+            raise error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
