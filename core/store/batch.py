@@ -103,12 +103,17 @@ async def write_one_by_one(
 async def _write_guarded(
     connection: AsyncConnection, group: Sequence[Member[Any]], off_loop: OffLoop
 ) -> None:
+    # Not SQLAlchemy's savepoint: it does not roll back when releasing fails, as after an error that a member ignored. A
+    # failure to set or to roll back to the savepoint concerns the whole batch.
+    await connection.exec_driver_sql("SAVEPOINT member")
     try:
-        async with connection.begin_nested():
-            await _write_group(connection, group, off_loop)
+        await _write_group(connection, group, off_loop)
+        await connection.exec_driver_sql("RELEASE SAVEPOINT member")
     except Exception as error:
         if store_failure(error) is not None:
             raise
+        await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT member")
+        await connection.exec_driver_sql("RELEASE SAVEPOINT member")
         for member in group:
             member.outcome = error
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, insert, make_url, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StartRefused, StoreUnavailable
@@ -280,6 +280,32 @@ async def test_connections_that_the_server_dropped(server_database: Database, po
     assert [type(error) for error in told] == [StoreUnavailable] * 2
     assert await count(server_database) == 1
     await assert_it_recovers(server_database, "before")
+
+
+async def test_an_aborted_transaction_on_a_server_is_never_taken_for_a_commit(
+    server_database: Database,
+) -> None:
+    await server_database.writer.submit(Add("before"))
+
+    async def ignore_an_error(connection: AsyncConnection) -> str:
+        await connection.execute(insert(MESSAGES), message("undone"))
+        with suppress(IntegrityError):
+            await connection.execute(insert(MESSAGES), message("before"))
+        return "ignored"
+
+    with pytest.raises(DBAPIError, match="aborted"):
+        await server_database.writer.run(ignore_an_error)
+    results = await asyncio.gather(
+        server_database.writer.submit(Add("m1")),
+        server_database.writer.run(ignore_an_error),
+        server_database.writer.submit(AddLater("m2")),
+        server_database.writer.run(ignore_an_error),
+        return_exceptions=True,
+    )
+    assert [results[0], results[2]] == ["added m1", "added m2"]
+    assert isinstance(results[1], DBAPIError)
+    assert isinstance(results[3], DBAPIError)
+    await assert_it_recovers(server_database, "before", "m1", "m2")
 
 
 async def test_an_idle_connection_that_the_server_dropped_is_replaced_unnoticed(

@@ -79,9 +79,13 @@ class PostgresStore:
 
 
 def _engine(url: URL, statement_seconds: float | None, **options: Any) -> AsyncEngine:
-    limits = {"command_timeout": statement_seconds, "timeout": CONNECT_SECONDS}
+    arguments: dict[str, Any] = {"command_timeout": statement_seconds, "timeout": CONNECT_SECONDS}
     try:
-        return create_async_engine(url, connect_args=limits, **ENGINE_JSON, **options)
+        # An installation without PostgreSQL has no asyncpg.
+        from breakwater.core.store.postgres.connection import CheckedConnection  # noqa: PLC0415  # see above
+
+        arguments["connection_class"] = CheckedConnection
+        return create_async_engine(url, connect_args=arguments, **ENGINE_JSON, **options)
     except ModuleNotFoundError as error:
         raise StartRefused(
             "PostgreSQL needs the driver asyncpg: install breakwater with the extra `postgres`."
