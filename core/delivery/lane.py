@@ -70,7 +70,7 @@ class Lane:
             self._rate_limit = RateLimit(endpoint.rate_limit)
         self.endpoint = endpoint
         self.breaker = self._with_present_config(self.breaker)
-        self._throttled_until = endpoint.throttled_until or 0.0
+        self.throttle(endpoint.throttled_until or 0.0)  # it may have been read before the latest result
 
     def note_due(self, due: float) -> None:
         """Note that a pending delivery is due at `due`."""

@@ -248,6 +248,15 @@ async def test_many_rate_limited_attempts_keep_the_latest_pause(workers: Workers
     assert endpoint["throttled_until"] == workers.stored.now + 300
 
 
+async def test_a_shorter_pause_of_a_later_result_does_not_replace_a_longer_one(workers: Workers) -> None:
+    await workers.pending(3)
+    claimed = await workers.claim_together(1, limit=3)
+    for claim, pause in zip(claimed, ("30", "300", "3"), strict=True):
+        await workers.record(0, claim, Response(429, (("retry-after", pause),)))
+    (endpoint,) = await workers.rows(ENDPOINTS)
+    assert endpoint["throttled_until"] == workers.stored.now + 300
+
+
 async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_it(workers: Workers) -> None:
     await workers.pending(1)
     (stale,) = await workers.claim_together(1, limit=1)

@@ -184,7 +184,8 @@ def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) ->
         if member.disable is not None:
             disabled.setdefault(endpoint_id, (member.disable, member.now))
     for endpoint_id, until in sorted(throttled.items()):
-        connection.execute(_endpoint(endpoint_id).values(throttled_until=until))
+        shorter = ENDPOINTS.c.throttled_until.is_(None) | (ENDPOINTS.c.throttled_until < until)
+        connection.execute(_endpoint(endpoint_id).where(shorter).values(throttled_until=until))
     for endpoint_id, (disable, now) in sorted(disabled.items()):
         _disable(connection, endpoint_id, disable, now)
 
