@@ -107,9 +107,10 @@ class Lane:
         if share <= 0 and not self.in_flight:
             return _WAIT_FOR_SLOT
         room = min(self.limit - self.in_flight, share)
-        # One claim costs the same for one delivery as for fifty, so a lane waits until a quarter of it is free. With
-        # nothing in flight no release would run the lane again, so it does not wait.
-        if room <= 0 or (self.in_flight and room < self.limit // 4):
+        # One claim costs the same for one delivery as for fifty, so a lane waits until a quarter of what it may have is
+        # free. With nothing in flight no release would run the lane again, so it does not wait.
+        allowed = min(self.limit, share + self.in_flight)
+        if room <= 0 or (self.in_flight and room < allowed // 4):
             return _WAIT_FOR_EVENT
         tokens = self._rate_limit.available(now)
         if tokens == 0:

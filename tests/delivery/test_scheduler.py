@@ -5,7 +5,7 @@ import random
 import pytest
 
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
-from breakwater.core.delivery.lane import Lane, Step, WaitUntil
+from breakwater.core.delivery.lane import Fetch, Lane, Step, WaitForEvent, WaitUntil
 from breakwater.core.delivery.rate_limit import RateLimit
 from breakwater.core.delivery.scheduler import Scheduler, Slot
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
@@ -219,6 +219,35 @@ def test_whatever_happens_slots_taken_are_those_that_are_held() -> None:
         slot.release()
     assert fixture.scheduler.in_flight == 0
     assert len(fixture.scheduler._waiting_for_slot) <= 6
+
+
+def test_a_lane_with_a_small_share_claims_before_its_last_attempt_ends(fixture: Fixture) -> None:
+    lane = fixture.lane("a", max_in_flight=64)
+    now = fixture.clock.now()
+    lane.note_due(now)
+    for _ in range(2):
+        lane.take_slot()
+    assert lane.next_step(now, share=2) == Fetch(2)
+
+
+def test_a_lane_waits_until_a_quarter_of_its_share_is_free(fixture: Fixture) -> None:
+    lane = fixture.lane("a", max_in_flight=64)
+    now = fixture.clock.now()
+    lane.note_due(now)
+    for _ in range(14):
+        lane.take_slot()
+    assert lane.next_step(now, share=2) == WaitForEvent()
+    assert lane.next_step(now, share=6) == Fetch(6)
+
+
+def test_settings_that_were_read_earlier_do_not_shorten_a_pause(fixture: Fixture) -> None:
+    lane = fixture.lane("a")
+    now = fixture.clock.now()
+    lane.throttle(now + 300)
+    for earlier in (None, now + 30):
+        lane.reconfigure(target("a", throttled_until=earlier))
+        lane.note_due(now)
+        assert lane.next_step(now, share=4) == WaitUntil(now + 300)
 
 
 # --- circuits
