@@ -218,11 +218,23 @@ class Dispatcher:
             if self._scheduler.closed or slot.lane.removed:
                 # Nothing was sent. A maintenance job cancels pending deliveries of deleted endpoints.
                 await self._write(ReleaseClaim(claim, self._clock.now()), claim)
+            elif self._clock.now() + slot.lane.endpoint.timeout >= claim.lease_until:
+                await self._claim_again(slot.lane, claim)
             else:
                 await self._attempt(slot.lane, claim)
         finally:
             self._in_flight.discard((claim.delivery_id, claim.token))
             slot.release()
+
+    async def _claim_again(self, lane: Lane, claim: ClaimedDelivery) -> None:
+        """Release a claim whose lease could end during its attempt, because its commit took long.
+
+        Another process would send the delivery a second time.
+        """
+        log.warning("claim.released", delivery_id=claim.delivery_id, reason="the commit took too long")
+        now = self._clock.now()
+        if await self._write(ReleaseClaim(claim, now), claim):
+            lane.note_due(now)
 
     async def _attempt(self, lane: Lane, claim: ClaimedDelivery) -> None:
         result = await self._interruptibly(

@@ -202,6 +202,7 @@ def _claim(message: NewMessage, row: dict[str, Any], generation: int) -> Claimed
         event_type=row["event_type"],
         payload=message.payload,
         token=row["claim_token"],
+        lease_until=row["lease_until"],
         number=1,
         spent=0,
         trigger=Trigger.SCHEDULE,

@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.delivery.recovery import ROUND_SECONDS
 from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.lease import LEASE_GRACE
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass
 from breakwater.core.runtime import Runtime
+from breakwater.core.store.commands.accept import AcceptMessage
+from breakwater.core.store.commands.claim import ClaimDue
 from breakwater.core.store.commands.record import SaveAttempt
 from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine, settings_for
@@ -44,6 +47,30 @@ def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
 
     writer.submit = refuse  # type: ignore[method-assign]  # the fault under test
     yield
+    writer.submit = submit  # type: ignore[method-assign]  # it is back
+
+
+@contextmanager
+def slow_commit(engine: RunningEngine, of: type) -> Iterator[list[str]]:
+    """Let the first commit of such a command take as long as the grace of a lease; list the commands."""
+    writer = engine.runtime.database.writer
+    submit = writer.submit
+    commands: list[str] = []
+
+    async def submit_slowly(command: Any, on_commit: Any = None, **options: Any) -> Any:
+        first = isinstance(command, of) and of.__name__ not in commands
+        commands.append(type(command).__name__)
+
+        def pass_time(result: Any) -> None:
+            if first:
+                engine.clock._now += LEASE_GRACE
+            if on_commit is not None:
+                on_commit(result)
+
+        return await submit(command, on_commit=pass_time, **options)
+
+    writer.submit = submit_slowly  # type: ignore[assignment,method-assign]  # the fault under test
+    yield commands
     writer.submit = submit  # type: ignore[method-assign]  # it is back
 
 
@@ -165,6 +192,37 @@ async def test_a_result_is_written_after_an_outage_longer_than_its_lease_and_is_
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert [attempt.failure_class for attempt in (await engine.detail(delivery_id)).attempts] == [None]
     assert len(engine.sender.requests) == 1
+
+
+@pytest.mark.parametrize("command", [AcceptMessage, ClaimDue])
+async def test_a_claim_whose_commit_took_long_is_sent_once_under_a_lease_that_covers_the_attempt(
+    engine: RunningEngine, command: type
+) -> None:
+    await engine.endpoint(timeout_seconds=10, retry={"delays": [60], "jitter": 0})
+    engine.sender.script("billing.example", Response(500))
+    with slow_commit(engine, command) as commands:
+        delivery_id = await engine.send_one()
+        await engine.attempted(delivery_id, 1)
+        engine.sender.hold()
+        await engine.clock.advance(60.0)
+        await engine.sent(2)
+        row = await engine.row(delivery_id)
+        assert row["lease_until"] > engine.clock.now() + 10
+        engine.sender.let_go()
+        await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert commands.count("ReleaseClaim") == 1
+    assert len(engine.sender.requests) == 2
+
+
+async def test_a_claim_whose_commit_is_quick_is_not_released(engine: RunningEngine) -> None:
+    await engine.endpoint(retry={"delays": [60], "jitter": 0})
+    engine.sender.script("billing.example", Response(500))
+    with slow_commit(engine, type(None)) as commands:
+        delivery_id = await engine.send_one()
+        await engine.attempted(delivery_id, 1)
+        await engine.clock.advance(60.0)
+        await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+    assert "ReleaseClaim" not in commands
 
 
 async def test_a_retry_starts_in_time_while_nothing_can_be_read(

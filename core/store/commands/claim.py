@@ -26,6 +26,8 @@ class ClaimedDelivery:
     event_type: str
     payload: bytes
     token: str
+    lease_until: float
+    """From then on another process may requeue the delivery."""
     number: int
     """Number of the attempt to make, from 1; a resend continues the numbering."""
     spent: int
@@ -191,6 +193,7 @@ _CLAIMED: Final = (
         DELIVERIES.c.budget_spent,
         DELIVERIES.c.trigger,
         DELIVERIES.c.retry_delays,
+        DELIVERIES.c.lease_until,
         MESSAGES.c.payload,
     )
     .join(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
@@ -213,6 +216,7 @@ def _claimed_delivery(row: RowMapping, token: str, breaker: CircuitBreaker) -> C
         event_type=row["event_type"],
         payload=row["payload"],
         token=token,
+        lease_until=row["lease_until"],
         number=row["attempt_count"] + 1,
         spent=row["budget_spent"],
         trigger=Trigger.PROBE if probing else Trigger(row["trigger"]),
