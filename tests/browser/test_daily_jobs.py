@@ -12,7 +12,7 @@ from tests.browser.conftest import NewContext, signed_in
 from tests.browser.interactions import Hand, Keyboard, Mouse
 from tests.browser.scenarios import Scene, audit_actions, circuit_of, row, scene
 from tests.browser.test_resending import without_script
-from tests.processes import ReceiverProcess, Service
+from tests.processes import ReceiverProcess, Service, eventually
 
 MOUSE, KEYBOARD, NO_SCRIPT = "by mouse", "by keyboard", "without scripts"
 STEADY = {"failure_threshold": 1000, "minimum_calls": 10_000}
@@ -123,6 +123,11 @@ def test_all_that_failed_for_one_cause_are_resent_after_a_confirmation(
     assert hand.done == 4
     for delivery in sent:
         service.delivery_once(delivery, "delivered")
+    eventually(lambda: no_replay_runs(service))  # the next test starts one with the same filter
+
+
+def no_replay_runs(service: Service) -> bool:
+    return all(replay["state"] == "finished" for replay in service.api.get("/replays").json()["items"])
 
 
 def test_shortcuts_find_and_resend_what_failed(
