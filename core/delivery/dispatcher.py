@@ -75,9 +75,10 @@ class Dispatcher:
             on_timer=self._timer_changed.set,
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: set[tuple[str, str]] = set()
-        self._interruptible: dict[asyncio.Task[Any], ClaimedDelivery] = {}
-        """Tasks that wait for a receiver, or to retry a write. A drain cancels them when its time is up."""
+        self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """The task of each claim, by delivery id and token."""
+        self._interruptible: set[tuple[str, str]] = set()
+        """Claims that wait for a receiver, or to retry a write. A drain cancels them when its time is up."""
         self._interrupted = False
         endpoint_cache.on_change(self._scheduler.reconfigure)
         endpoint_changes.add_reader(self.refresh)
@@ -91,8 +92,7 @@ class Dispatcher:
     def start(self, slot: Slot, claim: ClaimedDelivery) -> None:
         """Send a claimed delivery. The dispatcher releases the slot, and takes it again if it was released already."""
         held = self._scheduler.take_slot(slot.lane) if slot.released else slot
-        self._in_flight.add((claim.delivery_id, claim.token))
-        self._spawn(self._deliver(held, claim))
+        self._in_flight[claim.delivery_id, claim.token] = self._spawn(self._deliver(held, claim))
 
     @property
     def slots_taken(self) -> int:
@@ -223,7 +223,7 @@ class Dispatcher:
             else:
                 await self._attempt(slot.lane, claim)
         finally:
-            self._in_flight.discard((claim.delivery_id, claim.token))
+            self._in_flight.pop((claim.delivery_id, claim.token), None)
             slot.release()
 
     async def _claim_again(self, lane: Lane, claim: ClaimedDelivery) -> None:
@@ -323,10 +323,10 @@ class Dispatcher:
         self._interrupted = True
         if not self._interruptible:
             return
-        claims = [(claim.delivery_id, claim.token) for claim in self._interruptible.values()]
+        claims = list(self._interruptible)
         log.warning("drain.unfinished", attempts=len(claims))
-        for task in self._interruptible:
-            task.cancel()
+        for claim in claims:
+            self._in_flight[claim].cancel()
         try:
             await self._database.writer.submit(
                 RequeueExpired(self._clock.now(), self._ids.make, claims=claims)
@@ -336,18 +336,18 @@ class Dispatcher:
 
     async def _interruptibly(self, claim: ClaimedDelivery, work: Awaitable[T]) -> T:
         """Await `work`, which a drain may cancel."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self._interruptible[task] = claim
+        key = (claim.delivery_id, claim.token)
+        self._interruptible.add(key)
         try:
             return await work
         finally:
-            del self._interruptible[task]
+            self._interruptible.discard(key)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
+        return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -1,6 +1,7 @@
 """Which headers and fields are credentials: sent on the wire, masked wherever they are stored, shown or logged."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "•••"
@@ -11,6 +12,7 @@ _CREDENTIAL_NAME: Final = re.compile(
 """The fencing token of a claim grants nothing, and logs need it."""
 
 
+@lru_cache(maxsize=1_024)
 def is_credential(name: str) -> bool:
     """Return whether the value of a header or field of this name may grant access."""
     return _CREDENTIAL_NAME.search(name) is not None
