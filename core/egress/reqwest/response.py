@@ -48,6 +48,9 @@ class StreamedResponse:
         except Exception:  # noqa: BLE001 -- the head has decided the outcome, however the body ends
             return
         self._complete = True
+        # The client's own thread keeps the connection once it has seen the end; the next request must find it there.
+        with suppress(PyreqwestError):
+            await self._streamed.__aexit__(None, None, None)
 
     async def to_outcome(self, cap: int, headers_cap: int, started: float) -> Response:
         """Return what was read, and close the connection if there is more to read."""
