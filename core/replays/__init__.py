@@ -14,10 +14,10 @@ from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import Page
-from breakwater.core.replays.dry_run import extent
+from breakwater.core.replays.coverage import extent
 from breakwater.core.replays.model import ACTIVE, Plan, ReplayState, ReplayView
-from breakwater.core.replays.outcomes import OutcomeCounts
-from breakwater.core.replays.reading import replay_row, replay_view
+from breakwater.core.replays.outcome_counts import OutcomeCounts
+from breakwater.core.replays.rows import replay_row, replay_view
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
 __all__ = ["DEFAULT_PACE", "FASTEST", "Plan", "ReplayState", "ReplayView", "Replays"]

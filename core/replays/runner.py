@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.states import DeliveryState, Trigger
-from breakwater.core.replays.dry_run import RESENDABLE
+from breakwater.core.replays.coverage import RESENDABLE
 from breakwater.core.replays.model import ReplayState
-from breakwater.core.replays.reading import covered, filter_of, next_ids, replay_row
+from breakwater.core.replays.rows import covered, filter_of, next_ids, replay_row
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0

@@ -7,8 +7,8 @@ from breakwater.core.domain.errors import Conflict
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
-from breakwater.core.replays import Plan, dry_run
-from breakwater.core.replays.reading import covered
+from breakwater.core.replays import Plan, coverage
+from breakwater.core.replays.rows import covered
 from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine
 
@@ -90,7 +90,7 @@ async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_coun
     await engine.quiet()
     assert await engine.state(ended.id) is DeliveryState.FAILED
     for most in (10_000, 0):
-        monkeypatch.setattr(dry_run, "LATE", most)
+        monkeypatch.setattr(coverage, "LATE", most)
         plan = await engine.runtime.replays.plan(DeliveryFilter(), seen.up_to, seen.frozen_at)
         assert plan.total.value == seen.total.value - 1
         assert plan.total.value == len(await touched(engine, plan))
@@ -100,7 +100,7 @@ async def test_beyond_the_bound_a_count_says_that_there_are_more(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    monkeypatch.setattr(dry_run, "COUNT_LIMIT", 5)
+    monkeypatch.setattr(coverage, "COUNT_LIMIT", 5)
     plan = await engine.runtime.replays.plan(DeliveryFilter())
     assert str(plan.total) == "5+"
     assert [row.id for row in plan.sample] == (await touched(engine, plan))[:5]
@@ -110,7 +110,7 @@ async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    monkeypatch.setattr(dry_run, "SEARCHED", 6)
+    monkeypatch.setattr(coverage, "SEARCHED", 6)
     plan = await engine.runtime.replays.plan(parse("q=marked", {}))
     assert plan.bounds is not None
     assert plan.bounds.scanned == 6
@@ -122,7 +122,7 @@ async def test_a_search_that_found_nothing_so_far_is_not_started_and_says_why(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    monkeypatch.setattr(dry_run, "SEARCHED", 6)
+    monkeypatch.setattr(coverage, "SEARCHED", 6)
     plan = await engine.runtime.replays.plan(parse("q=no such text", {}))
     assert str(plan.total) == "0+"
     with pytest.raises(Conflict, match="Searched 6 deliveries"):

@@ -9,7 +9,7 @@ from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import ReplayState, ReplayView
-from breakwater.core.replays.outcomes import OutcomeCounts, Outcomes
+from breakwater.core.replays.outcome_counts import OutcomeCounts, Outcomes
 from breakwater.core.replays.runner import ReplayRunner
 from breakwater.core.store.schema import REPLAY_ITEMS
 from tests.delivery.running_engine import RunningEngine

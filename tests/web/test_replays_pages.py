@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.replays.outcomes import ALWAYS_COUNTED
+from breakwater.core.replays.outcome_counts import ALWAYS_COUNTED
 from breakwater.core.store.schema import REPLAYS
 from breakwater.core.text.format import format_time_utc
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number

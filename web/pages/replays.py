@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from breakwater.core.replays.outcomes import ALWAYS_COUNTED
+from breakwater.core.replays.outcome_counts import ALWAYS_COUNTED
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.security.guards import requires

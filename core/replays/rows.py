@@ -9,9 +9,9 @@ from breakwater.core.domain.errors import NotFound
 from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount
-from breakwater.core.replays.dry_run import RESENDABLE
+from breakwater.core.replays.coverage import RESENDABLE
 from breakwater.core.replays.model import ReplayState, ReplayView
-from breakwater.core.replays.outcomes import Outcomes
+from breakwater.core.replays.outcome_counts import Outcomes
 from breakwater.core.store.schema import DELIVERIES, REPLAYS
 
 
