@@ -1,4 +1,4 @@
-"""Bulk resends: planned, started, paused, resumed, cancelled, and read."""
+"""Plan, start, pause, resume, cancel and read bulk resends."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,38 +14,38 @@ from breakwater.core.queries import Queries
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import Page
-from breakwater.core.replays.coverage import extent
+from breakwater.core.replays.coverage import read_coverage
 from breakwater.core.replays.model import ACTIVE, Plan, ReplayState, ReplayView
 from breakwater.core.replays.outcome_counts import OutcomeCounts
 from breakwater.core.replays.rows import replay_row, replay_view
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS
 
-__all__ = ["DEFAULT_PACE", "FASTEST", "Plan", "ReplayState", "ReplayView", "Replays"]
+__all__ = ["DEFAULT_PACE", "MAX_PACE", "Plan", "ReplayState", "ReplayView", "Replays"]
 
 DEFAULT_PACE: Final = 50.0
-FASTEST: Final = 1000.0
-"""Deliveries a second."""
-_SAMPLE: Final = 5
-_LISTED: Final = 100
+MAX_PACE: Final = 1000.0
+"""Deliveries per second."""
+_SAMPLE_SIZE: Final = 5
+_LIST_LIMIT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
-    """What a person may do to a replay that has begun."""
+class _StateChange:
+    """An operation on a started replay: from which states into which."""
 
     action: str
-    verb: str
-    leaving: frozenset[ReplayState]
-    to: ReplayState
+    past_tense: str
+    from_states: frozenset[ReplayState]
+    to_state: ReplayState
 
 
-_PAUSE: Final = _Turn("pause", "Paused", frozenset({ReplayState.RUNNING}), ReplayState.PAUSED)
-_RESUME: Final = _Turn("resume", "Resumed", frozenset({ReplayState.PAUSED}), ReplayState.RUNNING)
-_CANCEL: Final = _Turn("cancel", "Cancelled", ACTIVE, ReplayState.CANCELLED)
+_PAUSE: Final = _StateChange("pause", "Paused", frozenset({ReplayState.RUNNING}), ReplayState.PAUSED)
+_RESUME: Final = _StateChange("resume", "Resumed", frozenset({ReplayState.PAUSED}), ReplayState.RUNNING)
+_CANCEL: Final = _StateChange("cancel", "Cancelled", ACTIVE, ReplayState.CANCELLED)
 
 
 class Replays:
-    """Everything about bulk resends but the loop that carries them out."""
+    """Plans, starts, controls and reads bulk resends. `ReplayRunner` carries them out."""
 
     def __init__(self, context: EngineContext, queries: Queries) -> None:
         self._context = context
@@ -53,30 +53,30 @@ class Replays:
         self._outcomes = OutcomeCounts(context.clock)
 
     async def plan(
-        self, wanted: DeliveryFilter, up_to: str | None = None, frozen_at: float | None = None
+        self, filters: DeliveryFilter, up_to: str | None = None, frozen_at: float | None = None
     ) -> Plan:
-        """Return what a replay would do: the dry run. Nothing is changed.
+        """Return what a replay would do: the dry run. Change nothing.
 
-        `up_to` is the newest delivery that a person saw when choosing; without it, the newest there is. With the
-        `frozen_at` of an earlier dry run it is the same snapshot again, less what has changed since.
+        `up_to` is the newest delivery that a person saw when choosing; it defaults to the newest one stored. The
+        `frozen_at` of an earlier dry run repeats its snapshot, without deliveries that have changed since.
         """
         now = self._context.clock.now()
         frozen_at = now if frozen_at is None else min(frozen_at, now)
         async with self._context.database.read() as connection:
             newest = up_to or await _newest(connection)
-            name = await _endpoint_name(connection, wanted)
-            found = await extent(connection, wanted, newest, frozen_at, _SAMPLE)
-        rows = await self._queries.deliveries.by_ids(found.first) if found.first else ()
+            name = await _endpoint_name(connection, filters)
+            coverage = await read_coverage(connection, filters, newest, frozen_at, _SAMPLE_SIZE)
+        rows = await self._queries.deliveries.by_ids(coverage.first) if coverage.first else ()
         return Plan(
-            filter=wanted,
-            words=wanted.in_words(name),
+            filter=filters,
+            words=filters.in_words(name),
             up_to=newest,
             frozen_at=frozen_at,
-            total=found.total,
-            endpoints=found.endpoints,
-            states=found.states,
+            total=coverage.total,
+            endpoints=coverage.endpoints,
+            states=coverage.states,
             sample=rows[::-1],
-            bounds=found.bounds,
+            bounds=coverage.bounds,
         )
 
     async def start(
@@ -89,20 +89,20 @@ class Replays:
     ) -> ReplayView:
         """Start to resend what `plan` covers, oldest first, at most `pace` deliveries per second.
 
-        Raises InvalidInput for a pace out of bounds, and Conflict when it covers nothing or another replay of the same
-        filter is running.
+        Raises InvalidInput for a pace out of bounds, and Conflict when the plan covers nothing or another replay of
+        the same filter is running.
         """
-        if not 0 < pace <= FASTEST:
+        if not 0 < pace <= MAX_PACE:
             raise InvalidInput.of(
-                "pace", f"must be more than 0 and at most {FASTEST:,.0f} deliveries per second"
+                "pace", f"must be more than 0 and at most {MAX_PACE:,.0f} deliveries per second"
             )
         if plan.total.value == 0:
-            looked = f" {plan.bounds.sentence}" if plan.bounds else ""
-            raise Conflict(f"Nothing to resend among {plan.words}.{looked}")
+            search_note = f" {plan.bounds.sentence}" if plan.bounds else ""
+            raise Conflict(f"Nothing to resend among {plan.words}.{search_note}")
         row = self._row(plan, actor, reason, pace)
 
         async def write(connection: AsyncConnection) -> None:
-            if (other := await _active_of(connection, row["filter"])) is not None:
+            if (other := await _find_active(connection, row["filter"])) is not None:
                 raise Conflict(f"{other} already resends these deliveries. Wait for it, or cancel it.")
             await connection.execute(insert(REPLAYS), row)
             outcome = f"Resending {plan.total}: {plan.words}, {pace:g} per second."
@@ -110,7 +110,7 @@ class Replays:
             await self._context.audit_log.write(connection, entry)
 
         await self._context.database.writer.run(write)
-        self._tell(row["id"])
+        self._publish(row["id"])
         return await self.get(row["id"])
 
     def _row(self, plan: Plan, actor: str, reason: str | None, pace: float) -> dict[str, Any]:
@@ -133,31 +133,31 @@ class Replays:
         }
 
     async def pause(self, replay_id: str, *, actor: str) -> OperationResult:
-        """Stop for a while. Raises Conflict unless it runs."""
-        return await self._turn(replay_id, _PAUSE, actor)
+        """Pause a replay. Raises Conflict unless it is running."""
+        return await self._change_state(replay_id, _PAUSE, actor)
 
     async def resume(self, replay_id: str, *, actor: str) -> OperationResult:
-        """Go on where it was paused. Raises Conflict unless it is paused."""
-        return await self._turn(replay_id, _RESUME, actor)
+        """Continue a replay. Raises Conflict unless it is paused."""
+        return await self._change_state(replay_id, _RESUME, actor)
 
     async def cancel(self, replay_id: str, *, actor: str) -> OperationResult:
-        """End it: what was resent stays resent, the rest is not touched. Raises Conflict when it has ended."""
-        return await self._turn(replay_id, _CANCEL, actor)
+        """Cancel a replay; deliveries that were resent stay resent. Raises Conflict when it has finished."""
+        return await self._change_state(replay_id, _CANCEL, actor)
 
     async def get(self, replay_id: str) -> ReplayView:
         """Return one replay. Raises NotFound."""
         async with self._context.database.read() as connection:
             row = await replay_row(connection, replay_id)
-            return replay_view(row, await self._outcomes.of(connection, replay_id, row["resent"]))
+            return replay_view(row, await self._outcomes.get(connection, replay_id, row["resent"]))
 
     async def all(self) -> tuple[ReplayView, ...]:
-        """Return the latest hundred, newest first, without their outcomes: those would be counted for each."""
-        statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LISTED)
+        """Return the latest 100 replays, newest first. Their outcomes are not counted."""
+        statement = select(REPLAYS).order_by(REPLAYS.c.id.desc()).limit(_LIST_LIMIT)
         async with self._context.database.read() as connection:
             return tuple(replay_view(row) for row in (await connection.execute(statement)).mappings())
 
     async def results(self, replay_id: str, after: str = "", limit: int = 50) -> Page[DeliveryRow]:
-        """Return what it resent, as each delivery stands now, in the order of resending. Raises NotFound.
+        """Return the current rows of the deliveries that were resent, in that order. Raises NotFound.
 
         `after` is the `next_cursor` of the page before.
         """
@@ -173,28 +173,28 @@ class Replays:
         rows = await self._queries.deliveries.by_ids(ids[:limit]) if ids else ()
         return Page(rows[::-1], ids[limit - 1] if len(ids) > limit else None)
 
-    async def _turn(self, replay_id: str, asked: _Turn, actor: str) -> OperationResult:
-        async def turn(connection: AsyncConnection) -> OperationResult:
+    async def _change_state(self, replay_id: str, change: _StateChange, actor: str) -> OperationResult:
+        async def write(connection: AsyncConnection) -> OperationResult:
             row = await replay_row(connection, replay_id, lock=True)
-            if ReplayState(row["state"]) not in asked.leaving:
+            if ReplayState(row["state"]) not in change.from_states:
                 raise Conflict(f"The replay is {row['state']}.")
-            ended = self._context.clock.now() if asked is _CANCEL else None
-            values = {"state": asked.to.value, "finished_at": ended}
+            finished_at = self._context.clock.now() if change is _CANCEL else None
+            values = {"state": change.to_state.value, "finished_at": finished_at}
             await connection.execute(update(REPLAYS).where(REPLAYS.c.id == replay_id).values(values))
-            done = OperationResult(
-                f"{asked.verb}. {row['resent']:,} of {row['total']:,} resent.", row["resent"]
+            result = OperationResult(
+                f"{change.past_tense}. {row['resent']:,} of {row['total']:,} resent.", row["resent"]
             )
             entry = AuditEntry(
-                actor, f"replay.{asked.action}", replay_id, done.message, affected=row["resent"]
+                actor, f"replay.{change.action}", replay_id, result.message, affected=row["resent"]
             )
             await self._context.audit_log.write(connection, entry)
-            return done
+            return result
 
-        done = await self._context.database.writer.run(turn)
-        self._tell(replay_id)
-        return done
+        result = await self._context.database.writer.run(write)
+        self._publish(replay_id)
+        return result
 
-    def _tell(self, replay_id: str) -> None:
+    def _publish(self, replay_id: str) -> None:
         self._context.change_feed.publish("replays", replay_id)
         self._context.change_feed.publish("audit", replay_id)
 
@@ -203,18 +203,18 @@ async def _newest(connection: AsyncConnection) -> str:
     return (await connection.execute(select(func.max(DELIVERIES.c.id)))).scalar_one() or ""
 
 
-async def _endpoint_name(connection: AsyncConnection, wanted: DeliveryFilter) -> str | None:
-    if wanted.endpoint_id is None:
+async def _endpoint_name(connection: AsyncConnection, filters: DeliveryFilter) -> str | None:
+    if filters.endpoint_id is None:
         return None
-    found = select(ENDPOINTS.c.name).where(ENDPOINTS.c.id == wanted.endpoint_id)
-    name: str | None = (await connection.execute(found)).scalar_one_or_none()
+    statement = select(ENDPOINTS.c.name).where(ENDPOINTS.c.id == filters.endpoint_id)
+    name: str | None = (await connection.execute(statement)).scalar_one_or_none()
     if name is None:
-        raise NotFound("endpoint", wanted.endpoint_id)
+        raise NotFound("endpoint", filters.endpoint_id)
     return name
 
 
-async def _active_of(connection: AsyncConnection, query: str) -> str | None:
+async def _find_active(connection: AsyncConnection, query: str) -> str | None:
     active = tuple(state.value for state in ACTIVE)
-    found = select(REPLAYS.c.id).where(REPLAYS.c.filter == query, REPLAYS.c.state.in_(active))
-    replay_id: str | None = (await connection.execute(found)).scalars().first()
+    statement = select(REPLAYS.c.id).where(REPLAYS.c.filter == query, REPLAYS.c.state.in_(active))
+    replay_id: str | None = (await connection.execute(statement)).scalars().first()
     return replay_id

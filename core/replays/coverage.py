@@ -1,8 +1,7 @@
-"""How much a replay covers, and what would go out first: the dry run's reads, each bounded in what it looks at.
+"""Count the deliveries that a replay covers and find the first ones, in bounded reads.
 
-Nearly everybody resends what failed, perhaps of one endpoint or of the last hours. That is counted within an index,
-exactly, up to 100,000. For any other filter deliveries are looked at one by one, and no more than so many: "12+" then
-says that older ones may match too.
+The usual filter is a status, perhaps with an endpoint or a time range. An index counts those exactly, up to 100,000.
+For any other filter the rows are checked one by one up to a scan limit; "12+" then says that older ones may match too.
 """
 
 from collections import Counter
@@ -39,201 +38,204 @@ RESENDABLE: Final = tuple(
     )
 )
 COUNT_LIMIT: Final = 100_000
-"""A plan counts up to here: ten times what a list counts, because a number is to be typed for it."""
+"""A plan counts up to here. A list counts a tenth of it; here a person types the number to confirm."""
 SCAN_LIMIT: Final = 30_000
-"""Deliveries that are looked at one by one: about 50 ms."""
-SEARCHED: Final = 6_000
-"""Deliveries whose payloads are searched: about 40 ms at 1 KB each."""
-LATE: Final = 10_000
-"""Deliveries that ended after the snapshot and are taken off the count; beyond, all are looked at one by one."""
+"""Deliveries that are checked row by row."""
+PAYLOAD_SCAN_LIMIT: Final = 6_000
+"""Deliveries whose payloads are searched."""
+LATE_LIMIT: Final = 10_000
+"""Deliveries that finished after the snapshot and are subtracted. With more of them, rows are checked one by one."""
 _D = DELIVERIES.c
 
 Tally = Counter[tuple[str, str]]
-"""How many of which endpoint and in which state."""
+"""Deliveries by endpoint id and state."""
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """How much a replay covers, and the first of it."""
+class Coverage:
+    """The counts of a replay, and the deliveries that it resends first."""
 
     total: BoundedCount
     endpoints: tuple[tuple[str, str, int], ...]
     """Id, name and count, most first."""
     states: dict[DeliveryState, int]
     first: tuple[str, ...]
-    """The oldest ids; where `bounds` are, the oldest among those that were looked at."""
+    """The oldest ids; with `bounds`, the oldest of the scanned ones."""
     bounds: SearchBounds | None
 
 
-async def extent(
-    connection: AsyncConnection, wanted: DeliveryFilter, up_to: str, frozen_at: float, sample: int
-) -> Extent:
-    """Return how much of `wanted` had arrived and ended when it was frozen, and its first `sample` ids."""
-    walks, covered, scan_limit = (
-        walks_of(wanted, frozen_at),
-        covered_ids(wanted, frozen_at, up_to),
-        ScanLimit(),
-    )
-    tally = await _within_index(connection, wanted, covered, frozen_at) if is_plain(wanted) else None
+async def read_coverage(
+    connection: AsyncConnection, filters: DeliveryFilter, up_to: str, frozen_at: float, sample_size: int
+) -> Coverage:
+    """Return what `filters` matches among deliveries finished at `frozen_at`, with the first `sample_size` ids."""
+    scans = coverage_scans(filters, frozen_at)
+    covered, scan_limit = covered_ids(filters, frozen_at, up_to), ScanLimit()
+    tally = await _count_by_index(connection, filters, covered, frozen_at) if is_indexed(filters) else None
     if tally is None:
-        scan_limit = await find_scan_limit(connection, _D.id, walks, covered)
+        scan_limit = await find_scan_limit(connection, _D.id, scans, covered)
         covered = covered.within(floor=scan_limit.down_to)
-        tally = await _read(connection, tally_statement(walks, covered))
-    first = (await connection.execute(first_statement(walks, covered, sample))).scalars() if tally else ()
+        tally = await _read_tally(connection, tally_statement(scans, covered))
+    first = (
+        (await connection.execute(first_statement(scans, covered, sample_size))).scalars() if tally else ()
+    )
     bounds = bounds_of(scan_limit, frozen_at, "deliveries")
     states = Counter[DeliveryState]()
     for (_endpoint_id, state), number in tally.items():
         states[DeliveryState(state)] += number
-    return Extent(
+    return Coverage(
         total=BoundedCount(
             min(tally.total(), COUNT_LIMIT), bounds is not None or tally.total() > COUNT_LIMIT
         ),
-        endpoints=await _by_endpoint(connection, tally),
+        endpoints=await _endpoint_counts(connection, tally),
         states=dict(states),
         first=tuple(first),
         bounds=bounds,
     )
 
 
-def is_plain(wanted: DeliveryFilter) -> bool:
-    """Return whether an index has all that `wanted` asks for: endpoint, states and times."""
-    return not (wanted.event_type or wanted.failure_class or wanted.error or wanted.q)
+def is_indexed(filters: DeliveryFilter) -> bool:
+    """Return whether one index serves all conditions of `filters`: endpoint, states and times."""
+    return not (filters.event_type or filters.failure_class or filters.error or filters.q)
 
 
-def walks_of(wanted: DeliveryFilter, frozen_at: float) -> tuple[IndexScan, ...]:
-    """Return the walks to what can be resent; those of a filter that is not plain look at so many and no more."""
-    ended = _D.finished_at <= frozen_at
-    if is_plain(wanted):
+def coverage_scans(filters: DeliveryFilter, frozen_at: float) -> tuple[IndexScan, ...]:
+    """Return the scans that find resendable deliveries; bounded unless `is_indexed`."""
+    is_final = _D.finished_at <= frozen_at
+    if is_indexed(filters):
         return tuple(
-            IndexScan(_of(wanted.endpoint_id, state), (ended,), SCAN_LIMIT, disjoint=True)
-            for state in _states(wanted)
+            IndexScan(_index_conditions(filters.endpoint_id, state), (is_final,), SCAN_LIMIT, disjoint=True)
+            for state in _states(filters)
         )
     resendable = no_index(_D.state).in_(RESENDABLE)
     return tuple(
         replace(
-            found,
-            filter_conditions=(*found.filter_conditions, resendable, ended),
-            window=_window(wanted, found),
+            branch,
+            filter_conditions=(*branch.filter_conditions, resendable, is_final),
+            window=_window(filters, branch),
         )
-        for found in index_scans(wanted, frozen_at)
+        for branch in index_scans(filters, frozen_at)
     )
 
 
-def _window(wanted: DeliveryFilter, found: IndexScan) -> int | None:
-    if wanted.q is None:
+def _window(filters: DeliveryFilter, branch: IndexScan) -> int | None:
+    if filters.q is None:
         return SCAN_LIMIT
-    return None if found.window is None else SEARCHED
+    return None if branch.window is None else PAYLOAD_SCAN_LIMIT
 
 
-def _of(endpoint_id: str | ColumnElement[str] | None, state: str) -> tuple[Condition, ...]:
+def _index_conditions(endpoint_id: str | ColumnElement[str] | None, state: str) -> tuple[Condition, ...]:
     in_state = _D.state == constant(state)
     return (in_state,) if endpoint_id is None else (_D.endpoint_id == endpoint_id, in_state)
 
 
-def _states(wanted: DeliveryFilter) -> tuple[str, ...]:
-    """Return the states that are asked for and can be resent: what is held or retried is pending, and cannot be."""
-    if not (wanted.states or wanted.held or wanted.retrying):
+def _states(filters: DeliveryFilter) -> tuple[str, ...]:
+    """Return the resendable states among those of `filters`. Held and retrying deliveries are pending: none of them."""
+    if not (filters.states or filters.held or filters.retrying):
         return RESENDABLE
-    return tuple(state for state in RESENDABLE if DeliveryState(state) in wanted.states)
+    return tuple(state for state in RESENDABLE if DeliveryState(state) in filters.states)
 
 
-async def _within_index(
-    connection: AsyncConnection, wanted: DeliveryFilter, covered: IdRange, frozen_at: float
+async def _count_by_index(
+    connection: AsyncConnection, filters: DeliveryFilter, covered: IdRange, frozen_at: float
 ) -> Tally | None:
-    """Return how many there are without looking at one; None where too many have ended since the snapshot."""
-    states = _states(wanted)
+    """Return the counts without reading rows; None when too many deliveries finished after the snapshot."""
+    states = _states(filters)
     if not states:
         return Tally()
     edges = {
         state: newest
-        for state, newest in await connection.execute(edges_statement(wanted, covered))
+        for state, newest in await connection.execute(edges_statement(filters, covered))
         if newest
     }
     if not edges:
         return Tally()
-    tally = await _read(connection, counts_statement(wanted, covered, edges))
-    late = (await connection.execute(late_statement(wanted, covered, frozen_at))).all()
-    if len(late) > LATE:
+    tally = await _read_tally(connection, counts_statement(filters, covered, edges))
+    late_rows = (await connection.execute(late_statement(filters, covered, frozen_at))).all()
+    if len(late_rows) > LATE_LIMIT:
         return None
-    tally.subtract(Tally((endpoint, state) for id_, endpoint, state in late if id_ <= edges.get(state, "")))
+    tally.subtract(
+        Tally((endpoint, state) for id_, endpoint, state in late_rows if id_ <= edges.get(state, ""))
+    )
     return +tally
 
 
-async def _read(connection: AsyncConnection, statement: Any) -> Tally:
+async def _read_tally(connection: AsyncConnection, statement: Any) -> Tally:
     counted = await connection.execute(statement)
     return +Tally({(endpoint_id, state): number for endpoint_id, state, number in counted})
 
 
-async def _by_endpoint(connection: AsyncConnection, tally: Tally) -> tuple[tuple[str, str, int], ...]:
+async def _endpoint_counts(connection: AsyncConnection, tally: Tally) -> tuple[tuple[str, str, int], ...]:
     numbers = Counter[str]()
     for (endpoint_id, _state), number in tally.items():
         numbers[endpoint_id] += number
-    known = select(ENDPOINTS.c.id, ENDPOINTS.c.name)
-    names = {row.id: row.name for row in await connection.execute(known)} if numbers else {}
+    names_statement = select(ENDPOINTS.c.id, ENDPOINTS.c.name)
+    names = {row.id: row.name for row in await connection.execute(names_statement)} if numbers else {}
     return tuple((id_, names[id_], number) for id_, number in numbers.most_common())
 
 
-def edges_statement(wanted: DeliveryFilter, covered: IdRange) -> CompoundSelect[str, str]:
-    """Return the statement that says of each state where counting ends, oldest first: at the bound, or at the end."""
-    found = [
+def edges_statement(filters: DeliveryFilter, covered: IdRange) -> CompoundSelect[str, str]:
+    """Return the statement that finds, for each state, the id at which counting ends: at the limit, or the newest."""
+    counted = [
         select(_D.id)
-        .where(*_of(wanted.endpoint_id, state), *covered.conditions(_D.id))
+        .where(*_index_conditions(filters.endpoint_id, state), *covered.conditions(_D.id))
         .order_by(_D.id)
         .limit(COUNT_LIMIT + 1)
         .subquery()
-        for state in _states(wanted)
+        for state in _states(filters)
     ]
-    named = zip(_states(wanted), found, strict=True)
+    named = zip(_states(filters), counted, strict=True)
     return union_all(*(select(literal(state), func.max(ids.c.id)) for state, ids in named))
 
 
 def counts_statement(
-    wanted: DeliveryFilter, covered: IdRange, edges: Mapping[str, str]
+    filters: DeliveryFilter, covered: IdRange, edges: Mapping[str, str]
 ) -> CompoundSelect[str, str, int]:
     """Return the statement that counts each endpoint's deliveries of each state up to its edge."""
-    chosen = true() if wanted.endpoint_id is None else ENDPOINTS.c.id == wanted.endpoint_id
+    endpoint_condition = true() if filters.endpoint_id is None else ENDPOINTS.c.id == filters.endpoint_id
     return union_all(
         *(
             select(
                 ENDPOINTS.c.id, literal(state), _count(state, covered.within(ceiling=just_after(edge)))
-            ).where(chosen)
+            ).where(endpoint_condition)
             for state, edge in edges.items()
         )
     )
 
 
 def _count(state: str, covered: IdRange) -> ColumnElement[int]:
-    counted = select(func.count()).where(*_of(ENDPOINTS.c.id, state), *covered.conditions(_D.id))
+    counted = select(func.count()).where(
+        *_index_conditions(ENDPOINTS.c.id, state), *covered.conditions(_D.id)
+    )
     return counted.correlate(ENDPOINTS).scalar_subquery()
 
 
-def late_statement(wanted: DeliveryFilter, covered: IdRange, frozen_at: float) -> Select[str, str, str]:
-    """Return the statement that finds what the counts have too much: what ended after the snapshot."""
-    endpoint = () if wanted.endpoint_id is None else (no_index(_D.endpoint_id) == wanted.endpoint_id,)
+def late_statement(filters: DeliveryFilter, covered: IdRange, frozen_at: float) -> Select[str, str, str]:
+    """Return the statement that finds deliveries that finished after the snapshot, which the counts include."""
+    endpoint = () if filters.endpoint_id is None else (no_index(_D.endpoint_id) == filters.endpoint_id,)
     return (
         select(_D.id, _D.endpoint_id, _D.state)
         .where(_D.finished_at > frozen_at, *endpoint, *covered.conditions(no_index(_D.id)))
-        .limit(LATE + 1)
+        .limit(LATE_LIMIT + 1)
     )
 
 
-def tally_statement(walks: Sequence[IndexScan], covered: IdRange) -> Select[str, str, int]:
-    """Return the statement that counts, by endpoint and state, what these walks look at."""
-    found = scan((_D.id, _D.endpoint_id, _D.state), walks, covered, COUNT_LIMIT + 1).subquery().c
-    return select(found.endpoint_id, found.state, func.count()).group_by(found.endpoint_id, found.state)
+def tally_statement(scans: Sequence[IndexScan], covered: IdRange) -> Select[str, str, int]:
+    """Return the statement that counts the deliveries of these scans by endpoint and state."""
+    rows = scan((_D.id, _D.endpoint_id, _D.state), scans, covered, COUNT_LIMIT + 1).subquery().c
+    return select(rows.endpoint_id, rows.state, func.count()).group_by(rows.endpoint_id, rows.state)
 
 
-def first_statement(walks: Sequence[IndexScan], covered: IdRange, limit: int) -> Select[str]:
-    """Return the statement that finds the oldest of what these walks find: it goes out first."""
+def first_statement(scans: Sequence[IndexScan], covered: IdRange, limit: int) -> Select[str]:
+    """Return the statement that finds the oldest deliveries of these scans, which are resent first."""
     oldest = union(
         *(
             select(_D.id)
-            .where(found.condition, *covered.conditions(_D.id))
+            .where(branch.condition, *covered.conditions(_D.id))
             .order_by(_D.id)
             .limit(limit)
             .subquery()
             .select()
-            for found in walks
+            for branch in scans
         )
     ).subquery()
     return select(oldest.c.id).order_by(oldest.c.id).limit(limit)

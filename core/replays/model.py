@@ -1,4 +1,4 @@
-"""A bulk resend, as it is asked for and as it is shown."""
+"""A bulk resend: its plan, its state and its progress."""
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -11,15 +11,15 @@ from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 
 @unique
 class ReplayState(StrEnum):
-    """How a replay stands."""
+    """The state of a replay."""
 
     RUNNING = "running"
     PAUSED = "paused"
     """A person stopped it and can resume it."""
     CANCELLED = "cancelled"
-    """A person ended it: what was resent stays resent, the rest is untouched."""
+    """A person cancelled it: deliveries that were resent stay resent."""
     FINISHED = "finished"
-    """Every delivery that it covers has been looked at."""
+    """Every delivery that it covers was resent or skipped."""
 
 
 ACTIVE = frozenset({ReplayState.RUNNING, ReplayState.PAUSED})
@@ -38,11 +38,11 @@ class Plan:
     endpoints: tuple[tuple[str, str, int], ...]
     """Id, name and count, most first."""
     states: dict[DeliveryState, int]
-    """How what it covers ended: what was delivered before, its receiver may see twice."""
+    """The covered deliveries by state. Receivers may get the delivered ones twice."""
     sample: tuple[DeliveryRow, ...]
     """The first deliveries that would be resent; with `bounds`, the first of the scanned ones."""
     bounds: SearchBounds | None = None
-    """How far a dry run looked that could not look at all: older deliveries may match, and would be resent too."""
+    """How far a bounded dry run searched: older deliveries may match, and would be resent too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ReplayView:
     up_to: str
     frozen_at: float
     pace: float
-    """Deliveries a second."""
+    """Deliveries per second."""
     reason: str | None
     state: ReplayState
     created_by: str
@@ -65,13 +65,13 @@ class ReplayView:
     resent: int
     skipped: int
     outcomes: dict[DeliveryState, int]
-    """How the resent deliveries stood at `outcomes_at`; empty in lists."""
+    """The resent deliveries by state at `outcomes_at`; empty in lists."""
     outcomes_at: float | None
-    """When that was counted: now, or of many thousands a few seconds ago; None in lists."""
+    """When they were counted: now, or a few seconds ago for a large replay; None in lists."""
 
     @property
     def share_done(self) -> float:
-        """How far it has come, 0 to 1."""
+        """Return the progress, 0 to 1."""
         if self.state is ReplayState.FINISHED:
             return 1.0
         return min(1.0, (self.resent + self.skipped) / self.total.value) if self.total.value else 0.0

@@ -1,4 +1,4 @@
-"""The outcomes of the deliveries that a replay has resent."""
+"""Count the outcomes of the deliveries that a replay has resent."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,15 +13,15 @@ from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS
 
 ALWAYS_COUNTED: Final = 10_000
 """Up to this number of deliveries, the outcomes are counted for every request."""
-_COUNTED_A_SECOND: Final = 50_000
-"""So many more are worth a second of waiting: what 100,000 have come to is 2 s old at most, of a million 20 s."""
-_KEPT: Final = 64
-"""Replays whose count is remembered."""
+_ROWS_PER_SECOND: Final = 50_000
+"""Divides the size of a replay into the age at which its counts are taken again: 2 s for 100,000 deliveries."""
+_CACHE_SIZE: Final = 64
+"""Replays whose counts are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How many of what was resent stood how, at one moment."""
+    """The resent deliveries of a replay by state, at one time."""
 
     by_state: dict[DeliveryState, int]
     counted_at: float
@@ -29,30 +29,30 @@ class Outcomes:
 
 
 class OutcomeCounts:
-    """Counts outcomes, those of a large replay only every few seconds.
+    """Counts outcomes; those of a large replay only every few seconds.
 
-    Each delivery's state is looked up, because another resend changes the outcome; a page that is
-    watched while 100,000 go out would spend 60 ms on that at every update.
+    A count reads the state of every delivery, because another resend changes it. An open page would otherwise repeat
+    that at every update.
     """
 
     def __init__(self, clock: Clock, always_up_to: int = ALWAYS_COUNTED) -> None:
         self._clock = clock
         self._always_up_to = always_up_to
-        self._counted = LruMap[str, Outcomes](_KEPT)
+        self._counted = LruMap[str, Outcomes](_CACHE_SIZE)
 
-    async def of(self, connection: AsyncConnection, replay_id: str, resent: int) -> Outcomes:
-        """Return how the `resent` deliveries of a replay stand now, or stood when they were last counted."""
+    async def get(self, connection: AsyncConnection, replay_id: str, resent: int) -> Outcomes:
+        """Return the outcomes of the `resent` deliveries of a replay; those of a large replay may be cached."""
         now = self._clock.now()
-        known = self._counted.get(replay_id)
-        if known is not None and now - known.counted_at < self._seconds_between_counts(resent):
-            return known
+        cached = self._counted.get(replay_id)
+        if cached is not None and now - cached.counted_at < self._seconds_between_counts(resent):
+            return cached
         counted = await connection.execute(outcomes_statement(replay_id))
         outcomes = Outcomes({DeliveryState(state): number for state, number in counted}, now)
         self._counted[replay_id] = outcomes
         return outcomes
 
     def _seconds_between_counts(self, resent: int) -> float:
-        return 0.0 if resent <= self._always_up_to else resent / _COUNTED_A_SECOND
+        return 0.0 if resent <= self._always_up_to else resent / _ROWS_PER_SECOND
 
 
 def outcomes_statement(replay_id: str) -> Select[str, int]:

@@ -1,4 +1,4 @@
-"""Replays and what they cover, read."""
+"""Read replays, and the ids of the deliveries that they resend next."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from breakwater.core.replays.outcome_counts import Outcomes
 from breakwater.core.store.schema import DELIVERIES, REPLAYS
 
 
-def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
-    """Return the condition of what a replay may touch.
+def coverage_condition(filters: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
+    """Return the condition on deliveries that a replay resends.
 
-    It matches the filter, had arrived and had ended when the filter was frozen, and can be resent.
+    They match the filter, can be resent, and had finished when the filter was frozen.
     """
     return and_(
-        clause(wanted, frozen_at, up_to),
+        clause(filters, frozen_at, up_to),
         DELIVERIES.c.state.in_(RESENDABLE),
         DELIVERIES.c.finished_at <= frozen_at,
     )
@@ -30,13 +30,13 @@ def covered(wanted: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnEleme
 async def next_ids(
     connection: AsyncConnection, condition: ColumnElement[bool], after: str, limit: int
 ) -> list[str]:
-    """Return the oldest ids that fulfil `condition`, above `after`."""
-    found = select(DELIVERIES.c.id).where(condition, DELIVERIES.c.id > after).order_by(DELIVERIES.c.id)
-    return list((await connection.execute(found.limit(limit))).scalars())
+    """Return the lowest ids above `after` that meet `condition`."""
+    statement = select(DELIVERIES.c.id).where(condition, DELIVERIES.c.id > after).order_by(DELIVERIES.c.id)
+    return list((await connection.execute(statement.limit(limit))).scalars())
 
 
 async def replay_row(connection: AsyncConnection, replay_id: str, *, lock: bool = False) -> RowMapping:
-    """Return one row, with `lock` locked until the transaction ends. Raises NotFound."""
+    """Return the row of a replay; `lock` keeps it locked until the transaction ends. Raises NotFound."""
     statement = select(REPLAYS).where(REPLAYS.c.id == replay_id)
     result = await connection.execute(statement.with_for_update() if lock else statement)
     row = result.mappings().one_or_none()
@@ -46,7 +46,7 @@ async def replay_row(connection: AsyncConnection, replay_id: str, *, lock: bool 
 
 
 def replay_view(row: RowMapping, outcomes: Outcomes | None = None) -> ReplayView:
-    """Return the replay of `row`; without outcomes in a list."""
+    """Return the replay of `row`; lists leave `outcomes` out."""
     return ReplayView(
         id=row["id"],
         filter=filter_of(row),
@@ -68,5 +68,5 @@ def replay_view(row: RowMapping, outcomes: Outcomes | None = None) -> ReplayView
 
 
 def filter_of(row: Any) -> DeliveryFilter:
-    """Return the filter that a replay's row keeps."""
+    """Return the filter that is stored with a replay."""
     return DeliveryFilter.from_query(row["filter"])

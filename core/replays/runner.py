@@ -12,17 +12,17 @@ from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.replays.coverage import RESENDABLE
 from breakwater.core.replays.model import ReplayState
-from breakwater.core.replays.rows import covered, filter_of, next_ids, replay_row
+from breakwater.core.replays.rows import coverage_condition, filter_of, next_ids, replay_row
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0
 STEP_ROWS: Final = 250
-"""Deliveries that are resent in one transaction: each changes two rows, and other writes wait for it."""
+"""Deliveries per transaction: each changes two rows, and other writes wait for the transaction."""
 _Resent = Sequence[RowMapping]
 
 
 class ReplayRunner:
-    """Resends what running replays cover. How far each has come is committed with what it resent: a restart goes on."""
+    """Resends what running replays cover. Progress is committed with the resent deliveries, so a restart continues."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -30,7 +30,7 @@ class ReplayRunner:
         """Replay id -> the fraction of a delivery that a pace below one per second has accumulated."""
 
     async def run(self) -> None:
-        """Take a step of every running replay each second, until cancelled."""
+        """Take one step of every running replay per second, until cancelled."""
         while True:
             await self.step()
             await self._context.clock.sleep(STEP_SECONDS)
@@ -49,8 +49,8 @@ class ReplayRunner:
         self._credit[row["id"]] = credit % 1.0
         if credit < 1:
             return
-        # A reader finds them, because a filter may search payloads, and a long transaction delays deliveries.
-        condition = covered(filter_of(row), row["up_to"], row["frozen_at"])
+        # Read outside the write transaction: a filter may search payloads, and a long transaction delays deliveries.
+        condition = coverage_condition(filter_of(row), row["up_to"], row["frozen_at"])
         async with self._context.database.read() as connection:
             ids = await next_ids(connection, condition, row["cursor"], int(credit))
         for start in range(0, max(1, len(ids)), STEP_ROWS):
@@ -94,8 +94,8 @@ class ReplayRunner:
     async def _still_covered(
         self, connection: AsyncConnection, row: RowMapping, ids: Sequence[str]
     ) -> _Resent:
-        """Return those of `ids` that have not changed since they were found, locked."""
-        found = (
+        """Lock and return the deliveries of `ids` that have not changed since their ids were read."""
+        unchanged = (
             select(DELIVERIES.c.id, DELIVERIES.c.endpoint_id, DELIVERIES.c.attempt_count)
             .where(
                 DELIVERIES.c.id.in_(ids),
@@ -104,7 +104,7 @@ class ReplayRunner:
             )
             .with_for_update()
         )
-        return (await connection.execute(found)).mappings().all()
+        return (await connection.execute(unchanged)).mappings().all()
 
     async def _reopen(self, connection: AsyncConnection, replay_id: str, resent: _Resent) -> None:
         now = self._context.clock.now()

@@ -8,7 +8,7 @@ from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.replays import Plan, coverage
-from breakwater.core.replays.rows import covered
+from breakwater.core.replays.rows import coverage_condition
 from breakwater.core.store.schema import DELIVERIES
 from tests.delivery.running_engine import RunningEngine
 
@@ -60,7 +60,7 @@ def parse(query: str, names: dict[str, str]) -> DeliveryFilter:
 
 async def touched(engine: RunningEngine, plan: Plan) -> list[str]:
     """Return what the replay of a plan goes through, oldest first."""
-    condition = covered(plan.filter, plan.up_to, plan.frozen_at)
+    condition = coverage_condition(plan.filter, plan.up_to, plan.frozen_at)
     async with engine.runtime.database.read() as connection:
         found = select(DELIVERIES.c.id).where(condition).order_by(DELIVERIES.c.id)
         return list((await connection.execute(found)).scalars())
@@ -90,7 +90,7 @@ async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_coun
     await engine.quiet()
     assert await engine.state(ended.id) is DeliveryState.FAILED
     for most in (10_000, 0):
-        monkeypatch.setattr(coverage, "LATE", most)
+        monkeypatch.setattr(coverage, "LATE_LIMIT", most)
         plan = await engine.runtime.replays.plan(DeliveryFilter(), seen.up_to, seen.frozen_at)
         assert plan.total.value == seen.total.value - 1
         assert plan.total.value == len(await touched(engine, plan))
@@ -110,7 +110,7 @@ async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    monkeypatch.setattr(coverage, "SEARCHED", 6)
+    monkeypatch.setattr(coverage, "PAYLOAD_SCAN_LIMIT", 6)
     plan = await engine.runtime.replays.plan(parse("q=marked", {}))
     assert plan.bounds is not None
     assert plan.bounds.scanned == 6
@@ -122,7 +122,7 @@ async def test_a_search_that_found_nothing_so_far_is_not_started_and_says_why(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    monkeypatch.setattr(coverage, "SEARCHED", 6)
+    monkeypatch.setattr(coverage, "PAYLOAD_SCAN_LIMIT", 6)
     plan = await engine.runtime.replays.plan(parse("q=no such text", {}))
     assert str(plan.total) == "0+"
     with pytest.raises(Conflict, match="Searched 6 deliveries"):

@@ -80,7 +80,7 @@ async def test_what_became_of_a_large_replay_is_counted_every_few_seconds(engine
 
     async def counted(resent: int) -> Outcomes:
         async with engine.runtime.database.read() as connection:
-            return await counts.of(connection, replay.id, resent)
+            return await counts.get(connection, replay.id, resent)
 
     begun = await counted(resent=100_000)
     await seconds(engine, 1)

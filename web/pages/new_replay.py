@@ -12,7 +12,7 @@ from breakwater.core.domain.errors import BreakwaterError, Conflict, FieldProble
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.paging.filters import PARAMETERS
-from breakwater.core.replays import DEFAULT_PACE, FASTEST, Plan, ReplayView
+from breakwater.core.replays import DEFAULT_PACE, MAX_PACE, Plan, ReplayView
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
 from breakwater.web.pages.delivery_list import ListQuery, filter_options
 from breakwater.web.pages.forms import Form, read_form
@@ -148,7 +148,7 @@ def _context(
         "query": query,
         "confirmation": None if plan is None else confirmation_for(plan.total.value),
         "circuits": circuits or {},
-        "fastest": FASTEST,
+        "fastest": MAX_PACE,
         "waiting_count": 0
         if plan is None
         else sum(n for id_, _, n in plan.endpoints if _waits((circuits or {}).get(id_))),
@@ -177,14 +177,15 @@ def _parse_rate(text: str) -> float:
     """Return a rate in deliveries per second. Raises InvalidInput."""
     if not _is_parse_rate(text):
         raise InvalidInput.of(
-            "pace", f"Invalid rate. Use deliveries per second, for example 50; the maximum is {FASTEST:,.0f}."
+            "pace",
+            f"Invalid rate. Use deliveries per second, for example 50; the maximum is {MAX_PACE:,.0f}.",
         )
     return float(text)
 
 
 def _is_parse_rate(text: str) -> bool:
     try:
-        return 0 < float(text) <= FASTEST
+        return 0 < float(text) <= MAX_PACE
     except ValueError:
         return False
 

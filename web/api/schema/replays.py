@@ -45,7 +45,7 @@ class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """A replay to start, or to try as a dry run."""
 
     filter: ReplayFilter
-    pace: Annotated[float, Meta(gt=0, le=replays.FASTEST)] = replays.DEFAULT_PACE
+    pace: Annotated[float, Meta(gt=0, le=replays.MAX_PACE)] = replays.DEFAULT_PACE
     """Rate in deliveries per second."""
     reason: Reason | None = None
     up_to: Annotated[str, Meta(extra_json_schema={"pattern": DELIVERY_ID})] | None = None
