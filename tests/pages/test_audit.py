@@ -1,13 +1,18 @@
 """The filters of the audit log, and its CSV file."""
+# ruff: noqa: RUF001 -- full-width operators
 
 import csv
 import io
+import unicodedata
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from breakwater.web.pages import audit
 from breakwater.web.pages.downloads import cell, csv_of
+from breakwater.web.pages.words import visible
 from tests.web.running_app import RunningApp
 
 
@@ -58,15 +63,27 @@ async def test_the_file_needs_a_credential(service: RunningApp) -> None:
     assert (await sender.get("/audit.csv")).status_code == 403
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+FORMULA_STARTS = ["=", "+", "-", "@", "\t", "\r"]
+VARIANTS = [*"＝＋－＠﹢﹣﹦﹫⁺⁻₌−", " =", "\n=", "\u00a0+", "\u3000＝", "\v-"]
+"""Full-width, small and raised operators, and operators behind white space of every kind."""
+
+
+@pytest.mark.parametrize("start", [*FORMULA_STARTS, *VARIANTS])
 async def test_no_spreadsheet_evaluates_a_cell(service: RunningApp, start: str) -> None:
     endpoint = await service.endpoint()
     hostile = f'{start}HYPERLINK("https://evil.example";"x")'
-    assert cell(hostile).startswith(f"'{start}" if start != "\r" else "'\\u000d")
-    if start not in "\t\r":  # a reason is stripped
+    assert cell(hostile) == f"'{visible(hostile)}"
+    if not start[0].isspace():  # a reason is stripped
         await service.post(f"/circuits/{endpoint}/hold", {"reason": hostile})
         first, *_ = entries(await service.api.get("/audit.csv"))
         assert first["reason"] == f"'{hostile}"
+
+
+@given(st.text(max_size=20) | st.text("=+-@＝＋－＠ \t\r\n\u3000\u200b0a", max_size=6))
+def test_no_cell_of_any_text_starts_as_a_formula(text: str) -> None:
+    ((read,),) = csv.reader(io.StringIO(csv_of([(text,)]), newline=""))
+    assert unicodedata.normalize("NFKC", read).lstrip()[:1] not in set("=+-@−")
+    assert not read[:1].isspace()
 
 
 def test_separators_quotes_and_invisible_characters_stay_in_their_cell() -> None:

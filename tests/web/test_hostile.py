@@ -24,6 +24,7 @@ CORPUS = [
     "'; DROP TABLE deliveries; --",
     "%s%n%d %00",
     "=cmd|'/c calc'!A1",
+    "＝cmd|'/c calc'!A1",  # noqa: RUF001 -- a full-width operator
     "../../etc/passwd",
     "\\u0000",
     "x" * 100_000,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
@@ -9,13 +10,22 @@ from litestar.response import Stream
 
 from breakwater.web.pages.words import visible
 
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = frozenset("=+-@\N{MINUS SIGN}")
 """A spreadsheet evaluates a cell that starts with one of these as a formula."""
 
 
 def cell(text: str) -> str:
     """Return `text` as a cell that no spreadsheet evaluates, with invisible characters escaped."""
-    return f"'{visible(text)}" if text.startswith(_FORMULA_STARTS) else visible(text)
+    return f"'{visible(text)}" if _may_be_formula(text) else visible(text)
+
+
+def _may_be_formula(text: str) -> bool:
+    """Return whether a spreadsheet may read `text` as a formula.
+
+    Some skip white space in front, and some read full-width and small variants of the operators as the operators.
+    """
+    first = text[:1]
+    return first.isspace() or not _FORMULA_STARTS.isdisjoint(unicodedata.normalize("NFKC", first))
 
 
 def csv_of(rows: Iterable[Iterable[object]]) -> str:
