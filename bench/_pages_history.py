@@ -238,6 +238,7 @@ class _Additions:
             {
                 "id": self._ids.make("key"),
                 "name": f"ci-{number}",
+                "sender": f"ci-{number}",
                 "digest": f"{number:064}",
                 "preview": "bw_3f9a…",
                 "scopes": ["read", "send"],

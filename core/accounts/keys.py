@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import insert, select, update
+from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.cache import CredentialCache
@@ -26,8 +26,10 @@ CREDENTIAL_CACHE_SECONDS: Final = 5.0
 _PREVIEW_LENGTH: Final = 10
 KEY_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]{0,99}$"
 _NAME: Final = re.compile(KEY_NAME)
+KEY_SENDER: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._@:+-]{0,99}$"
+_SENDER: Final = re.compile(KEY_SENDER)
 _BOOTSTRAP: Final = Principal(
-    "bootstrap", "bootstrap", "key:bootstrap", with_included(frozenset({Scope.ADMIN}))
+    "bootstrap", "bootstrap", "key:bootstrap", with_included(frozenset({Scope.ADMIN})), "bootstrap"
 )
 
 
@@ -51,29 +53,59 @@ class Keys:
             return None
         return await self._cache.find(digest_of(token), self._load)
 
-    async def create(self, name: str, scopes: Collection[str], *, actor: str) -> tuple[KeyView, str]:
-        """Create a key; return it and its token, which is shown this once. Raises InvalidInput."""
-        scopes = _validated_scopes(name, scopes)
+    async def create(
+        self, name: str, scopes: Collection[str], *, actor: str, sender: str | None = None
+    ) -> tuple[KeyView, str]:
+        """Create a key; return it and its token, which is shown this once. Raises InvalidInput.
+
+        `sender` names the service account that the key belongs to; without one the key is its own sender.
+        """
+        scopes = _validated_scopes(name, sender, scopes)
+
+        async def write(connection: AsyncConnection) -> tuple[KeyView, str]:
+            row, token = self._new_row(name, scopes, sender, actor)
+            await connection.execute(insert(API_KEYS), row)
+            outcome = f"Key {name} created with {_scope_words(scopes)}"
+            await self._audit_log.write(connection, AuditEntry(actor, "key.create", row["id"], outcome))
+            return _view(row), token
+
+        return await self._database.writer.run(write)
+
+    async def rotate(self, key_id: str, *, actor: str) -> tuple[KeyView, str]:
+        """Create a second key with the name, scopes and sender of a key; return it and its token.
+
+        The first key stays valid until it is revoked, so that a program can change over. Raises NotFound, and Conflict
+        if the key is revoked.
+        """
+
+        async def write(connection: AsyncConnection) -> tuple[KeyView, str]:
+            old = await _live_row(connection, key_id)
+            row, token = self._new_row(old["name"], old["scopes"], old["sender"], actor)
+            await connection.execute(insert(API_KEYS), row)
+            outcome = f"Key {old['name']} rotated; its new key is {row['id']}"
+            await self._audit_log.write(connection, AuditEntry(actor, "key.rotate", key_id, outcome))
+            return _view(row), token
+
+        return await self._database.writer.run(write)
+
+    def _new_row(
+        self, name: str, scopes: Sequence[str], sender: str | None, actor: str
+    ) -> tuple[dict[str, Any], str]:
         token = new_token(KEY_PREFIX)
+        key_id = self._ids.make("key")
         row = {
-            "id": self._ids.make("key"),
+            "id": key_id,
             "name": name,
+            "sender": sender or key_id,
             "digest": digest_of(token),
             "preview": f"{token[:_PREVIEW_LENGTH]}…",
-            "scopes": scopes,
+            "scopes": list(scopes),
             "created_at": self._clock.now(),
             "created_by": actor,
             "last_used_at": None,
             "revoked_at": None,
         }
-        outcome = f"Key {name} created with {_scope_words(scopes)}"
-
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(insert(API_KEYS), row)
-            await self._audit_log.write(connection, AuditEntry(actor, "key.create", str(row["id"]), outcome))
-
-        await self._database.writer.run(write)
-        return _view(row), token
+        return row, token
 
     async def all(self) -> tuple[KeyView, ...]:
         """Return every key, newest first, revoked ones among them."""
@@ -85,12 +117,7 @@ class Keys:
         """Revoke a key: here immediately, on other nodes within seconds. Raises NotFound, and Conflict if revoked."""
 
         async def write(connection: AsyncConnection) -> str:
-            statement = select(API_KEYS).where(API_KEYS.c.id == key_id).with_for_update()
-            row = (await connection.execute(statement)).mappings().one_or_none()
-            if row is None:
-                raise NotFound("key", key_id)
-            if row["revoked_at"] is not None:
-                raise Conflict(f"Key {row['name']} is already revoked.")
+            row = await _live_row(connection, key_id)
             revoked = update(API_KEYS).where(API_KEYS.c.id == key_id).values(revoked_at=self._clock.now())
             await connection.execute(revoked)
             entry = AuditEntry(actor, "key.revoke", key_id, f"Key {row['name']} revoked", reason)
@@ -120,11 +147,25 @@ class Keys:
         return _principal(row)
 
 
-def _validated_scopes(name: str, scopes: Collection[str]) -> list[str]:
+async def _live_row(connection: AsyncConnection, key_id: str) -> RowMapping:
+    statement = select(API_KEYS).where(API_KEYS.c.id == key_id).with_for_update()
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("key", key_id)
+    if row["revoked_at"] is not None:
+        raise Conflict(f"Key {row['name']} is already revoked.")
+    return row
+
+
+def _validated_scopes(name: str, sender: str | None, scopes: Collection[str]) -> list[str]:
     problems = []
     if not _NAME.fullmatch(name):
         problems.append(
             FieldProblem("name", "is not a valid name. Use 1 to 100 letters, digits, spaces or . _ - @ : / +")
+        )
+    if sender is not None and not _SENDER.fullmatch(sender):
+        problems.append(
+            FieldProblem("sender", "is not a valid name. Use 1 to 100 letters, digits, spaces or . _ - @ : +")
         )
     unknown = sorted(set(scopes) - set(Scope))
     if unknown or not scopes:
@@ -142,13 +183,14 @@ def _scope_words(scopes: Sequence[str]) -> str:
 
 def _principal(row: Mapping[Any, Any]) -> Principal:
     scopes = with_included(frozenset(Scope(scope) for scope in row["scopes"]))
-    return Principal(row["id"], row["name"], f"key:{row['name']}", scopes)
+    return Principal(row["id"], row["name"], f"key:{row['name']}", scopes, row["sender"])
 
 
 def _view(row: Mapping[Any, Any]) -> KeyView:
     return KeyView(
         id=row["id"],
         name=row["name"],
+        sender=row["sender"],
         preview=row["preview"],
         scopes=tuple(Scope(scope) for scope in row["scopes"]),
         created_at=row["created_at"],

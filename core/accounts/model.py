@@ -64,11 +64,13 @@ class Principal:
     """The key or person that a request acts as."""
 
     id: str
-    """The id of the key or person; also the scope of their idempotency keys."""
+    """The id of the key or person."""
     name: str
     actor: str
     """The name in audit entries: `person:ada`, `key:ci`."""
     scopes: frozenset[Scope]
+    sender: str
+    """The owner of their idempotency keys: the sender of a key, which a rotation keeps; the id of a person."""
     role: Role | None = None
     """The role of a person; None for a key."""
 
@@ -83,6 +85,8 @@ class KeyView:
 
     id: str
     name: str
+    sender: str
+    """The service account that the key belongs to: the id of the key unless its creator named another."""
     preview: str
     """The first characters of its token, to tell keys apart."""
     scopes: tuple[Scope, ...]

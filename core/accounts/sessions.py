@@ -100,4 +100,4 @@ class Sessions:
 
 def _principal(row: RowMapping) -> Principal:
     role = Role(row["role"])
-    return Principal(row["id"], row["name"], f"person:{row['name']}", scopes_of(role), role)
+    return Principal(row["id"], row["name"], f"person:{row['name']}", scopes_of(role), row["id"], role)

@@ -51,7 +51,7 @@ def everything(text: str) -> dict[str, Any]:
         "count",
     )
     thing: dict[str, Any] = dict.fromkeys((*shown, *more, *times), text)
-    thing |= dict.fromkeys(counts, 3) | {"hold": None, "total_more": False, "scopes": [text]}
+    thing |= dict.fromkeys(counts, 3) | {"hold": None, "total_more": False, "scopes": [text], "sender": text}
     thing |= {"attempt_number": 1, "status_code": None, "response_time_ms": 5, "title": text}
     return thing
 

@@ -1,21 +1,26 @@
 """The schema's history ends at the tables, on every database."""
 
+import asyncio
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.command import upgrade as upgrade_to
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, Connection, create_engine, inspect
+from sqlalchemy import JSON, URL, Connection, create_engine, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 from breakwater.core.store import schema
 from breakwater.core.store.engine import Database
 from breakwater.core.store.migrations import config_for, upgrade
+from tests.contract.conftest import administer, rendered
 
 HINT = 'draft the missing one: python -m breakwater.core.store.migrations "what changes"'
 
@@ -103,3 +108,53 @@ def test_the_package_gives_every_table_so_that_migrations_see_it() -> None:
 @pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=lambda table: table.name)
 def test_every_constraint_has_a_name_by_which_a_later_migration_finds_it(table: Any) -> None:
     assert all(constraint.name for constraint in table.constraints)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unmigrated_url(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[str]:
+    """Give the URL of a database without a schema."""
+    if request.param == "sqlite":
+        yield sqlite_url
+        return
+    server: URL = request.getfixturevalue("postgres_server")
+    name = f"unmigrated_{uuid4().hex}"
+    asyncio.run(administer(server, f"CREATE DATABASE {name}"))
+    yield rendered(server.set(database=name))
+    asyncio.run(administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def migrated(url: str, revision: str, *statements: str) -> list[Any]:
+    """Migrate to `revision`, run `statements`, and return the rows of the last one."""
+    engine = create_async_engine(url)
+
+    def run(connection: Connection) -> list[Any]:
+        upgrade_to(config_for(connection), revision)
+        results = [connection.exec_driver_sql(statement) for statement in statements]
+        return list(results[-1].all()) if results[-1].returns_rows else []
+
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+
+
+async def test_a_key_of_an_older_version_is_its_own_sender_with_the_idempotency_keys_it_had(
+    unmigrated_url: str,
+) -> None:
+    await migrated(
+        unmigrated_url,
+        "0004",
+        "INSERT INTO api_keys (id, name, digest, preview, scopes, created_at, created_by) "
+        "VALUES ('key_1', 'ci', 'd1', 'bw_1', '[]', 1, 'person:ada'), "
+        "('key_2', 'ci', 'd2', 'bw_2', '[]', 1, 'person:ada')",
+        "INSERT INTO idempotency_keys (scope, key, fingerprint, message_id, expires_at) "
+        "VALUES ('key_1', 'order-1', 'f', 'msg_1', 2)",
+    )
+    rows = await migrated(
+        unmigrated_url,
+        "0005",
+        "SELECT api_keys.id, sender, idempotency_keys.key FROM api_keys "
+        "LEFT JOIN idempotency_keys ON scope = sender ORDER BY api_keys.id",
+    )
+    assert [tuple(row) for row in rows] == [("key_1", "key_1", "order-1"), ("key_2", "key_2", None)]

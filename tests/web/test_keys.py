@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import httpx
+import pytest
+
 from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
 from tests.web.running_app import BOOTSTRAP_KEY, RunningApp, problems
 
@@ -106,3 +109,71 @@ async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(servi
     assert created["created_by"] == "key:bootstrap"
     assert [item["id"] for item in (await service.get("/keys"))["items"]] == [created["id"]]
     assert BOOTSTRAP_KEY not in (await service.api.get("/api/v1/audit")).text
+
+
+MESSAGE = {"event_type": "invoice.paid", "payload": {"n": 1}}
+SAME_REQUEST = {"Idempotency-Key": "invoice-17"}
+
+
+async def send(program: httpx.AsyncClient, path: str = "/messages") -> tuple[Any, bool]:
+    body = MESSAGE if path == "/messages" else {"messages": [MESSAGE]}
+    response = await program.post(f"/api/v1{path}", json=body, headers=SAME_REQUEST)
+    assert response.status_code == 202, response.text
+    accepted = response.json()
+    id_ = accepted["id"] if path == "/messages" else accepted["items"][0]["id"]
+    return id_, "idempotent-replayed" in response.headers
+
+
+@pytest.mark.parametrize("path", ["/messages", "/messages/batch"])
+async def test_keys_of_one_sender_share_its_idempotency_keys(service: RunningApp, path: str) -> None:
+    fields = {"scopes": ["send"], "sender": "billing"}
+    tokens = [
+        (await service.post("/keys", {"name": name, **fields}, 201))["key"] for name in ("blue", "green")
+    ]
+    first, second = [(await send(service.client(key=token), path))[0] for token in tokens]
+    assert first == second
+
+
+async def test_a_rotated_key_keeps_its_sender_and_the_first_one_works_until_it_is_revoked(
+    service: RunningApp,
+) -> None:
+    old = await make(service, "send", "read")
+    assert old["sender"] == old["id"]
+    first, _ = await send(service.client(key=old["key"]))
+    new = await service.post(f"/keys/{old['id']}/rotate", status=201)
+    assert (new["name"], new["scopes"], new["sender"]) == (old["name"], old["scopes"], old["sender"])
+    assert new["key"] != old["key"]
+    assert await send(service.client(key=new["key"])) == (first, True)
+    assert await send(service.client(key=old["key"])) == (first, True)
+    assert (await service.api.delete(f"/api/v1/keys/{old['id']}")).status_code == 200
+    again = await service.post(f"/keys/{new['id']}/rotate", status=201)
+    assert await send(service.client(key=again["key"])) == (first, True)
+    problems(await service.api.post(f"/api/v1/keys/{old['id']}/rotate"), 409)
+    problems(await service.api.post(f"/api/v1/keys/key_{'0' * 26}/rotate"), 404)
+
+
+async def test_keys_of_two_senders_do_not_share_idempotency_keys(service: RunningApp) -> None:
+    fields = {"name": "ci", "scopes": ["send"]}
+    keys = [
+        await service.post("/keys", {**fields, **sender}, 201)
+        for sender in ({}, {"sender": None}, {"sender": "billing"}, {"sender": "shop"})
+    ]
+    ids = [(await send(service.client(key=key["key"])))[0] for key in keys]
+    assert len(set(ids)) == len(keys)
+
+
+async def test_a_batch_and_a_single_message_never_share_an_idempotency_key(service: RunningApp) -> None:
+    body = {"name": "ci", "scopes": ["send"], "sender": "billing/batch"}
+    assert set(problems(await service.api.post("/api/v1/keys", json=body), 422)) == {"sender"}
+
+
+async def test_a_key_is_rotated_on_the_page_and_shown_once(service: RunningApp) -> None:
+    created = await service.post("/keys", {"name": "ci", "scopes": ["send"], "sender": "billing"}, 201)
+    browser = await service.browser("admin", "ada")
+    page = (await browser.get("/settings")).text
+    assert "sender billing" in page
+    token = page.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
+    shown = await browser.post(f"/settings/keys/{created['id']}/rotate", data={"_csrf": token})
+    assert shown.status_code == 200
+    assert "The old key stays valid until you revoke it." in shown.text
+    assert [key["sender"] for key in (await service.get("/keys"))["items"]] == ["billing", "billing"]

@@ -1,4 +1,4 @@
-"""API keys: list, create and revoke."""
+"""API keys: list, create, rotate and revoke."""
 
 from typing import Final
 
@@ -30,8 +30,25 @@ async def create_key(request: ApiRequest) -> Response[bytes]:
     """Create an API key. Only this response contains the token."""
     body = await bodies.read_body(request, bodies.KeyFields)
     view, token = await runtime_of(request).access.keys.create(
-        body.name, body.scopes, actor=actor_of(request)
+        body.name, body.scopes, actor=actor_of(request), sender=body.sender
     )
+    return render.respond(responses.NewKey(**render.key_fields(view), key=token), 201)
+
+
+@post(
+    "/keys/{key_id:str}/rotate",
+    guards=[requires("admin")],
+    status_code=201,
+    opt=documented({201: responses.NewKey}, problems=(404, 409, 503)),
+)
+async def rotate_key(request: ApiRequest, key_id: FromPath[str]) -> Response[bytes]:
+    """Create a second key with the same name, scopes and sender.
+
+    The first key stays valid until it is revoked. Both have one sender, so a request that is repeated under the new key
+    with the same `Idempotency-Key` is not accepted twice. Only this response contains the new token.
+    """
+    keys = runtime_of(request).access.keys
+    view, token = await keys.rotate(checked_id("key", key_id), actor=actor_of(request))
     return render.respond(responses.NewKey(**render.key_fields(view), key=token), 201)
 
 
@@ -49,4 +66,4 @@ async def revoke_key(request: ApiRequest, key_id: FromPath[str]) -> Response[byt
     )
 
 
-KEYS: Final = [list_keys, create_key, revoke_key]
+KEYS: Final = [list_keys, create_key, rotate_key, revoke_key]

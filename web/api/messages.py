@@ -61,7 +61,7 @@ async def accept_body(
 ) -> tuple[bytes, dict[str, str]]:
     """Accept one message; return the body and headers of the response. Raises BreakwaterError."""
     _check_key(key)
-    submission = _submission(bodies.decode(body, bodies.NewMessage), caller.id, key)
+    submission = _submission(bodies.decode(body, bodies.NewMessage), caller.sender, key)
     result = await runtime.intake.accept(submission)
     return render.encoded(render.accepted(result)), _REPLAYED if result.replayed else {}
 
@@ -91,7 +91,7 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
         raise InvalidInput.of(
             "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
         )
-    scope = f"{principal_of(request).id}/batch"
+    scope = f"{principal_of(request).sender}/batch"
     submissions = [
         _read_item(raw, scope, f"{key}#{position}" if key else None)
         for position, raw in enumerate(batch.messages)

@@ -99,14 +99,30 @@ async def zone(request: PageRequest) -> Response[Any]:
 @post(f"{SETTINGS}/keys", guards=[requires("admin")], status_code=200, include_in_schema=False)
 async def create_key(request: PageRequest) -> Template:
     """Create an API key and show it once."""
-    form = await read_form(request, {"name"}, many={"scopes"})
+    form = await read_form(request, {"name", "sender"}, many={"scopes"})
     try:
         key, token = await runtime_of(request).access.keys.create(
-            form.get("name", ""), form.lists["scopes"], actor=actor_of(request)
+            form.get("name", ""),
+            form.lists["scopes"],
+            actor=actor_of(request),
+            sender=form.get("sender", "").strip() or None,
         )
     except InvalidInput as invalid:
         return await _settings_page(request, form=form, invalid=invalid, invalid_form="key")
-    return render_page(request, "settings/key.html", key=key, token=token)
+    return render_page(request, "settings/key.html", key=key, token=token, rotated=False)
+
+
+@post(
+    f"{SETTINGS}/keys/{{key_id:str}}/rotate",
+    guards=[requires("admin")],
+    status_code=200,
+    include_in_schema=False,
+)
+async def rotate_key(request: PageRequest, key_id: FromPath[str]) -> Template:
+    """Create a second key of the same sender and show it once."""
+    await read_form(request)
+    key, token = await runtime_of(request).access.keys.rotate(key_id, actor=actor_of(request))
+    return render_page(request, "settings/key.html", key=key, token=token, rotated=True)
 
 
 @post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
@@ -157,4 +173,14 @@ async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Respon
     )
 
 
-HANDLERS: Final = [settings, theme, zone, create_key, revoke_key, invite, disable_person, end_sessions]
+HANDLERS: Final = [
+    settings,
+    theme,
+    zone,
+    create_key,
+    rotate_key,
+    revoke_key,
+    invite,
+    disable_person,
+    end_sessions,
+]

@@ -96,6 +96,7 @@ ACTIONS: Final = {
     "endpoint.rotate_secret": "rotated a secret",
     "endpoint.update": "updated an endpoint",
     "key.create": "created a key",
+    "key.rotate": "rotated a key",
     "key.revoke": "revoked a key",
     "person.disable": "disabled a person",
     "person.invite": "invited a person",

@@ -13,6 +13,8 @@ class ApiKey(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
+    sender: str
+    """The service account that the key belongs to. Several keys can have one sender, as during a rotation."""
     digest: str = Field(unique=True)
     preview: str
     """Its first characters, for display: `bw_3f9a…`."""

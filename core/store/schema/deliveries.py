@@ -122,7 +122,7 @@ class IdempotencyKey(SQLModel, table=True):
     __table_args__ = (Index("ix_idempotency_keys_expires", "expires_at"),)
 
     scope: str = Field(primary_key=True)
-    """The API key of the request: two callers can use the same idempotency key."""
+    """The sender of the request: two senders can use the same idempotency key."""
     key: str = Field(primary_key=True)
     fingerprint: str
     """SHA-256 of the request."""

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, Raw
 
-from breakwater.core.accounts.keys import KEY_NAME
+from breakwater.core.accounts.keys import KEY_NAME, KEY_SENDER
 from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.deliveries import MAX_BULK_RESEND
@@ -94,6 +94,8 @@ class KeyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(extra_json_schema={"pattern": KEY_NAME})]
     scopes: Annotated[list[_OneScope], Meta(extra_json_schema={"minItems": 1})]
+    sender: Annotated[str, Meta(extra_json_schema={"pattern": KEY_SENDER})] | None = None
+    """The service account of the key. Keys of one sender share its idempotency keys. Null creates a new sender."""
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -77,7 +77,8 @@ def documented(
 
 IDEMPOTENCY_KEY: Final = Parameter(
     "Idempotency-Key",
-    "Makes the request safe to repeat: within 24 hours, the same key and message return the first response again.",
+    "Makes the request safe to repeat: within 24 hours, the same key and message return the first response again. "
+    "It belongs to the sender of the API key: another key of the same sender also gets the first response.",
     {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
     place="header",
 )

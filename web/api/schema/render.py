@@ -213,6 +213,7 @@ def key_fields(view: KeyView) -> dict[str, Any]:
     return {
         "id": view.id,
         "name": view.name,
+        "sender": view.sender,
         "preview": view.preview,
         "scopes": list(view.scopes),
         "created_at": iso(view.created_at),

@@ -245,6 +245,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    sender: str
+    """The service account that the key belongs to. Keys of one sender share its idempotency keys."""
     preview: str
     scopes: list[Scope]
     created_at: Time
