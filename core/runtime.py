@@ -194,7 +194,7 @@ class Runtime:
         self._supervisor.add("deleted-endpoints", DeletedEndpointsJob(context).run)
         self._supervisor.add("replayer", ReplayRunner(context).run)
         self._supervisor.add("pruner", retention.run)
-        rollup = StatsRollup(self.database, self.clock, on_late=self.queries.traffic.forget_sums)
+        rollup = StatsRollup(self.database, self.clock, on_late_results=self.queries.traffic.forget_sums)
         self._supervisor.add("summariser", rollup.run)
 
     async def _close(self) -> None:

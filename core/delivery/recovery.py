@@ -1,4 +1,4 @@
-"""Puts deliveries back to work whose process died while it held their claims."""
+"""Requeue deliveries whose process died while it held their claims."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from breakwater.core.store.commands.recover import FreePermits, Requeued, Requeu
 log = structlog.get_logger("breakwater.sweeper")
 
 ROUND_SECONDS: Final = 10.0
-"""Between two rounds: a delivery is back at work well within a minute of the end of its lease."""
+"""Seconds between two rounds; a delivery is requeued within a minute after its lease expires."""
 
 
 class LeaseReaper:
@@ -31,13 +31,13 @@ class LeaseReaper:
             await self._clock.sleep(ROUND_SECONDS)
 
     async def requeue_expired(self) -> int:
-        """Requeue the claims whose lease has ended, except those of this process; return how many."""
+        """Requeue the claims whose lease has expired, except those of this process; return how many."""
         return await self._requeue(except_node=None)
 
     async def recover_on_start(self) -> int:
-        """Requeue the claims of earlier processes, where no other process can have the database open.
+        """Requeue the claims of earlier processes, if no other process can have the database open.
 
-        Their half-open permits are released first, because a delivery that is requeued here takes one of its own.
+        Their half-open permits are released first, because each requeued delivery may need a new permit.
         """
         if not self._database.exclusive:
             return 0

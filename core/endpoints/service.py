@@ -17,7 +17,7 @@ from breakwater.core.endpoints.fields import Columns, prefixed_columns
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.secrets import new_secret
 from breakwater.core.operations.rows import endpoint_row, format_pending
-from breakwater.core.queries.circuits.pages import mentions
+from breakwater.core.queries.circuits.pages import text_conditions
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.queries.endpoints.views import endpoint_view
 from breakwater.core.queries.paging.cursors import Cursor, read_cursor
@@ -54,7 +54,7 @@ class Endpoints:
         """
         now = self._clock.now()
         below = read_cursor(cursor, "ep", now)
-        statement = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None), *mentions(text))
+        statement = select(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None), *text_conditions(text))
         statement = statement.order_by(ENDPOINTS.c.id.desc())
         if below is not None:
             statement = statement.where(ENDPOINTS.c.id < below)

@@ -1,4 +1,4 @@
-"""Disables endpoints whose circuit has been open for 120 hours without one success."""
+"""Disable endpoints whose circuit has been open for 120 hours without one success."""
 
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ _OUTCOME: Final = "Endpoint disabled. Its deliveries are held and are sent when 
 
 
 class AutoDisableJob:
-    """Disables endpoints that nobody repairs. Their deliveries are held."""
+    """Disables endpoints that keep failing. Their deliveries are held."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -43,7 +43,7 @@ class AutoDisableJob:
             await self.disable(endpoint_id)
 
     async def disable(self, endpoint_id: str) -> bool:
-        """Disable this endpoint and return True, unless it no longer fails: somebody may have reset its circuit."""
+        """Disable this endpoint and return True; return False if it no longer fails, for example after a reset."""
 
         async def disable(connection: AsyncConnection) -> bool:
             now = self._context.clock.now()

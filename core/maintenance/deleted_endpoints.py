@@ -1,4 +1,4 @@
-"""Cancels what is still pending for endpoints that were deleted."""
+"""Cancel the pending deliveries of deleted endpoints."""
 
 from functools import partial
 from typing import Final
@@ -11,7 +11,7 @@ _REASON: Final = "The endpoint was deleted"
 
 
 class DeletedEndpointsJob:
-    """Cancels deliveries that came back to pending after the deletion, and what an interrupted deletion has left."""
+    """Cancels deliveries that became pending after the deletion, and the rest of an interrupted deletion."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""Retention of what was written down about deliveries: transitions, audit entries, replay items, ad-hoc endpoints."""
+"""Retention of transitions, audit entries, replay items and ad-hoc endpoints."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from breakwater.core.store.writer import STEP_ROWS
 
 
 class HistoryRetention:
-    """Deletes old history in steps. Audit entries have a retention of their own."""
+    """Deletes old history in steps. Audit entries have their own retention."""
 
     def __init__(
         self, database: Database, on_deleted: Callable[[Sequence[str]], None] = lambda _ids: None
@@ -35,7 +35,7 @@ class HistoryRetention:
         await self._delete_unused_adhoc(before, now)
 
     async def _delete_unused_adhoc(self, before: float, now: float) -> None:
-        # A reader finds them: most old ad-hoc endpoints are still in use.
+        # Read outside the write transaction: most old ad-hoc endpoints are still in use.
         unused = select(ENDPOINTS.c.id).where(_is_unused_adhoc(before)).order_by(ENDPOINTS.c.id)
         async with self._database.read() as connection:
             ids = list((await connection.execute(unused)).scalars())
@@ -58,7 +58,7 @@ async def _delete_adhoc(
 
 
 def _superseded_transitions(before: float) -> ColumnElement[bool]:
-    """Old transitions, but the latest one of each circuit into each state: pages name the cause of a state."""
+    """Match old transitions except the latest of each circuit into each state: pages show the cause of a state."""
     later = TRANSITIONS.alias("later")
     return (TRANSITIONS.c.id < floor_id("ctr", before)) & exists().where(
         later.c.endpoint_id == TRANSITIONS.c.endpoint_id,

@@ -1,4 +1,4 @@
-"""Ends holds whose time is over."""
+"""End expired holds."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ INTERVAL_SECONDS: Final = 5.0
 
 
 class HoldExpiryJob:
-    """Makes circuits half-open whose hold has ended. Writes only where there is a hold to end."""
+    """Ends expired holds: their circuits become half-open."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -25,7 +25,7 @@ class HoldExpiryJob:
             await self._context.clock.sleep(INTERVAL_SECONDS)
 
     async def end_holds(self) -> None:
-        """End every hold that is over now."""
+        """End every expired hold."""
         async with self._context.database.read() as connection:
             expired = await connection.execute(_expired_holds(self._context.clock.now()))
             endpoint_ids = list(expired.scalars())
@@ -33,7 +33,7 @@ class HoldExpiryJob:
             await self.end_hold(endpoint_id)
 
     async def end_hold(self, endpoint_id: str) -> bool:
-        """End the hold of this endpoint and return True, unless it was changed or released since it was read."""
+        """End the hold of this endpoint and return True; return False if it was changed or released."""
 
         async def end(connection: AsyncConnection) -> bool:
             now = self._context.clock.now()
@@ -46,8 +46,8 @@ class HoldExpiryJob:
             await save_breaker(connection, endpoint_id, breaker, now, self._context.ids.make, actor=None)
             return True
 
-        def publish(ended: bool) -> None:
-            if ended:
+        def publish(hold_ended: bool) -> None:
+            if hold_ended:
                 self._context.change_feed.publish("circuits", endpoint_id)
 
         return await self._context.endpoint_changes.commit(endpoint_id, end, on_commit=publish)

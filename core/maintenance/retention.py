@@ -1,4 +1,4 @@
-"""Retention: what ended long ago leaves the database, in steps that others need not wait for."""
+"""Retention: delete old data in steps short enough for other writes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -27,13 +27,13 @@ log = structlog.get_logger("breakwater.pruner")
 
 ROUND_SECONDS: Final = 600.0
 LARGE_STEP: Final = 86_400.0
-"""Seconds. After such a step of the clock nothing is deleted for `PAUSE_AFTER_STEP`."""
+"""Seconds. After a clock step of this size nothing is deleted for `PAUSE_AFTER_STEP`."""
 PAUSE_AFTER_STEP: Final = 86_400.0
-"""Seconds in which a person can notice a wrong calendar and set it right."""
+"""Seconds in which a person can notice and correct a wrong calendar."""
 STEP_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of payload that one step deletes: the database visits every page of a large one."""
+"""Bytes of payload that one step deletes: the database visits every page of a large payload."""
 STEP_ENDPOINTS: Final = 100
-"""Endpoints whose statistics one step looks at."""
+"""Endpoints whose statistics one step deletes."""
 
 
 class RetentionJob:
@@ -66,19 +66,19 @@ class RetentionJob:
             self._note_step(self._clock.now() - began - ROUND_SECONDS)
 
     def _note_step(self, seconds: float) -> None:
-        """Pause after a large step of the clock: what a wrong calendar makes look old must not be deleted."""
+        """Pause after a large step of the clock, so that a wrong calendar deletes nothing."""
         if seconds > LARGE_STEP:
             self._paused_until = self._clock.now() + PAUSE_AFTER_STEP
             log.warning("pruner.paused", seconds=PAUSE_AFTER_STEP, clock_stepped=round(seconds))
 
     async def prune(self) -> int:
-        """Delete what is older than the retention; return how many deliveries went."""
+        """Delete what is older than the retention; return the number of deleted deliveries."""
         before = self._clock.now() - self._retention
         pruned = await self._writer.run_in_steps(partial(_prune_deliveries, before=before))
         await self._prune_messages(before)
         await self._prune_keys()
         for stats in (MINUTE_STATS, HALF_HOUR_STATS):
-            # Whole half hours, so that the minutes that are left always have their sum.
+            # Whole half hours, so that remaining minutes always belong to a complete half hour.
             await self._prune_stats(stats, int(before // 1800) * 30)
         now = self._clock.now()
         await self._history.prune(before=before, audit_before=now - self._audit_retention, now=now)
@@ -89,7 +89,7 @@ class RetentionJob:
     async def _prune_messages(self, before: float) -> None:
         """Delete messages without deliveries.
 
-        A reader finds them: the search is long where the deliveries of old messages still wait.
+        They are read outside the write transaction: the search is long when deliveries of old messages still wait.
         """
         after = (0.0, "")
         while rows := await self._unused_messages(before, after):
@@ -109,26 +109,28 @@ class RetentionJob:
     async def _prune_stats(self, stats: Table, minute: int) -> None:
         """Delete the statistics before `minute`, some endpoints at a time.
 
-        The row of all endpoints goes last: while it is there, others may be, too, and a reader looks for them.
+        The row of all endpoints is deleted last: its presence tells the next round that others may remain.
         """
         async with self._database.read() as connection:
             oldest = select(func.min(stats.c.minute)).where(stats.c.endpoint_id == ALL_ENDPOINTS)
             first: int | None = (await connection.execute(oldest)).scalar()
             if first is None or first >= minute:
                 return
-            counted = select(stats.c.endpoint_id).where(stats.c.minute < minute).distinct()
-            endpoint_ids = set((await connection.execute(counted)).scalars())
+            ids_statement = select(stats.c.endpoint_id).where(stats.c.minute < minute).distinct()
+            endpoint_ids = set((await connection.execute(ids_statement)).scalars())
         others = [(endpoint_id, 1) for endpoint_id in sorted(endpoint_ids - {ALL_ENDPOINTS})]
         for ids in (*_chunks(others, STEP_ENDPOINTS), [ALL_ENDPOINTS]):
-            past = stats.c.endpoint_id.in_(ids) & (stats.c.minute < minute)
-            await self._writer.run_in_steps(partial(delete_some, table=stats, condition=past))
+            condition = stats.c.endpoint_id.in_(ids) & (stats.c.minute < minute)
+            await self._writer.run_in_steps(partial(delete_some, table=stats, condition=condition))
 
 
 async def _prune_deliveries(connection: AsyncConnection, *, before: float) -> int:
     """Delete the oldest final deliveries with their attempts: as many as `STEP_ROWS` rows, or one."""
-    # Only final deliveries have ended. A condition on their states would make SQLite read the index of states instead.
-    ended = DELIVERIES.c.finished_at
-    oldest = select(DELIVERIES.c.id, DELIVERIES.c.attempt_count).where(ended < before).order_by(ended)
+    # Only final deliveries have `finished_at`. A condition on the state would make SQLite use the index of states.
+    finished_at = DELIVERIES.c.finished_at
+    oldest = (
+        select(DELIVERIES.c.id, DELIVERIES.c.attempt_count).where(finished_at < before).order_by(finished_at)
+    )
     # Locked, so that a delivery that is being resent on another node is not deleted.
     locked = oldest.limit(STEP_ROWS).with_for_update(skip_locked=True)
     rows = [(id_, 1 + attempts) for id_, attempts in await connection.execute(locked)]

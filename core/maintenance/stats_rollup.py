@@ -1,4 +1,4 @@
-"""Sums up the statistics of each half hour once it is over, so that charts of a week are quick."""
+"""Sum up the statistics of each half hour once it is over, for charts of a day and longer."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,85 +15,86 @@ HALF_HOUR: Final = 30
 """Minutes."""
 _SECONDS: Final = HALF_HOUR * 60.0
 _GRACE_SECONDS: Final = 120.0
-"""Most results are written within this time. Later ones are found by `_late`."""
+"""Most results are written within this time. Later ones are found by `_half_hours_with_late_results`."""
 _LATE_MINUTES: Final = 2 * 1440
-"""How far back each round looks for late results. The first round looks at everything."""
+"""How far back each round searches for late results. The first round searches everything."""
 STEP_ENDPOINTS: Final = 50
-"""Endpoints whose half hour one write sums up: some 1,500 minutes with a few rows each."""
+"""Endpoints whose half hour one write sums up."""
 _KEYS: Final = ("endpoint_id", "minute", "outcome", "latency_bucket")
 
 
 class StatsRollup:
-    """Adds up one half hour after the other, and again where results were written after that.
+    """Sums up each half hour, and sums it up again when results were written later.
 
-    A result keeps the minute in which its attempt ended. While the database is away it is written much later.
+    A result counts in the minute in which its attempt finished. While the database is unavailable, results are
+    written much later.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, on_late: Callable[[], None] = lambda: None
+        self, database: Database, clock: Clock, *, on_late_results: Callable[[], None] = lambda: None
     ) -> None:
-        """`on_late` is called when sums changed that readers may have cached."""
+        """`on_late_results` is called when sums changed that readers may have cached."""
         self._database = database
         self._clock = clock
-        self._on_late = on_late
+        self._on_late_results = on_late_results
         self._checked_all = False
 
     async def run(self) -> None:
-        """Sum up every complete half hour, then each one when it ends, until cancelled."""
+        """Sum up every complete half hour, then each further one when it ends, until cancelled."""
         while True:
             await self.roll_up()
             await self._clock.sleep(_SECONDS - (self._clock.now() - _GRACE_SECONDS) % _SECONDS)
 
     async def roll_up(self) -> int:
-        """Sum up every half hour that is over, and those with late results; return how many those were."""
-        late = await self._late()
-        for first in late:
+        """Sum up complete half hours and those with late results; return how many."""
+        changed = await self._half_hours_with_late_results()
+        for first in changed:
             await self._sum_up(first)
-        if late:
-            self._on_late()
-        count = len(late)
-        while (first_new := await self._next()) is not None:
+        if changed:
+            self._on_late_results()
+        count = len(changed)
+        while (first_new := await self._next_half_hour()) is not None:
             await self._sum_up(first_new)
             count += 1
         return count
 
     async def _sum_up(self, first: int) -> None:
-        for endpoint_ids in await self._endpoints(first):
+        for endpoint_ids in await self._endpoint_chunks(first):
             await self._database.writer.run(partial(_sum_up, first=first, endpoint_ids=endpoint_ids))
 
-    async def _late(self) -> list[int]:
-        """Return the half hours that were summed up, and whose minutes have more attempts by now."""
+    async def _half_hours_with_late_results(self) -> list[int]:
+        """Return the half hours whose minutes have more attempts than their sums."""
         recent = int(self._clock.now() // 60) - _LATE_MINUTES
         since = recent - recent % HALF_HOUR if self._checked_all else 0
         async with self._database.read() as connection:
             end = await _end_of_summaries(connection)
             sums = dict(iter(await connection.execute(_sums_since(since))))
-            # Retention deletes the minutes before their sums, so that minutes without a sum are late results.
+            # Retention deletes minutes before their sums, so minutes without a sum are late results.
             counts = await connection.execute(_counts_between(since, end))
-            late = [first for first, attempts in counts if attempts > sums.get(first, 0)]
+            changed = [first for first, attempts in counts if attempts > sums.get(first, 0)]
         self._checked_all = True
-        return late
+        return changed
 
-    async def _next(self) -> int | None:
-        """Return the first minute of the oldest half hour that is over and not summed up; None when there is none."""
-        over = int((self._clock.now() - _GRACE_SECONDS - _SECONDS) // 60)
+    async def _next_half_hour(self) -> int | None:
+        """Return the first minute of the oldest complete half hour without a sum; None when all have one."""
+        last_complete = int((self._clock.now() - _GRACE_SECONDS - _SECONDS) // 60)
         async with self._database.read() as connection:
-            begun = await _end_of_summaries(connection)
+            start = await _end_of_summaries(connection)
             oldest = select(func.min(MINUTE_STATS.c.minute)).where(
-                MINUTE_STATS.c.endpoint_id == ALL_ENDPOINTS, MINUTE_STATS.c.minute >= begun
+                MINUTE_STATS.c.endpoint_id == ALL_ENDPOINTS, MINUTE_STATS.c.minute >= start
             )
             minute: int | None = (await connection.execute(oldest)).scalar()
         if minute is None:
             return None
         first = minute - minute % HALF_HOUR
-        return first if first <= over else None
+        return first if first <= last_complete else None
 
-    async def _endpoints(self, first: int) -> list[list[str]]:
-        """Return the endpoints that the half hour has counts of, in lists of `STEP_ENDPOINTS`, one write each.
+    async def _endpoint_chunks(self, first: int) -> list[list[str]]:
+        """Return the endpoints with attempts in the half hour, in lists of `STEP_ENDPOINTS`, one write each.
 
-        All endpoints together come last: their sum says that the half hour is summed up.
+        The row of all endpoints is written last: its presence marks the half hour as summed up.
         """
-        counted = select(MINUTE_STATS.c.endpoint_id).where(_within(first)).distinct()
+        counted = select(MINUTE_STATS.c.endpoint_id).where(_in_half_hour(first)).distinct()
         async with self._database.read() as connection:
             ids = sorted(set((await connection.execute(counted)).scalars()) - {ALL_ENDPOINTS})
         return [
@@ -122,7 +123,7 @@ def _counts_between(first: int, end: int) -> Select[int, int]:
     )
 
 
-def _within(first: int) -> ColumnElement[bool]:
+def _in_half_hour(first: int) -> ColumnElement[bool]:
     return and_(MINUTE_STATS.c.minute >= first, MINUTE_STATS.c.minute < first + HALF_HOUR)
 
 
@@ -142,7 +143,7 @@ async def _sum_up(connection: AsyncConnection, *, first: int, endpoint_ids: Sequ
             minutes.latency_bucket,
             func.sum(minutes.attempts),
         )
-        .where(minutes.endpoint_id.in_(endpoint_ids), _within(first))
+        .where(minutes.endpoint_id.in_(endpoint_ids), _in_half_hour(first))
         .group_by(minutes.endpoint_id, minutes.outcome, minutes.latency_bucket)
     )
     # Another node may have written the same sums.

@@ -1,4 +1,4 @@
-"""Read models: what pages, the API and the command line share. Each is a few statements, however much is stored."""
+"""Read models of pages, API and command line. Each takes a few statements, whatever the size of the database."""
 
 from collections.abc import Callable
 

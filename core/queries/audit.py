@@ -56,7 +56,7 @@ class AuditQueries:
         now = self._clock.now()
         covered = IdRange(ceiling=read_cursor(cursor, "aud", now))
         check_limit(limit)
-        scans = (audit_scan(_searchable(subject=subject, actor=actor, action=action)),)
+        scans = (audit_scan(_check_filters(subject=subject, actor=actor, action=action)),)
         async with self._database.read() as connection:
             scan_limit = await find_scan_limit(connection, AUDIT.c.id, scans, covered)
             entries = await read_audit(connection, scans, covered.within(floor=scan_limit.down_to), limit + 1)
@@ -67,10 +67,10 @@ class AuditQueries:
         return Page(entries, str(Cursor(scan_limit.down_to, now)), bounds_of(scan_limit, now, "entries"))
 
 
-def _searchable(**given: str | None) -> dict[str, str | None]:
+def _check_filters(**values: str | None) -> dict[str, str | None]:
     """Return what audit entries are searched for. Raises InvalidInput for text that no database stores."""
-    reader = ParameterReader({name: value or "" for name, value in given.items()})
-    filters = {name: reader.text(name) for name in given}
+    reader = ParameterReader({name: value or "" for name, value in values.items()})
+    filters = {name: reader.text(name) for name in values}
     if reader.problems:
         raise InvalidInput(reader.problems)
     return filters
@@ -78,11 +78,11 @@ def _searchable(**given: str | None) -> dict[str, str | None]:
 
 def audit_scan(filters: Mapping[str, str | None]) -> IndexScan:
     """Return the scan along the index that leaves the fewest rows to check."""
-    given = {name: value for name, value in filters.items() if value}
-    leading = next((name for name in _LEADING if name in given), None)
-    index_conditions = () if leading is None else (AUDIT.c[leading] == given[leading],)
+    conditions = {name: value for name, value in filters.items() if value}
+    leading = next((name for name in _LEADING if name in conditions), None)
+    index_conditions = () if leading is None else (AUDIT.c[leading] == conditions[leading],)
     filter_conditions = tuple(
-        no_index(AUDIT.c[name]) == value for name, value in given.items() if name != leading
+        no_index(AUDIT.c[name]) == value for name, value in conditions.items() if name != leading
     )
     return IndexScan(index_conditions, filter_conditions, _SCAN_LIMIT if filter_conditions else None)
 

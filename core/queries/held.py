@@ -1,4 +1,4 @@
-"""Which endpoints hold their deliveries: the only definition of when a pending delivery is held."""
+"""The only definition of when a pending delivery is held."""
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 from sqlalchemy.sql.functions import coalesce
@@ -15,7 +15,7 @@ _LANES = _ENDPOINTS.outerjoin(_CIRCUITS, _CIRCUITS.c.endpoint_id == _ENDPOINTS.c
 def halted(endpoints: FromClause, circuits: FromClause, now: float) -> ColumnElement[bool]:
     """Return the condition that an endpoint holds its deliveries, over `endpoints` joined with `circuits`.
 
-    A half-open circuit counts, because everything but its probes waits.
+    A half-open circuit counts, because it holds everything but its probes.
     """
     return or_(
         endpoints.c.state != EndpointState.ENABLED.value,

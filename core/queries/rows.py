@@ -43,7 +43,7 @@ LIST_COLUMNS: Final = tuple(
         "finished_at",
     )
 )
-"""What a list shows of a delivery itself."""
+"""The columns of a delivery that lists show."""
 
 
 def join_endpoints(deliveries: FromClause) -> FromClause:
@@ -52,9 +52,9 @@ def join_endpoints(deliveries: FromClause) -> FromClause:
     return lanes.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == deliveries.c.endpoint_id)
 
 
-def delivery_rows(found: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[Any, ...]]:
-    """Return the statement for the rows of `found`, which selects at least what is listed of few deliveries."""
-    deliveries = found.subquery("found")
+def delivery_rows(selection: Select[*tuple[Any, ...]], now: float) -> Select[*tuple[Any, ...]]:
+    """Return the statement that adds endpoint columns to `selection`, a statement of `LIST_COLUMNS`."""
+    deliveries = selection.subquery("found")
     return select(*deliveries.c, *endpoint_columns(deliveries, now)).select_from(join_endpoints(deliveries))
 
 
@@ -116,7 +116,7 @@ def last_cause() -> ColumnElement[str]:
 
 
 def last_error() -> ColumnElement[str]:
-    """Return what the latest failed attempt of the joined endpoint met."""
+    """Return the error of the latest failed attempt of the joined endpoint."""
     return _latest(ATTEMPTS, ATTEMPTS.c.error).where(ATTEMPTS.c.failure_class.is_not(None)).scalar_subquery()
 
 

@@ -30,7 +30,7 @@ async def totals(database: Database) -> tuple[int, int]:
 async def test_a_result_written_late_is_in_the_sum_of_its_half_hour(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
     traffic = TrafficQueries(stored.database, stored.clock)
-    rollup = StatsRollup(stored.database, stored.clock, on_late=traffic.forget_sums)
+    rollup = StatsRollup(stored.database, stored.clock, on_late_results=traffic.forget_sums)
     ended_at = stored.now
     await stored.counted(endpoint_id, ended_at, "success", 20, 3)
     await stored.clock.advance(2 * HOUR)

@@ -94,7 +94,7 @@ def test_a_misspelt_parameter_is_refused_because_an_action_must_not_ignore_it() 
 
 def test_cursor_and_limit_are_not_the_filters_business() -> None:
     assert DeliveryFilter.parse({"cursor": "x", "limit": "5"}) == DeliveryFilter()
-    assert DeliveryFilter.parse({"tab": "raw"}, beside=frozenset({"tab"})) == DeliveryFilter()
+    assert DeliveryFilter.parse({"tab": "raw"}, ignored=frozenset({"tab"})) == DeliveryFilter()
 
 
 def test_every_problem_is_told_at_once() -> None:

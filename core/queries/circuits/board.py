@@ -1,4 +1,4 @@
-"""One row for each endpoint with its circuit: what the circuit board and the list of endpoints read."""
+"""One row per endpoint with its circuit, for the circuit board and the list of endpoints."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from breakwater.core.queries.circuits.pages import (
     Place,
     cursor_after,
     lanes,
-    mentions,
     page_subquery,
     read_position,
     states_statement,
+    text_conditions,
     worst_first,
 )
 from breakwater.core.queries.circuits.sentence import (
@@ -58,33 +58,33 @@ async def read_endpoint_page(
     """Return one page of endpoints, and how many match. Raises InvalidInput naming `cursor`, `limit` or `q`."""
     if not 1 <= limit <= MAX_PAGE_ENDPOINTS:
         raise InvalidInput.of("limit", f"Invalid limit. Use a number from 1 to {MAX_PAGE_ENDPOINTS}.")
-    matching = mentions(text)
-    behind = await read_position(connection, cursor, now)
-    rows = await read_endpoint_rows(connection, *matching, behind=behind, limit=limit + 1)
+    conditions = text_conditions(text)
+    after = await read_position(connection, cursor, now)
+    rows = await read_endpoint_rows(connection, *conditions, after=after, limit=limit + 1)
     states = dict.fromkeys(CircuitState, 0)
     states |= {
-        CircuitState(state): count for state, count in await connection.execute(states_statement(*matching))
+        CircuitState(state): count for state, count in await connection.execute(states_statement(*conditions))
     }
-    goes_on = cursor_after(rows[limit - 1], now) if len(rows) > limit else None
-    return EndpointRows(rows[:limit], goes_on, states)
+    next_cursor = cursor_after(rows[limit - 1], now) if len(rows) > limit else None
+    return EndpointRows(rows[:limit], next_cursor, states)
 
 
 async def read_endpoint_rows(
     connection: AsyncConnection,
     *conditions: ColumnElement[bool],
-    behind: Place | None = None,
+    after: Place | None = None,
     limit: int = MAX_PAGE_ENDPOINTS,
 ) -> list[Row]:
     """Return endpoints that are not deleted, with their circuits, backlogs and last errors."""
-    statement = endpoint_rows_statement(*conditions, behind=behind, limit=limit)
+    statement = endpoint_rows_statement(*conditions, after=after, limit=limit)
     return list((await connection.execute(statement)).mappings().all())
 
 
 def endpoint_rows_statement(
-    *conditions: ColumnElement[bool], behind: Place | None = None, limit: int = MAX_PAGE_ENDPOINTS
+    *conditions: ColumnElement[bool], after: Place | None = None, limit: int = MAX_PAGE_ENDPOINTS
 ) -> Select[*tuple[Any, ...]]:
     """Return the statement of `read_endpoint_rows`. It reads details only for the endpoints of the page."""
-    page = page_subquery(*conditions, behind=behind, limit=limit)
+    page = page_subquery(*conditions, after=after, limit=limit)
     return (
         select(
             *prefixed_columns(ENDPOINTS, "endpoint__"),
@@ -121,7 +121,7 @@ def circuit_view(row: Row, now: float) -> CircuitView:
     """Return the circuit of one row."""
     endpoint = without_prefix(row, "endpoint__")
     breaker = to_breaker(endpoint, without_prefix(row, "circuit__"))
-    facts = CircuitSnapshot(
+    snapshot = CircuitSnapshot(
         now=now,
         breaker=breaker,
         backlog=bounded(row["backlog"], BACKLOG_BOUND),
@@ -129,35 +129,37 @@ def circuit_view(row: Row, now: float) -> CircuitView:
         endpoint_state=EndpointState(endpoint["state"]),
         opening_cause=None if breaker.state is CircuitState.CLOSED else row["last_cause"],
     )
-    return _view(endpoint, facts, breaker, row["last_error"])
+    return _view(endpoint, snapshot, breaker, row["last_error"])
 
 
-def _view(endpoint: Row, facts: CircuitSnapshot, breaker: CircuitBreaker, error: str | None) -> CircuitView:
-    calls, failures = breaker.recent(now=facts.now)
+def _view(
+    endpoint: Row, snapshot: CircuitSnapshot, breaker: CircuitBreaker, error: str | None
+) -> CircuitView:
+    calls, failures = breaker.recent(now=snapshot.now)
     hold = breaker.hold
     return CircuitView(
         endpoint_id=endpoint["id"],
         endpoint_name=endpoint["name"],
         webhook_url=endpoint["url"],
-        endpoint_state=facts.endpoint_state,
+        endpoint_state=snapshot.endpoint_state,
         state=breaker.state,
-        on_hold=hold is not None and not hold.is_over(facts.now),
+        on_hold=hold is not None and not hold.is_over(snapshot.now),
         hold_reason=hold.reason if hold else None,
         hold_until=hold.until if hold else None,
         held_by=hold.by if hold else None,
         failure_count=breaker.failure_count,
         success_count=breaker.success_count,
-        half_open_calls=live_permits(breaker, facts.now),
+        half_open_calls=live_permits(breaker, snapshot.now),
         window_failures=failures,
         window_calls=calls,
         opened_at=breaker.opened_at,
         retry_at=breaker.retry_at,
-        backlog=facts.backlog,
+        backlog=snapshot.backlog,
         last_error=error,
         last_failure_at=breaker.last_failure_time,
         config=breaker.config,
-        sentence=circuit_sentence(facts),
-        reset_consequence=reset_consequence(facts),
-        opening_cause=facts.opening_cause,
+        sentence=circuit_sentence(snapshot),
+        reset_consequence=reset_consequence(snapshot),
+        opening_cause=snapshot.opening_cause,
         reopenings=breaker.reopenings,
     )

@@ -17,7 +17,7 @@ class CircuitView:
     endpoint_state: EndpointState
     state: CircuitState
     on_hold: bool
-    """An operator holds it."""
+    """A person holds it open."""
     hold_reason: str | None
     hold_until: float | None
     held_by: str | None
@@ -35,13 +35,13 @@ class CircuitView:
     last_failure_at: float | None
     config: CircuitBreakerConfig
     sentence: str
-    """What it is doing and what happens next."""
+    """Its state and what happens next."""
     reset_consequence: str
-    """What a reset will do now."""
+    """What a reset does now."""
     opening_cause: str | None = None
-    """Why it is not closed, in the words of its last transition; None while it is closed."""
+    """The cause of its last transition; None while it is closed."""
     reopenings: int = 0
-    """Probes that failed since it was last closed: each makes the next wait longer."""
+    """Probes that failed since it was last closed: each one lengthens the cooldown."""
 
 
 @dataclass(frozen=True, slots=True)

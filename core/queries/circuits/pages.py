@@ -59,20 +59,22 @@ class Place:
 
 
 def lanes() -> FromClause:
-    """Return endpoints with their circuits, if they have one yet."""
+    """Return endpoints joined with their circuits, if they have one yet."""
     return ENDPOINTS.outerjoin(CIRCUITS, CIRCUITS.c.endpoint_id == _E.id)
 
 
-def page_subquery(*conditions: ColumnElement[bool], behind: Place | None, limit: int) -> Subquery:
+def page_subquery(*conditions: ColumnElement[bool], after: Place | None, limit: int) -> Subquery:
     """Return the ids of one page with their sort keys; details are read for these endpoints only."""
-    found = select(_E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name)
-    found = found.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
-    if behind is not None:
-        # Failures count downwards in a list that is otherwise upwards.
-        place = tuple_(_rank, -_failures, _adhoc, _E.name, _E.id)
-        then = (behind.rank, -behind.failures, behind.adhoc, behind.name, behind.endpoint_id)
-        found = found.where(place > tuple_(*(literal(value) for value in then)))
-    return found.order_by(_rank, _failures.desc(), _adhoc, _E.name, _E.id).limit(limit).subquery("page")
+    statement = select(
+        _E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name
+    )
+    statement = statement.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
+    if after is not None:
+        # Failures sort in descending order, all other keys ascending.
+        sort_key = tuple_(_rank, -_failures, _adhoc, _E.name, _E.id)
+        last_key = (after.rank, -after.failures, after.adhoc, after.name, after.endpoint_id)
+        statement = statement.where(sort_key > tuple_(*(literal(value) for value in last_key)))
+    return statement.order_by(_rank, _failures.desc(), _adhoc, _E.name, _E.id).limit(limit).subquery("page")
 
 
 def worst_first(page: Subquery) -> tuple[ColumnElement[Any], ...]:
@@ -86,8 +88,8 @@ def states_statement(*conditions: ColumnElement[bool]) -> Select[str, int]:
     return counted.where(_E.deleted_at.is_(None), *conditions).group_by("circuit_state")
 
 
-def mentions(text: str) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for endpoints whose name or URL contains `text`, or that have it for their id.
+def text_conditions(text: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for endpoints whose name or URL contains `text`, or whose id it is.
 
     Raises InvalidInput naming `q` for a text that no database stores.
     """
@@ -111,9 +113,9 @@ async def read_position(connection: AsyncConnection, cursor: str | None, now: fl
     place = read_place(cursor, "ep", now, keys=2)
     if place is None:
         return None
-    known = (await connection.execute(select(_E.name, _adhoc).where(_E.id == place.last_id))).one_or_none()
-    if known is None:
+    row = (await connection.execute(select(_E.name, _adhoc).where(_E.id == place.last_id))).one_or_none()
+    if row is None:
         refuse_cursor("malformed")
     rank, failures = place.keys
-    name, adhoc = known
+    name, adhoc = row
     return Place(rank, failures, adhoc, name, place.last_id)

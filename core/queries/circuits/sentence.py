@@ -1,4 +1,4 @@
-"""What a circuit is doing, and what a reset of it will do. Pure."""
+"""Sentences about a circuit: its state, and what a reset does. Pure."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -12,7 +12,7 @@ from breakwater.core.text.zones import format_time, format_time_range
 
 @dataclass(frozen=True, slots=True)
 class CircuitSnapshot:
-    """One circuit at one moment."""
+    """One circuit at one time."""
 
     now: float
     breaker: CircuitBreaker
@@ -25,7 +25,7 @@ class CircuitSnapshot:
 
 
 def circuit_sentence(circuit: CircuitSnapshot) -> str:
-    """Return what the circuit is doing and what happens next."""
+    """Return the state of the circuit and what happens next."""
     return f"{_state(circuit)}{_endpoint_state(circuit.endpoint_state)}"
 
 

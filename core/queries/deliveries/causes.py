@@ -21,7 +21,7 @@ from breakwater.core.queries.rows import Row
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 
 GROUPED_PER_CLASS: Final = 1_500
-"""Deliveries of each class that are grouped: a flood of one does not hide the others, and all take about 40 ms."""
+"""Deliveries of each class that are grouped, so that many of one class do not hide the others."""
 GROUPED_OF_ONE_CLASS: Final = 10_000
 MAX_GROUPS: Final = 50
 NAMED_ENDPOINTS: Final = 5
@@ -34,38 +34,40 @@ STORED_CLASSES: Final = union_all(
         for failure in FailureClass
     )
 )
-"""The classes of failure that some delivery has met."""
+"""The failure classes that occur in stored deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class _ClassScan:
     """A scan along one failure class, and how far it reads."""
 
     failure: FailureClass
-    branch: IndexScan
+    index_scan: IndexScan
     scan_limit: ScanLimit
 
 
 async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now: float) -> FailureGroups:
     """Return the groups among the newest failures that match, in three statements.
 
-    Those are 1,500 of each class, or 10,000 when only one is asked for.
+    It reads 1,500 failures of each class, or 10,000 when the filter names one class.
     """
     covered = covered_ids(filters, now)
-    scans = _walks(filters, await _classes(connection, filters), now)
+    scans = class_scans(filters, await _classes(connection, filters), now)
     scan_limits = await find_scan_limits(
-        connection, _D.id, [group_scan.branch for group_scan in scans], covered
+        connection, _D.id, [group_scan.index_scan for group_scan in scans], covered
     )
-    # Of some classes there is nothing in that time, and nothing to read.
-    reached = [
+    # Some classes have no failures in that time range.
+    readable = [
         replace(scan, scan_limit=scan_limit)
         for scan, scan_limit in zip(scans, scan_limits, strict=True)
         if scan_limit.scanned
     ]
-    if not reached:
+    if not readable:
         return FailureGroups((), None)
-    rows = (await connection.execute(groups_statement(reached, covered))).mappings().all()
-    return FailureGroups(_groups(rows, filters, reached), bounds_of(_stop(scan_limits), now, "deliveries"))
+    rows = (await connection.execute(groups_statement(readable, covered))).mappings().all()
+    return FailureGroups(
+        _groups(rows, filters, readable), bounds_of(_combined_limit(scan_limits), now, "deliveries")
+    )
 
 
 async def _classes(connection: AsyncConnection, filters: DeliveryFilter) -> tuple[FailureClass, ...]:
@@ -75,16 +77,16 @@ async def _classes(connection: AsyncConnection, filters: DeliveryFilter) -> tupl
     return tuple(map(FailureClass, (await connection.execute(STORED_CLASSES)).scalars()))
 
 
-def _walks(filters: DeliveryFilter, classes: Iterable[FailureClass], now: float) -> list[_Walk]:
+def class_scans(filters: DeliveryFilter, classes: Iterable[FailureClass], now: float) -> list[_ClassScan]:
     window = GROUPED_PER_CLASS if filters.failure_class is None else GROUPED_OF_ONE_CLASS
     return [
-        _Walk(failure, replace(branch, window=min(window, branch.window or window)), ScanLimit())
+        _ClassScan(failure, replace(index_scan, window=min(window, index_scan.window or window)), ScanLimit())
         for failure in classes
-        for branch in index_scans(replace(filters, failure_class=failure), now)
+        for index_scan in index_scans(replace(filters, failure_class=failure), now)
     ]
 
 
-def _stop(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
+def _combined_limit(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
     stopped = [scan_limit for scan_limit in scan_limits if scan_limit.down_to is not None]
     return ScanLimit(
         max((scan_limit.down_to for scan_limit in stopped if scan_limit.down_to), default=None),
@@ -92,42 +94,44 @@ def _stop(scan_limits: Sequence[ScanLimit]) -> ScanLimit:
     )
 
 
-def groups_statement(scans: Sequence[_Walk], covered: IdRange) -> Select[*tuple[object, ...]]:
+def groups_statement(scans: Sequence[_ClassScan], covered: IdRange) -> Select[*tuple[object, ...]]:
     """Return the statement that counts failures by class, error and endpoint."""
     columns = (_D.id, _D.endpoint_id, _D.failure_class, _D.error, _D.created_at, _D.finished_at)
     parts = [
         select(*columns).where(
-            group_scan.branch.condition,
+            group_scan.index_scan.condition,
             *covered.within(floor=group_scan.scan_limit.down_to).conditions(_D.id),
         )
         for group_scan in scans
     ]
-    # Walks of different classes share nothing; those of a search may find one delivery twice.
+    # Scans of different classes are disjoint; those of a search may return one delivery twice.
     distinct = len({group_scan.failure for group_scan in scans}) == len(scans)
-    found = (union_all(*parts) if distinct else union(*parts)).subquery("found").c
+    failures = (union_all(*parts) if distinct else union(*parts)).subquery("found").c
     grouped = (
         select(
-            found.failure_class,
-            found.error,
-            found.endpoint_id,
+            failures.failure_class,
+            failures.error,
+            failures.endpoint_id,
             func.count().label("count"),
-            func.min(found.created_at).label("first_seen"),
-            func.max(found.created_at).label("last_accepted"),
-            func.max(found.finished_at).label("last_finished"),
+            func.min(failures.created_at).label("first_seen"),
+            func.max(failures.created_at).label("last_accepted"),
+            func.max(failures.finished_at).label("last_finished"),
         )
-        .group_by(found.failure_class, found.error, found.endpoint_id)
+        .group_by(failures.failure_class, failures.error, failures.endpoint_id)
         .subquery("grouped")
     )
-    # Named last: that is a few hundred groups, and were thousands of deliveries.
+    # Names are joined after grouping: to a few hundred groups instead of thousands of deliveries.
     return select(*grouped.c, ENDPOINTS.c.name.label("endpoint_name")).join(
         ENDPOINTS, ENDPOINTS.c.id == grouped.c.endpoint_id
     )
 
 
-def _groups(rows: Sequence[Row], filters: DeliveryFilter, scans: Sequence[_Walk]) -> tuple[FailureGroup, ...]:
+def _groups(
+    rows: Sequence[Row], filters: DeliveryFilter, scans: Sequence[_ClassScan]
+) -> tuple[FailureGroup, ...]:
     cut = {group_scan.failure for group_scan in scans if group_scan.scan_limit.down_to is not None}
     by_cause: dict[tuple[FailureClass, str], list[Row]] = defaultdict(list)
-    common = cache(common_error)  # the same few errors come back for every endpoint
+    common = cache(common_error)  # endpoints share a few errors
     for row in rows:
         by_cause[FailureClass(row["failure_class"]), common(row["error"] or "")].append(row)
     groups = [
@@ -145,7 +149,7 @@ def _group(
     for row in rows:
         affected[row["endpoint_id"], row["endpoint_name"]] += row["count"]
     worst_first = sorted(affected, key=lambda endpoint: (-affected[endpoint], endpoint))
-    same = replace(filters, failure_class=failure, error=error or None)
+    group_filter = replace(filters, failure_class=failure, error=error or None)
     return FailureGroup(
         failure_class=failure,
         error=error,
@@ -154,5 +158,5 @@ def _group(
         last_seen=max(row[name] or 0.0 for row in rows for name in ("last_accepted", "last_finished")),
         endpoints=tuple(worst_first[:NAMED_ENDPOINTS]),
         endpoint_count=len(affected),
-        query=same.to_query(),
+        query=group_filter.to_query(),
     )

@@ -1,4 +1,4 @@
-"""Failed deliveries by what they met, whatever their endpoint."""
+"""Failed deliveries, grouped by their failure across endpoints."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from breakwater.core.queries.paging.model import BoundedCount, SearchBounds
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Deliveries whose latest attempt met the same failure, whatever their endpoint."""
+    """Deliveries of all endpoints whose latest attempt had the same failure."""
 
     failure_class: FailureClass
     error: str
-    """What they have in common: `…` stands for what differs from one to the next."""
+    """The common text of their errors; `…` stands for the parts that differ."""
     count: BoundedCount
     first_seen: float
     """When the oldest of them was accepted."""
@@ -22,12 +22,12 @@ class FailureGroup:
     """Id and name, most affected first; at most five."""
     endpoint_count: int
     query: str
-    """The query string of the list of just these deliveries."""
+    """The query string of the list of these deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroups:
-    """The groups, largest first, and how far back they were looked for."""
+    """The groups, largest first, and how far back the search went."""
 
     items: tuple[FailureGroup, ...]
     search_bounds: SearchBounds | None

@@ -9,7 +9,7 @@ from breakwater.core.text.format import sanitize
 _VARYING: Final = re.compile(
     r"""
       [a-z][a-z0-9+.-]*://\S+                    # a URL
-    | '[^']*' | "[^"]*" | “[^”]*”                # what is quoted
+    | '[^']*' | "[^"]*" | “[^”]*”                # quoted text
     | \[[0-9a-f:.]+\](:\d+)?                     # an IPv6 address in brackets
     | \b[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*[0-9a-f] # or without
     | \b(?:[a-z0-9_-]+\.)+[a-z0-9-]+(:\d+)?\b    # a host name, an IPv4 address, a number with a point
@@ -24,12 +24,12 @@ _STATUS: Final = re.compile(r"\d{3}\b")
 
 
 def common_error(error: str) -> str:
-    """Return `error` with `…` for each part that varies; a status code at its beginning stays.
+    """Replace each part of `error` that varies with `…`; keep a status code at its beginning.
 
-    The result is also the pattern by which a filter finds the same errors again.
+    The result is also the pattern with which a filter finds these errors.
     """
     text = sanitize(error)
-    status = _STATUS.match(text)
-    kept = status.group() if status else ""
-    varied = _VARYING.sub(WILDCARD, text[len(kept) :])
-    return kept + re.sub(rf"{WILDCARD}[\s{WILDCARD}]*{WILDCARD}", WILDCARD, varied)
+    match = _STATUS.match(text)
+    status_code = match.group() if match else ""
+    pattern = _VARYING.sub(WILDCARD, text[len(status_code) :])
+    return status_code + re.sub(rf"{WILDCARD}[\s{WILDCARD}]*{WILDCARD}", WILDCARD, pattern)

@@ -1,4 +1,4 @@
-"""The event types that deliveries have had, found without reading every delivery."""
+"""The distinct event types of deliveries, read without reading every delivery."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.store.schema import DELIVERIES
 
 MAX_EVENT_TYPES: Final = 1_000
-"""Event types among which a text is looked for."""
+"""Event types that are searched for a text."""
 MAX_OPTIONS: Final = 20
 
 
@@ -23,7 +23,7 @@ async def read_event_types(connection: AsyncConnection, text: str) -> tuple[str,
 
 
 def event_types_statement() -> Select[str]:
-    """Return the distinct event types by hopping along their index: one seek for each, however many deliveries."""
+    """Return the statement that reads the distinct event types: one index seek per type, a loose index scan."""
     types = DELIVERIES.c.event_type
     hops = select(func.min(types).label("event_type")).cte("hops", recursive=True)
     following = select(func.min(types)).where(types > hops.c.event_type).correlate(hops).scalar_subquery()

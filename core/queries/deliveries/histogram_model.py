@@ -1,4 +1,4 @@
-"""The deliveries of a list over time: the strip above it."""
+"""The histogram of a list of deliveries."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ class HistogramBar:
     by_state: dict[DeliveryState, int]
     """Only the states that occur."""
     held: int = 0
-    """How many of those that are pending wait for their lane."""
+    """How many of the pending ones are held."""
 
     @property
     def total(self) -> int:
-        """Return how many deliveries the bar stands for."""
+        """Return the number of deliveries of the bar."""
         return sum(self.by_state.values())
 
 
@@ -31,25 +31,25 @@ class Histogram:
     """Deliveries over time by outcome, for the filter of a list."""
 
     bars: tuple[HistogramBar, ...]
-    """Oldest first, without gaps. The first and the last are shorter where the time asked for cuts them."""
+    """Oldest first, without gaps. The first and the last are shorter where the time range cuts them."""
     step: float
-    """Seconds that a whole bar stands for."""
+    """Seconds per whole bar."""
     has_since: bool
-    """Whether the filter says since when; if not, it is the last day up to where the filter ends."""
+    """Whether the filter has a start; otherwise the histogram covers the 24 hours before its end."""
     search_bounds: SearchBounds | None
-    """Set when older deliveries match too, or may, and are not counted."""
+    """Set when older deliveries match, or may match, and are not counted."""
     read_at: float | None = None
-    """The present when it was read: a time of another day is shown with its date."""
+    """When it was read: times of another day are shown with their date."""
 
     @property
     def by_state(self) -> dict[DeliveryState, int]:
-        """Return all bars together."""
-        found = ((state, sum(bar.by_state.get(state, 0) for bar in self.bars)) for state in DeliveryState)
-        return {state: count for state, count in found if count}
+        """Return the counts of all bars together."""
+        totals = ((state, sum(bar.by_state.get(state, 0) for bar in self.bars)) for state in DeliveryState)
+        return {state: count for state, count in totals if count}
 
     @property
     def held(self) -> int:
-        """Return how many of those that are pending wait for their lane."""
+        """Return how many of the pending deliveries are held."""
         return sum(bar.held for bar in self.bars)
 
     @property
@@ -60,7 +60,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class ListOverTime:
-    """The first page of a list, how many match in all, and the strip above it."""
+    """The first page of a list, the number of all matches, and the histogram."""
 
     page: Page[DeliveryRow]
     matching: BoundedCount

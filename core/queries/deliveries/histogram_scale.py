@@ -1,11 +1,11 @@
-"""Where the bars of a histogram begin and end: at round times, so that they stand still while time passes. Pure."""
+"""Where the bars of a histogram begin and end: at round times, so that they do not move between updates. Pure."""
 
 import math
 from dataclasses import dataclass
 from typing import Final
 
 MAX_BARS: Final = 48
-"""Whole ones; those at both ends may come on top of them."""
+"""Whole bars; partial ones at both ends are extra."""
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
@@ -15,23 +15,23 @@ _STEPS: Final = (
     *(_HOUR * count for count in (1, 2, 3, 4, 6, 12)),
     *(_DAY * count for count in (1, 2, 7, 30, 90, 365)),
 )
-"""Seconds that one bar may stand for."""
+"""Seconds per bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The moments between which bars stand."""
+    """The edges of the bars."""
 
     edges: tuple[float, ...]
-    """At least two, in order: bar 0 stands between the first two."""
+    """At least two, in order: bar 0 is between the first two."""
     step: int
-    """Seconds that a whole bar stands for."""
+    """Seconds per whole bar."""
 
 
 def scale(since: float, until: float, *, goes_on: bool) -> Scale:
-    """Return bars from `since` to `until`; when it `goes_on` the last bar is a whole one, which is filling.
+    """Return bars from `since` to `until`; with `goes_on` the last bar is whole, because it still fills.
 
-    A span that ends before it begins is one bar of no length.
+    A range that ends before it begins has one bar of no length.
     """
     step = _step_for(until - since)
     if until < since:

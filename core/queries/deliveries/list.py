@@ -64,7 +64,7 @@ def page_statement(
 
 
 async def rows_of(connection: AsyncConnection, ids: Sequence[str], now: float) -> list[DeliveryRow]:
-    """Return the deliveries of `ids` as they are now, newest first."""
+    """Return the current rows of `ids`, newest first."""
     statement = rows_statement(ids, now)
     return [delivery_row(row) for row in (await connection.execute(statement)).mappings()]
 
@@ -76,7 +76,7 @@ def rows_statement(ids: Sequence[str], now: float) -> Select[*tuple[Any, ...]]:
 
 
 async def newest_delivery(connection: AsyncConnection) -> str | None:
-    """Return the id of the delivery that arrived last."""
+    """Return the id of the newest delivery."""
     newest: str | None = (await connection.execute(select(_IDS).order_by(_IDS.desc()).limit(1))).scalar()
     return newest
 
@@ -84,7 +84,7 @@ async def newest_delivery(connection: AsyncConnection) -> str | None:
 def page_of(
     rows: list[DeliveryRow], limit: int, scan_limit: ScanLimit, now: float, newest: str | None
 ) -> Page[DeliveryRow]:
-    """Return the page of `rows`, of which one more than `limit` were asked for."""
+    """Return the page of `rows`, which were read with a limit one above `limit`."""
     items = tuple(rows[:limit])
     if len(rows) > limit:
         return Page(items, str(Cursor(items[-1].id, now)), up_to=newest)

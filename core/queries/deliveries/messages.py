@@ -26,12 +26,14 @@ class MessageQueries:
     async def get(self, message_id: str) -> MessageView:
         """Return a message with its deliveries (the first 500), in two queries. Raises NotFound."""
         async with self._database.read() as connection:
-            found = await connection.execute(select(MESSAGES).where(MESSAGES.c.id == message_id))
-            row = found.mappings().one_or_none()
+            result = await connection.execute(select(MESSAGES).where(MESSAGES.c.id == message_id))
+            row = result.mappings().one_or_none()
             if row is None:
                 raise NotFound("message", message_id)
             statement = deliveries_statement(message_id, self._clock.now())
-            deliveries = tuple(delivery_row(one) for one in (await connection.execute(statement)).mappings())
+            deliveries = tuple(
+                delivery_row(delivery) for delivery in (await connection.execute(statement)).mappings()
+            )
         return MessageView(
             id=row["id"],
             event_type=row["event_type"],
@@ -45,13 +47,13 @@ class MessageQueries:
 
 def deliveries_statement(message_id: str, now: float) -> Select[*tuple[object, ...]]:
     """Return the statement that reads the deliveries of a message, oldest first."""
-    found = (
+    listed = (
         select(*LIST_COLUMNS)
         .where(DELIVERIES.c.message_id == message_id)
         .order_by(DELIVERIES.c.id)
         .limit(SHOWN_DELIVERIES)
     )
-    statement = delivery_rows(found, now)
+    statement = delivery_rows(listed, now)
     return statement.order_by(statement.selected_columns["id"])
 
 

@@ -26,7 +26,7 @@ class DeliveryRow:
     event_type: str
     state: DeliveryState
     held: bool
-    """Pending, and kept back by its endpoint: an open or half-open circuit, a hold, a pause, or rate limiting."""
+    """Pending, and held by its endpoint: an open or half-open circuit, a hold, a pause, or rate limiting."""
     failure_class: FailureClass | None
     status_code: int | None
     error: str | None
@@ -37,7 +37,7 @@ class DeliveryRow:
 
     @property
     def status(self) -> DeliveryStatus:
-        """Return the state, with pending deliveries told apart."""
+        """Return the state, or the derived status of a pending delivery."""
         return delivery_status(self.state, held=self.held, attempted=self.attempt_count > 0)
 
     @property
@@ -48,7 +48,7 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt of a delivery, whole."""
+    """One attempt of a delivery."""
 
     id: str
     number: int
@@ -81,12 +81,12 @@ class DeliveryDetail:
     attempts: tuple[AttemptView, ...]
     """Oldest first; the newest 100 when there were more."""
     retry_delays: tuple[float, ...]
-    """The schedule that applies to it."""
+    """Its retry schedule."""
     budget_left: int
     endpoint_state: EndpointState
     circuit_state: CircuitState
     resend_consequence: str
-    """One sentence: what a resend will do now."""
+    """One sentence: what a resend does now."""
     can_resend: bool
     can_cancel: bool
 

@@ -1,4 +1,4 @@
-"""A filter as conditions on deliveries: the same for the list, the count and an action on all that match."""
+"""Translate a filter into conditions on deliveries, for the list, its count and an operation on all that match."""
 
 import json
 from collections.abc import Callable
@@ -20,65 +20,67 @@ from breakwater.core.store.schema import ATTEMPTS, DELIVERIES, MESSAGES
 from breakwater.core.text.timestamps import resolve
 
 SCAN_LIMIT: Final = 10_000
-"""Deliveries that one page checks against a condition without an index: about 20 ms."""
+"""Deliveries that one page checks against a condition without an index."""
 PAYLOAD_SCAN_LIMIT: Final = 3_000
-"""Deliveries whose payloads one page searches: about 20 ms at 1 KB each."""
+"""Deliveries whose payloads one page searches."""
 MAX_SEARCHED_BYTES: Final = 65_536
 """Bytes beyond which a payload is not searched."""
 
 _SHORTEST_ID: Final = 4
-"""Characters behind the prefix below which the beginning of an id says too little."""
+"""Characters after the prefix from which an incomplete id is searched as an id."""
 _D = DELIVERIES.c
 
 
 def index_scans(filters: DeliveryFilter, now: float) -> tuple[IndexScan, ...]:
-    """Return the scans that together find the deliveries that match at `now`; times are not part of them."""
+    """Return the scans that together find the deliveries that match at `now`, without the time range."""
     if filters.q is None:
-        return _walks(filters, now)
-    checks = (or_(*(and_(true(), *scan.filter_conditions) for scan in _walks(filters, now, led=False))),)
-    exact = _exact(filters.q)
-    if exact is not None:
-        return (replace(exact, filter_conditions=checks),)
-    of_key = IndexScan((_D.message_id.in_(_messages_of_key(filters.q)),), checks)
-    text = _mentions(filters.q)
-    searched = (
-        IndexScan(w.index_conditions, (*w.filter_conditions, text), PAYLOAD_SCAN_LIMIT)
-        for w in _walks(filters, now)
+        return _scans(filters, now)
+    checks = (
+        or_(*(and_(true(), *scan.filter_conditions) for scan in _scans(filters, now, use_index=False))),
     )
-    return (of_key, *searched)
+    id_scan = _id_scan(filters.q)
+    if id_scan is not None:
+        return (replace(id_scan, filter_conditions=checks),)
+    by_key = IndexScan((_D.message_id.in_(_messages_with_key(filters.q)),), checks)
+    text_condition = _text_condition(filters.q)
+    by_text = (
+        IndexScan(w.index_conditions, (*w.filter_conditions, text_condition), PAYLOAD_SCAN_LIMIT)
+        for w in _scans(filters, now)
+    )
+    return (by_key, *by_text)
 
 
 def covered_ids(filters: DeliveryFilter, now: float, up_to: str | None = None) -> IdRange:
-    """Return the ids that `filters` covers: its times, and nothing that arrived after `up_to` (included)."""
+    """Return the ids within the time range of `filters`, none above `up_to`."""
     since = None if filters.since is None else floor_id("dlv", resolve(filters.since, now))
     until = None if filters.until is None else floor_id("dlv", resolve(filters.until, now))
     return IdRange(since, until).within(ceiling=None if up_to is None else just_after(up_to))
 
 
 def clause(filters: DeliveryFilter, now: float, up_to: str | None = None) -> ColumnElement[bool]:
-    """Return the whole of `filters` as one condition on the table of deliveries, for an action on all that match.
+    """Return all of `filters` as one condition on deliveries, for an operation on all that match.
 
-    The action reads by id in steps of its own, without the bounds of a page.
+    The operation reads by id in steps, without the scan limits of a page.
     """
     matching = or_(*(branch.condition for branch in index_scans(filters, now)))
     return and_(matching, *covered_ids(filters, now, up_to).conditions(_D.id))
 
 
-def _walks(filters: DeliveryFilter, now: float, *, led: bool = True) -> tuple[IndexScan, ...]:
-    """Return the scans of the filter without times and search; not `led`, every condition is checked row by row."""
+def _scans(filters: DeliveryFilter, now: float, *, use_index: bool = True) -> tuple[IndexScan, ...]:
+    """Return the scans of the filter without time range and search; without `use_index` rows are checked one by one."""
     statuses = _statuses(filters, now)
     if filters.failure_class is None:
-        return tuple(_walk(filters, state, extra, led=led) for state, extra in statuses)
+        return tuple(_index_scan(filters, state, extra, use_index=use_index) for state, extra in statuses)
     # Few deliveries have failed: one scan along the class is cheaper than one for each state.
     checks = [and_(true(), *_equals("state", state, no_index), *extra) for state, extra in statuses]
-    return (_walk(filters, None, (or_(*checks),), led=led),)
+    return (_index_scan(filters, None, (or_(*checks),), use_index=use_index),)
 
 
 _Status = tuple[DeliveryState | None, tuple[Condition, ...]]
 
 
 def _statuses(filters: DeliveryFilter, now: float) -> tuple[_Status, ...]:
-    """Return the states that match, each with what must hold beside it."""
+    """Return the states that match, each with its further conditions."""
     if filters.states == frozenset(DeliveryState):
         return ((None, ()),)
     plain: tuple[_Status, ...] = tuple((state, ()) for state in sorted(filters.states))
@@ -91,8 +93,8 @@ def _statuses(filters: DeliveryFilter, now: float) -> tuple[_Status, ...]:
     return plain or ((None, ()),)
 
 
-def _walk(
-    filters: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, led: bool
+def _index_scan(
+    filters: DeliveryFilter, state: DeliveryState | None, extra: tuple[Condition, ...], *, use_index: bool
 ) -> IndexScan:
     """Return the scan along the index that leaves the fewest rows to check."""
     values = {
@@ -101,10 +103,12 @@ def _walk(
         "state": state,
         "event_type": filters.event_type,
     }
-    leading = _leading(filters, state) if led else ()
-    index_conditions = [condition for name in leading for condition in _equals(name, values[name])]
-    checked = [name for name in values if name not in leading]
-    filter_conditions = [condition for name in checked for condition in _equals(name, values[name], no_index)]
+    indexed = _index_columns(filters, state) if use_index else ()
+    index_conditions = [condition for name in indexed for condition in _equals(name, values[name])]
+    unindexed = [name for name in values if name not in indexed]
+    filter_conditions = [
+        condition for name in unindexed for condition in _equals(name, values[name], no_index)
+    ]
     filter_conditions += [*extra, *_error(filters)]
     # Each of several scans has its own state.
     return IndexScan(
@@ -115,8 +119,8 @@ def _walk(
     )
 
 
-def _leading(filters: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:
-    """Choose the index: what failed is rare, then comes the endpoint, then any state but delivered, which most are."""
+def _index_columns(filters: DeliveryFilter, state: DeliveryState | None) -> tuple[str, ...]:
+    """Choose the most selective index: failure class, endpoint, then any state but delivered, the most frequent."""
     if filters.failure_class is not None:
         return ("endpoint_id", "failure_class")
     if filters.endpoint_id is not None:
@@ -133,8 +137,8 @@ def _equals(
 ) -> tuple[Condition, ...]:
     if value is None:
         return ()
-    known = constant(value.value) if isinstance(value, StrEnum) else literal(value)
-    return (form(_D[name]) == known,)
+    literal_value = constant(value.value) if isinstance(value, StrEnum) else literal(value)
+    return (form(_D[name]) == literal_value,)
 
 
 def _error(filters: DeliveryFilter) -> tuple[Condition, ...]:
@@ -149,16 +153,16 @@ def _error(filters: DeliveryFilter) -> tuple[Condition, ...]:
 # --- searching
 
 
-def _exact(q: str) -> IndexScan | None:
-    """Return the scan for the id `q`, or for ids that begin with it; None when `q` is a text."""
-    prefix, _, rest = q.partition("_")
-    found = id_range(prefix, rest) if len(rest) >= _SHORTEST_ID else None
-    if found is None:
+def _id_scan(q: str) -> IndexScan | None:
+    """Return the scan for the id `q`, or for ids that begin with it; None when `q` is not an id."""
+    prefix, _, id_part = q.partition("_")
+    bounds = id_range(prefix, id_part) if len(id_part) >= _SHORTEST_ID else None
+    if bounds is None:
         return None
     if prefix == "dlv":
-        return IndexScan((_D.id.between(*found),), window=SCAN_LIMIT)
-    of = _OF_ID.get(prefix) if found[0] == found[1] else None
-    return None if of is None else IndexScan((of(q),), window=SCAN_LIMIT)
+        return IndexScan((_D.id.between(*bounds),), window=SCAN_LIMIT)
+    condition_for = _OF_ID.get(prefix) if bounds[0] == bounds[1] else None
+    return None if condition_for is None else IndexScan((condition_for(q),), window=SCAN_LIMIT)
 
 
 _OF_ID: Final[dict[str, Callable[[str], Condition]]] = {
@@ -166,17 +170,17 @@ _OF_ID: Final[dict[str, Callable[[str], Condition]]] = {
     "ep": lambda id_: _D.endpoint_id == id_,
     "att": lambda id_: _D.id.in_(select(ATTEMPTS.c.delivery_id).where(ATTEMPTS.c.id == id_)),
 }
-"""The deliveries that an id of another kind leads to."""
+"""Id prefix -> the condition on its deliveries."""
 
 
-def _messages_of_key(key: str) -> Select[str]:
+def _messages_with_key(key: str) -> Select[str]:
     return select(MESSAGES.c.id).where(MESSAGES.c.idempotency_key == key)
 
 
-@lru_cache(maxsize=8)  # the groups of one search ask for it a dozen times
-def _mentions(text: str) -> Condition:
+@lru_cache(maxsize=8)  # the groups of one search use it a dozen times
+def _text_condition(text: str) -> Condition:
     """Return the condition that the event type or the error contains `text` in either case, or the payload exactly."""
-    # A value, not EXISTS: PostgreSQL would make that a hash over the payloads of all messages.
+    # A scalar subquery, not EXISTS, which PostgreSQL would turn into a hash of the payloads of all messages.
     in_payload = (
         select(
             and_(
@@ -188,7 +192,9 @@ def _mentions(text: str) -> Condition:
         .scalar_subquery()
     )
     return or_(
-        _D.event_type.icontains(text, autoescape=True), _D.error.icontains(text, autoescape=True), in_payload
+        _D.event_type.icontains(text, autoescape=True),
+        _D.error.icontains(text, autoescape=True),
+        in_payload,
     )
 
 

@@ -1,4 +1,4 @@
-"""Endpoints that are deleted: nothing is sent to them any more, but deliveries and audit entries still name them."""
+"""Deleted endpoints: nothing is sent to them, but deliveries and audit entries still name them."""
 
 from typing import Final
 

@@ -31,7 +31,7 @@ HOUR: Final = 60
 async def read_summaries(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
 ) -> EndpointPage[EndpointSummary]:
-    """Return one page of endpoints, those in trouble first, in four statements; five with a cursor."""
+    """Return one page of endpoints, worst first, in four statements; five with a cursor."""
     page = await read_endpoint_page(connection, cursor, limit, text, now)
     by_id = {row["endpoint__id"]: row for row in page.rows}
     charts = await _charts(connection, list(by_id), now)
@@ -52,10 +52,10 @@ async def read_summary(connection: AsyncConnection, endpoint_id: str, now: float
 
 
 async def read_options(
-    connection: AsyncConnection, text: str, limit: int, chosen: str | None
+    connection: AsyncConnection, text: str, limit: int, selected_id: str | None
 ) -> tuple[EndpointOption, ...]:
-    """Return endpoints whose name or URL contains `text`, the `chosen` one first."""
-    rows = (await connection.execute(options_statement(text, limit, chosen))).mappings().all()
+    """Return endpoints whose name or URL contains `text`; `selected_id` comes first."""
+    rows = (await connection.execute(options_statement(text, limit, selected_id))).mappings().all()
     return tuple(EndpointOption(row["id"], row["name"], row["url"]) for row in rows)
 
 
@@ -76,16 +76,21 @@ async def _charts(
     )
 
 
-def options_statement(text: str, limit: int, chosen: str | None) -> Select[str, str, str]:
-    """Return the statement of `read_options`. What was chosen is there even if it was deleted since."""
-    filters = ENDPOINTS.c
-    matches = filters.name.icontains(text, autoescape=True) | filters.url.icontains(text, autoescape=True)
-    offered = and_(filters.deleted_at.is_(None), *([matches] if text else []))
+def options_statement(text: str, limit: int, selected_id: str | None) -> Select[str, str, str]:
+    """Return the statement of `read_options`, which includes `selected_id` even when it was deleted."""
+    columns = ENDPOINTS.c
+    text_condition = columns.name.icontains(text, autoescape=True) | columns.url.icontains(
+        text, autoescape=True
+    )
+    selectable = and_(columns.deleted_at.is_(None), *([text_condition] if text else []))
     return (
-        select(filters.id, filters.name, filters.url)
-        .where(or_(offered, filters.id == chosen))
+        select(columns.id, columns.name, columns.url)
+        .where(or_(selectable, columns.id == selected_id))
         .order_by(
-            case((filters.id == chosen, 0), else_=1), filters.adhoc_key.is_not(None), filters.name, filters.id
+            case((columns.id == selected_id, 0), else_=1),
+            columns.adhoc_key.is_not(None),
+            columns.name,
+            columns.id,
         )
         .limit(limit)
     )

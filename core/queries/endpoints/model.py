@@ -1,4 +1,4 @@
-"""An endpoint: its settings, its line in the list, and what is left of it when it was deleted."""
+"""An endpoint: its settings, its line in the list, and its page after deletion."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class EndpointView:
 
 @dataclass(frozen=True, slots=True)
 class EndpointOption:
-    """An endpoint as a list to choose from shows it."""
+    """An endpoint as an option of a select field."""
 
     id: str
     name: str
@@ -56,13 +56,13 @@ class EndpointSummary:
 
 @dataclass(frozen=True, slots=True)
 class DeletedEndpoint:
-    """What is left of an endpoint that was deleted."""
+    """A deleted endpoint with its history."""
 
     endpoint: EndpointView
     at: float
     """When it was deleted."""
     deletion: AuditView | None
-    """By whom and why; None once the audit no longer has it."""
+    """By whom and why; None once that audit entry was deleted."""
     entries: tuple[AuditView, ...]
     """Audit entries of the endpoint, newest first; at most 20."""
     traffic: Traffic

@@ -28,13 +28,13 @@ class EndpointQueries:
             return await read_summary(connection, endpoint_id, self._clock.now())
 
     async def get_deleted(self, endpoint_id: str) -> DeletedEndpoint:
-        """Return what is left of a deleted endpoint. Raises NotFound, also for one that is not deleted."""
+        """Return a deleted endpoint. Raises NotFound, also for one that is not deleted."""
         async with self._database.read() as connection:
             return await read_deleted(connection, endpoint_id, self._clock.now())
 
     async def options(
-        self, text: str = "", limit: int = 20, chosen: str | None = None
+        self, text: str = "", limit: int = 20, selected_id: str | None = None
     ) -> tuple[EndpointOption, ...]:
-        """Return endpoints whose name or URL contains `text`, to choose from; the `chosen` one comes first."""
+        """Return the options of a select field: endpoints whose name or URL contains `text`, `selected_id` first."""
         async with self._database.read() as connection:
-            return await read_options(connection, text, limit, chosen)
+            return await read_options(connection, text, limit, selected_id)

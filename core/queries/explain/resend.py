@@ -1,4 +1,4 @@
-"""What a resend will do, said before it is done. Pure."""
+"""Sentences about what a resend would do. Pure."""
 
 from typing import assert_never
 

@@ -1,4 +1,4 @@
-"""A delivery and its endpoint at one moment: what the sentences are made from, and the statements that read it."""
+"""A delivery and its endpoint at one time, from which sentences are built, and the statements that read them."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,7 +20,7 @@ from breakwater.core.text.format import sanitize
 from breakwater.core.text.outcomes import failure_name
 
 _QUEUE_LIMIT: Final = 1_000
-"""Deliveries ahead in the queue that are counted."""
+"""Deliveries ahead in the queue are counted up to here."""
 _D = DELIVERIES.c
 
 
@@ -59,7 +59,7 @@ class EndpointSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySnapshot:
-    """A delivery at one moment."""
+    """A delivery at one time."""
 
     now: float
     endpoint: EndpointSnapshot

@@ -1,4 +1,4 @@
-"""What a pending delivery waits for: the strongest of the things that keep it. Pure."""
+"""Sentences about what a pending delivery waits for: the strongest reason. Pure."""
 
 from typing import assert_never
 

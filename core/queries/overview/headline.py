@@ -13,17 +13,17 @@ from breakwater.core.text.format import format_actor, join_names, pluralize, san
 from breakwater.core.text.outcomes import SUCCESS, outcome_name
 
 _SUSPECT_THIS_MACHINE: Final = 3
-"""When at least this many endpoints fail, and most of all, this machine is the likelier cause."""
+"""When at least this many endpoints fail, and more than half, this machine is the likelier cause."""
 _NOTABLE_FAILURE_RATE: Final = 0.05
 """The share of failed attempts that is mentioned although every circuit is closed."""
 _MINIMUM_ATTEMPTS: Final = 20
-"""Below this many attempts a share means nothing."""
+"""Below this many attempts a failure rate is not significant."""
 _NAMES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SystemStatus:
-    """What the sentence is made from."""
+    """The facts that the sentence is built from."""
 
     endpoints: int
     """Not deleted."""
@@ -79,7 +79,7 @@ def needs_attention(status: SystemStatus) -> bool:
 
 
 def overview_sentence(status: SystemStatus) -> str:
-    """Return what is wrong with Breakwater, then with endpoints; or that all is well."""
+    """Return the problems of Breakwater, then those of endpoints; or that everything is healthy."""
     own_problem = _own_problem(status)
     endpoint_problems = " ".join(
         filter(None, (_failing(status), _held(status.held), _stopped(status.stopped)))
@@ -176,5 +176,5 @@ def _endpoint_names(circuits: tuple[CircuitView, ...]) -> str:
     return join_names([sanitize(circuit.endpoint_name) for circuit in circuits], _NAMES_SHOWN)
 
 
-def _is(things: Sequence[object]) -> str:
-    return "is" if len(things) == 1 else "are"
+def _is(items: Sequence[object]) -> str:
+    return "is" if len(items) == 1 else "are"

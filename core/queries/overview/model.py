@@ -1,4 +1,4 @@
-"""The first page: is it us or them."""
+"""The read model of the page Now."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from breakwater.core.queries.traffic.model import Traffic
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the page `Now` says."""
+    """The content of the page Now."""
 
     sentence: str
-    """Is it us or them, in one sentence."""
+    """Whether endpoints fail or Breakwater is unhealthy, in one sentence."""
     needs_attention: bool
     """Something failed, is held or does not run."""
     traffic: Traffic

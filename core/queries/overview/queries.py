@@ -1,4 +1,4 @@
-"""The first page: is it us or them, and what waits."""
+"""Queries of the page Now."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -41,7 +41,7 @@ class OverviewQueries:
         self._tasks = tasks
 
     async def now(self) -> Overview:
-        """Return how things stand, in six queries."""
+        """Return the current overview, in six queries."""
         now = self._clock.now()
         async with self._database.read() as connection:
             rows = await read_endpoint_rows(
@@ -74,21 +74,21 @@ def _bounded(number: int) -> BoundedCount:
 
 def counts_statement(now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement that counts endpoints, and deliveries by state up to the bound."""
-    lately = _D.id >= floor_id("dlv", now - DAY_SECONDS)
+    recent = _D.id >= floor_id("dlv", now - DAY_SECONDS)
     endpoints = select(func.count()).select_from(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None))
     return select(
         endpoints.scalar_subquery().label("endpoints"),
         _count(DeliveryState.PENDING).label("pending"),
         _count(DeliveryState.IN_FLIGHT).label("in_flight"),
-        _count(DeliveryState.FAILED, lately).label("failed"),
+        _count(DeliveryState.FAILED, recent).label("failed"),
     )
 
 
 def _count(state: DeliveryState, *conditions: ColumnElement[bool]) -> Any:
-    found = (
+    matching = (
         select(_D.id).where(_D.state == constant(state.value), *conditions).limit(COUNT_BOUND + 1).subquery()
     )
-    return select(func.count()).select_from(found).scalar_subquery()
+    return select(func.count()).select_from(matching).scalar_subquery()
 
 
 async def _oldest(connection: AsyncConnection, now: float) -> DeliveryRow | None:
@@ -97,7 +97,7 @@ async def _oldest(connection: AsyncConnection, now: float) -> DeliveryRow | None
 
 
 def oldest_statement(now: float) -> Select[*tuple[Any, ...]]:
-    """Return the statement that finds the delivery which has waited longest."""
+    """Return the statement that finds the oldest pending or in-flight delivery."""
     oldest = union_all(
         *(
             select(*LIST_COLUMNS)

@@ -13,8 +13,8 @@ CURSOR_SECONDS: Final = 24 * 3600.0
 """Seconds that a cursor is valid; older positions can be pruned."""
 _VERSION: Final = 1
 _ID: Final = re.compile(r"[a-z]{2,8}_[0-9a-z]{1,40}")
-_LONGEST: Final = 200
-_MOST: Final = 2**53
+_MAX_LENGTH: Final = 200
+_MAX_NUMBER: Final = 2**53
 _CLOCK_SLACK: Final = 300.0
 """Seconds by which the clock of another node that issued a cursor may be ahead."""
 
@@ -26,7 +26,7 @@ class Cursor:
     last_id: str
     issued_at: float
     keys: tuple[int, ...] = ()
-    """The sort keys before the id, as they were."""
+    """The values of the sort keys that precede the id."""
 
     def __str__(self) -> str:
         place = [_VERSION, self.last_id, round(self.issued_at), *self.keys]
@@ -48,7 +48,7 @@ def read_place(text: str | None, prefix: str, now: float, *, keys: int = 0) -> C
     """Return the cursor of a list that is sorted by this number of `keys` before the id. Raises like `read_cursor`."""
     if not text:
         return None
-    cursor = _decode(text) if len(text) <= _LONGEST else refuse_cursor("malformed")
+    cursor = _decode(text) if len(text) <= _MAX_LENGTH else refuse_cursor("malformed")
     if not cursor.last_id.startswith(f"{prefix}_"):
         refuse_cursor("from another list")
     if len(cursor.keys) != keys or cursor.issued_at > now + _CLOCK_SLACK:
@@ -74,7 +74,7 @@ def _decode(text: str) -> Cursor:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER
 
 
 def refuse_cursor(reason: str) -> NoReturn:

@@ -11,7 +11,7 @@ from breakwater.core.domain.errors import FieldProblem
 from breakwater.core.text.timestamps import RelativeTime, Timestamp, TimestampError, parse_timestamp
 
 _LONGEST_TEXT: Final = 200
-_SHOWN: Final = 40
+_MAX_QUOTED: Final = 40
 """Characters of a value that a message repeats."""
 _UNSEARCHABLE: Final = frozenset({"Cc", "Cs"})
 """Control characters and lone surrogates: PostgreSQL stores neither NUL nor half a character."""
@@ -26,12 +26,12 @@ class ParameterReader:
         self._values = {name: value.strip() for name, value in values.items()}
         self.problems: list[FieldProblem] = []
 
-    def refuse_unknown(self, known: Collection[str], ignored: Collection[str]) -> None:
-        """Note every parameter that is neither known nor ignored."""
+    def refuse_unknown(self, names: Collection[str], ignored: Collection[str]) -> None:
+        """Note every parameter that is neither in `names` nor in `ignored`."""
         for name in self._values:
-            if name not in known and name not in ignored:
-                near = get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Use {_either(known)}."
+            if name not in names and name not in ignored:
+                near = get_close_matches(name, names, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Use {_either(names)}."
                 self._refuse(name, f'Unknown filter "{_short(name)}". {hint}')
 
     def choices(self, field: str, kind: type[E]) -> frozenset[E]:
@@ -62,7 +62,7 @@ class ParameterReader:
         return text or None
 
     def text(self, field: str) -> str | None:
-        """Return a text that can be searched for."""
+        """Return a text to search for."""
         text = self._values.get(field, "")
         if len(text) > _LONGEST_TEXT:
             self._refuse(field, f"{field} is too long. Use at most {_LONGEST_TEXT} characters.")
@@ -83,7 +83,7 @@ class ParameterReader:
             return None
 
     def check_order(self, since: Timestamp | None, until: Timestamp | None) -> None:
-        """Note a time range that ends before it begins, as far as that is certain without knowing the present."""
+        """Note a time range that ends before it begins. Times that need the present to compare are not checked."""
         if isinstance(since, RelativeTime) and isinstance(until, RelativeTime):
             reversed_range = since.seconds <= until.seconds
         elif isinstance(since, float) and isinstance(until, float):
@@ -103,4 +103,4 @@ def _either(values: Collection[str]) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"

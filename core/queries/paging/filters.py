@@ -1,4 +1,4 @@
-"""Which deliveries are meant: one value for the list, the count and the action on all of them."""
+"""The filter of deliveries: one value for the list, its count and an operation on all that match."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _DERIVED: Final = frozenset({DeliveryStatus.HELD, DeliveryStatus.RETRYING})
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """A condition on deliveries; what is not set does not restrict. Equal filters have equal query strings."""
+    """A condition on deliveries; unset fields match everything. Equal filters have equal query strings."""
 
     states: frozenset[DeliveryState] = frozenset()
     held: bool = False
@@ -45,17 +45,17 @@ class DeliveryFilter:
 
     @classmethod
     def parse(
-        cls, values: Mapping[str, str], *, beside: frozenset[str] = frozenset({"cursor", "limit"})
+        cls, values: Mapping[str, str], *, ignored: frozenset[str] = frozenset({"cursor", "limit"})
     ) -> Self:
         """Read the parameters of a query string; empty ones count as absent.
 
-        Raises InvalidInput with every problem at once: the parameter, the position in it, and what was expected. So is
-        a name that is neither a filter nor in `beside`: an action on all that match must not ignore a typing error.
+        Raises InvalidInput with every problem. A name that is neither a filter nor in `ignored` is a problem too: an
+        operation on all that match must not ignore a typing error.
         """
         reader = ParameterReader(values)
-        reader.refuse_unknown(PARAMETERS, beside)
+        reader.refuse_unknown(PARAMETERS, ignored)
         statuses = reader.choices("status", DeliveryStatus)
-        found = cls(
+        filters = cls(
             states=frozenset(DeliveryState(status.value) for status in statuses - _DERIVED),
             held=DeliveryStatus.HELD in statuses,
             retrying=DeliveryStatus.RETRYING in statuses,
@@ -67,19 +67,19 @@ class DeliveryFilter:
             until=reader.timestamp("until"),
             q=reader.text("q"),
         )
-        reader.check_order(found.since, found.until)
+        reader.check_order(filters.since, filters.until)
         if reader.problems:
             raise InvalidInput(reader.problems)
-        return found
+        return filters
 
     @classmethod
     def from_query(cls, query: str) -> Self:
-        """Read back what `to_query` wrote."""
+        """Parse a query string that `to_query` returned."""
         return cls.parse(dict(parse_qsl(query)))
 
     def to_values(self) -> dict[str, str]:
         """Return the parameters that `parse` reads back as this filter, in a fixed order."""
-        given = (
+        values = (
             ",".join(self.statuses()),
             self.endpoint_id,
             self.event_type,
@@ -89,7 +89,7 @@ class DeliveryFilter:
             None if self.until is None else format_timestamp(self.until),
             self.q,
         )
-        return {name: value for name, value in zip(PARAMETERS, given, strict=True) if value}
+        return {name: value for name, value in zip(PARAMETERS, values, strict=True) if value}
 
     def to_query(self) -> str:
         """Return the query string, without a question mark; empty for the filter that matches everything."""
@@ -105,7 +105,7 @@ class DeliveryFilter:
     ) -> str:
         """Return the condition as a phrase: `failed deliveries to billing, accepted in the last 24 h`.
 
-        It is kept with a replay, so that its times are in UTC, unless `at` says them otherwise.
+        Times are in UTC, because replays store the phrase; `at` formats them otherwise.
         """
         phrases = (
             f"{' or '.join(map(status_name, self.statuses())) or 'all'} deliveries",
@@ -119,14 +119,14 @@ class DeliveryFilter:
         return " ".join(phrase for phrase in phrases if phrase)
 
     def span_in_words(self, at: Callable[[float], str] = format_time_utc) -> str | None:
-        """Return the time alone, as `in_words` says it: `accepted since 2026-11-22 03:00:00 UTC`; None for any time."""
+        """Return the time range of `in_words`: `accepted since 2026-11-22 03:00:00 UTC`; None without one."""
         begin = None if self.since is None else _since(self.since, at)
         end = None if self.until is None else _until(self.until, at)
-        told = " and ".join(phrase for phrase in (begin, end) if phrase)
-        return f"accepted {told}" if told else None
+        limits = " and ".join(phrase for phrase in (begin, end) if phrase)
+        return f"accepted {limits}" if limits else None
 
     def __bool__(self) -> bool:
-        """Whether anything is restricted."""
+        """Return whether the filter restricts anything."""
         return self != type(self)()
 
 

@@ -1,8 +1,8 @@
-"""Keyset scans: how a list reads its ids along one index, and how far it searches for what no index has.
+"""Keyset scans: how a list reads its ids along one index, and how far it searches without an index.
 
 The `index_conditions` of a scan name the columns of an index that ends in the id; its `filter_conditions` are checked
 row by row. A filter may match one row in a million, so a page checks at most `window` rows of such a scan and says how
-far it got; the next page continues there. That keeps every page below 100 ms with a million rows.
+far it got; the next page continues there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ class IdRange:
 
 @dataclass(frozen=True, slots=True)
 class ScanLimit:
-    """How far a page searched: all matches from `down_to` (included) upwards are known; None: everything."""
+    """How far a page searched: it has all matches from the id `down_to` (included) upwards; None: all matches."""
 
     down_to: str | None = None
     scanned: int = 0
@@ -96,10 +96,10 @@ def no_index(column: ColumnElement[str]) -> ColumnElement[str]:
 def scan(
     columns: Columns, scans: Sequence[IndexScan], id_range: IdRange, limit: int
 ) -> Select[*tuple[Any, ...]]:
-    """Return `columns`, of which the first is the id, of the newest `limit` rows of all scans within `id_range`.
+    """Select `columns`, the id first, of the newest `limit` rows of all scans within `id_range`, without duplicates.
 
-    Newest first, each once. What a list needs of other tables is joined to this statement as a subquery, so that no
-    planner can begin with them, or walk along the whole table because it does not know how few rows these are.
+    Lists join other tables to this statement as a subquery: otherwise a planner could start with those tables, or read
+    the whole table because it does not know how few rows match.
     """
     statements = [
         _scan(columns, part.index_conditions + part.filter_conditions, id_range, limit) for part in scans
@@ -139,9 +139,9 @@ def scan_limit_statement(
                 literal(position).label("branch"),
                 literal(window).label("window"),
                 func.count().label("rows"),
-                func.min(found.c[0]).label("oldest"),
-            ).select_from(found)
-            for position, window, found in statements
+                func.min(rows.c[0]).label("oldest"),
+            ).select_from(rows)
+            for position, window, rows in statements
         )
     )
 

@@ -17,12 +17,12 @@ HALF_HOUR: Final = 30
 LONGEST: Final = 31 * 1440
 """Minutes: retention is a month."""
 _STEPS: Final = (1, 2, 30, 60, 120, 240, 360)
-"""Minutes that a point of a chart may stand for: some by the minute, or whole half hours."""
-_MOST_POINTS: Final = 180
+"""Minutes per point of a chart: a few minutes, or whole half hours."""
+_MAX_POINTS: Final = 180
 SPARK_STEP: Final = 5
-"""Minutes that one point stands for beside an endpoint in the list of endpoints."""
+"""Minutes per point of the sparkline in the list of endpoints."""
 CACHED_CHARTS: Final = 16
-"""Charts whose closed steps are remembered: about 0.2 MB each."""
+"""Charts whose closed steps are cached, about 0.2 MB each."""
 _S = MINUTE_STATS.c
 _SUMS = HALF_HOUR_STATS.c
 
@@ -33,10 +33,10 @@ ByLatency = Select[int, int, int]
 
 
 class TrafficQueries:
-    """Reads the statistics of one endpoint, or of all, and remembers what cannot change any more.
+    """Reads the statistics of one endpoint, or of all, and caches the closed steps.
 
-    Half hours that were summed up change only where results are written late, which `forget_sums` tells. So of a
-    chart on an open page only the last steps are read again.
+    A half hour that was summed up changes only when results are written late; `forget_sums` then clears the cache. An
+    open page therefore reads only the last steps of its chart again.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -45,7 +45,7 @@ class TrafficQueries:
         self._closed = LruMap[tuple[str, int, range], Steps](CACHED_CHARTS)
 
     def forget_sums(self) -> None:
-        """Read every sum again: some have changed."""
+        """Clear the cache, because some sums have changed."""
         self._closed.clear()
 
     async def get(self, endpoint_id: str | None = None, minutes: int = 60) -> Traffic:
@@ -87,8 +87,8 @@ async def read_traffic(
 
 
 def step_for(minutes: int) -> int:
-    """Return how many minutes a point of the chart stands for: at most 180 points, or nobody could tell them apart."""
-    return next((step for step in _STEPS if minutes <= step * _MOST_POINTS), _STEPS[-1])
+    """Return the minutes per point of a chart, so that it has at most 180 points."""
+    return next((step for step in _STEPS if minutes <= step * _MAX_POINTS), _STEPS[-1])
 
 
 def first_minute(minutes: int, step: int, now: float) -> int:
@@ -116,12 +116,12 @@ async def _read_steps(
     )
 
 
-def cells_of(found: Statistics, step: int) -> tuple[ByOutcome, ByLatency]:
-    """Return the statements that sum up statistics by the step, by outcome and by latency.
+def cells_of(statistics: Statistics, step: int) -> tuple[ByOutcome, ByLatency]:
+    """Return the statements that sum up statistics per step: one by outcome, one by latency.
 
-    Outcome and latency at once would be four times as many rows.
+    One statement for both would return four times as many rows.
     """
-    cells = found.subquery().c
+    cells = statistics.subquery().c
     slot, attempts = _slot(cells.minute, step), func.sum(cells.attempts)
     return (
         select(slot, cells.outcome, attempts).group_by("slot", cells.outcome),
@@ -138,10 +138,10 @@ def each_minute(endpoint_id: str, first: int | ColumnElement[int]) -> Select[int
 
 def half_hours(endpoint_id: str, first: int, end: int | None = None) -> Select[int, str, int, int]:
     """Return the statement that reads the sums of half hours, from minute `first` on, to before `end`."""
-    found = select(_SUMS.minute, _SUMS.outcome, _SUMS.latency_bucket, _SUMS.attempts).where(
+    statement = select(_SUMS.minute, _SUMS.outcome, _SUMS.latency_bucket, _SUMS.attempts).where(
         _SUMS.endpoint_id == endpoint_id, _SUMS.minute >= first
     )
-    return found if end is None else found.where(_SUMS.minute < end)
+    return statement if end is None else statement.where(_SUMS.minute < end)
 
 
 def half_hours_then_minutes(endpoint_id: str, first: int) -> CompoundSelect[int, str, int, int]:

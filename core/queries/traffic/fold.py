@@ -1,4 +1,4 @@
-"""Cells of the statistics, folded into the points of a chart. Pure."""
+"""Fold rows of the statistics into the points of a chart. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ LatencyCell = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Some of a chart's points, one after the other, and what they add to the figures over all of it."""
+    """Consecutive points of a chart, and their sums for the totals of the chart."""
 
     points: tuple[TrafficPoint, ...]
     outcomes: Counter[str]
@@ -66,7 +66,7 @@ def traffic_of(
 def brief_traffic(
     outcomes: Iterable[OutcomeCell], histogram: Mapping[int, int], first: int, step: int, last: int
 ) -> Traffic:
-    """Fold cells as `traffic_of` does, without points: beside each of many endpoints nobody could read them.
+    """Fold cells as `traffic_of` does, but without points, for the list of endpoints.
 
     `histogram` has the attempts of all that time by latency bucket.
     """

@@ -35,7 +35,7 @@ class Traffic:
     series: tuple[tuple[int, int, int], ...]
     """`(minute since the epoch, successes, failures)`, oldest first, one entry each `step` minutes, without gaps."""
     step: int = 1
-    """Minutes that one entry of the series stands for."""
+    """Minutes per entry of the series."""
     points: tuple[TrafficPoint, ...] = ()
     """The same steps by outcome and with their latencies; empty in a list of endpoints."""
 

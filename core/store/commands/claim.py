@@ -1,4 +1,4 @@
-"""Due deliveries of one lane, leased to this node: at most as many as its circuit admits."""
+"""Claim due deliveries of a lane: lease at most as many to this node as the circuit admits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ class ClaimedDelivery:
     payload: bytes
     token: str
     lease_until: float
-    """From then on another process may requeue the delivery."""
+    """When another process may requeue the delivery."""
     number: int
-    """Number of the attempt to make, from 1; a resend continues the numbering."""
+    """Number of the next attempt, from 1; a resend continues the numbering."""
     spent: int
     """Attempts of the retry budget used before this one."""
     trigger: Trigger
     generation: int
-    """Of the circuit when it admitted this claim; a result of another generation does not change the circuit."""
+    """Generation of the circuit that admitted this claim; a result of another generation does not change it."""
     retry_delays: tuple[float, ...] | None
-    """The delivery's own schedule when its caller gave one, else None."""
+    """The delivery's own schedule, if its message set one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ class ClaimDue:
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence["ClaimDue"]) -> Sequence[Claimed]:
-        """Claim for every lane among `members`. A second member of a lane gets what the first one left."""
+        """Claim for every lane among `members`. A second member of a lane claims what the first one left."""
         claimed: dict[int, Claimed] = {}
         waiting = dict(enumerate(members))
         while waiting:
             first = {member.endpoint_id: place for place, member in reversed(waiting.items())}
-            turn = {place: waiting.pop(place) for place in first.values()}
-            results = await connection.run_sync(_claim, list(turn.values()))
-            claimed |= zip(turn, results, strict=True)
+            batch = {place: waiting.pop(place) for place in first.values()}
+            results = await connection.run_sync(_claim, list(batch.values()))
+            claimed |= zip(batch, results, strict=True)
         return [claimed[place] for place in range(len(members))]
 
 
@@ -103,10 +103,10 @@ class _Head:
     pending: Sequence[tuple[str, float]]
     """Ids, and when they are due."""
     due: Sequence[str]
-    """Those that are due now."""
+    """The ids that are due now."""
 
     def due_after(self, claimed: int) -> float | None:
-        """Return when the next one is due once the first `claimed` are taken."""
+        """Return when the next delivery is due after the first `claimed` ones."""
         return self.pending[claimed][1] if claimed < len(self.pending) else None
 
 
@@ -142,18 +142,22 @@ def _save_probing(
     connection: Connection, members: Sequence[ClaimDue], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
     """Save the half-open circuits. A claim does not change a closed one."""
-    probing = {each: breaker for each, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
+    probing = {
+        endpoint_id: breaker
+        for endpoint_id, breaker in breakers.items()
+        if breaker.state is CircuitState.HALF_OPEN
+    }
     if not probing:
         return
     save_breakers(connection, probing, members[-1].now)
-    told = [
+    transitions = [
         row
         for member in members
         for row in transition_rows(
             member.endpoint_id, breakers[member.endpoint_id].drain_transitions(), member.make_id
         )
     ]
-    save_transitions(connection, told)
+    save_transitions(connection, transitions)
 
 
 _LEASE: Final = (

@@ -40,7 +40,7 @@ LARGE = (
     "replay_items",
 )
 
-WALKS: dict[str, tuple[str, ...]] = {
+INDEXES: dict[str, tuple[str, ...]] = {
     "": ("pk_deliveries",),
     "since=1h": ("pk_deliveries",),
     "status=failed": ("ix_deliveries_state",),

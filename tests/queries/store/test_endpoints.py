@@ -54,12 +54,12 @@ async def test_endpoints_and_event_types_are_offered_to_choose_from(stored: Stor
     assert [option.name for option in await queries.endpoints.options("bill")] == ["Billing", "shop"]
     assert [option.name for option in await queries.endpoints.options("%_")] == ["shop"]
     assert [option.name for option in await queries.endpoints.options()][-1] == "other"
-    assert [option.name for option in await queries.endpoints.options(limit=2, chosen=billing)] == [
+    assert [option.name for option in await queries.endpoints.options(limit=2, selected_id=billing)] == [
         "Billing",
         "shop",
     ]
     await stored.change(ENDPOINTS, billing, deleted_at=stored.now)
-    assert [option.name for option in await queries.endpoints.options(chosen=billing)] == [
+    assert [option.name for option in await queries.endpoints.options(selected_id=billing)] == [
         "Billing",
         "shop",
         "other",

@@ -13,7 +13,7 @@ from breakwater.core.delivery.context import EngineContext
 from breakwater.core.queries import Queries
 from breakwater.core.replays import Replays
 from tests.contract.recorded_sql import Statement, plan_lines, reads_asked
-from tests.queries.store.plans import WALKS, Plan, Sample
+from tests.queries.store.plans import INDEXES, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
 CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}
@@ -34,7 +34,7 @@ class Reads:
         """Return the calls of each read, by its name."""
         queries, sample = self.queries, self.sample
         endpoint, delivery, message = sample.endpoints[3], sample.deliveries[50], sample.messages[50]
-        wanted = [sample.filter(query) for query in (*WALKS, "q=no such text", "event_type=order.created")]
+        wanted = [sample.filter(query) for query in (*INDEXES, "q=no such text", "event_type=order.created")]
         return {
             "overview.now": [queries.overview.now],
             "deliveries.list": [lambda w=w: queries.deliveries.list(w) for w in wanted],

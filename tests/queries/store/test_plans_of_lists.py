@@ -1,4 +1,4 @@
-"""Every list walks along its index: the plans by which both databases run the reads, with data in the tables.
+"""Every list scans along its index: the plans by which both databases run the reads, with data in the tables.
 
 A walk that sorts, or that reads a whole table, is quick in a test and takes seconds with a million rows.
 """
@@ -9,8 +9,7 @@ from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.audit import audit_scan
 from breakwater.core.queries.circuits.board import endpoint_rows_statement
 from breakwater.core.queries.circuits.history import transitions_statement
-from breakwater.core.queries.deliveries.causes import STORED_CLASSES, groups_statement
-from breakwater.core.queries.deliveries.causes import _walks as group_walks
+from breakwater.core.queries.deliveries.causes import STORED_CLASSES, class_scans, groups_statement
 from breakwater.core.queries.deliveries.detail import delivery_statement
 from breakwater.core.queries.deliveries.event_types import event_types_statement
 from breakwater.core.queries.deliveries.histogram import bars_statement, stop_statement
@@ -28,16 +27,16 @@ from breakwater.core.queries.traffic.charts import (
     half_hours_then_minutes,
 )
 from breakwater.core.store.schema import ALL_ENDPOINTS, AUDIT, ENDPOINTS
-from tests.queries.store.plans import WALKS, Sample, plan_of
+from tests.queries.store.plans import INDEXES, Sample, plan_of
 
 
-async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
+async def test_every_filter_reads_along_its_index(sample: Sample) -> None:
     now = sample.clock.now()
-    for query, indexes in WALKS.items():
-        wanted = sample.filter(query)
-        walks = index_scans(wanted, now)
-        for branch, index in zip(walks, indexes, strict=True):
-            plan = await plan_of(sample, scan(LIST_COLUMNS, [branch], covered_ids(wanted, now), 51))
+    for query, indexes in INDEXES.items():
+        filters = sample.filter(query)
+        scans = index_scans(filters, now)
+        for branch, index in zip(scans, indexes, strict=True):
+            plan = await plan_of(sample, scan(LIST_COLUMNS, [branch], covered_ids(filters, now), 51))
             assert plan.whole_tables == [], (query, plan.text)
             if sample.on_sqlite:
                 assert plan.indexes == [index], (query, plan.text)
@@ -46,13 +45,13 @@ async def test_every_filter_walks_along_its_index(sample: Sample) -> None:
 
 async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sample) -> None:
     now = sample.clock.now()
-    for query in WALKS:
-        wanted = sample.filter(query)
-        walks, covered = index_scans(wanted, now), covered_ids(wanted, now)
-        asked: list[Any] = [page_statement(walks, covered, 51, now)]
-        if (reach := scan_limit_statement(LIST_COLUMNS[0], walks, covered)) is not None:
-            asked.append(reach)
-        for statement in asked:
+    for query in INDEXES:
+        filters = sample.filter(query)
+        scans, covered = index_scans(filters, now), covered_ids(filters, now)
+        statements: list[Any] = [page_statement(scans, covered, 51, now)]
+        if (limit_statement := scan_limit_statement(LIST_COLUMNS[0], scans, covered)) is not None:
+            statements.append(limit_statement)
+        for statement in statements:
             plan = await plan_of(sample, statement)
             assert plan.whole_tables == [], (query, plan.text)
 
@@ -60,7 +59,7 @@ async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sam
 async def test_every_other_read_is_by_index(sample: Sample) -> None:
     now = sample.clock.now()
     minute = int(now // 60)
-    wanted = sample.filter("class=tls")
+    filters = sample.filter("class=tls")
     statements: dict[str, Any] = {
         "a delivery": delivery_statement(sample.deliveries[9], now),
         "a message's deliveries": deliveries_statement(sample.messages[9], now),
@@ -68,7 +67,7 @@ async def test_every_other_read_is_by_index(sample: Sample) -> None:
         "one lane": endpoint_rows_statement(ENDPOINTS.c.id == sample.endpoints[3]),
         "counts": counts_statement(now),
         "the oldest undelivered": oldest_statement(now),
-        "groups": groups_statement(group_walks(wanted, FailureClass, now), IdRange()),
+        "groups": groups_statement(class_scans(filters, FailureClass, now), IdRange()),
         "classes met": STORED_CLASSES,
         "event types": event_types_statement(),
         "transitions": transitions_statement(None, 50),
@@ -98,10 +97,10 @@ async def test_bars_over_time_are_counted_along_an_index_and_the_table_is_not_to
         ("", "ix_deliveries_state"),
         ("endpoint={endpoint}", "ix_deliveries_endpoint_state"),
     ):
-        wanted = sample.filter(query)
-        stop = await plan_of(sample, stop_statement(wanted, states, covered_ids(wanted, now)))
-        bars = await plan_of(sample, bars_statement(wanted, states, covered_ids(wanted, now), edges))
-        held = bars_statement(wanted, states, covered_ids(wanted, now), edges, sample.endpoints[:5])
+        filters = sample.filter(query)
+        stop = await plan_of(sample, stop_statement(filters, states, covered_ids(filters, now)))
+        bars = await plan_of(sample, bars_statement(filters, states, covered_ids(filters, now), edges))
+        held = bars_statement(filters, states, covered_ids(filters, now), edges, sample.endpoints[:5])
         assert (await plan_of(sample, held)).whole_tables == [], query
         for plan in (stop, bars):
             assert plan.whole_tables == [], (query, plan.text)
