@@ -4,7 +4,6 @@
   "use strict"
 
   const POLL_MS = 5000
-  const HIDDEN_MS = 30000
   const CHORD_MS = 1200
   const FLASH_MS = 8000
   const root = document.documentElement
@@ -84,8 +83,6 @@
   let refreshFailed = false
   let signedOut = false
   let pollTimer = null
-  let source = null
-  let hideTimer = null
   let missedRefresh = false
 
   const selectedCount = () => $$("input[data-select]:checked").length
@@ -122,12 +119,12 @@
     if (!on && pollTimer) pollTimer = clearInterval(pollTimer)
   }
 
-  function endSession() {
+  document.addEventListener("breakwater:signed-out", () => {
     signedOut = true
     setPolling(false)
-    source?.close()
     showFreshness()
-  }
+  })
+  const endSession = () => document.dispatchEvent(new CustomEvent("breakwater:signed-out"))
 
   document.addEventListener("htmx:sseOpen", () => {
     stream = "open"
@@ -170,29 +167,14 @@
     refresh()
   }
 
-  /* A hidden tab closes its stream, because a browser opens at most six connections to one host. */
   document.addEventListener("visibilitychange", () => {
-    clearTimeout(hideTimer)
-    if (document.hidden) {
-      hideTimer = setTimeout(() => source?.close(), HIDDEN_MS)
-    } else if (source?.readyState === EventSource.CLOSED && !signedOut) {
-      stream = "connecting"
-      htmx.process(document.body)
-    } else {
-      refreshIfMissed()
-    }
+    refreshIfMissed()
     showFreshness()
   })
 
   /* --- morphing: an update keeps what the reader has opened, typed or focused ------------------------------------------ */
 
   function preserveReaderState() {
-    htmx.createEventSource = (url) => {
-      source?.close()
-      source = new EventSource(url)
-      source.addEventListener("signed-out", endSession)
-      return source
-    }
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.matches("[data-preserve][open], dialog[open]")),
       beforeAttributeUpdated: (name, node) => {

@@ -1,4 +1,4 @@
-"""The live stream: one stream per tab that announces changes. Pages load their own fragments.
+"""The live stream: one per browser, which announces changes to all its tabs. Pages load their own fragments.
 
 A stream subscribes to topics (`/events?on=deliveries&on=circuits:ep_1`) and gets at most one event `hint` per second.
 Changes in between are announced by the next event, so that the last change is never lost. A comment every 15 seconds
@@ -7,55 +7,53 @@ stops.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from litestar import Litestar, Request, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from breakwater.core.delivery.change_feed import ChangeFeed, ChangeSet
+from breakwater.core.delivery.change_feed import MAX_SUBJECTS, ChangeFeed, ChangeSet
 from breakwater.web.security.guards import requires, still_valid
 
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
-"""Between two events to one tab, so that many tabs cost little."""
+"""Between two events of one stream, so that many of them cost little."""
 RETRY_MS: Final = 2_000
 """Delay before a browser reconnects."""
-_MAX_TOPICS: Final = 50
+_MAX_WORDS: Final = 100
+"""Subscriptions of one stream, which serves every tab of a browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """The topics that a page subscribes to, or single subjects of them."""
+    """The words that a stream subscribes to: a `topic`, or single subjects of one as `topic:subject`."""
 
-    subjects_by_topic: Mapping[str, frozenset[str]]
-    """The subjects of each topic; empty for all of them."""
+    words: frozenset[str]
 
     @classmethod
     def of(cls, words: Sequence[str]) -> "Interests":
-        """Read `topic` and `topic:subject` words; unknown topics are ignored, as an older page may name them."""
-        by_topic: dict[str, set[str] | None] = {}
-        for word in words[:_MAX_TOPICS]:
-            topic, _, subject = word.partition(":")
-            if topic not in TOPICS:
-                continue
-            subjects = by_topic.setdefault(topic, set())
-            if not subject:
-                by_topic[topic] = None
-            elif subjects is not None:
-                subjects.add(subject)
-        return cls({topic: frozenset(subjects or ()) for topic, subjects in by_topic.items()})
+        """Read the words of a URL; unknown topics are ignored, as an older page may name them."""
+        return cls(frozenset(word for word in words[:_MAX_WORDS] if word.partition(":")[0] in TOPICS))
 
     def met_by(self, changes: ChangeSet) -> tuple[str, ...]:
-        """Return the topics of `changes` that the page subscribes to."""
-        return tuple(topic for topic, subjects in changes.topics.items() if self._matches(topic, subjects))
+        """Return the words that `changes` meet, so that a browser with one stream knows which tabs to refresh.
 
-    def _matches(self, topic: str, subjects: frozenset[str]) -> bool:
-        if topic not in self.subjects_by_topic:
-            return False
-        return not self.subjects_by_topic[topic] or not self.subjects_by_topic[topic].isdisjoint(subjects)
+        A change set that is full may have left subjects out, so it meets every word of its topic.
+        """
+        return tuple(
+            word
+            for topic, subjects in changes.topics.items()
+            for word in sorted(self.words)
+            if _meets(topic, subjects, word)
+        )
+
+
+def _meets(topic: str, subjects: frozenset[str], word: str) -> bool:
+    name, _, subject = word.partition(":")
+    return name == topic and (not subject or subject in subjects or len(subjects) >= MAX_SUBJECTS)
 
 
 class Streams:
@@ -113,9 +111,9 @@ async def events(
                     yield ServerSentEventMessage(event="signed-out", data="")
                     return
                 if upcoming.done():
-                    topics = interests.met_by(upcoming.result())
-                    if topics:
-                        yield ServerSentEventMessage(event="hint", data=" ".join(topics))
+                    words = interests.met_by(upcoming.result())
+                    if words:
+                        yield ServerSentEventMessage(event="hint", data=" ".join(words))
                         sent_at = loop.time()
                         await asyncio.wait({over}, timeout=PAUSE_SECONDS)
                     upcoming = asyncio.ensure_future(anext(incoming))
@@ -129,7 +127,7 @@ async def events(
 
 @get("/events", guards=[requires("read")], include_in_schema=False)
 async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
-    """Stream hints to one tab."""
+    """Stream hints to one browser."""
     streams = streams_of(request.app)
     ended = streams.begin()
 

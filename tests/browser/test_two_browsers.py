@@ -116,6 +116,7 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
     for words in (*GONE, "EventSource"):
         watch.expect(words)
     made = scene(service, receiver)
+    page.add_init_script("delete window.SharedWorker")  # its requests cannot be aborted
     live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
     why, freshness = page.get_by_label("Reason (shown to others)"), page.locator("#freshness")
     why.fill("half typ")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from litestar.response import ServerSentEventMessage
 
-from breakwater.core.delivery.change_feed import ChangeFeed, ChangeSet
+from breakwater.core.delivery.change_feed import MAX_SUBJECTS, ChangeFeed, ChangeSet
 from breakwater.web import live
 from breakwater.web.live import Interests, Streams, events
 
@@ -37,8 +37,13 @@ def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
         "endpoints": frozenset({"ep_2"}),
         "audit": frozenset({"x"}),
     }
-    assert interests.met_by(ChangeSet(everything)) == ("circuits", "deliveries")
+    assert interests.met_by(ChangeSet(everything)) == ("circuits", "deliveries:dlv_2")
     assert interests.met_by(ChangeSet({"deliveries": frozenset({"dlv_3"})})) == ()
+
+
+def test_a_full_change_set_reaches_the_pages_of_every_subject() -> None:
+    full = frozenset(f"dlv_{number}" for number in range(MAX_SUBJECTS))
+    assert Interests.of(["deliveries:dlv_left_out"]).met_by(ChangeSet({"deliveries": full}))
 
 
 def test_a_whole_topic_includes_each_of_its_subjects() -> None:

@@ -1,0 +1,91 @@
+/* The live stream as a tab sees it: an EventSource that all tabs of the browser share through a worker. Where there are
+   no shared workers, the tab has a stream of its own. A hidden tab gives its stream up and opens it again when shown. */
+(() => {
+  "use strict"
+
+  const HIDDEN_MS = 30000
+  const RETRY_MS = 2000
+  const TYPES = ["open", "error", "hint", "signed-out"]
+  const worker = document.body.dataset.streamWorker
+  let stream = null
+  let hideTimer = null
+  let ended = false
+
+  /* Pass the events of the shared stream to `receive`; return the function that leaves it. */
+  function shareStream(url, receive) {
+    const { port } = new SharedWorker(worker)
+    port.onmessage = ({ data }) => receive(data.type, data.data)
+    port.postMessage({ on: new URL(url, location).searchParams.getAll("on") })
+    return () => {
+      port.onmessage = null
+      port.postMessage({})
+    }
+  }
+
+  /* The same for a stream of this tab alone. A browser gives up after an error status, so this opens the stream again. */
+  function openStream(url, receive) {
+    let retry = null
+    let source = null
+    const open = () => {
+      source = new EventSource(url)
+      for (const type of TYPES) source.addEventListener(type, ({ data }) => receive(type, data))
+      source.addEventListener("error", () => {
+        if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY_MS)
+      })
+    }
+    open()
+    return () => {
+      clearTimeout(retry)
+      source.close()
+    }
+  }
+
+  /* What htmx listens to. It outlives the streams that it opens, because htmx subscribes to it only once. */
+  class LiveStream extends EventTarget {
+    readyState = EventSource.CONNECTING
+    #url
+    #leave = null
+
+    constructor(url) {
+      super()
+      this.#url = url
+    }
+
+    open() {
+      if (this.#leave || ended) return
+      const follow = window.SharedWorker ? shareStream : openStream
+      this.#leave = follow(this.#url, (type, data) => {
+        if (type === "signed-out") return document.dispatchEvent(new CustomEvent("breakwater:signed-out"))
+        const event = type === "hint" ? new MessageEvent(type, { data }) : new Event(type)
+        this.dispatchEvent(event)
+        this[`on${type}`]?.(event)
+      })
+    }
+
+    close() {
+      this.#leave?.()
+      this.#leave = null
+    }
+  }
+
+  function followVisibility() {
+    clearTimeout(hideTimer)
+    if (document.hidden) hideTimer = setTimeout(() => stream?.close(), HIDDEN_MS)
+    else stream?.open()
+  }
+
+  document.addEventListener("visibilitychange", followVisibility)
+  document.addEventListener("breakwater:signed-out", () => {
+    ended = true
+    stream?.close()
+  })
+  addEventListener("pagehide", () => stream?.close())
+  addEventListener("pageshow", (event) => { if (event.persisted) followVisibility() })
+  if (!window.htmx) return
+  htmx.createEventSource = (url) => { // set before htmx processes the page
+    stream?.close()
+    stream = new LiveStream(url)
+    followVisibility()
+    return stream
+  }
+})()
