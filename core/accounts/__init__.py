@@ -57,18 +57,19 @@ class Access:
     async def sign_in(self, name: str, password: str, *, source: str, user_agent: str = "") -> SignedIn:
         """Begin a session for the client at address `source`. Raises Unauthorized, and TooManyAttempts."""
         self._count_try(source, name)
-        person_id = await self.people.check(name, password)
-        if person_id is None:
+        person = await self.people.check(name, password)
+        if person is None:
             raise Unauthorized("Wrong name or password.")
+        signed_in = await self.sessions.begin(person, user_agent)
         self._forget_tries(source, name)
-        return await self.sessions.begin(person_id, user_agent)
+        return signed_in
 
     async def welcome(self, code: str, password: str, *, source: str, user_agent: str = "") -> SignedIn:
         """Set a password by a sign-in code and begin a session. Raises InvalidInput and TooManyAttempts."""
         self._count_try(source, "")
-        person_id = await self.people.welcome(code, password)
+        person = await self.people.welcome(code, password)
         self._forget_tries(source, "")
-        return await self.sessions.begin(person_id, user_agent)
+        return await self.sessions.begin(person, user_agent)
 
     def _count_try(self, source: str, name: str) -> None:
         pair = f"{source} {name}"

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from breakwater.core.accounts.administrator_rows import lock_administrators_and_keys
 from breakwater.core.accounts.cache import CredentialCache
 from breakwater.core.accounts.last_use import LastUseRecorder
 from breakwater.core.accounts.model import KeyView, Principal, Scope, with_included
@@ -114,10 +115,16 @@ class Keys:
             return tuple(_view(row) for row in rows.mappings())
 
     async def revoke(self, key_id: str, *, actor: str, reason: str | None = None) -> None:
-        """Revoke a key: here immediately, on other nodes within seconds. Raises NotFound, and Conflict if revoked."""
+        """Revoke a key: here immediately, on other nodes within seconds.
+
+        Raises NotFound, and Conflict if the key is revoked or the last credential that can administer.
+        """
 
         async def write(connection: AsyncConnection) -> str:
+            administrators = await lock_administrators_and_keys(connection)
             row = await _live_row(connection, key_id)
+            if self._bootstrap is None:
+                administrators.check_key_can_go(key_id, row["name"])
             revoked = update(API_KEYS).where(API_KEYS.c.id == key_id).values(revoked_at=self._clock.now())
             await connection.execute(revoked)
             entry = AuditEntry(actor, "key.revoke", key_id, f"Key {row['name']} revoked", reason)

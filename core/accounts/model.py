@@ -113,6 +113,14 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedPerson:
+    """A person whose password was checked or set, and the digest of that password."""
+
+    id: str
+    password_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """A new session."""
 

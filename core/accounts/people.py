@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.accounts.model import PersonView, Role
+from breakwater.core.accounts.administrator_rows import lock_administrators
+from breakwater.core.accounts.model import PersonView, Role, VerifiedPerson
 from breakwater.core.accounts.secrets import Passwords, digest_of, new_token
 from breakwater.core.audit_log import AuditEntry, AuditLog
-from breakwater.core.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
@@ -60,7 +61,8 @@ class People:
     async def invite(self, name: str, role: str, *, actor: str) -> str:
         """Create a person, or invite one again, and return a code that sets their password. Raises InvalidInput.
 
-        A forgotten password is replaced in the same way.
+        A forgotten password is replaced in the same way. A person who was disabled starts again from nothing. Raises
+        Conflict when the role of the last administrator would change.
         """
         validated_role = _validated_role(name, role)
 
@@ -72,39 +74,28 @@ class People:
 
         return await self._database.writer.run(write, on_commit=self._on_commit)
 
-    async def welcome(self, code: str, password: str) -> str:
-        """Use `code`: set the password of its person, end their sessions, and return the person's id.
+    async def welcome(self, code: str, password: str) -> VerifiedPerson:
+        """Use `code`: set the password of its person, end their sessions, and return the person.
 
         Raises InvalidInput for a code that is not valid, and for a weak password, which leaves the code usable.
         """
         check_password(password)
         digest = await self._passwords.digest(password)
 
-        async def write(connection: AsyncConnection) -> str:
-            now = self._clock.now()
-            spent = (
-                update(SIGN_IN_CODES)
-                .where(SIGN_IN_CODES.c.digest == digest_of(code))
-                .where(SIGN_IN_CODES.c.used_at.is_(None), SIGN_IN_CODES.c.expires_at > now)
-                .values(used_at=now)
-                .returning(SIGN_IN_CODES.c.person_id)
-            )
-            person_id = (await connection.execute(spent)).scalar_one_or_none()
-            if person_id is None:
-                raise InvalidInput.of(
-                    "code",
-                    "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one",
-                )
+        async def write(connection: AsyncConnection) -> VerifiedPerson:
+            person_id = await self._use_code(connection, code)
             await self._set_password(connection, person_id, digest)
-            return str(person_id)
+            return VerifiedPerson(person_id, digest)
 
         return await self._database.writer.run(write, on_commit=self._on_commit)
 
-    async def check(self, name: str, password: str) -> str | None:
-        """Return the id of the person with this name and password, or None; both take the same time."""
-        person_id, digest = await self._password_of(name) if _NAME.fullmatch(name) else (None, None)
-        matches = await self._passwords.match(digest, password[:_PASSWORD_MAX])
-        return person_id if matches else None
+    async def check(self, name: str, password: str) -> VerifiedPerson | None:
+        """Return the person with this name and password, or None; both take the same time."""
+        person = await self._password_of(name) if _NAME.fullmatch(name) else None
+        matches = await self._passwords.match(
+            person.password_digest if person else None, password[:_PASSWORD_MAX]
+        )
+        return person if matches else None
 
     async def all(self) -> tuple[PersonView, ...]:
         """Return every person, by name."""
@@ -115,24 +106,18 @@ class People:
             return tuple(_view(row) for row in (await connection.execute(statement)).mappings())
 
     async def disable(self, person_id: str, *, actor: str, reason: str | None = None) -> None:
-        """Prevent a person from signing in. Raises NotFound, and Conflict for the last administrator."""
+        """Disable a person: delete their password, codes and sessions.
+
+        Raises NotFound, and Conflict for the last administrator.
+        """
 
         async def write(connection: AsyncConnection) -> None:
-            # Locked, so that two administrators who disable each other on two nodes do not both succeed.
-            administrators = set((await connection.execute(_ABLE_ADMINISTRATORS.with_for_update())).scalars())
-            person = await connection.execute(
-                select(PEOPLE).where(PEOPLE.c.id == person_id).with_for_update()
-            )
-            row = person.mappings().one_or_none()
+            administrators = await lock_administrators(connection)
+            row = await self._lock_person(connection, PEOPLE.c.id == person_id)
             if row is None:
                 raise NotFound("person", person_id)
-            if row["role"] == Role.ADMIN and not administrators - {person_id}:
-                raise Conflict(
-                    f"{row['name']} is the last administrator who can sign in. Invite another one first."
-                )
-            disabled = update(PEOPLE).where(PEOPLE.c.id == person_id).values(disabled_at=self._clock.now())
-            await connection.execute(disabled)
-            await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+            administrators.check_person_can_go(person_id, row["name"])
+            await self._revoke_access(connection, person_id, disabled_at=self._clock.now())
             entry = AuditEntry(
                 actor, "person.disable", person_id, f"{row['name']} can no longer sign in", reason
             )
@@ -148,33 +133,73 @@ class People:
         async with self._database.read() as connection:
             return (await connection.execute(_ABLE_ADMINISTRATORS.limit(1))).first() is not None
 
-    async def _password_of(self, name: str) -> tuple[str | None, str | None]:
+    async def _password_of(self, name: str) -> VerifiedPerson | None:
+        """Return the person with their password digest, to be checked; None if they cannot sign in."""
         statement = select(PEOPLE.c.id, PEOPLE.c.password_digest).where(
-            PEOPLE.c.name == name, PEOPLE.c.disabled_at.is_(None)
+            PEOPLE.c.name == name, PEOPLE.c.disabled_at.is_(None), PEOPLE.c.password_digest.is_not(None)
         )
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).one_or_none()
-        return (row.id, row.password_digest) if row else (None, None)
+        return VerifiedPerson(row.id, row.password_digest) if row else None
 
     async def _free_name(self, connection: AsyncConnection) -> str:
-        """Return a name for the first administrator. A person of that name with a password must not become one."""
-        statement = select(PEOPLE.c.id).where(
-            PEOPLE.c.name == FIRST_ADMINISTRATOR, PEOPLE.c.password_digest.is_not(None)
-        )
+        """Return a name for the first administrator. An account that somebody uses or used must not become one."""
+        in_use = or_(PEOPLE.c.password_digest.is_not(None), PEOPLE.c.disabled_at.is_not(None))
+        statement = select(PEOPLE.c.id).where(PEOPLE.c.name == FIRST_ADMINISTRATOR, in_use)
         taken = (await connection.execute(statement)).first() is not None
         return self._ids.make(FIRST_ADMINISTRATOR) if taken else FIRST_ADMINISTRATOR
 
     async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
-        existing = await connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.name == name))
-        person_id = existing.scalar_one_or_none()
-        if person_id is not None:
-            renewed = update(PEOPLE).where(PEOPLE.c.id == person_id).values(role=role.value, disabled_at=None)
-            await connection.execute(renewed)
-            return str(person_id)
-        person_id = self._ids.make("prs")
-        row = {"id": person_id, "name": name, "role": role.value, "created_at": self._clock.now()}
-        await connection.execute(insert(PEOPLE), row)
-        return person_id
+        """Create the person, or give an existing one this role; a disabled one starts again without a password."""
+        administrators = await lock_administrators(connection)
+        row = await self._lock_person(connection, PEOPLE.c.name == name)
+        if row is None:
+            person_id = self._ids.make("prs")
+            values = {"id": person_id, "name": name, "role": role.value, "created_at": self._clock.now()}
+            await connection.execute(insert(PEOPLE), values)
+            return person_id
+        person_id = row["id"]
+        if role is not Role.ADMIN:
+            administrators.check_person_can_go(person_id, name)
+        if row["disabled_at"] is not None:
+            await self._revoke_access(connection, person_id, disabled_at=None)
+        await connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(role=role.value))
+        return str(person_id)
+
+    @staticmethod
+    async def _lock_person(connection: AsyncConnection, condition: ColumnElement[bool]) -> RowMapping | None:
+        person = await connection.execute(select(PEOPLE).where(condition).with_for_update())
+        return person.mappings().one_or_none()
+
+    @staticmethod
+    async def _revoke_access(
+        connection: AsyncConnection, person_id: str, *, disabled_at: float | None
+    ) -> None:
+        """Delete the password, the codes and the sessions of a person."""
+        values = {"disabled_at": disabled_at, "password_digest": None}
+        await connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
+        await connection.execute(SIGN_IN_CODES.delete().where(SIGN_IN_CODES.c.person_id == person_id))
+        await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+
+    async def _use_code(self, connection: AsyncConnection, code: str) -> str:
+        """Mark a code as used and return the id of its person."""
+        now, digest = self._clock.now(), digest_of(code)
+        usable = and_(
+            SIGN_IN_CODES.c.digest == digest,
+            SIGN_IN_CODES.c.used_at.is_(None),
+            SIGN_IN_CODES.c.expires_at > now,
+        )
+        # The person is locked before the code, as in `disable`: in another order the two could wait for each other.
+        of_code = select(SIGN_IN_CODES.c.person_id).where(usable).scalar_subquery()
+        person = await self._lock_person(connection, PEOPLE.c.id == of_code)
+        spent = update(SIGN_IN_CODES).where(usable).values(used_at=now).returning(SIGN_IN_CODES.c.person_id)
+        person_id = (await connection.execute(spent)).scalar_one_or_none()
+        if person is None or person_id is None or person["disabled_at"] is not None:
+            raise InvalidInput.of(
+                "code",
+                "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one",
+            )
+        return str(person_id)
 
     async def _new_code(self, connection: AsyncConnection, person_id: str) -> str:
         """Create a code. Delete the unused codes of this person, and all expired codes."""

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.accounts.cache import CredentialCache
 from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
 from breakwater.core.accounts.last_use import LastUseRecorder
-from breakwater.core.accounts.model import Principal, Role, SignedIn, scopes_of
+from breakwater.core.accounts.model import Principal, Role, SignedIn, VerifiedPerson, scopes_of
 from breakwater.core.accounts.secrets import digest_of, new_token
 from breakwater.core.audit_log import AuditEntry, AuditLog
+from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import PEOPLE, SESSIONS
@@ -29,13 +30,16 @@ class Sessions:
         self._cache = CredentialCache[tuple[Principal, float]](clock, CREDENTIAL_CACHE_SECONDS)
         self._last_use = LastUseRecorder(database, clock)
 
-    async def begin(self, person_id: str, user_agent: str = "") -> SignedIn:
-        """Create a session under a new id, whatever cookie the browser sent, and delete expired sessions."""
+    async def begin(self, person: VerifiedPerson, user_agent: str = "") -> SignedIn:
+        """Create a session under a new id, whatever cookie the browser sent, and delete expired sessions.
+
+        Raises Unauthorized if the person was disabled, or got another password, after the check of the password.
+        """
         token = new_token()
         now = self._clock.now()
         row = {
             "digest": digest_of(token),
-            "person_id": person_id,
+            "person_id": person.id,
             "created_at": now,
             "last_seen_at": now,
             "expires_at": now + self._seconds,
@@ -43,11 +47,10 @@ class Sessions:
         }
 
         async def write(connection: AsyncConnection) -> None:
+            principal = await _lock_verified(connection, person)
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= now))
             await connection.execute(insert(SESSIONS), row)
-            person = await connection.execute(select(PEOPLE).where(PEOPLE.c.id == person_id))
-            principal = _principal(person.mappings().one())
-            entry = AuditEntry(principal.actor, "person.sign_in", person_id, f"{principal.name} signed in")
+            entry = AuditEntry(principal.actor, "person.sign_in", person.id, f"{principal.name} signed in")
             await self._audit_log.write(connection, entry)
 
         await self._database.writer.run(write)
@@ -96,6 +99,15 @@ class Sessions:
         seen = update(SESSIONS).where(SESSIONS.c.digest == digest).values(last_seen_at=self._clock.now())
         self._last_use.record(row["last_seen_at"], seen)
         return _principal(row), row["expires_at"]
+
+
+async def _lock_verified(connection: AsyncConnection, person: VerifiedPerson) -> Principal:
+    statement = select(PEOPLE).where(PEOPLE.c.id == person.id, PEOPLE.c.disabled_at.is_(None))
+    same_password = statement.where(PEOPLE.c.password_digest == person.password_digest)
+    row = (await connection.execute(same_password.with_for_update())).mappings().one_or_none()
+    if row is None:
+        raise Unauthorized("Wrong name or password.")
+    return _principal(row)
 
 
 def _principal(row: RowMapping) -> Principal:

@@ -158,6 +158,7 @@ async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others
 
 async def test_a_change_of_role_holds_at_once(service: RunningApp) -> None:
     browser = await service.browser("admin", "ada")
+    await service.browser("admin", "bob")
     assert (await browser.get("/api/v1/keys")).status_code == 200
     await service.runtime.access.people.invite("ada", "viewer", actor="person:bob")
     assert (await browser.get("/api/v1/keys")).status_code == 403
@@ -168,6 +169,22 @@ async def test_the_last_administrator_stays(service: RunningApp) -> None:
     (ada,) = await service.runtime.access.people.all()
     with pytest.raises(Conflict):
         await service.runtime.access.people.disable(ada.id, actor="key:bootstrap")
+
+
+async def test_the_page_keeps_the_last_administrator(service: RunningApp) -> None:
+    browser = await service.browser("admin", "ada")
+    (ada,) = await service.runtime.access.people.all()
+    page = await browser.get("/settings")
+    csrf = {"_csrf": page.text.split('name="_csrf" value="', 1)[1].split('"', 1)[0]}
+    changed = await browser.post("/settings/people", data={**csrf, "name": "ada", "role": "viewer"})
+    assert changed.status_code == 409
+    assert "ada is the last administrator who can sign in. Invite another one first" in changed.text
+    disabled = await browser.post(
+        f"/settings/people/{ada.id}/disable", data=csrf, headers={"HX-Request": "true"}
+    )
+    assert disabled.status_code == 409
+    assert "ada is the last administrator who can sign in" in disabled.text
+    assert (await browser.get("/api/v1/keys")).status_code == 200
 
 
 async def test_being_called_admin_makes_nobody_an_administrator(service: RunningApp) -> None:

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
 from breakwater.core.accounts.model import Role, Scope
-from breakwater.core.domain.errors import InvalidInput
+from breakwater.core.domain.errors import Conflict, InvalidInput
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.text.format import pluralize
 from breakwater.web.pages.forms import Form, read_form
@@ -38,13 +38,15 @@ async def _settings_page(
     form: Form | None = None,
     invalid: InvalidInput | None = None,
     invalid_form: str = "",
+    status_code: int = 422,
 ) -> Template:
+    """Return the page; when a form is `invalid`, with the form, its problems and `status_code`."""
     runtime = runtime_of(request)
     problems = {problem.field: problem for problem in invalid.problems} if invalid else {}
     return render_page(
         request,
         "settings/settings.html",
-        status_code=422 if invalid else 200,
+        status_code=status_code if invalid else 200,
         form=form or Form(),
         keys=await runtime.access.keys.all(),
         people=await runtime.access.people.all(),
@@ -147,6 +149,9 @@ async def invite(request: PageRequest) -> Template:
         code = await runtime.access.people.invite(name, form.get("role", ""), actor=actor_of(request))
     except InvalidInput as invalid:
         return await _settings_page(request, form=form, invalid=invalid, invalid_form="person")
+    except Conflict as conflict:
+        last = InvalidInput.of("role", str(conflict))
+        return await _settings_page(request, form=form, invalid=last, invalid_form="person", status_code=409)
     origin = runtime.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
     return render_page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
 
