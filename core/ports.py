@@ -1,4 +1,4 @@
-"""What the engine needs from outside: a clock, random numbers and an HTTP client."""
+"""What the engine needs from outside: a clock, random numbers, an HTTP client and a vault."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,4 +54,16 @@ class Sender(Protocol):
 
     async def close(self) -> None:
         """Close every kept connection. The sender is not used afterwards."""
+        ...
+
+
+class Sealer(Protocol):
+    """Encrypts secrets for the database."""
+
+    def seal(self, text: str, context: str) -> bytes:
+        """Return `text` encrypted; only the same `context` opens it."""
+        ...
+
+    def open(self, blob: bytes, context: str) -> str:
+        """Return the text that was sealed for `context`. Raises SecretUnreadable."""
         ...

@@ -137,6 +137,7 @@ class WebhookDeliveryService:
             max_in_flight=1,
             rate_limit=None,
             headers=(),
+            public_headers=frozenset(),
             signature=SignatureScheme.STANDARD,
             secrets=(),
             old_secret_until=None,

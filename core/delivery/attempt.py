@@ -1,5 +1,6 @@
 """Makes one attempt: signs the request, sends it, and returns its outcome."""
 
+import traceback
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from breakwater.core.domain.outcome import Headers, Outcome, TransportFailure
 from breakwater.core.domain.signing import sign
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.ports import Clock, OutboundRequest, Sender
-from breakwater.core.text.credentials import MASK, is_credential, mask_credential
+from breakwater.core.text.credentials import MASK, mask_request_headers
 from breakwater.core.text.format import sanitize
 
 log = structlog.get_logger("breakwater.delivery")
@@ -28,7 +29,7 @@ class AttemptResult:
     started_at: float
     duration_ms: int
     request_headers: Headers
-    """As sent, with credentials masked, because everyone with the read scope sees them."""
+    """As sent, with secret values masked, because everyone with the read scope sees them."""
 
 
 async def attempt(
@@ -40,15 +41,16 @@ async def attempt(
     try:
         headers = _headers(endpoint, webhook_id, body, clock)
         outcome = await _send(endpoint, headers, body, sender)
-    except Exception as error:  # an internal error must not look like a worker that died
-        log.exception("attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id)
+    except Exception as error:  # noqa: BLE001 - an internal error must not look like a worker that died
+        trace = _mask_secrets(endpoint, traceback.format_exc())
+        log.error("attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id, exception=trace)  # noqa: TRY400 - `trace` has the traceback
         outcome = internal_error(endpoint, error)
     duration_ms = max(0, round((clock.now() - started_at) * 1000))
     return AttemptResult(
         outcome,
         started_at,
         duration_ms,
-        tuple((name, mask_credential(name, value)) for name, value in headers),
+        mask_request_headers(headers, endpoint.public_headers),
     )
 
 
@@ -61,11 +63,17 @@ async def _send(endpoint: DeliveryTarget, headers: Headers, body: bytes, sender:
 
 def internal_error(endpoint: DeliveryTarget, error: Exception) -> TransportFailure:
     """Return the outcome of an attempt that `error` ended: its type and message, without the endpoint's credentials."""
-    message = str(error)
-    for value in (*endpoint.secrets, *(value for name, value in endpoint.headers if is_credential(name))):
-        message = message.replace(value, MASK) if value else message
+    message = _mask_secrets(endpoint, str(error))
     cause = ": ".join(filter(None, ("internal error", type(error).__name__, message)))
     return TransportFailure(FailureClass.INTERNAL_ERROR, sanitize(cause, MAX_CAUSE_LENGTH))
+
+
+def _mask_secrets(endpoint: DeliveryTarget, text: str) -> str:
+    headers = (value for name, value in endpoint.headers if name not in endpoint.public_headers)
+    # The longest first: a value can be a part of another one.
+    for value in sorted({*endpoint.secrets, *headers}, key=len, reverse=True):
+        text = text.replace(value, MASK) if value else text
+    return text
 
 
 def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Clock) -> Headers:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
+from breakwater.core.crypto.headers import open_headers
 from breakwater.core.crypto.vault import Vault
 from breakwater.core.domain.circuit import CircuitBreakerConfig
 from breakwater.core.domain.errors import TargetRefused
@@ -16,6 +17,7 @@ from breakwater.core.domain.target import AllowedNetworks, Target, parse_target
 from breakwater.core.store.circuits import circuit_config
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ENDPOINTS
+from breakwater.core.text.credentials import public_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class DeliveryTarget:
     rate_limit: float | None
     """Attempts per second."""
     headers: Headers
+    """Custom headers, decrypted."""
+    public_headers: frozenset[str]
+    """Names of the custom headers whose values may be stored and shown."""
     signature: SignatureScheme
     secrets: tuple[str, ...]
     """Newest first. The second one signs too, until `old_secret_until`."""
@@ -123,7 +128,8 @@ class EndpointCache:
             circuit=circuit_config(row["circuit"]),
             max_in_flight=row["max_in_flight"],
             rate_limit=row["rate_limit_per_second"],
-            headers=tuple(row["headers"].items()),
+            headers=self._headers(row),
+            public_headers=frozenset(public_names(row["headers"])),
             signature=SignatureScheme(row["signature"]),
             secrets=self._secrets(row),
             old_secret_until=row["previous_secret_until"],
@@ -135,6 +141,9 @@ class EndpointCache:
             return parse_target(url, self._allowed), None
         except TargetRefused as refused:
             return None, str(refused)
+
+    def _headers(self, row: RowMapping) -> Headers:
+        return tuple(open_headers(self._vault, row["id"], row["headers"], row["secret_headers"]).items())
 
     def _secrets(self, row: RowMapping) -> tuple[str, ...]:
         encrypted = (row["secret"], row["previous_secret"])

@@ -13,8 +13,7 @@ from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
 from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, parse_endpoint_url, parse_target
-from breakwater.core.domain.target.headers import check_custom_headers
-from breakwater.core.text.credentials import MASK
+from breakwater.core.endpoints.headers import header_columns, parse_headers, parse_public_headers
 
 Columns = dict[str, Any]
 
@@ -60,7 +59,7 @@ def prefixed_columns(
 ) -> Columns:
     """Return the columns that `given` asks for; on top of `current`, or of the defaults for a new endpoint.
 
-    None means the default. `secret`, here and in `current`, is in clear. Raises InvalidInput with every
+    None means the default. `secret` and `headers`, here and in `current`, are in clear. Raises InvalidInput with every
     problem, unknown fields among them.
     """
     columns = default_columns(rules) if current is None else {}
@@ -73,6 +72,13 @@ def prefixed_columns(
         except InvalidInput as invalid:
             problems += invalid.problems
     problems += _secret_problems(columns, current)
+    if columns.keys() & {"headers", "public_headers"} and not any(
+        problem.field.startswith("headers") for problem in problems
+    ):
+        try:
+            columns |= header_columns(given, columns, current or {})
+        except InvalidInput as invalid:
+            problems += invalid.problems
     if problems:
         raise InvalidInput(problems)
     return columns
@@ -107,6 +113,7 @@ def default_columns(rules: Rules) -> Columns:
         "max_in_flight": rules.max_in_flight,
         "rate_limit_per_second": None,
         "headers": {},
+        "public_headers": [],
         "signature": SignatureScheme.STANDARD.value,
     }
 
@@ -200,13 +207,11 @@ def _rate(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
 
 
 def _headers(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
-    """Take the headers; a masked value, as they are shown, keeps what is stored."""
-    if not isinstance(value, Mapping):
-        raise InvalidInput.of("headers", "must be an object of names and values")
-    stored: Mapping[str, str] = current.get("headers") or {}
-    headers = {name: stored.get(name, text) if text == MASK else text for name, text in value.items()}
-    check_custom_headers(headers)
-    return {"headers": headers}
+    return {"headers": parse_headers(value, current.get("headers") or {})}
+
+
+def _public_headers(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
+    return {"public_headers": parse_public_headers(value)}
 
 
 def _signature(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
@@ -230,6 +235,7 @@ _PARSERS: Final[dict[str, Parser]] = {
     "max_in_flight": _max_in_flight,
     "rate_limit_per_second": _rate,
     "headers": _headers,
+    "public_headers": _public_headers,
     "signature": _signature,
     "secret": _secret,
 }

@@ -5,11 +5,13 @@ from typing import Final
 
 from sqlalchemy import RowMapping
 
+from breakwater.core.crypto.headers import open_headers, seal_headers
 from breakwater.core.crypto.vault import Vault
 from breakwater.core.domain.target import parse_target
 from breakwater.core.endpoints.fields import Columns, Rules, prefixed_columns
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
+from breakwater.core.text.credentials import public_names
 
 OVERLAP_SECONDS: Final = 24 * 3600.0
 """How long the previous secret signs beside the new one."""
@@ -28,6 +30,8 @@ class EndpointRows:
         """Return the row of a new endpoint. Without a name it gets the host of its URL."""
         endpoint_id = self._ids.make("ep")
         now = self._clock.now()
+        columns = columns | self._stored_headers(endpoint_id, columns)
+        del columns["public_headers"]
         return {
             "id": endpoint_id,
             "adhoc_key": None,
@@ -46,16 +50,32 @@ class EndpointRows:
 
     def changed_columns(self, row: RowMapping, fields: Mapping[str, object]) -> Columns:
         """Return the columns that `fields` change on `row`; none when there are none. Raises InvalidInput."""
-        sealed = row["secret"]
-        secret = None if sealed is None else self._vault.open(sealed, context=row["id"])
-        columns = prefixed_columns(fields, self.rules, {**row, "secret": secret})
+        columns = prefixed_columns(fields, self.rules, {**row, **self._opened(row)})
         if not columns:
             return {}
         if "name" in columns:
             columns["name"] = columns["name"] or row["name"]
         if (new_secret := columns.pop("secret", None)) is not None:
             columns |= self.rotated_columns(row, new_secret)
+        if "headers" in columns:
+            columns |= self._stored_headers(row["id"], columns)
+            del columns["public_headers"]
         return columns | {"updated_at": self._clock.now()}
+
+    def _opened(self, row: RowMapping) -> Columns:
+        """Return the secret and the headers of `row` in clear."""
+        sealed = row["secret"]
+        return {
+            "secret": None if sealed is None else self._vault.open(sealed, context=row["id"]),
+            "headers": open_headers(self._vault, row["id"], row["headers"], row["secret_headers"]),
+            "public_headers": public_names(row["headers"]),
+        }
+
+    def _stored_headers(self, endpoint_id: str, columns: Columns) -> Columns:
+        headers, sealed = seal_headers(
+            self._vault, endpoint_id, columns["headers"], columns["public_headers"]
+        )
+        return {"headers": headers, "secret_headers": sealed}
 
     def rotated_columns(self, row: RowMapping, secret: str) -> Columns:
         """Return the columns of a new secret. The previous one signs too for a day."""

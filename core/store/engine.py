@@ -16,6 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from breakwater.core.domain.errors import StartRefused
+from breakwater.core.ports import Sealer
 from breakwater.core.store.failures import store_failure
 from breakwater.core.store.postgres.store import PostgresStore
 from breakwater.core.store.sqlite.store import SqliteFileStore, SqliteMemoryStore
@@ -30,8 +31,9 @@ _FORMS = (
 class Database:
     """One database: readers by `read()`, everything that writes by `writer`."""
 
-    def __init__(self, url: str) -> None:
-        self._store = _store_for(url)
+    def __init__(self, url: str, sealer: Sealer | None = None) -> None:
+        """Use the database at `url`. `sealer` encrypts what an older version stored in clear."""
+        self._store = _store_for(url, sealer)
         self._readers: set[asyncio.Task[Any] | None] = set()
         self.writer = GroupCommitWriter(
             self._store.write, self._store.off_loop, check=self._refuse_inside_read
@@ -85,18 +87,18 @@ class Database:
             raise RuntimeError("leave the block of database.read() first")
 
 
-def _store_for(url: str) -> Store:
+def _store_for(url: str, sealer: Sealer | None) -> Store:
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise StartRefused(f"The database URL is not valid. Use {_FORMS}.") from None
     if parsed.drivername == "postgresql+asyncpg":
-        return PostgresStore(parsed)
+        return PostgresStore(parsed, sealer)
     if parsed.drivername != "sqlite+aiosqlite":
         raise StartRefused(f"Database {parsed.drivername} is not supported. Use {_FORMS}.")
     if parsed.database in {None, "", ":memory:"}:
         return SqliteMemoryStore()
-    return SqliteFileStore(parsed)
+    return SqliteFileStore(parsed, sealer)
 
 
 def upsert(

@@ -1,8 +1,12 @@
 """Which headers and fields are credentials: sent on the wire, masked wherever they are stored, shown or logged."""
 
 import re
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
+
+from breakwater.core.domain.outcome import Headers
+from breakwater.core.domain.target.headers import is_always_public
 
 MASK: Final = "•••"
 _CREDENTIAL_NAME: Final = re.compile(
@@ -21,3 +25,18 @@ def is_credential(name: str) -> bool:
 def mask_credential(name: str, value: str) -> str:
     """Return `value`, or a mask when `name` is that of a credential."""
     return MASK if is_credential(name) else value
+
+
+def public_names(stored: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the names of the public headers, from the column that stores only their values."""
+    return tuple(name for name, value in stored.items() if value is not None)
+
+
+def mask_request_headers(headers: Iterable[tuple[str, str]], public: Collection[str]) -> Headers:
+    """Return the headers of a request with secret values masked, as everyone with the read scope sees them.
+
+    Breakwater adds no secret. A custom header is secret unless `public` has its name.
+    """
+    return tuple(
+        (name, value if name in public or is_always_public(name) else MASK) for name, value in headers
+    )

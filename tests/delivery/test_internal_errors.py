@@ -70,7 +70,8 @@ async def test_it_is_logged_with_its_traceback(engine: RunningEngine) -> None:
     with capture_logs() as logs:
         await engine.attempted(await engine.send_one(), 1)
     (entry,) = [entry for entry in logs if entry["event"] == "attempt.internal_error"]
-    assert entry["exc_info"]
+    assert entry["exception"].startswith("Traceback")
+    assert "KeyError" in entry["exception"]
     (attempted,) = [entry for entry in logs if entry["event"] == "delivery.attempted"]
     assert attempted["failure_class"] == "internal_error"
 

@@ -25,6 +25,7 @@ VIEW = EndpointView(
     max_in_flight=64,
     rate_limit_per_second=None,
     headers={"X-Env": "live", "Authorization": "•••"},
+    public_headers=("X-Env",),
     signature=SignatureScheme.STANDARD,
     secret_rotated_until=None,
     throttled_until=None,

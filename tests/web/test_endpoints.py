@@ -41,6 +41,7 @@ async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> N
         "max_in_flight": 4,
         "rate_limit_per_second": 0.5,
         "headers": {"X-Tenant": "7", "Authorization": "Bearer abc"},
+        "public_headers": ["X-Tenant"],
         "signature": "github",
         "secret": "It's a Secret to Everybody",
     }

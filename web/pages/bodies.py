@@ -5,7 +5,7 @@ import shlex
 from typing import Final
 
 from breakwater.core.domain.outcome import Headers
-from breakwater.core.text.credentials import is_credential
+from breakwater.core.text.credentials import MASK, is_credential
 
 MAX_SHOWN: Final = 64 * 1024
 """Characters of one body on a page. More slows browsers down."""
@@ -54,7 +54,8 @@ def as_curl(url: str, headers: Headers, payload: bytes) -> str:
         lowered = name.lower()
         if lowered in _SET_BY_CURL:
             continue
-        shown = f"<{lowered}>" if lowered in _SIGNED or is_credential(lowered) else value
+        masked = value == MASK or lowered in _SIGNED or is_credential(lowered)
+        shown = f"<{lowered}>" if masked else value
         lines.append(f"-H {shlex.quote(f'{name}: {shown}')}")
     lines.append(f"--data-binary {shlex.quote(raw(payload))}")
     return " \\\n  ".join(lines)

@@ -22,6 +22,7 @@ FIELDS: Final = (
     *_NUMBERS,
     "event_types",
     "headers",
+    "public_headers",
     "retry.delays",
     "retry.jitter",
     *CIRCUIT_FIELDS,
@@ -85,6 +86,7 @@ def of_endpoint(view: EndpointView) -> EndpointForm:
             "rate_limit_per_second": _number(view.rate_limit_per_second),
             "event_types": "\n".join(view.event_types),
             "headers": "\n".join(f"{name}: {value}" for name, value in view.headers.items()),
+            "public_headers": "\n".join(view.public_headers),
             "retry.delays": delays_text(view.retry_delays),
             "retry.jitter": _number(view.retry_jitter),
             **_circuit_texts(view.circuit),
@@ -173,7 +175,7 @@ def _put(settings: dict[str, object], name: str, form: Form) -> None:
 def _parsed(name: str, text: str) -> object:
     if name in _NUMBERS:
         return _parsed_number(text)
-    if name == "event_types":
+    if name in {"event_types", "public_headers"}:
         return re.split(r"[\s,]+", text) if text else []
     if name == "headers":
         return parse_headers(text)

@@ -6,7 +6,7 @@ into a URL.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from litestar import Request
 
 from breakwater.core.domain.errors import Forbidden
-from breakwater.core.text.credentials import is_credential
+from breakwater.core.text.credentials import MASK, is_credential
 from breakwater.web.security.cookies import Connection
 from breakwater.web.security.csrf import CSRF_FIELD
 from breakwater.web.security.origin import check_same_origin
@@ -24,6 +24,8 @@ MAX_BYTES: Final = 64 * 1024
 _MAX_FIELDS: Final = 200
 _TYPE: Final = "application/x-www-form-urlencoded"
 _SIGN_IN_CODE: Final = "code"
+_HEADERS: Final = "headers"
+_PUBLIC_HEADERS: Final = "public_headers"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_.]{0,60}", re.ASCII)
 """The names of fields in forms of this service."""
 _STATE: Final = "preserved_form"
@@ -52,8 +54,9 @@ class PreservedForm:
         pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent]
         if any("\0" in value or not _NAME.fullmatch(name) for name, value in pairs):
             return None
-        fields = tuple(pair for pair in pairs if not _is_secret(pair[0]))
-        secrets = dict.fromkeys(name for name, value in pairs if value and _is_secret(name))
+        public = dict(pairs).get(_PUBLIC_HEADERS, "")
+        fields = tuple((name, value) for name, value in pairs if not _is_secret(name, value, public))
+        secrets = dict.fromkeys(name for name, value in pairs if value and _is_secret(name, value, public))
         missing = tuple(name for name in secrets if name != CSRF_FIELD)
         return cls(path, fields, missing, had_token=CSRF_FIELD in secrets)
 
@@ -100,8 +103,16 @@ def sent_from(connection: Connection) -> str | None:
     return f"{page.path}?{page.query}" if page.query else page.path
 
 
-def _is_secret(field: str) -> bool:
+def _is_secret(field: str, value: str, public_headers: str) -> bool:
+    if field == _HEADERS:
+        return _has_secret_header(value, public_headers.lower().split())
     return field == _SIGN_IN_CODE or is_credential(field)
+
+
+def _has_secret_header(text: str, public: Collection[str]) -> bool:
+    """Return whether a line of an endpoint's custom headers has a value that must not be preserved."""
+    lines = [line.partition(":") for line in text.splitlines() if line.strip()]
+    return any(value.strip() != MASK and name.strip().lower() not in public for name, _, value in lines)
 
 
 def _is_form(headers: Mapping[str, str]) -> bool:

@@ -14,7 +14,11 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 """A token of RFC 9110, section 5.6.2."""
 _VALUE: Final = re.compile(r"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?")
 
-_RESERVED: Final = frozenset(
+_SIGNATURE: Final = frozenset(
+    {"x-hub-signature-256", "x-webhook-signature", "x-webhook-timestamp", "x-webhook-delivery-id"}
+)
+"""Set by the signature schemes."""
+_RESERVED: Final = _SIGNATURE | frozenset(
     {
         # These say where a request ends and who gets it. Setting one of them twice enables request smuggling.
         *(
@@ -28,11 +32,15 @@ _RESERVED: Final = frozenset(
             "te",
             "trailer",
         ),
-        # Set by the signature schemes.
-        *("x-hub-signature-256", "x-webhook-signature", "x-webhook-timestamp", "x-webhook-delivery-id"),
     }
 )
 _RESERVED_PREFIXES: Final = ("proxy-", "webhook-")
+
+
+def is_always_public(name: str) -> bool:
+    """Return whether a request header of this name is never secret, because Breakwater sets such headers."""
+    lowered = name.lower()
+    return lowered == "content-type" or lowered in _SIGNATURE or lowered.startswith("webhook-")
 
 
 def check_custom_headers(headers: Mapping[str, object]) -> None:

@@ -1,5 +1,6 @@
 """One delivery with its attempts and the sentence that explains its state."""
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import Select, select
@@ -21,6 +22,7 @@ from breakwater.core.queries.rows import (
     prefixed_columns,
 )
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES, ENDPOINTS, MESSAGES
+from breakwater.core.text.credentials import mask_request_headers, public_names
 
 SHOWN_ATTEMPTS: Final = 100
 """A schedule allows 51; of a delivery that was resent often, the newest are shown."""
@@ -32,7 +34,9 @@ async def read_detail(connection: AsyncConnection, delivery_id: str, now: float)
     row = (await connection.execute(delivery_statement(delivery_id, now))).mappings().one_or_none()
     if row is None:
         raise NotFound("delivery", delivery_id)
-    attempts = await _attempts(connection, delivery_id)
+    # As public as they are today: an older version stored the values of some headers that are secret now.
+    public = public_names(row["endpoint__headers"])
+    attempts = await _attempts(connection, delivery_id, public)
     snapshot = await read_snapshot(connection, row, attempts, now)
     return _detail(row, attempts, snapshot)
 
@@ -55,7 +59,9 @@ def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ..
     )
 
 
-async def _attempts(connection: AsyncConnection, delivery_id: str) -> tuple[AttemptView, ...]:
+async def _attempts(
+    connection: AsyncConnection, delivery_id: str, public: Collection[str]
+) -> tuple[AttemptView, ...]:
     statement = (
         select(ATTEMPTS)
         .where(ATTEMPTS.c.delivery_id == delivery_id)
@@ -63,10 +69,10 @@ async def _attempts(connection: AsyncConnection, delivery_id: str) -> tuple[Atte
         .limit(SHOWN_ATTEMPTS)
     )
     newest_first = (await connection.execute(statement)).mappings().all()
-    return tuple(_attempt(row) for row in reversed(newest_first))
+    return tuple(_attempt(row, public) for row in reversed(newest_first))
 
 
-def _attempt(row: Row) -> AttemptView:
+def _attempt(row: Row, public: Collection[str]) -> AttemptView:
     failure = row["failure_class"]
     return AttemptView(
         id=row["id"],
@@ -77,7 +83,7 @@ def _attempt(row: Row) -> AttemptView:
         failure_class=None if failure is None else FailureClass(failure),
         status_code=row["status_code"],
         error=row["error"],
-        request_headers=tuple((name, value) for name, value in row["request_headers"]),
+        request_headers=mask_request_headers(row["request_headers"], public),
         response_headers=tuple((name, value) for name, value in row["response_headers"] if name),
         response_body=row["response_body"],
         response_truncated=row["response_truncated"],

@@ -28,6 +28,9 @@ class EndpointView:
     max_in_flight: int
     rate_limit_per_second: float | None
     headers: dict[str, str]
+    """Secret values are masked."""
+    public_headers: tuple[str, ...]
+    """Names of the headers whose values are shown."""
     signature: SignatureScheme
     secret_rotated_until: float | None
     """While the old secret signs too."""

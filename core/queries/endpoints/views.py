@@ -7,11 +7,11 @@ from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import EndpointState, SignatureScheme
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.store.circuits import circuit_config
-from breakwater.core.text.credentials import mask_credential
+from breakwater.core.text.credentials import MASK, public_names
 
 
 def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
-    """Return the view of an endpoint's row: defaults filled in, credentials in headers masked, no secret."""
+    """Return the view of an endpoint's row: defaults filled in, secret header values masked, no signing secret."""
     return EndpointView(
         id=row["id"],
         name=row["name"],
@@ -27,7 +27,8 @@ def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
         circuit=circuit_config(row["circuit"]),
         max_in_flight=row["max_in_flight"],
         rate_limit_per_second=row["rate_limit_per_second"],
-        headers={name: mask_credential(name, value) for name, value in row["headers"].items()},
+        headers={name: MASK if value is None else value for name, value in row["headers"].items()},
+        public_headers=public_names(row["headers"]),
         signature=SignatureScheme(row["signature"]),
         secret_rotated_until=row["previous_secret_until"],
         throttled_until=row["throttled_until"],

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from breakwater.core.domain.errors import StartRefused
+from breakwater.core.ports import Sealer
 
 
 def config_for(connection: Connection) -> Config:
@@ -25,12 +26,14 @@ def config_for(connection: Connection) -> Config:
     return config
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, sealer: Sealer | None = None) -> None:
     """Migrate to the newest schema, inside the transaction of `connection`.
 
-    Raises StartRefused for a schema of a newer Breakwater.
+    `sealer` encrypts values that an older version stored in clear; a database without such values needs none.
+    Raises StartRefused for a schema of a newer Breakwater, and SecretUnreadable for a wrong key.
     """
     config = config_for(connection)
+    config.attributes["sealer"] = sealer
     script = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
     if current == script.get_current_head():

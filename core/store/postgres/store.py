@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from breakwater.core.domain.errors import StartRefused
+from breakwater.core.ports import Sealer
 from breakwater.core.store.connections import WritingConnection, read_transaction
 from breakwater.core.store.json import ENGINE_JSON
 from breakwater.core.store.migrations import upgrade
@@ -29,7 +30,8 @@ class PostgresStore:
 
     exclusive: Final = False
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, sealer: Sealer | None) -> None:
+        self._sealer = sealer
         self._url = url
         self._reading = _engine(
             url,
@@ -50,7 +52,7 @@ class PostgresStore:
         try:
             async with engine.begin() as connection:
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-                await connection.run_sync(upgrade)
+                await connection.run_sync(upgrade, self._sealer)
         except (DBAPIError, OSError) as error:
             cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
             url = self._url.render_as_string(hide_password=True)

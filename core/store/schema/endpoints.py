@@ -31,7 +31,10 @@ class Endpoint(SQLModel, table=True):
     """The fields of `CircuitBreakerConfig`."""
     max_in_flight: int = 64
     rate_limit_per_second: float | None = Field(default=None, sa_type=Double)
-    headers: dict[str, str] = json_column("{}")
+    headers: dict[str, str | None] = json_column("{}")
+    """Custom headers: each name with its public value, or null when the value is secret."""
+    secret_headers: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The secret values by name, encrypted."""
     signature: str = "standard"
     secret: bytes | None = Field(default=None, sa_type=LargeBinary)
     """Encrypted."""

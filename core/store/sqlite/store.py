@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Pool, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, StaticPool
 
+from breakwater.core.ports import Sealer
 from breakwater.core.store.connections import WritingConnection, read_transaction
 from breakwater.core.store.failures import unavailable
 from breakwater.core.store.json import ENGINE_JSON
@@ -47,7 +48,8 @@ class SqliteFileStore:
 
     exclusive: Final = True
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, sealer: Sealer | None) -> None:
+        self._sealer = sealer
         self._path = Path(url.database or "").resolve()
         self._lock = FileLock(self._path)
         self._identity: tuple[int, int] | None = None
@@ -88,7 +90,7 @@ class SqliteFileStore:
         engine = _engine(self._path.as_uri(), _DURABLE, OffloadPolicy.ALL, NullPool)
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(upgrade)
+                await connection.run_sync(upgrade, self._sealer)
         finally:
             await engine.dispose()
 

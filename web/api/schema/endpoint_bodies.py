@@ -8,6 +8,7 @@ from msgspec import Meta
 from breakwater.core.domain.event_type import PATTERN
 from breakwater.core.domain.retry import MAX_DELAY, MAX_DELAYS, MAX_JITTER
 from breakwater.core.domain.states import SignatureScheme
+from breakwater.core.domain.target.headers import MAX_HEADERS
 from breakwater.core.endpoints import fields as bounds
 
 _WEEK = 7 * 86_400
@@ -27,6 +28,9 @@ Text = Annotated[str, Meta(extra_json_schema={"maxLength": bounds.DESCRIPTION_MA
 Headers = Annotated[
     dict[str, str], Meta(extra_json_schema={"propertyNames": {"pattern": r"^[A-Za-z0-9-]{1,128}$"}})
 ]
+
+
+Names = Annotated[list[str], Meta(extra_json_schema={"maxItems": MAX_HEADERS})]
 
 
 class RetryFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +85,9 @@ class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         | None
     ) = None
     headers: Headers | None = None
+    """Names and values of custom headers, replaced as a whole. A masked value keeps the stored one."""
+    public_headers: Names | None = None
+    """Headers whose values are not secret. Other values are encrypted, and no response contains them."""
     signature: SignatureScheme | None = None
     secret: str | None = None
     """A signing secret of the form that `signature` needs."""

@@ -133,6 +133,7 @@ def endpoint_fields(view: EndpointView) -> dict[str, Any]:
         "max_in_flight": view.max_in_flight,
         "rate_limit_per_second": view.rate_limit_per_second,
         "headers": view.headers,
+        "public_headers": list(view.public_headers),
         "signature": view.signature,
         "state": view.state,
         "state_reason": view.state_reason,

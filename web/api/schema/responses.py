@@ -149,7 +149,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int
     rate_limit_per_second: float | None
     headers: dict[str, str]
-    """Values of credentials are masked. Sending a masked value back keeps the stored one."""
+    """Secret values are masked. Sending a masked value back keeps the stored one."""
+    public_headers: list[str]
+    """Headers whose values are not secret."""
     signature: SignatureScheme
     state: EndpointState
     state_reason: str | None
