@@ -56,7 +56,7 @@ def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() ->
 
 def test_the_whole_is_read_aloud() -> None:
     assert chart().attrib["aria-label"] == (
-        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 1 in flight, 3 pending, 1 failed; 30 min a bar"
+        "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 1 in flight, 3 pending, 1 failed; 30 min per bar"
     )
 
 

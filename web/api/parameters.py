@@ -49,13 +49,13 @@ def checked_id(kind: str, text: str) -> str:
     return text
 
 
-def parameters(request: ApiRequest, known: Collection[str] | None = None) -> dict[str, str]:
-    """Return the query parameters. Raises BadRequest for a repeated one and, with `known`, for an unknown one."""
+def parameters(request: ApiRequest, names: Collection[str] | None = None) -> dict[str, str]:
+    """Return the query parameters. Raises BadRequest for a repeated one and, with `names`, for an unknown one."""
     pairs = list(request.query_params.multi_items())
     values = dict(pairs)
     for name in values:
-        if known is not None and name not in known:
-            remedy = f"use {', '.join(sorted(known))}" if known else "this URL has no parameters"
+        if names is not None and name not in names:
+            remedy = f"use {', '.join(sorted(names))}" if names else "this URL has no parameters"
             raise BadRequest.of(name, f"is not a valid parameter: {remedy}")
         if sum(pair_name == name for pair_name, _ in pairs) > 1:
             raise BadRequest.of(name, "is repeated: send it once")

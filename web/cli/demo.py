@@ -54,9 +54,9 @@ async def _run(settings: Settings) -> None:
 
 
 @contextmanager
-def _database(chosen: str | None) -> Iterator[str]:
-    if chosen is not None:
-        yield chosen
+def _database(database_url: str | None) -> Iterator[str]:
+    if database_url is not None:
+        yield database_url
         return
     with tempfile.TemporaryDirectory(prefix="breakwater-demo-") as folder:
         yield f"{SQLITE}{Path(folder) / 'demo.db'}"

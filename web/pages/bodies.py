@@ -55,7 +55,7 @@ def as_curl(url: str, headers: Headers, payload: bytes) -> str:
         if lowered in _SET_BY_CURL:
             continue
         masked = value == MASK or lowered in _SIGNED or is_credential(lowered)
-        shown = f"<{lowered}>" if masked else value
-        lines.append(f"-H {shlex.quote(f'{name}: {shown}')}")
+        shown_value = f"<{lowered}>" if masked else value
+        lines.append(f"-H {shlex.quote(f'{name}: {shown_value}')}")
     lines.append(f"--data-binary {shlex.quote(raw(payload))}")
     return " \\\n  ".join(lines)

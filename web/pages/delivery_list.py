@@ -156,8 +156,8 @@ async def filter_options(
     selected = query.filters.endpoint_id if query.filters else None
     names = {row.endpoint_id: row.endpoint_name for row in rows}
     if wants_fragment(request):
-        known = not selected or selected in names
-        options = () if known else await queries.endpoints.options("", 1, selected)
+        has_name = not selected or selected in names
+        options = () if has_name else await queries.endpoints.options("", 1, selected)
         return {"endpoint_name": _endpoint_name(selected, options, names)}
     options = await queries.endpoints.options("", MAX_ENDPOINT_OPTIONS, selected)
     return {

@@ -45,8 +45,10 @@ class EndpointForm:
         problems: dict[str, list[str]] = {}
         for problem in reported:
             owner = max((name for name in FIELDS if _owns(name, problem.field)), key=len, default="")
-            rest = problem.field.removeprefix(owner).strip(".")
-            problems.setdefault(owner, []).append(f"{rest}: {problem.message}" if rest else problem.message)
+            position = problem.field.removeprefix(owner).strip(".")
+            problems.setdefault(owner, []).append(
+                f"{position}: {problem.message}" if position else problem.message
+            )
         return EndpointForm(self.values, problems)
 
 

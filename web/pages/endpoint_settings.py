@@ -48,12 +48,12 @@ def _invalid_form_page(
     request: PageRequest, form: Form, endpoint: EndpointView | None, problem: InvalidInput | StoreUnavailable
 ) -> Template:
     """Show the submitted form again, with its problems or with the reason why it cannot be saved now."""
-    shown = endpoint_form.of_form(form)
+    form_with_problems = endpoint_form.of_form(form)
     if isinstance(problem, InvalidInput):
-        shown = shown.with_problems(problem.problems)
+        form_with_problems = form_with_problems.with_problems(problem.problems)
     else:
-        shown = shown.with_problems([FieldProblem("", str(problem))])
-    return _form_page(request, shown, endpoint, status_of(problem))
+        form_with_problems = form_with_problems.with_problems([FieldProblem("", str(problem))])
+    return _form_page(request, form_with_problems, endpoint, status_of(problem))
 
 
 @get(f"{ENDPOINTS}/new", guards=[requires("admin")], include_in_schema=False)

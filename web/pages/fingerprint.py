@@ -29,7 +29,7 @@ def _names() -> frozenset[str]:
     return frozenset(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
 
 
-def _known(request: Request[Any, Any, Any]) -> None:
+def _require_known_name(request: Request[Any, Any, Any]) -> None:
     """Refuse every name that is not a file of `static/` before the file system sees it. Raises NotFoundException."""
     if str(request.path_params["file_path"]).lstrip("/") not in _names():
         raise NotFoundException
@@ -42,5 +42,5 @@ def static_router() -> Router:
         directories=[STATIC],
         cache_control=CacheControlHeader(max_age=_A_YEAR, public=True, immutable=True),
         opt=dict(PUBLIC),
-        before_request=_known,
+        before_request=_require_known_name,
     )

@@ -72,8 +72,8 @@ async def read_form(
             problems.append(FieldProblem(name, f"is not a field of this form. {_RELOAD}"))
     if problems:
         raise InvalidInput(problems)
-    known = {name: value for name, value in texts.items() if name not in _ALWAYS}
-    return Form(known, {name: tuple(values) for name, values in lists.items()})
+    values = {name: value for name, value in texts.items() if name not in _ALWAYS}
+    return Form(values, {name: tuple(values) for name, values in lists.items()})
 
 
 def _problem(name: str, value: str) -> str | None:

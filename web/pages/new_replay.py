@@ -17,7 +17,7 @@ from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is
 from breakwater.web.pages.delivery_list import ListQuery, filter_options
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.problems import problem_text
-from breakwater.web.pages.replay_words import lasting
+from breakwater.web.pages.replay_words import estimate_duration
 from breakwater.web.pages.replays import REPLAYS
 from breakwater.web.pages.reply import (
     Flash,
@@ -153,8 +153,8 @@ def _context(
         if plan is None
         else sum(n for id_, _, n in plan.endpoints if _waits((circuits or {}).get(id_))),
         "duration": None
-        if plan is None or not _is_parse_rate(replay_form.pace)
-        else lasting(plan.total.value, _parse_rate(replay_form.pace)),
+        if plan is None or not _is_valid_rate(replay_form.pace)
+        else estimate_duration(plan.total.value, _parse_rate(replay_form.pace)),
         "plan": plan,
         "problems": problems,
         "shown_endpoints": _SHOWN_ENDPOINTS,
@@ -175,7 +175,7 @@ def _waits(circuit: CircuitView | None) -> bool:
 
 def _parse_rate(text: str) -> float:
     """Return a rate in deliveries per second. Raises InvalidInput."""
-    if not _is_parse_rate(text):
+    if not _is_valid_rate(text):
         raise InvalidInput.of(
             "pace",
             f"Invalid rate. Use deliveries per second, for example 50; the maximum is {MAX_PACE:,.0f}.",
@@ -183,7 +183,7 @@ def _parse_rate(text: str) -> float:
     return float(text)
 
 
-def _is_parse_rate(text: str) -> bool:
+def _is_valid_rate(text: str) -> bool:
     try:
         return 0 < float(text) <= MAX_PACE
     except ValueError:
@@ -192,12 +192,12 @@ def _is_parse_rate(text: str) -> bool:
 
 def _parse_time(text: str | None) -> float | None:
     try:
-        moment = float(text) if text else None
+        time = float(text) if text else None
     except ValueError:
-        moment = math.nan
-    if moment is not None and not math.isfinite(moment):
+        time = math.nan
+    if time is not None and not math.isfinite(time):
         raise InvalidInput.of("frozen_at", "is not a valid time. Leave it out for a new dry run.")
-    return moment
+    return time
 
 
 HANDLERS: Final = [new_replay, start]

@@ -7,11 +7,13 @@ from breakwater.core.text.format import format_duration
 from breakwater.core.text.zones import format_time
 
 
-def covered(replay: Plan | ReplayView) -> str:
-    """Return what a replay covers, as it was put into words and kept, its times as the reader's clock shows them."""
-    kept = replay.filter.span_in_words()
+def coverage_in_words(replay: Plan | ReplayView) -> str:
+    """Return the stored words of a replay's filter, with times in the reader's zone."""
+    stored_span = replay.filter.span_in_words()
     return (
-        replay.words.replace(kept, replay.filter.span_in_words(format_time) or kept) if kept else replay.words
+        replay.words.replace(stored_span, replay.filter.span_in_words(format_time) or stored_span)
+        if stored_span
+        else replay.words
     )
 
 
@@ -31,24 +33,24 @@ def replay_badge(state: ReplayState) -> tuple[str, str]:
 
 
 def replay_progress(view: ReplayView) -> str:
-    """Return how far it has come, and when it will be through, in one sentence."""
-    done = f"{view.resent:,} of {view.total} resent"
-    left = f"; {view.skipped:,} skipped (changed since then)" if view.skipped else ""
+    """Return the progress and the remaining time in one sentence."""
+    progress = f"{view.resent:,} of {view.total} resent"
+    skipped = f"; {view.skipped:,} skipped (changed since then)" if view.skipped else ""
     match view.state:
         case ReplayState.RUNNING:
-            return f"{done}{left}. {lasting(_to_come(view), view.pace)} to go."
+            return f"{progress}{skipped}. {estimate_duration(_to_come(view), view.pace)} to go."
         case ReplayState.PAUSED:
-            return f"{done}{left}. Resume to send the rest."
+            return f"{progress}{skipped}. Resume to send the rest."
         case ReplayState.CANCELLED:
-            return f"{done}{left}. The rest were skipped."
+            return f"{progress}{skipped}. The rest were skipped."
         case ReplayState.FINISHED:
-            return f"{done}{left}."
+            return f"{progress}{skipped}."
         case _ as never:
             assert_never(never)
 
 
-def lasting(count: int, pace: float) -> str:
-    """Return how long so many deliveries take at `pace` a second: `About 1 min 36 s`."""
+def estimate_duration(count: int, pace: float) -> str:
+    """Return how long `count` deliveries take at `pace` per second: `About 1 min 36 s`."""
     return f"About {format_duration(max(round(count / pace), 1))}"
 
 

@@ -69,8 +69,8 @@ async def settings(request: PageRequest) -> Template:
 async def theme(request: PageRequest) -> Response[Any]:
     """Save the theme in this browser."""
     form = await read_form(request, {"theme"})
-    chosen = form.get("theme", "")
-    cookie = _preference_cookie(request, "theme", chosen if chosen in THEMES else "")
+    theme_name = form.get("theme", "")
+    cookie = _preference_cookie(request, "theme", theme_name if theme_name in THEMES else "")
     return Redirect(SETTINGS, status_code=303, cookies=[cookie])
 
 
@@ -89,12 +89,12 @@ def _preference_cookie(request: PageRequest, key: str, value: str) -> Cookie:
 async def zone(request: PageRequest) -> Response[Any]:
     """Save the time zone in this browser."""
     form = await read_form(request, {"zone"})
-    chosen = form.get("zone", "")
-    if chosen not in names():
-        unknown = Flash("error", f'Unknown time zone "{chosen[:_MAX_QUOTED]}". Times are unchanged.')
+    zone_name = form.get("zone", "")
+    if zone_name not in names():
+        unknown = Flash("error", f'Unknown time zone "{zone_name[:_MAX_QUOTED]}". Times are unchanged.')
         return respond_with_flash(request, unknown, back=SETTINGS, status_code=422)
-    response = redirect_with_flash(request, Flash("success", f"Times are now in {chosen}."), SETTINGS)
-    response.set_cookie(_preference_cookie(request, COOKIE, "" if chosen == UTC_NAME else chosen))
+    response = redirect_with_flash(request, Flash("success", f"Times are now in {zone_name}."), SETTINGS)
+    response.set_cookie(_preference_cookie(request, COOKIE, "" if zone_name == UTC_NAME else zone_name))
     return response
 
 
@@ -172,9 +172,9 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
 async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """End every session of a person."""
     await read_form(request)
-    ended = await runtime_of(request).access.sessions.end_all(person_id)
+    session_count = await runtime_of(request).access.sessions.end_all(person_id)
     return respond_with_flash(
-        request, Flash("success", f"Signed out of {pluralize(ended, 'session')}."), back=SETTINGS
+        request, Flash("success", f"Signed out of {pluralize(session_count, 'session')}."), back=SETTINGS
     )
 
 

@@ -47,10 +47,10 @@ class TrafficCharts:
 
 def parse_range(text: str) -> tuple[Range, str | None]:
     """Return the range of that key; for an unknown key the last hour, and the problem."""
-    for known in RANGES:
-        if text in {"", known.key}:
-            return known, None
-    keys = [known.key for known in RANGES]
+    for range_ in RANGES:
+        if text in {"", range_.key}:
+            return range_, None
+    keys = [range_.key for range_ in RANGES]
     return RANGES[0], f'Unknown range "{text}". Use {", ".join(keys[:-1])} or {keys[-1]}.'
 
 

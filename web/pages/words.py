@@ -1,4 +1,4 @@
-"""How pages say relative times, figures and states; what sentences share with them is in `breakwater.core.text.format`.
+"""Format relative times, figures and states for pages. `breakwater.core.text.format` has what sentences share.
 
 Times are seconds since the epoch.
 """
@@ -19,21 +19,21 @@ DAY: Final = 86_400
 SECOND_MS: Final = 1_000
 KIBI: Final = 1_024
 NOTHING: Final = "\N{EN DASH}"
-"""Stands where there is no figure."""
+"""Shown where there is no figure."""
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-"""Controls, terminal escapes, zero-width characters and bidirectional overrides: what a reader cannot see."""
+"""Invisible characters: controls, terminal escapes, zero-width characters and bidirectional overrides."""
 
 
 def visible(text: str) -> str:
-    """Return `text` with each character that a reader could not see, or be misled by, written as its code."""
+    """Return `text` with each invisible or misleading character escaped as its code."""
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _span(seconds: float) -> str:
-    """Return a span in its largest unit, as relative times use it. `app.js` counts in the same words."""
+    """Return a span in its largest unit, for relative times. `app.js` uses the same units."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
@@ -48,22 +48,26 @@ def relative(at: float, now: float) -> str:
 
 
 def countdown(at: float, now: float) -> str:
-    """Return the time that is left: `0:42`, `59:10`, `2 h 12 min`; `now` when it has come."""
-    left = int(at - now)
-    if left <= 0:
+    """Return the remaining time: `0:42`, `59:10`, `2 h 12 min`; `now` when it has passed."""
+    seconds_left = int(at - now)
+    if seconds_left <= 0:
         return "now"
-    return f"{left // MINUTE}:{left % MINUTE:02d}" if left < HOUR else format_duration(left - left % MINUTE)
+    return (
+        f"{seconds_left // MINUTE}:{seconds_left % MINUTE:02d}"
+        if seconds_left < HOUR
+        else format_duration(seconds_left - seconds_left % MINUTE)
+    )
 
 
 def milliseconds(value: float | None) -> str:
-    """Return `84 ms`, `1.24 s`, or a dash where nothing was measured."""
+    """Return `84 ms`, `1.24 s`, or a dash without a value."""
     if value is None:
         return NOTHING
     return f"{value:.0f} ms" if value < SECOND_MS else f"{value / SECOND_MS:.2f} s"
 
 
 def share(value: float | None) -> str:
-    """Return a share of 0 to 1 as `99.8%`; never rounded up to a hundred that it is not."""
+    """Return a share of 0 to 1 as `99.8%`; only 1 is `100%`."""
     if value is None:
         return NOTHING
     percent = min(round(value * 100, 1), 99.9) if value < 1 else 100.0
@@ -75,8 +79,8 @@ def size(count: int) -> str:
     return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB".replace(".0 ", " ")
 
 
-def capital(text: str) -> str:
-    """Return `text` as a sentence begins; names in it stay as they are written."""
+def capitalize_first(text: str) -> str:
+    """Return `text` with its first letter in upper case; the rest is unchanged."""
     return text[:1].upper() + text[1:]
 
 
@@ -108,11 +112,11 @@ ACTIONS: Final = {
     "replay.resume": "resumed a replay",
     "replay.start": "started a replay",
 }
-"""What audit entries say was done, and how a person would say it."""
+"""Audit action -> the words for it."""
 
 
 def action(name: str) -> str:
-    """Return an audit entry's action (`circuit.reset`) as a person would say it."""
+    """Return the words for an audit action such as `circuit.reset`."""
     return ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
 
 

@@ -71,7 +71,7 @@ class _Query:
     """The parameters of a request."""
 
     values: Mapping[str, str]
-    rest: str
+    subpath: str
     """The path after its first segment."""
 
     def number(self, name: str, default: float, limit: float = 3_600_000) -> float:
@@ -132,12 +132,12 @@ _SCRIPTS: Final[dict[str, Callable[[_Query], Script]]] = {
     "dropping": lambda query: replace(_plain(query, 200), behaviour=Behaviour.DROP),
     "recovering": _recovering,
     "retry-after": _throttling,
-    "status": lambda query: _plain(query, *_statuses(query.rest or "200")),
+    "status": lambda query: _plain(query, *_statuses(query.subpath or "200")),
 }
 
 
 def script_for(path: str, query: str) -> Script:
     """Return the script of `path` with `query`. Raises `InvalidScript`."""
-    name, _, rest = path.strip("/").partition("/")
-    parameters = _Query(dict(parse_qsl(query, keep_blank_values=True)), rest)
+    name, _, subpath = path.strip("/").partition("/")
+    parameters = _Query(dict(parse_qsl(query, keep_blank_values=True)), subpath)
     return _SCRIPTS[name](parameters) if name in _SCRIPTS else _plain(parameters, 200)

@@ -74,14 +74,14 @@ class SecurityMiddleware:
 
 def _without_body(send: Send) -> Send:
     """Return a `send` that ends the response after its headers, so that HEAD on an endless stream ends too."""
-    ended = False
+    body_sent = False
 
     async def send_headers(message: Message) -> None:
-        nonlocal ended
+        nonlocal body_sent
         if message["type"] == "http.response.start":
             await send(message)
-        elif not ended:
-            ended = True
+        elif not body_sent:
+            body_sent = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_headers

@@ -46,11 +46,11 @@ def allow_receiver(settings: Settings, receiver: Receiver | None) -> Settings:
 async def _try_to_listen(receiver: Receiver) -> bool:
     try:
         await receiver.start()
-    except OSError as taken:
+    except OSError as error:
         log.warning(
             "example.no_receiver",
             port=receiver.port,
-            error=taken.strerror,
+            error=error.strerror,
             remedy="set BREAKWATER_EXAMPLE_RECEIVER_PORT, or BREAKWATER_EXAMPLE_ENDPOINT=false",
         )
         return False

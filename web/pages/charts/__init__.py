@@ -1,1 +1,1 @@
-"""Charts as SVG, drawn on the server."""
+"""Charts as SVG, rendered on the server."""

@@ -1,4 +1,4 @@
-"""Small drawings: each state has its own shape, so that colour is never the only thing that tells them apart."""
+"""Icons and glyphs: each state has its own shape, so that colour is never the only difference."""
 
 from typing import Final
 
@@ -50,17 +50,17 @@ _SWITCHES: Final = {
 
 
 def icon(name: str) -> Markup:
-    """Return an icon of 16 px, drawn in the colour of its text and silent to screen readers."""
+    """Return an icon of 16 px in the colour of its text, hidden from screen readers."""
     return Markup(f'<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{_ICONS[name]}</svg>')  # noqa: S704 - literals
 
 
 def state_glyph(key: str) -> Markup:
-    """Return the shape of a delivery's state."""
+    """Return the glyph of a delivery's state."""
     return Markup(f'<svg class="glyph" viewBox="0 0 12 12" aria-hidden="true">{_STATES[key]}</svg>')  # noqa: S704 - literals
 
 
 def switch_glyph(key: str) -> Markup:
-    """Return a circuit as an electrician draws it: two terminals, and an arm that is down, up or undecided."""
+    """Return a circuit as a switch symbol: closed, open, half-open or held."""
     terminals = '<path d="M.5 9H2M26 9h1.5"/><circle cx="4" cy="9" r="2"/><circle cx="24" cy="9" r="2"/>'
     return Markup(  # noqa: S704 - literals
         f'<svg class="switch" viewBox="0 0 28 12" aria-hidden="true">{terminals}{_SWITCHES[key]}</svg>'

@@ -1,6 +1,6 @@
-"""The strip above a list of deliveries: accepted deliveries over time by outcome, as SVG from the server.
+"""The histogram above a list of deliveries: accepted deliveries over time by status, as SVG.
 
-Each bar is a link that narrows the list to its time. The drawing is stretched to the page; its words stand beside it.
+Each bar is a link that narrows the list to its time range. The SVG is stretched to the page, so its labels are HTML.
 """
 
 import math
@@ -18,11 +18,11 @@ from breakwater.web.pages.zones import exactly
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 40.0
-_LEAST: Final = 2.0
-"""A single failure among ten thousand deliveries must still be seen."""
+_MIN_HEIGHT: Final = 2.0
+"""A single failure among ten thousand deliveries must be visible."""
 _MINUTE: Final = 60
 _DAY: Final = 86_400
-_MOST_MARKS: Final = 5
+_MAX_AXIS_MARKS: Final = 5
 
 
 STACKED: Final = (
@@ -45,21 +45,23 @@ def status_counts(figures: Histogram | HistogramBar) -> dict[DeliveryStatus, int
 
 
 def histogram_chart(histogram: Histogram, url: Callable[..., str]) -> Markup:
-    """Return the bars; `url(since=..., until=...)` gives the list of what one of them stands for."""
+    """Return the bars; `url(since=..., until=...)` returns the link of a bar."""
     return Markup(
         '<svg class="bars" viewBox="0 0 {:.0f} {:.0f}" preserveAspectRatio="none" role="group"'
         ' aria-label="{}">{}{}</svg>'
-    ).format(WIDTH, HEIGHT, in_words(histogram), _drawn(histogram), Markup("").join(_links(histogram, url)))
+    ).format(
+        WIDTH, HEIGHT, in_words(histogram), _bar_paths(histogram), Markup("").join(_bar_links(histogram, url))
+    )
 
 
 def in_words(histogram: Histogram) -> str:
-    """Return `412 deliveries over time: 400 delivered, 12 failed; 30 min a bar`."""
-    many = pluralize(histogram.total, "delivery")
-    return f"{many} over time: {_figures(histogram)}; {format_duration(histogram.step)} a bar"
+    """Return `412 deliveries over time: 400 delivered, 12 failed; 30 min per bar`."""
+    total = pluralize(histogram.total, "delivery")
+    return f"{total} over time: {_counts_in_words(histogram)}; {format_duration(histogram.step)} per bar"
 
 
 def when_accepted(histogram: Histogram) -> str:
-    """Return over which time the bars stand, as the words behind their number: `in the last 24 h`."""
+    """Return the time range of the bars in words that follow their total: `in the last 24 h`."""
     if histogram.search_bounds is not None:
         return f"since {bar_time(histogram.bars[0].begin, histogram)}"
     if histogram.has_since:
@@ -70,11 +72,11 @@ def when_accepted(histogram: Histogram) -> str:
 def bar_words(bar: HistogramBar, histogram: Histogram) -> str:
     """Return `03:00 to 03:30 UTC: 12 delivered, 3 failed`; times are the reader's."""
     begin, end = bar_time(bar.begin, histogram), bar_time(bar.end, histogram)
-    return f"{begin} to {end} {zone_at(bar.end)}: {_figures(bar)}"
+    return f"{begin} to {end} {zone_at(bar.end)}: {_counts_in_words(bar)}"
 
 
 def bar_time(at: float, histogram: Histogram) -> str:
-    """Return a time as exactly as the bars tell times apart, with its date unless it is of the present day."""
+    """Return a time with the precision of the bars, with its date unless it is today."""
     now = histogram.bars[-1].end if histogram.read_at is None else histogram.read_at
     return _bar_time(at, histogram, dated=reader_time(at).date() != reader_time(now).date())
 
@@ -83,7 +85,7 @@ def _bar_time(at: float, histogram: Histogram, *, dated: bool) -> str:
     span = histogram.bars[-1].end - histogram.bars[0].begin
     time = "%H:%M" if histogram.step >= _MINUTE else "%H:%M:%S"
     date = "%d %b " if dated or span > _DAY + histogram.step else ""
-    # Whole days are those of UTC: in any other zone they begin at some hour, which is said.
+    # Bars of whole days follow UTC: in any other zone they begin at an hour, which is shown.
     pattern = "%d %b" if histogram.step >= _DAY and zone_key() == "UTC" else f"{date}{time}"
     return reader_time(at).strftime(pattern)
 
@@ -91,38 +93,38 @@ def _bar_time(at: float, histogram: Histogram, *, dated: bool) -> str:
 def histogram_axis(histogram: Histogram) -> list[str]:
     """Return the times below the bars, evenly from the first to the last; only a long axis has dates."""
     begins = [bar.begin for bar in histogram.bars]
-    marks = min(_MOST_MARKS, len(begins))
-    places = (round((len(begins) - 1) * mark / max(marks - 1, 1)) for mark in range(marks))
-    return [_bar_time(begins[place], histogram, dated=False) for place in places]
+    marks = min(_MAX_AXIS_MARKS, len(begins))
+    positions = (round((len(begins) - 1) * mark / max(marks - 1, 1)) for mark in range(marks))
+    return [_bar_time(begins[position], histogram, dated=False) for position in positions]
 
 
 def bar_url(bar: HistogramBar, url: Callable[..., str]) -> str:
-    """Return the list of just the deliveries that the bar stands for."""
+    """Return the URL of the list of the bar's deliveries."""
     return url(since=exactly(reader_time(bar.begin)), until=exactly(reader_time(bar.end)))
 
 
-def _figures(figures: Histogram | HistogramBar) -> str:
+def _counts_in_words(figures: Histogram | HistogramBar) -> str:
     parts = [f"{count:,} {status_name(status)}" for status, count in status_counts(figures).items()]
     return ", ".join(parts) or "none"
 
 
-def _links(histogram: Histogram, url: Callable[..., str]) -> Iterator[Markup]:
-    """Yield a place to point at for each bar; one without deliveries leads nowhere."""
+def _bar_links(histogram: Histogram, url: Callable[..., str]) -> Iterator[Markup]:
+    """Yield a hit area for each bar that has deliveries, as a link."""
     step = WIDTH / len(histogram.bars)
     for number, bar in enumerate(histogram.bars):
         words = bar_words(bar, histogram)
-        place = Markup('<rect class="track" x="{:.1f}" y="0" width="{:.1f}" height="{:.0f}"/>').format(
+        hit_area = Markup('<rect class="track" x="{:.1f}" y="0" width="{:.1f}" height="{:.0f}"/>').format(
             number * step, step, HEIGHT
         )
         if bar.total:
-            # Rounded, the first bar, which begins anywhere, would have the name of the second.
+            # Floored: rounding could give the first bar, which begins at any time, the id of the second.
             yield Markup('<a id="bar-{}" href="{}" aria-label="{}"><title>{}</title>{}</a>').format(
-                math.floor(bar.begin), bar_url(bar, url), words, words, place
+                math.floor(bar.begin), bar_url(bar, url), words, words, hit_area
             )
 
 
-def _drawn(histogram: Histogram) -> Markup:
-    """Return one path for each kind: a path of many bars is a quarter of the bytes of as many rectangles."""
+def _bar_paths(histogram: Histogram) -> Markup:
+    """Return one path per status: a path of many bars takes a quarter of the bytes of as many rectangles."""
     step = WIDTH / len(histogram.bars)
     gap = min(2.0, step / 4)
     peak = max((bar.total for bar in histogram.bars), default=0) or 1
@@ -132,15 +134,15 @@ def _drawn(histogram: Histogram) -> Markup:
             x = number * step + gap / 2
             parts[kind].append(f"M{x:.1f} {y:.1f}h{step - gap:.1f}v{height:.1f}h{gap - step:.1f}z")
     return Markup("").join(
-        Markup('<path class="s-{}" d="{}"/>').format(kind.value, "".join(drawn))
-        for kind, drawn in parts.items()
-        if drawn
+        Markup('<path class="s-{}" d="{}"/>').format(kind.value, "".join(commands))
+        for kind, commands in parts.items()
+        if commands
     )
 
 
-def _stack(figures: Mapping[DeliveryStatus, int], peak: int) -> dict[DeliveryStatus, tuple[float, float]]:
-    """Return (y, height) of each kind's part of a bar, from the foot up; none is too small to be seen."""
-    heights = {kind: max(count / peak * HEIGHT, _LEAST) for kind, count in figures.items()}
+def _stack(counts: Mapping[DeliveryStatus, int], peak: int) -> dict[DeliveryStatus, tuple[float, float]]:
+    """Return (y, height) of each status in a bar, from the bottom up, with a minimum height."""
+    heights = {kind: max(count / peak * HEIGHT, _MIN_HEIGHT) for kind, count in counts.items()}
     if heights:
         tallest = max(heights, key=heights.__getitem__)
         heights[tallest] -= max(sum(heights.values()) - HEIGHT, 0.0)

@@ -1,4 +1,4 @@
-"""How far a replay has come, as SVG from the server: it needs no script, and can be read aloud."""
+"""The progress bar of a replay as SVG, with a label for screen readers."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,25 +15,25 @@ _KINDS: Final = {
     DeliveryState.IN_FLIGHT: ("out", "in flight"),
     DeliveryState.PENDING: ("level", "waiting"),
 }
-_LEAST: Final = 0.6
-"""Percent: a single failure among thousands must still be seen."""
+_MIN_PERCENT: Final = 0.6
+"""Percent of the width: a single failure among thousands must be visible."""
 
 
 def progress_bar(view: ReplayView) -> Markup:
-    """Return what was resent by how it stands now, then what was skipped, then what is still to come."""
+    """Return the bar: resent deliveries by state, then skipped ones, then the remaining ones."""
     whole = max(view.total.value, view.resent + view.skipped, 1)
-    drawn, x = [], 0.0
+    rects, x = [], 0.0
     for kind, _words, number in _parts(view):
-        width = max(100 * number / whole, _LEAST)
-        drawn.append(_rect(kind, x, min(width, 100 - x)))
+        width = max(100 * number / whole, _MIN_PERCENT)
+        rects.append(_rect(kind, x, min(width, 100 - x)))
         x = min(x + width, 100)
     return Markup(
         '<svg class="progress" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg>'
-    ).format(_in_words(view), _rect("track", 0, 100), Markup("").join(drawn))
+    ).format(_in_words(view), _rect("track", 0, 100), Markup("").join(rects))
 
 
 def _parts(view: ReplayView) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, words and number of each part that is not empty; without outcomes what was resent is one part."""
+    """Yield kind, words and count of each part that is not empty; without outcomes all resent ones are one part."""
     for state, (kind, words) in _KINDS.items():
         if number := view.outcomes.get(state, 0):
             yield kind, words, number

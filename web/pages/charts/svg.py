@@ -1,4 +1,4 @@
-"""Small drawings as SVG from the server, for rows and cells: no script, no inline style, and read aloud in words."""
+"""Small charts as SVG for rows and cells, with labels for screen readers and without scripts or inline styles."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,9 +10,9 @@ from breakwater.core.text.zones import reader_time, zone_at
 _SPARK_BARS: Final = 30
 _SPARK_STEP: Final = 4
 _SPARK_HEIGHT: Final = 24
-_LEAST_BAR: Final = 2.0
-"""A single failure among a thousand deliveries must still be seen."""
-_MOST_PIPS: Final = 12
+_MIN_HEIGHT: Final = 2.0
+"""A single failure among a thousand deliveries must be visible."""
+_MAX_PIPS: Final = 12
 
 Minute = tuple[int, int, int]
 """Minute since the epoch, successes, failures."""
@@ -28,24 +28,24 @@ def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
     )
 
 
-def _heights(successes: int, failures: int, peak: int, full: float) -> tuple[float, float]:
-    """Return the heights of both parts of a bar; a part that is not empty is never too small to see."""
-    bad = max(failures / peak * full, _LEAST_BAR) if failures else 0.0
-    good = max(successes / peak * full, _LEAST_BAR) if successes else 0.0
-    return min(good, full - bad), bad
+def _heights(successes: int, failures: int, peak: int, max_height: float) -> tuple[float, float]:
+    """Return the heights of both parts of a bar; a part that is not empty has a minimum height."""
+    bad = max(failures / peak * max_height, _MIN_HEIGHT) if failures else 0.0
+    good = max(successes / peak * max_height, _MIN_HEIGHT) if successes else 0.0
+    return min(good, max_height - bad), bad
 
 
 def _in_words(series: Sequence[Minute], peak: int) -> str:
     good = sum(minute[1] for minute in series)
     bad = sum(minute[2] for minute in series)
     return (
-        f"Attempts a minute from {_clock(series[0][0])} to {_clock(series[-1][0])} {zone_at(series[-1][0] * 60)}: "
+        f"Attempts per minute from {_clock(series[0][0])} to {_clock(series[-1][0])} {zone_at(series[-1][0] * 60)}: "
         f"{good:,} delivered, {bad:,} failed, at most {peak:,} in a minute"
     )
 
 
 def sparkline(series: Sequence[Minute]) -> Markup:
-    """Return the same as a small drawing for a table row, two minutes to a bar in an hour."""
+    """Return attempts over time as a small bar chart for a table row."""
     if not series:
         return Markup("")
     per_bar = max(-(-len(series) // _SPARK_BARS), 1)
@@ -68,7 +68,7 @@ def sparkline(series: Sequence[Minute]) -> Markup:
 
 
 def mix_bar(part: int, whole: int, *, good: bool) -> Markup:
-    """Return one outcome's share of all attempts as a bar; the figure stands beside it in the page."""
+    """Return one outcome's share of all attempts as a bar."""
     width = max(100 * part / whole, 0.8) if part and whole else 0
     return Markup(
         '<svg class="mix" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
@@ -76,7 +76,7 @@ def mix_bar(part: int, whole: int, *, good: bool) -> Markup:
 
 
 def meter(value: float, threshold: float) -> Markup:
-    """Return a share (0 to 1) beside the share at which the circuit opens, both on one scale."""
+    """Return a share (0 to 1) and the threshold at which the circuit opens, on one scale."""
     kind = "bad" if value >= threshold else "level"
     return Markup(
         '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
@@ -90,13 +90,13 @@ def meter(value: float, threshold: float) -> Markup:
     )
 
 
-def pips(count: int, of: int, *, kind: str, label: str) -> Markup:
-    """Return `count` of `of` as a row of lights; as a meter where the row would be long."""
-    if of > _MOST_PIPS:
-        return meter(count / of, 1.0)
+def pips(count: int, total: int, *, kind: str, label: str) -> Markup:
+    """Return `count` of `total` as a row of pips; as a meter if the row would be long."""
+    if total > _MAX_PIPS:
+        return meter(count / total, 1.0)
     lights = Markup("").join(
-        Markup('<i class="{}"></i>').format(kind if lit < count else "off") for lit in range(of)
+        Markup('<i class="{}"></i>').format(kind if lit < count else "off") for lit in range(total)
     )
     return Markup('<span class="pips" role="img" aria-label="{}: {} of {}">{}</span>').format(
-        label, count, of, lights
+        label, count, total, lights
     )

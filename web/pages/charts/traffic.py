@@ -1,7 +1,7 @@
-"""Attempts over time as SVG from the server: how many, how fast, and what came of them.
+"""Charts of attempts over time as SVG: rates, latencies and outcomes.
 
-They need no script and no inline style. Each has a title that says its figures, and a table with all of them stands
-below. Drawings are stretched to the page, so that what must not be stretched (the scales) is HTML beside them.
+They use neither scripts nor inline styles. Each has a title with its figures, and a table below shows all of them. The
+SVG is stretched to the page, so the scales beside it are HTML.
 """
 
 import math
@@ -18,19 +18,19 @@ from breakwater.core.queries.circuits.model import TransitionView
 from breakwater.core.queries.traffic.model import Latency, Traffic, TrafficPoint
 from breakwater.core.text.outcomes import OutcomeGroup, group_name, outcome_group
 from breakwater.core.text.zones import reader_time, reader_zone, zone_at
-from breakwater.web.pages.charts.circuit_marks import drawn_marks, marks_of
+from breakwater.web.pages.charts.circuit_marks import marks_of, render_marks
 from breakwater.web.pages.words import milliseconds, share
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 120.0
-_LEAST_BAR: Final = 1.0
-"""A single failure among a thousand deliveries must still be seen."""
+_MIN_HEIGHT: Final = 1.0
+"""A single failure among a thousand deliveries must be visible."""
 _DAY: Final = 1440
 PERCENTILES: Final = ("p50", "p95", "p99")
 
 
 def clock(minute: int, traffic: Traffic) -> str:
-    """Return the time of a minute in the charts of `traffic`, with its date unless it is of the present day."""
+    """Return the time of a minute in the charts of `traffic`, with its date unless it is today."""
     now = (traffic.points[0].minute + traffic.minutes - 1) * 60
     today = reader_time(minute * 60).date() == reader_time(now).date()
     return _clock(minute, reader_zone(), dated=not today or _is_long(traffic))
@@ -40,13 +40,13 @@ def _is_long(traffic: Traffic) -> bool:
     return traffic.minutes > _DAY + traffic.step
 
 
-# A page says each point's moment four times, and the next page nearly all of them again.
+# A page formats each point's time four times, and the next page nearly all of them again.
 @lru_cache(maxsize=4_096)
 def _clock(minute: int, zone: tzinfo, *, dated: bool) -> str:
     return datetime.fromtimestamp(minute * 60, zone).strftime("%d %b %H:%M" if dated else "%H:%M")
 
 
-def _named(minute: int, traffic: Traffic) -> str:
+def _clock_with_zone(minute: int, traffic: Traffic) -> str:
     return f"{clock(minute, traffic)} {zone_at(minute * 60)}"
 
 
@@ -58,50 +58,54 @@ def axis(traffic: Traffic) -> list[str]:
     return [_clock(minute, reader_zone(), dated=_is_long(traffic)) for minute in minutes]
 
 
-def kinds_of(by_outcome: Mapping[str, int]) -> Mapping[OutcomeGroup, int]:
-    """Return attempts by the kinds that charts show; 0 for those that did not occur."""
-    return _kinds_of(tuple(by_outcome.items()))
+def group_counts(by_outcome: Mapping[str, int]) -> Mapping[OutcomeGroup, int]:
+    """Return attempts by outcome group; 0 for groups that did not occur."""
+    return _group_counts(tuple(by_outcome.items()))
 
 
-@lru_cache(maxsize=1_000)  # a page asks eight times for each point: scales, bars, titles, table
-def _kinds_of(by_outcome: tuple[tuple[str, int], ...]) -> Mapping[OutcomeGroup, int]:
-    found: Counter[OutcomeGroup] = Counter()
+@lru_cache(maxsize=1_000)  # a page uses each point eight times: scales, bars, titles, table
+def _group_counts(by_outcome: tuple[tuple[str, int], ...]) -> Mapping[OutcomeGroup, int]:
+    counts: Counter[OutcomeGroup] = Counter()
     for outcome, attempts in by_outcome:
-        found[outcome_group(outcome)] += attempts
-    return MappingProxyType(found)
+        counts[outcome_group(outcome)] += attempts
+    return MappingProxyType(counts)
 
 
-def kinds_shown(traffic: Traffic) -> list[tuple[OutcomeGroup, str]]:
-    """Return the kinds that occur, with their words; deliveries always, for a chart of failures alone would mislead."""
-    found = kinds_of(traffic.by_outcome)
+def occurring_groups(traffic: Traffic) -> list[tuple[OutcomeGroup, str]]:
+    """Return the groups that occur, with their names; always `delivered`, because failures alone would mislead."""
+    counts = group_counts(traffic.by_outcome)
     return [
         (group, group_name(group))
         for group in OutcomeGroup
-        if found[group] or group is OutcomeGroup.DELIVERED
+        if counts[group] or group is OutcomeGroup.DELIVERED
     ]
 
 
 def attempts_scale(traffic: Traffic) -> list[str]:
-    """Return the figures beside the chart of attempts a minute, from its top to its foot."""
+    """Return the scale of the chart of attempts per minute, from top to bottom."""
     top = _top(traffic)
     return [f"{figure:,.0f}" if figure >= 1 or not figure else f"{figure:g}" for figure in (top, top / 2, 0)]
 
 
 def attempts_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Markup:
-    """Return attempts a minute as bars, stacked by what came of them."""
+    """Return attempts per minute as bars, stacked by outcome group."""
     top = _top(traffic)
-    bars = [_stack(_rates(traffic, point), top, least=_LEAST_BAR) for point in traffic.points]
-    return _drawing("attempts", _attempts_in_words(traffic), traffic, marks, _bars(bars), _outcomes_of)
+    bars = [_stack(_rates(traffic, point), top, min_height=_MIN_HEIGHT) for point in traffic.points]
+    return _render_chart(
+        "attempts", _attempts_in_words(traffic), traffic, marks, _bars(bars), _outcomes_in_words
+    )
 
 
 def mix_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Markup:
-    """Return each kind's share of the attempts as bars of one height."""
-    bars = [_stack(kinds_of(point.by_outcome), sum(point.by_outcome.values())) for point in traffic.points]
-    return _drawing("mix", _mix_in_words(traffic), traffic, marks, _bars(bars), _outcomes_of)
+    """Return each group's share of the attempts as bars of equal height."""
+    bars = [
+        _stack(group_counts(point.by_outcome), sum(point.by_outcome.values())) for point in traffic.points
+    ]
+    return _render_chart("mix", _mix_in_words(traffic), traffic, marks, _bars(bars), _outcomes_in_words)
 
 
 def latency_scale(traffic: Traffic) -> list[str]:
-    """Return the powers of ten beside the chart of latencies, from its top to its foot."""
+    """Return the scale of the latency chart in powers of ten, from top to bottom."""
     low, high = _decades(traffic)
     return [f"{10**k} ms" if k < 3 else f"{10 ** (k - 3):,} s" for k in range(high, low - 1, -1)]  # noqa: PLR2004 - 1,000 ms
 
@@ -120,14 +124,18 @@ def latency_chart(traffic: Traffic, marks: Sequence[TransitionView] = ()) -> Mar
         )
         for name in reversed(PERCENTILES)
     )
-    words = f"Response times {_when(traffic)}: {_percentiles(traffic.latency)} over all of it"
-    return _drawing("latency", words, traffic, marks, grid + lines, lambda point: _percentiles(point.latency))
+    words = (
+        f"Response times {_range_in_words(traffic)}: {_percentiles_in_words(traffic.latency)} over all of it"
+    )
+    return _render_chart(
+        "latency", words, traffic, marks, grid + lines, lambda point: _percentiles_in_words(point.latency)
+    )
 
 
 def _rates(traffic: Traffic, point: TrafficPoint) -> dict[OutcomeGroup, float]:
-    """Return the attempts a minute of a point; the last one has seen only some of its minutes."""
+    """Return the attempts per minute of a point; the last point has only some of its minutes."""
     minutes = min(traffic.step, traffic.points[0].minute + traffic.minutes - point.minute)
-    return {kind: count / minutes for kind, count in kinds_of(point.by_outcome).items()}
+    return {kind: count / minutes for kind, count in group_counts(point.by_outcome).items()}
 
 
 def _top(traffic: Traffic) -> float:
@@ -138,10 +146,12 @@ def _top(traffic: Traffic) -> float:
 
 
 def _stack(
-    figures: Mapping[OutcomeGroup, float], top: float, least: float = 0.0
+    figures: Mapping[OutcomeGroup, float], top: float, min_height: float = 0.0
 ) -> dict[OutcomeGroup, tuple[float, float]]:
-    """Return (y, height) of each kind's part of a bar, from the foot up; no part is smaller than `least`."""
-    heights = {kind: max(figures[kind] / top * HEIGHT, least) for kind in OutcomeGroup if figures.get(kind)}
+    """Return (y, height) of each group in a bar, from the bottom up; no part is smaller than `min_height`."""
+    heights = {
+        kind: max(figures[kind] / top * HEIGHT, min_height) for kind in OutcomeGroup if figures.get(kind)
+    }
     if not heights:
         return {}
     too_high = max(sum(heights.values()) - HEIGHT, 0.0)
@@ -155,10 +165,10 @@ def _stack(
 
 
 def _bars(bars: Sequence[Mapping[OutcomeGroup, tuple[float, float]]]) -> Markup:
-    """Return one path for each kind: a path of many bars is a quarter of the bytes of as many rectangles."""
+    """Return one path per group: a path of many bars takes a quarter of the bytes of as many rectangles."""
     step = WIDTH / len(bars)
     gap = min(2.0, step / 4)
-    drawn = Markup("")
+    paths = Markup("")
     for kind in OutcomeGroup:
         parts = [
             f"M{i * step + gap / 2:.1f} {bar[kind][0]:.1f}h{step - gap:.1f}v{bar[kind][1]:.1f}h{gap - step:.1f}z"
@@ -166,20 +176,20 @@ def _bars(bars: Sequence[Mapping[OutcomeGroup, tuple[float, float]]]) -> Markup:
             if kind in bar
         ]
         if parts:
-            drawn += Markup('<path class="k-{}" d="{}"/>').format(kind.value, "".join(parts))
-    return drawn
+            paths += Markup('<path class="k-{}" d="{}"/>').format(kind.value, "".join(parts))
+    return paths
 
 
 def _decades(traffic: Traffic) -> tuple[int, int]:
     """Return the powers of ten, in milliseconds, between which all percentiles are."""
-    found = [
+    values = [
         value
         for point in traffic.points
         for value in (point.latency.p50, point.latency.p99)
         if value is not None
     ]
-    low = math.floor(math.log10(max(min(found, default=1.0), 1.0)))
-    return low, max(low + 1, math.ceil(math.log10(max(found, default=1.0))))
+    low = math.floor(math.log10(max(min(values, default=1.0), 1.0)))
+    return low, max(low + 1, math.ceil(math.log10(max(values, default=1.0))))
 
 
 def _height(value: float, low: int, high: int) -> float:
@@ -187,7 +197,7 @@ def _height(value: float, low: int, high: int) -> float:
 
 
 def _line(values: Sequence[float | None], step: float, low: int, high: int) -> str:
-    """Return a line with a level for each point that has a value: one alone is seen, and a gap stays a gap."""
+    """Return a line with a step for each point that has a value, so that single points and gaps are visible."""
 
     def levels() -> Iterator[str]:
         before: float | None = None
@@ -201,20 +211,20 @@ def _line(values: Sequence[float | None], step: float, low: int, high: int) -> s
     return "".join(levels())
 
 
-def _drawing(  # noqa: PLR0917 - in the order in which they are drawn
+def _render_chart(  # noqa: PLR0917 - in the order in which they are drawn
     name: str,
     words: str,
     traffic: Traffic,
     marks: Iterable[TransitionView],
-    drawn: Markup,
-    figures: Callable[[TrafficPoint], str],
+    content: Markup,
+    title_of: Callable[[TrafficPoint], str],
 ) -> Markup:
-    """Return a chart: its title, what it shows, the changes of circuits, and over it a place to point at each step."""
+    """Return a chart: title, content, circuit changes, and a hit area with a title for each step."""
     step = WIDTH / len(traffic.points)
-    # `%`, because `format` of markup took half as long as everything else on the page.
+    # `%` is much faster than `format` of Markup.
     track = Markup('<rect class="track" x="%.1f" y="0" width="%.1f" height="%.0f"><title>%s</title></rect>')
     places = Markup("").join(
-        track % (i * step, step, HEIGHT, f"{_named(point.minute, traffic)}: {figures(point)}")
+        track % (i * step, step, HEIGHT, f"{_clock_with_zone(point.minute, traffic)}: {title_of(point)}")
         for i, point in enumerate(traffic.points)
     )
     return Markup(
@@ -227,9 +237,9 @@ def _drawing(  # noqa: PLR0917 - in the order in which they are drawn
         name,
         name,
         words,
-        drawn,
+        content,
         places,
-        drawn_marks(marks_of(traffic, marks), WIDTH, HEIGHT),
+        render_marks(marks_of(traffic, marks), WIDTH, HEIGHT),
     )
 
 
@@ -241,37 +251,37 @@ def changes_at(
     return [change for change in changes if begin <= change.at < begin + traffic.step * 60]
 
 
-def _when(traffic: Traffic) -> str:
+def _range_in_words(traffic: Traffic) -> str:
     first, last = traffic.points[0].minute, traffic.points[-1].minute
-    return f"from {clock(first, traffic)} to {_named(last, traffic)}"
+    return f"from {clock(first, traffic)} to {_clock_with_zone(last, traffic)}"
 
 
-def _outcomes_of(point: TrafficPoint) -> str:
-    found = kinds_of(point.by_outcome)
-    told = [f"{found[group]:,} {group_name(group)}" for group in OutcomeGroup if found[group]]
-    return ", ".join(told) or "no attempt"
+def _outcomes_in_words(point: TrafficPoint) -> str:
+    counts = group_counts(point.by_outcome)
+    phrases = [f"{counts[group]:,} {group_name(group)}" for group in OutcomeGroup if counts[group]]
+    return ", ".join(phrases) or "no attempt"
 
 
 def _attempts_in_words(traffic: Traffic) -> str:
     peak = max(sum(_rates(traffic, point).values()) for point in traffic.points)
     failed = traffic.attempts - traffic.successes
     return (
-        f"Attempts a minute {_when(traffic)}: {traffic.successes:,} delivered, {failed:,} failed, "
+        f"Attempts per minute {_range_in_words(traffic)}: {traffic.successes:,} delivered, {failed:,} failed, "
         f"at most {peak:,.0f} in a minute"
     )
 
 
 def _mix_in_words(traffic: Traffic) -> str:
-    found = kinds_of(traffic.by_outcome)
+    counts = group_counts(traffic.by_outcome)
     shares = [
-        f"{share(found[group] / traffic.attempts)} {group_name(group)}"
+        f"{share(counts[group] / traffic.attempts)} {group_name(group)}"
         for group in OutcomeGroup
-        if found[group]
+        if counts[group]
     ]
-    return f"What came of the attempts {_when(traffic)}: {', '.join(shares) or 'none was made'}"
+    return f"Outcome share {_range_in_words(traffic)}: {', '.join(shares) or 'no attempts'}"
 
 
-def _percentiles(latency: Latency) -> str:
+def _percentiles_in_words(latency: Latency) -> str:
     if latency.p50 is None:
         return "no attempt"
     return ", ".join(f"{name} {milliseconds(getattr(latency, name))}" for name in PERCENTILES)
