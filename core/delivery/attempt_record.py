@@ -7,9 +7,9 @@ import structlog
 
 from breakwater.core.delivery.attempt import AttemptResult
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
-from breakwater.core.domain.outcome import Response, TransportFailure
+from breakwater.core.domain.outcome import Headers, Response, TransportFailure
 from breakwater.core.domain.retry import RetryPolicy
-from breakwater.core.domain.states import DeliveryState
+from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import (
     Delivered,
     EndpointGone,
@@ -22,7 +22,8 @@ from breakwater.core.domain.verdict import (
 )
 from breakwater.core.ports import Clock, Draw
 from breakwater.core.store.commands.claim import ClaimedDelivery
-from breakwater.core.store.commands.record import DisableEndpoint, SaveAttempt
+from breakwater.core.store.commands.record import AttemptRow, DisableEndpoint, SaveAttempt
+from breakwater.core.store.statements import to_json
 
 log = structlog.get_logger("breakwater.delivery")
 
@@ -67,7 +68,7 @@ def evaluate(
         case _:
             assert_never(verdict)
     failure = classify(result.outcome)
-    attempt = _attempt_row(claim, result, make_id)
+    attempt = _attempt_row(claim, result, failure, make_id("att"))
     command = SaveAttempt(
         claim=claim,
         attempt=attempt,
@@ -102,53 +103,49 @@ def _policy(endpoint: DeliveryTarget, claim: ClaimedDelivery) -> RetryPolicy:
 
 
 def _attempt_row(
-    claim: ClaimedDelivery, result: AttemptResult, make_id: Callable[[str], str]
-) -> dict[str, Any]:
-    outcome = result.outcome
-    failure = classify(outcome)
-    row = {
-        "id": make_id("att"),
-        "delivery_id": claim.delivery_id,
-        "endpoint_id": claim.endpoint_id,
-        "number": claim.number,
-        "trigger": claim.trigger.value,
-        "started_at": result.started_at,
-        "duration_ms": result.duration_ms,
-        "failure_class": None if failure is None else failure.value,
-        "error": None if failure is None else storable(describe(outcome)),
-        "request_headers": result.request_headers,
-    }
-    match outcome:
-        case Response():
-            return row | {
-                "status_code": outcome.status,
-                "response_headers": (*outcome.headers, *((("", ""),) if outcome.headers_truncated else ())),
-                "response_body": outcome.body,
-                "response_truncated": outcome.body_truncated,
-            }
+    claim: ClaimedDelivery, result: AttemptResult, failure: FailureClass | None, attempt_id: str
+) -> AttemptRow:
+    status_code, body, truncated = None, None, False
+    response_headers: Headers = ()
+    match result.outcome:
+        case Response() as response:
+            status_code, body, truncated = response.status, response.body, response.body_truncated
+            mark = (("", ""),) if response.headers_truncated else ()
+            response_headers = (*response.headers, *mark)
         case TransportFailure():
-            return row | {
-                "status_code": None,
-                "response_headers": [],
-                "response_body": None,
-                "response_truncated": False,
-            }
+            pass
         case _:
-            assert_never(outcome)
+            assert_never(result.outcome)
+    return AttemptRow(
+        id=attempt_id,
+        delivery_id=claim.delivery_id,
+        endpoint_id=claim.endpoint_id,
+        number=claim.number,
+        trigger=claim.trigger.value,
+        started_at=result.started_at,
+        duration_ms=result.duration_ms,
+        failure_class=None if failure is None else failure.value,
+        status_code=status_code,
+        error=None if failure is None else storable(describe(result.outcome)),
+        request_headers=to_json(result.request_headers),
+        response_headers=to_json(response_headers),
+        response_body=body,
+        response_truncated=truncated,
+    )
 
 
-def _log_fields(claim: ClaimedDelivery, attempt: dict[str, Any]) -> dict[str, Any]:
+def _log_fields(claim: ClaimedDelivery, attempt: AttemptRow) -> dict[str, Any]:
     return {
         "delivery_id": claim.delivery_id,
         "message_id": claim.message_id,
         "endpoint_id": claim.endpoint_id,
         "event_type": claim.event_type,
         "attempt": claim.number,
-        "trigger": claim.trigger.value,
-        "status_code": attempt["status_code"],
-        "failure_class": attempt["failure_class"],
-        "error": attempt["error"],
-        "duration_ms": attempt["duration_ms"],
+        "trigger": attempt.trigger,
+        "status_code": attempt.status_code,
+        "failure_class": attempt.failure_class,
+        "error": attempt.error,
+        "duration_ms": attempt.duration_ms,
     }
 
 

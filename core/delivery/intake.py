@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
@@ -12,8 +12,15 @@ from breakwater.core.delivery.scheduler import Slot
 from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, PayloadTooLarge
 from breakwater.core.domain.lease import lease_seconds
 from breakwater.core.domain.states import DeliveryState, Trigger
-from breakwater.core.store.commands.accept import Accepted, AcceptMessage, Idempotency
+from breakwater.core.store.commands.accept import (
+    Accepted,
+    AcceptMessage,
+    DeliveryRow,
+    Idempotency,
+    MessageRow,
+)
 from breakwater.core.store.commands.claim import ClaimedDelivery
+from breakwater.core.store.statements import to_json
 
 __all__ = ["IDEMPOTENCY_SECONDS", "Accepted", "Intake", "NewMessage"]
 
@@ -131,7 +138,7 @@ class Intake:
     def _on_commit(
         self,
         message: NewMessage,
-        rows: Sequence[dict[str, Any]],
+        rows: Sequence[DeliveryRow],
         slots: list[Slot | None],
         accepted: Accepted,
     ) -> None:
@@ -140,34 +147,39 @@ class Intake:
             _release(slots)
             return
         for row, slot in zip(rows, slots, strict=True):
-            if slot is None:
-                self._dispatcher.note_due(row["endpoint_id"])
+            if slot is None or row.claim_token is None or row.lease_until is None:
+                self._dispatcher.note_due(row.endpoint_id)
             else:
-                self._dispatcher.start(slot, _claim(message, row, slot.generation))
-            self._change_feed.publish("deliveries", row["id"])
+                claim = _claim(message, row, row.claim_token, row.lease_until, slot.generation)
+                self._dispatcher.start(slot, claim)
+            self._change_feed.publish("deliveries", row.id)
         slots.clear()
 
     def _delivery_row(
         self, message: NewMessage, message_id: str, endpoint: DeliveryTarget, now: float, token: str | None
-    ) -> dict[str, Any]:
+    ) -> DeliveryRow:
         claimed = token is not None
-        return {
-            "id": self._ids.make("dlv"),
-            "message_id": message_id,
-            "endpoint_id": endpoint.id,
-            "event_type": message.event_type,
-            "state": (DeliveryState.IN_FLIGHT if claimed else DeliveryState.PENDING).value,
-            "next_attempt_at": now,
-            "trigger": Trigger.SCHEDULE.value,
-            "attempt_count": 0,
-            "budget_spent": 0,
-            "lost_count": 0,
-            "claim_token": token,
-            "claimed_by": self._node_id if claimed else None,
-            "lease_until": now + lease_seconds(endpoint.timeout) if claimed else None,
-            "retry_delays": None if message.retry_delays is None else list(message.retry_delays),
-            "created_at": now,
-        }
+        return DeliveryRow(
+            id=self._ids.make("dlv"),
+            message_id=message_id,
+            endpoint_id=endpoint.id,
+            event_type=message.event_type,
+            state=(DeliveryState.IN_FLIGHT if claimed else DeliveryState.PENDING).value,
+            next_attempt_at=now,
+            trigger=Trigger.SCHEDULE.value,
+            attempt_count=0,
+            budget_spent=0,
+            lost_count=0,
+            failure_class=None,
+            status_code=None,
+            error=None,
+            claim_token=token,
+            claimed_by=self._node_id if claimed else None,
+            lease_until=now + lease_seconds(endpoint.timeout) if claimed else None,
+            retry_delays=None if message.retry_delays is None else to_json(message.retry_delays),
+            created_at=now,
+            finished_at=None,
+        )
 
 
 def _release(slots: Sequence[Slot | None]) -> None:
@@ -176,15 +188,8 @@ def _release(slots: Sequence[Slot | None]) -> None:
             slot.release()
 
 
-def _message_row(message: NewMessage, message_id: str, count: int, now: float) -> dict[str, Any]:
-    return {
-        "id": message_id,
-        "event_type": message.event_type,
-        "payload": message.payload,
-        "delivery_count": count,
-        "idempotency_key": message.idempotency_key,
-        "created_at": now,
-    }
+def _message_row(message: NewMessage, message_id: str, count: int, now: float) -> MessageRow:
+    return MessageRow(message_id, message.event_type, message.payload, count, message.idempotency_key, now)
 
 
 def _idempotency(message: NewMessage, now: float) -> Idempotency | None:
@@ -194,15 +199,17 @@ def _idempotency(message: NewMessage, now: float) -> Idempotency | None:
     return Idempotency(message.scope, message.idempotency_key, message.fingerprint, expires_at)
 
 
-def _claim(message: NewMessage, row: dict[str, Any], generation: int) -> ClaimedDelivery:
+def _claim(
+    message: NewMessage, row: DeliveryRow, token: str, lease_until: float, generation: int
+) -> ClaimedDelivery:
     return ClaimedDelivery(
-        delivery_id=row["id"],
-        message_id=row["message_id"],
-        endpoint_id=row["endpoint_id"],
-        event_type=row["event_type"],
+        delivery_id=row.id,
+        message_id=row.message_id,
+        endpoint_id=row.endpoint_id,
+        event_type=row.event_type,
         payload=message.payload,
-        token=row["claim_token"],
-        lease_until=row["lease_until"],
+        token=token,
+        lease_until=lease_until,
         number=1,
         spent=0,
         trigger=Trigger.SCHEDULE,

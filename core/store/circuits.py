@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select
+import msgspec
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import (
@@ -14,8 +15,19 @@ from breakwater.core.domain.circuit import (
     Hold,
     Transition,
 )
-from breakwater.core.store.engine import upsert
+from breakwater.core.store.engine import prepared_upsert
 from breakwater.core.store.schema import CIRCUITS, TRANSITIONS
+from breakwater.core.store.statements import (
+    ConnectionStatements,
+    Prepared,
+    Row,
+    Statements,
+    as_text,
+    is_one_of,
+    prepared_insert,
+    run_statements,
+    to_json,
+)
 
 
 def circuit_config(fields: Mapping[str, Any]) -> CircuitBreakerConfig:
@@ -81,42 +93,71 @@ def load_breakers(
     connection: Connection, configs: Mapping[str, CircuitBreakerConfig], *, lock: bool = True
 ) -> dict[str, CircuitBreaker]:
     """Return the breaker of each endpoint in `configs`; with `lock` its row is locked until the transaction ends."""
-    rows = _rows(connection, configs, lock=lock)
-    if lock and (missing := sorted(configs.keys() - rows.keys())):
+    statements = ConnectionStatements(connection)
+    if lock:
+        return lock_breakers(statements, configs)
+    return _breakers(_rows(statements, _LOAD, configs), configs)
+
+
+def lock_breakers(
+    statements: Statements, configs: Mapping[str, CircuitBreakerConfig]
+) -> dict[str, CircuitBreaker]:
+    """Return the breaker of each endpoint in `configs`, its row locked until the transaction ends."""
+    rows = _rows(statements, _LOCK, configs)
+    if missing := sorted(configs.keys() - rows.keys()):
         # A missing row cannot be locked. Of two nodes that both start to count, the later would overwrite the other.
-        new_rows = [circuit_values(id_, CircuitBreaker(configs[id_]), 0.0) for id_ in missing]
-        connection.execute(upsert(connection, CIRCUITS, ["endpoint_id"]), new_rows)
-        rows |= _rows(connection, missing, lock=lock)
-    return {
-        endpoint_id: breaker_from(rows.get(endpoint_id), config) for endpoint_id, config in configs.items()
-    }
+        statements.execute_many(_ADD, [_row(id_, CircuitBreaker(configs[id_]), 0.0) for id_ in missing])
+        rows |= _rows(statements, _LOCK, missing)
+    return _breakers(rows, configs)
 
 
-_LOADED: Final = (
-    select(CIRCUITS)
-    .where(CIRCUITS.c.endpoint_id.in_(bindparam("endpoint_ids", expanding=True)))
+def save_breakers(statements: Statements, breakers: Mapping[str, CircuitBreaker], now: float) -> None:
+    """Write the rows of these breakers."""
+    statements.execute_many(_SAVE, [_row(id_, breaker, now) for id_, breaker in sorted(breakers.items())])
+
+
+def save_transitions(statements: Statements, rows: Sequence[Row]) -> None:
+    """Insert rows of `transition_rows`."""
+    statements.execute_many(_INSERT_TRANSITION, rows)
+
+
+_COLUMNS: Final = tuple(column.name for column in CIRCUITS.c)
+_JSON_COLUMNS: Final = ("permits", "window")
+_SELECT: Final = (
+    select(*(as_text(column) if column.name in _JSON_COLUMNS else column for column in CIRCUITS.c))
+    .where(is_one_of(CIRCUITS.c.endpoint_id, "endpoint_ids"))
     .order_by(CIRCUITS.c.endpoint_id)  # locking in one order prevents deadlocks between nodes
 )
-_LOCKED: Final = _LOADED.with_for_update()
+_LOAD: Final = Prepared(_SELECT, "endpoint_ids")
+_LOCK: Final = Prepared(_SELECT.with_for_update(), "endpoint_ids")
+_ADD: Final = prepared_upsert(CIRCUITS, ["endpoint_id"])
+_SAVE: Final = prepared_upsert(
+    CIRCUITS, ["endpoint_id"], replace=[name for name in _COLUMNS if name != "endpoint_id"]
+)
+_INSERT_TRANSITION: Final = prepared_insert(TRANSITIONS)
 
 
-def _rows(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -> dict[str, Mapping[Any, Any]]:
-    rows = connection.execute(_LOCKED if lock else _LOADED, {"endpoint_ids": sorted(endpoint_ids)})
-    return {row["endpoint_id"]: row for row in rows.mappings()}
+def _rows(
+    statements: Statements, statement: Prepared, endpoint_ids: Iterable[str]
+) -> dict[str, Mapping[Any, Any]]:
+    rows: dict[str, Mapping[Any, Any]] = {}
+    for values in statements.rows(statement, (statements.array(sorted(endpoint_ids)),)):
+        row = dict(zip(_COLUMNS, values, strict=True))
+        row |= {name: msgspec.json.decode(row[name]) for name in _JSON_COLUMNS}
+        rows[row["endpoint_id"]] = row
+    return rows
 
 
-def save_breakers(connection: Connection, breakers: Mapping[str, CircuitBreaker], now: float) -> None:
-    """Write the rows of these breakers."""
-    rows = [circuit_values(endpoint_id, breaker, now) for endpoint_id, breaker in sorted(breakers.items())]
-    if rows:
-        replaced = [column.name for column in CIRCUITS.c if not column.primary_key]
-        connection.execute(upsert(connection, CIRCUITS, ["endpoint_id"], replace=replaced), rows)
+def _breakers(
+    rows: Mapping[str, Mapping[Any, Any]], configs: Mapping[str, CircuitBreakerConfig]
+) -> dict[str, CircuitBreaker]:
+    return {id_: breaker_from(rows.get(id_), config) for id_, config in configs.items()}
 
 
-def save_transitions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of `transition_rows`."""
-    if rows:
-        connection.execute(insert(TRANSITIONS), list(rows))
+def _row(endpoint_id: str, breaker: CircuitBreaker, now: float) -> Row:
+    values = circuit_values(endpoint_id, breaker, now)
+    values |= {name: to_json(values[name]) for name in _JSON_COLUMNS}
+    return tuple(values[name] for name in _COLUMNS)
 
 
 def transition_rows(
@@ -127,22 +168,22 @@ def transition_rows(
     actor: str | None = None,
     delivery_id: str | None = None,
     attempt_id: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Return the rows of these transitions, with their causes."""
     return [
-        {
-            "id": make_id("ctr"),
-            "endpoint_id": endpoint_id,
-            "at": transition.at,
-            "from_state": transition.from_state.value,
-            "to_state": transition.to_state.value,
-            "cause": transition.cause,
-            "failure_count": transition.failure_count,
-            "success_count": transition.success_count,
-            "attempt_id": attempt_id,
-            "delivery_id": delivery_id,
-            "actor": actor,
-        }
+        (
+            make_id("ctr"),
+            endpoint_id,
+            transition.at,
+            transition.from_state.value,
+            transition.to_state.value,
+            transition.cause,
+            transition.failure_count,
+            transition.success_count,
+            attempt_id,
+            delivery_id,
+            actor,
+        )
         for transition in transitions
     ]
 
@@ -151,7 +192,10 @@ async def breaker_for_update(
     connection: AsyncConnection, endpoint_id: str, config: CircuitBreakerConfig
 ) -> CircuitBreaker:
     """Return the breaker of one endpoint, its row locked until the transaction ends."""
-    return (await connection.run_sync(load_breakers, {endpoint_id: config}))[endpoint_id]
+    breakers = await run_statements(
+        connection, lambda statements: lock_breakers(statements, {endpoint_id: config})
+    )
+    return breakers[endpoint_id]
 
 
 async def save_breaker(
@@ -167,5 +211,9 @@ async def save_breaker(
     """Save one breaker and its transitions, caused by `actor` (None: the breaker itself)."""
     transitions = breaker.drain_transitions()
     rows = transition_rows(endpoint_id, transitions, make_id, actor=actor, delivery_id=delivery_id)
-    await connection.run_sync(save_breakers, {endpoint_id: breaker}, now)
-    await connection.run_sync(save_transitions, rows)
+
+    def save(statements: Statements) -> None:
+        save_breakers(statements, {endpoint_id: breaker}, now)
+        save_transitions(statements, rows)
+
+    await run_statements(connection, save)

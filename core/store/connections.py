@@ -2,21 +2,27 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from breakwater.core.store.failures import store_failure, unavailable
 
+Begin = Callable[[AsyncConnection], AbstractAsyncContextManager[Any]]
+"""Begins a transaction; leaving it commits, an exception rolls it back."""
+_BEGIN: Final[Begin] = AsyncConnection.begin
+
 
 class WritingConnection:
     """The one connection that writes. It is replaced after a failure that leaves it in doubt."""
 
-    def __init__(self, engine: AsyncEngine, *, idle_seconds: float = math.inf) -> None:
+    def __init__(self, engine: AsyncEngine, *, begin: Begin = _BEGIN, idle_seconds: float = math.inf) -> None:
         """Use a connection of `engine`. After `idle_seconds` without use it is tested before the next transaction."""
         self._engine = engine
+        self._begin = begin
         self._idle_seconds = idle_seconds
         self._connection: AsyncConnection | None = None
         self._used_at = 0.0
@@ -26,7 +32,7 @@ class WritingConnection:
         """Open a transaction; leaving it commits, an exception rolls it back."""
         try:
             connection = await self._connect()
-            async with connection.begin():
+            async with self._begin(connection):
                 yield connection
         except BaseException as error:
             # After a failed flush the state of the file is unknown, and a cancelled connection may still be busy. A

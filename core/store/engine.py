@@ -20,6 +20,7 @@ from breakwater.core.ports import Sealer
 from breakwater.core.store.failures import store_failure
 from breakwater.core.store.postgres.store import PostgresStore
 from breakwater.core.store.sqlite.store import SqliteFileStore, SqliteMemoryStore
+from breakwater.core.store.statements import Prepared
 from breakwater.core.store.store import Store
 from breakwater.core.store.writer import GroupCommitWriter
 
@@ -117,11 +118,21 @@ def upsert(
     return _upsert(connection.dialect.name, table, tuple(keys), tuple(replace), tuple(add))
 
 
+def prepared_upsert(
+    table: Table, keys: Sequence[str], *, replace: Sequence[str] = (), add: Sequence[str] = ()
+) -> Prepared:
+    """Return the statement of `upsert` for whole rows, as tuples in the order of the table's columns."""
+
+    def build(dialect: str) -> Insert:
+        return _upsert(dialect, table, tuple(keys), tuple(replace), tuple(add))
+
+    return Prepared(build, *(column.name for column in table.c))
+
+
 @lru_cache
 def _upsert(
     dialect: str, table: Table, keys: tuple[str, ...], replace: tuple[str, ...], add: tuple[str, ...]
 ) -> Insert:
-    """Build each statement once: every batch runs three of them."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement: Any = insert(table)
     changes = {name: statement.excluded[name] for name in replace}

@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+import msgspec
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.states import DeliveryState, Trigger
-from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.circuits import lock_breakers, save_breakers, save_transitions, transition_rows
 from breakwater.core.store.schema import DELIVERIES, MESSAGES
+from breakwater.core.store.statements import (
+    Prepared,
+    Row,
+    Statements,
+    as_text,
+    constant,
+    is_one_of,
+    run_statements,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +76,30 @@ class ClaimDue:
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence["ClaimDue"]) -> Sequence[Claimed]:
         """Claim for every lane among `members`. A second member of a lane claims what the first one left."""
-        claimed: dict[int, Claimed] = {}
-        waiting = dict(enumerate(members))
-        while waiting:
-            first = {member.endpoint_id: place for place, member in reversed(waiting.items())}
-            batch = {place: waiting.pop(place) for place in first.values()}
-            results = await connection.run_sync(_claim, list(batch.values()))
-            claimed |= zip(batch, results, strict=True)
-        return [claimed[place] for place in range(len(members))]
+        return await run_statements(connection, partial(_claim_in_turns, members=members))
 
 
-def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]:
+def _claim_in_turns(statements: Statements, members: Sequence[ClaimDue]) -> list[Claimed]:
+    claimed: dict[int, Claimed] = {}
+    waiting = dict(enumerate(members))
+    while waiting:
+        first = {member.endpoint_id: place for place, member in reversed(waiting.items())}
+        batch = {place: waiting.pop(place) for place in first.values()}
+        claimed |= zip(batch, _claim(statements, list(batch.values())), strict=True)
+    return [claimed[place] for place in range(len(members))]
+
+
+def _claim(statements: Statements, members: Sequence[ClaimDue]) -> list[Claimed]:
     """Claim for all lanes: one short read per lane, and shared statements for everything else."""
-    breakers = load_breakers(connection, {member.endpoint_id: member.config for member in members})
-    heads = [_head(connection, member) for member in members]
+    breakers = lock_breakers(statements, {member.endpoint_id: member.config for member in members})
+    heads = [_head(statements, member) for member in members]
     admitted = [
         head.due[: _admit(member, breakers[member.endpoint_id], len(head.due))]
         for member, head in zip(members, heads, strict=True)
     ]
-    _save_probing(connection, members, breakers)
-    _lease(connection, members, admitted)
-    rows = _rows(connection, [delivery_id for ids in admitted for delivery_id in ids])
+    _save_probing(statements, members, breakers)
+    _lease(statements, members, admitted)
+    rows = _rows(statements, [delivery_id for ids in admitted for delivery_id in ids])
     return [
         Claimed(
             tuple(_claimed_delivery(rows[id_], member.token, breakers[member.endpoint_id]) for id_ in ids),
@@ -100,7 +114,7 @@ def _claim(connection: Connection, members: Sequence[ClaimDue]) -> list[Claimed]
 class _Head:
     """The oldest pending deliveries of a lane: as many as can be claimed, and one more."""
 
-    pending: Sequence[tuple[str, float]]
+    pending: Sequence[Row]
     """Ids, and when they are due."""
     due: Sequence[str]
     """The ids that are due now."""
@@ -110,21 +124,23 @@ class _Head:
         return self.pending[claimed][1] if claimed < len(self.pending) else None
 
 
-_PENDING: Final = (
+_PENDING: Final = Prepared(
     select(DELIVERIES.c.id, DELIVERIES.c.next_attempt_at)
     .where(
         DELIVERIES.c.endpoint_id == bindparam("endpoint_id"),
-        DELIVERIES.c.state == DeliveryState.PENDING.value,
+        DELIVERIES.c.state == constant(DeliveryState.PENDING.value),
     )
     .order_by(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
     .limit(bindparam("number"))
-    .with_for_update(skip_locked=True)
+    .offset(literal_column("0"))  # SQLAlchemy would add it as a parameter for SQLite
+    .with_for_update(skip_locked=True),
+    "endpoint_id",
+    "number",
 )
 
 
-def _head(connection: Connection, member: ClaimDue) -> _Head:
-    chosen = {"endpoint_id": member.endpoint_id, "number": member.limit + 1}
-    pending = [(id_, due) for id_, due in connection.execute(_PENDING, chosen)]
+def _head(statements: Statements, member: ClaimDue) -> _Head:
+    pending = statements.rows(_PENDING, (member.endpoint_id, member.limit + 1))
     return _Head(pending, [id_ for id_, due in pending[: member.limit] if due <= member.now])
 
 
@@ -139,17 +155,13 @@ def _admit(member: ClaimDue, breaker: CircuitBreaker, count: int) -> int:
 
 
 def _save_probing(
-    connection: Connection, members: Sequence[ClaimDue], breakers: Mapping[str, CircuitBreaker]
+    statements: Statements, members: Sequence[ClaimDue], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
     """Save the half-open circuits. A claim does not change a closed one."""
-    probing = {
-        endpoint_id: breaker
-        for endpoint_id, breaker in breakers.items()
-        if breaker.state is CircuitState.HALF_OPEN
-    }
+    probing = {id_: breaker for id_, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
     if not probing:
         return
-    save_breakers(connection, probing, members[-1].now)
+    save_breakers(statements, probing, members[-1].now)
     transitions = [
         row
         for member in members
@@ -157,37 +169,48 @@ def _save_probing(
             member.endpoint_id, breakers[member.endpoint_id].drain_transitions(), member.make_id
         )
     ]
-    save_transitions(connection, transitions)
+    save_transitions(statements, transitions)
 
 
-_LEASE: Final = (
+_LEASE: Final = Prepared(
     update(DELIVERIES)
     .where(DELIVERIES.c.id == bindparam("claimed_id"))
     .values(
-        state=DeliveryState.IN_FLIGHT.value,
+        state=constant(DeliveryState.IN_FLIGHT.value),
         claim_token=bindparam("claim"),
         claimed_by=bindparam("node_id"),
         lease_until=bindparam("until"),
-    )
+    ),
+    "claim",
+    "node_id",
+    "until",
+    "claimed_id",
 )
 
 
-def _lease(connection: Connection, members: Sequence[ClaimDue], claimed: Sequence[Sequence[str]]) -> None:
+def _lease(statements: Statements, members: Sequence[ClaimDue], claimed: Sequence[Sequence[str]]) -> None:
     leases = [
-        {
-            "claimed_id": delivery_id,
-            "claim": member.token,
-            "node_id": member.node_id,
-            "until": member.now + member.lease_seconds,
-        }
+        (member.token, member.node_id, member.now + member.lease_seconds, delivery_id)
         for member, ids in zip(members, claimed, strict=True)
         for delivery_id in ids
     ]
-    if leases:
-        connection.execute(_LEASE, leases)
+    statements.execute_many(_LEASE, leases)
 
 
-_CLAIMED: Final = (
+class _ClaimedRow(NamedTuple):
+    id: str
+    message_id: str
+    endpoint_id: str
+    event_type: str
+    attempt_count: int
+    budget_spent: int
+    trigger: str
+    retry_delays: str | None
+    lease_until: float
+    payload: bytes
+
+
+_CLAIMED: Final = Prepared(
     select(
         DELIVERIES.c.id,
         DELIVERIES.c.message_id,
@@ -196,38 +219,39 @@ _CLAIMED: Final = (
         DELIVERIES.c.attempt_count,
         DELIVERIES.c.budget_spent,
         DELIVERIES.c.trigger,
-        DELIVERIES.c.retry_delays,
+        as_text(DELIVERIES.c.retry_delays),
         DELIVERIES.c.lease_until,
         MESSAGES.c.payload,
     )
     .join(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
-    .where(DELIVERIES.c.id.in_(bindparam("ids", expanding=True)))
+    .where(is_one_of(DELIVERIES.c.id, "ids")),
+    "ids",
 )
 
 
-def _rows(connection: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
+def _rows(statements: Statements, ids: Sequence[str]) -> dict[str, _ClaimedRow]:
     if not ids:
         return {}
-    return {row["id"]: row for row in connection.execute(_CLAIMED, {"ids": ids}).mappings()}
+    return {row[0]: _ClaimedRow(*row) for row in statements.rows(_CLAIMED, (statements.array(ids),))}
 
 
-def _claimed_delivery(row: RowMapping, token: str, breaker: CircuitBreaker) -> ClaimedDelivery:
-    probing = breaker.state is not CircuitState.CLOSED and row["trigger"] == Trigger.SCHEDULE.value
+def _claimed_delivery(row: _ClaimedRow, token: str, breaker: CircuitBreaker) -> ClaimedDelivery:
+    probing = breaker.state is not CircuitState.CLOSED and row.trigger == Trigger.SCHEDULE.value
     return ClaimedDelivery(
-        delivery_id=row["id"],
-        message_id=row["message_id"],
-        endpoint_id=row["endpoint_id"],
-        event_type=row["event_type"],
-        payload=row["payload"],
+        delivery_id=row.id,
+        message_id=row.message_id,
+        endpoint_id=row.endpoint_id,
+        event_type=row.event_type,
+        payload=row.payload,
         token=token,
-        lease_until=row["lease_until"],
-        number=row["attempt_count"] + 1,
-        spent=row["budget_spent"],
-        trigger=Trigger.PROBE if probing else Trigger(row["trigger"]),
+        lease_until=row.lease_until,
+        number=row.attempt_count + 1,
+        spent=row.budget_spent,
+        trigger=Trigger.PROBE if probing else Trigger(row.trigger),
         generation=breaker.generation,
-        retry_delays=_delays(row["retry_delays"]),
+        retry_delays=_delays(row.retry_delays),
     )
 
 
-def _delays(stored: Any) -> tuple[float, ...] | None:
-    return None if stored is None else tuple(stored)
+def _delays(stored: str | None) -> tuple[float, ...] | None:
+    return None if stored is None else msgspec.json.decode(stored, type=tuple[float, ...])

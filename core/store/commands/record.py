@@ -6,18 +6,50 @@ result changes nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import bindparam, literal_column, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig
 from breakwater.core.domain.states import DeliveryState, EndpointState, FailureClass, Trigger
 from breakwater.core.domain.verdict import BreakerSignal, signal_breaker
-from breakwater.core.store.circuits import load_breakers, save_breakers, save_transitions, transition_rows
+from breakwater.core.store.circuits import lock_breakers, save_breakers, save_transitions, transition_rows
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.commands.statistics import CountedAttempt, count_attempts
 from breakwater.core.store.schema import ATTEMPTS, AUDIT, DELIVERIES, ENDPOINTS
+from breakwater.core.store.statements import (
+    Prepared,
+    Row,
+    Statements,
+    constant,
+    is_one_of,
+    prepared_insert,
+    run_statements,
+    to_json,
+)
+
+
+class AttemptRow(NamedTuple):
+    """A row of `attempts`, in the order of its columns."""
+
+    id: str
+    delivery_id: str
+    endpoint_id: str
+    number: int
+    trigger: str
+    started_at: float
+    duration_ms: int | None
+    failure_class: str | None
+    status_code: int | None
+    error: str | None
+    request_headers: str
+    """JSON."""
+    response_headers: str
+    """JSON."""
+    response_body: bytes | None
+    response_truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +66,7 @@ class SaveAttempt:
     """One finished attempt of a claim, evaluated."""
 
     claim: ClaimedDelivery
-    attempt: Mapping[str, Any]
-    """The row of `attempts`."""
+    attempt: AttemptRow
     failure: FailureClass | None
     signal: BreakerSignal
     state: DeliveryState
@@ -56,7 +87,7 @@ class SaveAttempt:
         cls, connection: AsyncConnection, members: Sequence["SaveAttempt"]
     ) -> Sequence["CircuitBreaker | Superseded"]:
         """Save every member whose claim stands, and return its circuit after the whole batch."""
-        return await connection.run_sync(_save, members)
+        return await run_statements(connection, partial(_save, members=members))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +95,17 @@ class Superseded:
     """The claim was replaced, and nothing was saved."""
 
 
-def _save(connection: Connection, members: Sequence[SaveAttempt]) -> list[CircuitBreaker | Superseded]:
+def _save(statements: Statements, members: Sequence[SaveAttempt]) -> list[CircuitBreaker | Superseded]:
     # Circuits before deliveries, as when claiming: two nodes that lock in the same order cannot deadlock.
-    breakers = load_breakers(connection, {m.claim.endpoint_id: m.config for m in members})
-    tokens = _standing_claims(connection, [m.claim.delivery_id for m in members])
+    breakers = lock_breakers(statements, {m.claim.endpoint_id: m.config for m in members})
+    tokens = _standing_claims(statements, [m.claim.delivery_id for m in members])
     standing = [m for m in members if _consume_token(tokens, m.claim)]
-    _step_circuits(connection, standing, breakers)
+    _step_circuits(statements, standing, breakers)
     if standing:
-        connection.execute(_INSERT_ATTEMPT, [dict(m.attempt) for m in standing])
-        connection.execute(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
-        count_attempts(connection, map(_counted, standing))
-        _update_endpoints(connection, standing)
+        statements.execute_many(_INSERT_ATTEMPT, [m.attempt for m in standing])
+        statements.execute_many(_FINISH_CLAIM, [_delivery_values(m) for m in standing])
+        count_attempts(statements, map(_counted, standing))
+        _update_endpoints(statements, standing)
     saved = {id(m) for m in standing}
     return [breakers[m.claim.endpoint_id] if id(m) in saved else Superseded() for m in members]
 
@@ -87,26 +118,27 @@ def _consume_token(tokens: dict[str, str | None], claim: ClaimedDelivery) -> boo
     return True
 
 
-_STANDING_CLAIMS = (
+_STANDING_CLAIMS: Final = Prepared(
     select(DELIVERIES.c.id, DELIVERIES.c.claim_token)
     .where(
-        DELIVERIES.c.id.in_(bindparam("delivery_ids", expanding=True)),
-        DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value,
+        is_one_of(DELIVERIES.c.id, "delivery_ids"),
+        DELIVERIES.c.state == constant(DeliveryState.IN_FLIGHT.value),
     )
     .order_by(DELIVERIES.c.id)
-    .with_for_update()
+    .with_for_update(),
+    "delivery_ids",
 )
 
 
-def _standing_claims(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, str | None]:
-    return dict(iter(connection.execute(_STANDING_CLAIMS, {"delivery_ids": sorted(delivery_ids)})))
+def _standing_claims(statements: Statements, delivery_ids: Sequence[str]) -> dict[str, str | None]:
+    return dict(statements.rows(_STANDING_CLAIMS, (statements.array(sorted(delivery_ids)),)))
 
 
 def _step_circuits(
-    connection: Connection, members: Sequence[SaveAttempt], breakers: Mapping[str, CircuitBreaker]
+    statements: Statements, members: Sequence[SaveAttempt], breakers: Mapping[str, CircuitBreaker]
 ) -> None:
     """Step each circuit by its results in order, and save the circuits and their transitions."""
-    transitions: list[dict[str, Any]] = []
+    transitions: list[Row] = []
     for member in members:
         breaker = breakers[member.claim.endpoint_id]
         signal_breaker(
@@ -114,7 +146,7 @@ def _step_circuits(
             member.signal,
             now=member.now,
             generation=member.claim.generation,
-            cause=member.attempt["error"] or "",
+            cause=member.attempt.error or "",
             draw=member.draw,
         )
         transitions += transition_rows(
@@ -122,59 +154,60 @@ def _step_circuits(
             breaker.drain_transitions(),
             member.make_id,
             delivery_id=member.claim.delivery_id,
-            attempt_id=member.attempt["id"],
+            attempt_id=member.attempt.id,
         )
     if members:
         stepped = {m.claim.endpoint_id: breakers[m.claim.endpoint_id] for m in members}
-        save_breakers(connection, stepped, members[-1].now)
-    save_transitions(connection, transitions)
+        save_breakers(statements, stepped, members[-1].now)
+    save_transitions(statements, transitions)
 
 
-_INSERT_ATTEMPT = insert(ATTEMPTS)
-_FINISH_CLAIM = (
+_INSERT_ATTEMPT: Final = prepared_insert(ATTEMPTS)
+_FINISHED: Final = (
+    "state",
+    "next_attempt_at",
+    "attempt_count",
+    "budget_spent",
+    "failure_class",
+    "status_code",
+    "error",
+    "finished_at",
+)
+_FINISH_CLAIM: Final = Prepared(
     update(DELIVERIES)
     .where(DELIVERIES.c.id == bindparam("claimed_id"), DELIVERIES.c.claim_token == bindparam("claim"))
     .values(
-        {
-            column: bindparam(f"new_{column}")
-            for column in (
-                "state",
-                "next_attempt_at",
-                "attempt_count",
-                "budget_spent",
-                "failure_class",
-                "status_code",
-                "error",
-                "finished_at",
-            )
-        }
-        | {"trigger": Trigger.SCHEDULE.value, "lost_count": 0}
-        | {"claim_token": None, "claimed_by": None, "lease_until": None}
-    )
+        {column: bindparam(f"new_{column}") for column in _FINISHED}
+        | {"trigger": constant(Trigger.SCHEDULE.value), "lost_count": literal_column("0")}
+        | {"claim_token": null(), "claimed_by": null(), "lease_until": null()}
+    ),
+    *(f"new_{column}" for column in _FINISHED),
+    "claimed_id",
+    "claim",
 )
 
 
-def _delivery_values(member: SaveAttempt) -> dict[str, Any]:
-    return {
-        "claimed_id": member.claim.delivery_id,
-        "claim": member.claim.token,
-        "new_state": member.state.value,
-        "new_next_attempt_at": member.next_attempt_at,
-        "new_attempt_count": member.claim.number,
-        "new_budget_spent": member.claim.spent + 1,
-        "new_failure_class": member.attempt["failure_class"],
-        "new_status_code": member.attempt["status_code"],
-        "new_error": member.attempt["error"],
-        "new_finished_at": member.finished_at,
-    }
+def _delivery_values(member: SaveAttempt) -> Row:
+    return (
+        member.state.value,
+        member.next_attempt_at,
+        member.claim.number,
+        member.claim.spent + 1,
+        member.attempt.failure_class,
+        member.attempt.status_code,
+        member.attempt.error,
+        member.finished_at,
+        member.claim.delivery_id,
+        member.claim.token,
+    )
 
 
 def _counted(member: SaveAttempt) -> CountedAttempt:
     attempt = member.attempt
-    return member.claim.endpoint_id, member.now, attempt["failure_class"], attempt["duration_ms"]
+    return member.claim.endpoint_id, member.now, attempt.failure_class, attempt.duration_ms
 
 
-def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) -> None:
+def _update_endpoints(statements: Statements, members: Sequence[SaveAttempt]) -> None:
     throttled: dict[str, float] = {}
     disabled: dict[str, tuple[DisableEndpoint, float]] = {}
     for member in members:
@@ -183,20 +216,42 @@ def _update_endpoints(connection: Connection, members: Sequence[SaveAttempt]) ->
             throttled[endpoint_id] = max(member.throttled_until, throttled.get(endpoint_id, 0.0))
         if member.disable is not None:
             disabled.setdefault(endpoint_id, (member.disable, member.now))
-    for endpoint_id, until in sorted(throttled.items()):
-        shorter = ENDPOINTS.c.throttled_until.is_(None) | (ENDPOINTS.c.throttled_until < until)
-        connection.execute(_endpoint(endpoint_id).where(shorter).values(throttled_until=until))
+    statements.execute_many(_THROTTLE, [(until, id_, until) for id_, until in sorted(throttled.items())])
     for endpoint_id, (disable, now) in sorted(disabled.items()):
-        _disable(connection, endpoint_id, disable, now)
+        _disable(statements, endpoint_id, disable, now)
 
 
-def _disable(connection: Connection, endpoint_id: str, disable: DisableEndpoint, now: float) -> None:
+_THROTTLE: Final = Prepared(
+    update(ENDPOINTS)
+    .where(
+        ENDPOINTS.c.id == bindparam("endpoint_id"),
+        ENDPOINTS.c.throttled_until.is_(None) | (ENDPOINTS.c.throttled_until < bindparam("longer")),
+    )
+    .values(throttled_until=bindparam("until")),
+    "until",
+    "endpoint_id",
+    "longer",
+)
+_DISABLE: Final = Prepared(
+    update(ENDPOINTS)
+    .where(
+        ENDPOINTS.c.id == bindparam("endpoint_id"),
+        ENDPOINTS.c.state != constant(EndpointState.DISABLED.value),
+    )
+    .values(
+        state=constant(EndpointState.DISABLED.value),
+        state_reason=bindparam("reason"),
+        updated_at=bindparam("now"),
+    ),
+    "reason",
+    "now",
+    "endpoint_id",
+)
+_INSERT_AUDIT_ENTRY: Final = prepared_insert(AUDIT)
+
+
+def _disable(statements: Statements, endpoint_id: str, disable: DisableEndpoint, now: float) -> None:
     """Disable the endpoint, with one audit entry however many of its attempts were in flight."""
-    enabled = _endpoint(endpoint_id).where(ENDPOINTS.c.state != EndpointState.DISABLED.value)
-    change = {"state": EndpointState.DISABLED.value, "state_reason": disable.reason, "updated_at": now}
-    if connection.execute(enabled.values(change)).rowcount:
-        connection.execute(insert(AUDIT), dict(disable.audit_entry))
-
-
-def _endpoint(endpoint_id: str) -> Update:
-    return update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id)
+    if statements.execute(_DISABLE, (disable.reason, now, endpoint_id)):
+        entry = {**disable.audit_entry, "detail": to_json(disable.audit_entry["detail"])}
+        statements.execute(_INSERT_AUDIT_ENTRY, tuple(entry[column.name] for column in AUDIT.c))

@@ -13,6 +13,7 @@ from breakwater.core.domain.verdict import Failed, RetryAt, decide_after_loss
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.commands.statistics import count_attempts
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
+from breakwater.core.store.statements import ConnectionStatements
 
 REQUEUED_AT_ONCE: Final = 500
 """Claims that one write requeues: all other writes wait for it."""
@@ -72,7 +73,8 @@ def _requeue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, 
     connection.execute(insert(ATTEMPTS), [_lost_attempt(member, row) for row in rows])
     connection.execute(_END_CLAIM, changes)
     count_attempts(
-        connection, ((row["endpoint_id"], member.now, FailureClass.LOST.value, None) for row in rows)
+        ConnectionStatements(connection),
+        ((row["endpoint_id"], member.now, FailureClass.LOST.value, None) for row in rows),
     )
     return tuple(
         Requeued(row["id"], row["endpoint_id"], retried=change["new_state"] == DeliveryState.PENDING.value)

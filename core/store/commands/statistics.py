@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable
-
-from sqlalchemy import Connection
+from typing import Final
 
 from breakwater.core.domain.latency import UNMEASURED, bucket_of
-from breakwater.core.store.engine import upsert
+from breakwater.core.store.engine import prepared_upsert
 from breakwater.core.store.schema import ALL_ENDPOINTS, MINUTE_STATS
+from breakwater.core.store.statements import Statements
 
-_COLUMNS = ("endpoint_id", "minute", "outcome", "latency_bucket")
+_ADD: Final = prepared_upsert(
+    MINUTE_STATS, ("endpoint_id", "minute", "outcome", "latency_bucket"), add=["attempts"]
+)
 
 CountedAttempt = tuple[str, float, str | None, int | None]
 """Endpoint id, when it ended (seconds since the epoch), failure class, duration in ms (None: not measured)."""
 
 
-def count_attempts(connection: Connection, attempts: Iterable[CountedAttempt]) -> None:
+def count_attempts(statements: Statements, attempts: Iterable[CountedAttempt]) -> None:
     """Count each attempt under its endpoint and under all endpoints."""
     counts = Counter(
         (
@@ -27,6 +29,4 @@ def count_attempts(connection: Connection, attempts: Iterable[CountedAttempt]) -
         for endpoint_id, ended_at, failure_class, duration_ms in attempts
         for counted_under in (endpoint_id, ALL_ENDPOINTS)
     )
-    rows = [dict(zip(_COLUMNS, key, strict=True)) | {"attempts": n} for key, n in sorted(counts.items())]
-    if rows:
-        connection.execute(upsert(connection, MINUTE_STATS, _COLUMNS, add=["attempts"]), rows)
+    statements.execute_many(_ADD, [(*key, count) for key, count in sorted(counts.items())])

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto, unique
 from typing import Any, Final, Self, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -101,9 +103,17 @@ class SqliteConnection:
         """None: no transaction begins implicitly."""
         return
 
+    @classmethod
+    def of(cls, connection: AsyncConnection) -> "SqliteConnection | None":
+        """Return the driver's connection of an open `connection`, or None when its database is not SQLite."""
+        sync_connection = connection.sync_connection
+        driver = None if sync_connection is None else sync_connection.connection.driver_connection
+        return driver if isinstance(driver, cls) else None
+
     def begin(self, statement: str) -> None:
-        """Run `statement` right before the next one."""
-        self._begin = statement
+        """Run `statement` right before the next one, unless a transaction has begun."""
+        if not self._active:
+            self._begin = statement
 
     @contextmanager
     def off_loop(self) -> Iterator[None]:

@@ -40,6 +40,8 @@ _DURABLE: Final = (
     f"PRAGMA journal_size_limit={JOURNAL_LIMIT}",
 )
 _WRITER: Final = (*_DURABLE, "PRAGMA foreign_keys=ON", f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+_BEGIN: Final = "BEGIN IMMEDIATE"
+"""Takes the lock of the file first, so that no transaction fails in its middle."""
 _READER: Final = ("PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
 
 
@@ -64,7 +66,7 @@ class SqliteFileStore:
             pool_timeout=POOL_SECONDS,
         )
         self._writing = _engine(self._path.as_uri(), _WRITER, OffloadPolicy.COMMITS, NullPool)
-        self._writer = WritingConnection(self._writing)
+        self._writer = WritingConnection(self._writing, begin=_begin)
 
     async def open(self) -> None:
         """Lock, check and migrate the file; create it when it is missing."""
@@ -117,7 +119,7 @@ class SqliteFileStore:
     @asynccontextmanager
     async def off_loop(self, connection: AsyncConnection) -> AsyncIterator[None]:
         """Run statements off the event loop within the block."""
-        with (await _driver(connection)).off_loop():
+        with _driver(connection).off_loop():
             yield
 
 
@@ -147,7 +149,7 @@ class SqliteMemoryStore:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Provide the connection, read-only, when it is free."""
         async with self._turn, self._engine.connect() as connection:
-            with (await _driver(connection)).query_only():
+            with _driver(connection).query_only():
                 yield connection
 
     @asynccontextmanager
@@ -170,10 +172,27 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-async def _driver(connection: AsyncConnection) -> SqliteConnection:
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, SqliteConnection)  # noqa: S101  # `_engine` creates no other
+def _driver(connection: AsyncConnection) -> SqliteConnection:
+    driver = SqliteConnection.of(connection)
+    assert driver is not None  # noqa: S101  # `_engine` creates no other
     return driver
+
+
+@asynccontextmanager
+async def _begin(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Begin a transaction in which SQLAlchemy takes part only if it executes a statement.
+
+    Most batches are executed straight on the driver, and SQLAlchemy's bookkeeping would cost more than they do.
+    """
+    driver = _driver(connection)
+    driver.begin(_BEGIN)
+    try:
+        yield
+        await (connection.commit() if connection.in_transaction() else driver.commit())
+    except BaseException:
+        await connection.rollback()
+        await driver.rollback()
+        raise
 
 
 def _engine(
@@ -185,7 +204,7 @@ def _engine(
     engine = create_async_engine(
         "sqlite+aiosqlite://", async_creator=connect, poolclass=pool, **ENGINE_JSON, **options
     )
-    begin = "BEGIN IMMEDIATE" if offload_policy is OffloadPolicy.COMMITS else "BEGIN"
+    begin = _BEGIN if offload_policy is OffloadPolicy.COMMITS else "BEGIN"
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:
