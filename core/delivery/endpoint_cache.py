@@ -40,13 +40,13 @@ class DeliveryTarget:
     """Attempts per second."""
     headers: Headers
     """Custom headers, decrypted."""
-    public_headers: frozenset[str]
-    """Names of the custom headers whose values may be stored and shown."""
     signature: SignatureScheme
     secrets: tuple[str, ...]
     """Newest first. The second one signs too, until `old_secret_until`."""
     old_secret_until: float | None
     throttled_until: float | None
+    public_headers: frozenset[str] = frozenset()
+    """Names of the custom headers whose values may be stored and shown."""
 
     def secrets_at(self, now: float) -> tuple[str, ...]:
         """Return the secrets that sign at `now`: both while a rotation overlaps."""
