@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -140,4 +141,4 @@ def _of_http(error: HTTPException) -> tuple[Problem, Headers]:
 
 
 def _seconds(seconds: float) -> str:
-    return str(max(1, round(seconds)))
+    return str(max(1, ceil(seconds)))

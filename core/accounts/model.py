@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from math import ceil
 from typing import Final, assert_never
 
 from breakwater.core.domain.errors import BreakwaterError
@@ -133,5 +134,5 @@ class TooManyAttempts(BreakwaterError):  # noqa: N818 - the tree names what happ
     """Too many sign-in attempts. The next one is allowed in `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"Too many sign-in attempts. Try again in {retry_after:.0f} seconds.")
+        super().__init__(f"Too many sign-in attempts. Try again in {ceil(retry_after)} seconds.")
         self.retry_after = retry_after

@@ -23,8 +23,11 @@ CODE_SECONDS: Final = 600.0
 FIRST_ADMINISTRATOR: Final = "admin"
 PASSWORD_MIN: Final = 10
 _PASSWORD_MAX: Final = 256
-"""Characters; argon2 takes any length, and time with it."""
-_NAME: Final = re.compile(r"[^\W_][\w.@-]{0,63}")
+"""Characters. Argon2 accepts any length, and takes longer for more."""
+PERSON_NAME_MAX: Final = 64
+_NAME: Final = re.compile(rf"[^\W_][\w.@-]{{0,{PERSON_NAME_MAX - 1}}}")
+_CODE_MAX: Final = 100
+"""Characters of a sign-in code, with room for white space that was copied with it."""
 
 
 class People:
@@ -80,6 +83,7 @@ class People:
         Raises InvalidInput for a code that is not valid, and for a weak password, which leaves the code usable.
         """
         check_password(password)
+        await self._check_code(code)
         digest = await self._passwords.digest(password)
 
         async def write(connection: AsyncConnection) -> VerifiedPerson:
@@ -92,9 +96,7 @@ class People:
     async def check(self, name: str, password: str) -> VerifiedPerson | None:
         """Return the person with this name and password, or None; both take the same time."""
         person = await self._password_of(name) if _NAME.fullmatch(name) else None
-        matches = await self._passwords.match(
-            person.password_digest if person else None, password[:_PASSWORD_MAX]
-        )
+        matches = await self._passwords.match(person.password_digest if person else None, password)
         return person if matches else None
 
     async def all(self) -> tuple[PersonView, ...]:
@@ -181,24 +183,26 @@ class People:
         await connection.execute(SIGN_IN_CODES.delete().where(SIGN_IN_CODES.c.person_id == person_id))
         await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
 
+    async def _check_code(self, code: str) -> None:
+        """Raise InvalidInput unless the code can be used, before a password is hashed for it."""
+        if len(code) > _CODE_MAX:
+            raise _unusable_code()
+        statement = select(SIGN_IN_CODES.c.person_id).where(_usable(code, self._clock.now()))
+        async with self._database.read() as connection:
+            if (await connection.execute(statement)).first() is None:
+                raise _unusable_code()
+
     async def _use_code(self, connection: AsyncConnection, code: str) -> str:
         """Mark a code as used and return the id of its person."""
-        now, digest = self._clock.now(), digest_of(code)
-        usable = and_(
-            SIGN_IN_CODES.c.digest == digest,
-            SIGN_IN_CODES.c.used_at.is_(None),
-            SIGN_IN_CODES.c.expires_at > now,
-        )
+        now = self._clock.now()
+        usable = _usable(code, now)
         # The person is locked before the code, as in `disable`: in another order the two could wait for each other.
         of_code = select(SIGN_IN_CODES.c.person_id).where(usable).scalar_subquery()
         person = await self._lock_person(connection, PEOPLE.c.id == of_code)
         spent = update(SIGN_IN_CODES).where(usable).values(used_at=now).returning(SIGN_IN_CODES.c.person_id)
         person_id = (await connection.execute(spent)).scalar_one_or_none()
         if person is None or person_id is None or person["disabled_at"] is not None:
-            raise InvalidInput.of(
-                "code",
-                "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one",
-            )
+            raise _unusable_code()
         return str(person_id)
 
     async def _new_code(self, connection: AsyncConnection, person_id: str) -> str:
@@ -219,6 +223,32 @@ class People:
         name = (await connection.execute(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id))).scalar_one()
         entry = AuditEntry(f"person:{name}", "person.welcome", person_id, f"{name} set a password")
         await self._audit_log.write(connection, entry)
+
+
+def check_lengths(name: str, password: str) -> None:
+    """Raise InvalidInput for a name or a password that is longer than any that is accepted."""
+    limits = (("name", name, PERSON_NAME_MAX), ("password", password, _PASSWORD_MAX))
+    problems = [
+        FieldProblem(field, f"has {len(value):,} characters. Use at most {most}")
+        for field, value, most in limits
+        if len(value) > most
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _usable(code: str, now: float) -> ColumnElement[bool]:
+    return and_(
+        SIGN_IN_CODES.c.digest == digest_of(code),
+        SIGN_IN_CODES.c.used_at.is_(None),
+        SIGN_IN_CODES.c.expires_at > now,
+    )
+
+
+def _unusable_code() -> InvalidInput:
+    return InvalidInput.of(
+        "code", "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one"
+    )
 
 
 def check_password(password: str) -> None:

@@ -1,13 +1,17 @@
 """How people come in and go out: the first link, passwords, sessions, roles."""
 
+import tracemalloc
+from collections.abc import Iterable
 from http.cookies import SimpleCookie
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
-from breakwater.core.domain.errors import Conflict
+from breakwater.core.accounts import TooManyAttempts
+from breakwater.core.domain.errors import Conflict, InvalidInput, Unauthorized
 from breakwater.core.store.schema import API_KEYS, AUDIT, PEOPLE, SESSIONS, SIGN_IN_CODES
-from tests.web.running_app import OURS, PASSWORD, RunningApp
+from tests.web.running_app import ORIGIN, OURS, PASSWORD, RunningApp
 
 
 def cookie_of(response: httpx.Response, name: str = "breakwater") -> "SimpleCookie":
@@ -215,3 +219,107 @@ async def test_neither_codes_nor_passwords_nor_tokens_are_stored_in_clear(servic
         everything = repr([(await connection.execute(table.select())).all() for table in tables])
     for secret in (code, key, session, PASSWORD):
         assert secret not in everything
+
+
+@pytest.fixture
+def cheap_hashes(service: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with less work, for tests with many tries."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(service.runtime.access.people._passwords, "_hasher", hasher)
+
+
+async def try_names(browser: httpx.AsyncClient, names: Iterable[str]) -> list[int]:
+    return [
+        (await browser.post("/sign-in", data={"name": name, "password": "a guess"})).status_code
+        for name in names
+    ]
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+async def test_an_own_success_resets_the_limit_of_no_other_name_and_not_of_the_source(
+    service: RunningApp,
+) -> None:
+    await service.browser("viewer", "ada")
+    guesser = service.client(headers=OURS)
+    first = await try_names(guesser, (f"name{number}" for number in range(30)))
+    own = await guesser.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert own.status_code == 303
+    rest = await try_names(guesser, (f"name{number}" for number in range(30, 60)))
+    assert (first + rest).count(401) == 50
+    assert (first + rest)[50:] == [429] * 10
+    refused = await guesser.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= 300
+    assert (
+        f"Too many sign-in attempts. Try again in {refused.headers['retry-after']} seconds." in refused.text
+    )
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+async def test_successes_alone_are_never_limited(service: RunningApp) -> None:
+    await service.browser("viewer", "ada")
+    browser = service.client(headers=OURS)
+    for _ in range(55):
+        response = await browser.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+        assert response.status_code == 303
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+async def test_a_network_of_ipv6_addresses_is_one_source(service: RunningApp) -> None:
+    def browser_at(address: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(service.app, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=OURS)
+
+    for number in range(50):
+        async with browser_at(f"2001:db8:0:1::{number:x}") as browser:
+            assert await try_names(browser, [f"name{number}"]) == [401]
+    async with browser_at("2001:db8:0:1:ffff::1") as browser:
+        assert await try_names(browser, ["another"]) == [429]
+    async with browser_at("2001:db8:0:2::1") as browser:
+        assert await try_names(browser, ["another"]) == [401]
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+async def test_long_names_and_passwords_are_refused_and_not_stored(service: RunningApp) -> None:
+    access = service.runtime.access
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            name = f"{number}" + "x" * 250_000
+            with pytest.raises((InvalidInput, TooManyAttempts, Unauthorized)):
+                await access.sign_in(name, "a guess", source=f"192.0.2.{number}")
+        del name
+        grown, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < 2_000_000
+
+
+async def test_the_page_names_what_is_too_long(service: RunningApp) -> None:
+    browser = service.client(headers=OURS)
+    response = await browser.post("/sign-in", data={"name": "x" * 200_000, "password": "y" * 257})
+    assert response.status_code == 422
+    assert "The name has 200,000 characters. Use at most 64." in response.text
+    assert "The password has 257 characters. Use at most 256." in response.text
+    assert len(response.content) < 10_000
+
+
+async def test_a_code_that_is_not_valid_costs_no_password_hash(
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = []
+    passwords = service.runtime.access.people._passwords
+
+    async def count(password: str) -> str:
+        hashed.append(password)
+        return await digest(password)
+
+    digest = passwords.digest
+    monkeypatch.setattr(passwords, "digest", count)
+    browser = service.client(headers=OURS)
+    for code in ("not a code", "x" * 60_000):
+        response = await browser.post("/welcome", data={"code": code, "password": PASSWORD})
+        assert response.status_code == 422
+        assert "is used or expired" in response.text
+        assert len(response.content) < 10_000
+    assert hashed == []

@@ -7,6 +7,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect, Response
 
 from breakwater.core.accounts import Access, SignedIn, TooManyAttempts
+from breakwater.core.accounts.people import PERSON_NAME_MAX
 from breakwater.core.domain.errors import BreakwaterError, InvalidInput, Unauthorized
 from breakwater.web.pages.forms import MAX_BYTES, Form, read_form
 from breakwater.web.pages.reply import local_path
@@ -21,6 +22,8 @@ _HOME: Final = "/"
 _SIGN_IN: Final = "/sign-in"
 _MAX_BYTES: Final = 4 * MAX_BYTES
 """The sign-in form can contain a preserved form, which is at most three times longer when encoded a second time."""
+_SHOWN_CODE: Final = 100
+"""Characters of a refused code that the form shows again."""
 FormRequest = Request[Any, Any, Any]
 
 
@@ -34,12 +37,12 @@ async def sign_in(request: FormRequest) -> Response[Any]:
     preserved, back = _preserved_form(form), local_path(form.get("next")) or _HOME
     try:
         signed_in = await _access(request).sign_in(name, password, **_client(request))
-    except (Unauthorized, TooManyAttempts) as error:
+    except (Unauthorized, InvalidInput, TooManyAttempts) as error:
         problem, headers = problem_of(error)
         page = sign_in_page(
             request,
-            problem=str(error),
-            name=name,
+            problem=_problem_text(error),
+            name=name if len(name) <= PERSON_NAME_MAX else "",
             status_code=problem.status,
             preserved=preserved,
             next_path=form.get("next"),
@@ -63,7 +66,9 @@ async def welcome(request: FormRequest) -> Response[Any]:
         signed_in = await _access(request).welcome(code, form.get("password", ""), **_client(request))
     except (InvalidInput, TooManyAttempts) as error:
         problem, headers = problem_of(error)
-        page = welcome_page(request, problem=_problem_text(error), code=code, status_code=problem.status)
+        page = welcome_page(
+            request, problem=_problem_text(error), code=code[:_SHOWN_CODE], status_code=problem.status
+        )
         page.headers.update(headers)
         return page
     return _start_session(request, signed_in, _HOME)
