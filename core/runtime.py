@@ -29,6 +29,7 @@ from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.adhoc import AdhocEndpoints
 from breakwater.core.endpoints.fields import Rules
+from breakwater.core.endpoints.key_check import require_key
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.service import Endpoints
 from breakwater.core.ids import Ids, new_node_id
@@ -69,7 +70,7 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
         self.node_id = new_node_id()
-        vault = Vault.from_settings(settings.secret_key, settings.key_file)
+        self._vault = vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.database = Database(settings.database_url, vault)
         self.change_feed = ChangeFeed()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
@@ -138,6 +139,7 @@ class Runtime:
         """Open the database. Raises StartRefused, with everything closed again."""
         try:
             await self.database.open()
+            await require_key(self.database, self._vault)
             await self.endpoint_cache.load()
             await self._dispatcher.load()
         except BaseException as error:

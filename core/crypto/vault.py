@@ -1,9 +1,8 @@
-"""Endpoint secrets at rest: encrypted with AES-256-GCM, each bound to its row."""
+"""Secrets at rest: encrypted with AES-256-GCM, each bound to its row."""
 
 import hashlib
 import os
-import secrets
-from contextlib import suppress
+from enum import Enum, auto, unique
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +12,32 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from breakwater.core.domain.errors import BreakwaterError, StartRefused
+from breakwater.core.crypto.key_file import KEY_BYTES, create_key, read_key
+from breakwater.core.domain.errors import BreakwaterError
 
-KEY_BYTES: Final = 32
 _FORMAT: Final = b"\x01"
 _MARK_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
 _HEADER_BYTES: Final = len(_FORMAT) + _MARK_BYTES + _NONCE_BYTES
 
 
+@unique
+class Unreadable(Enum):
+    """Why a sealed secret cannot be opened."""
+
+    NO_KEY = auto()
+    """The key file is missing."""
+    OTHER_KEY = auto()
+    DAMAGED = auto()
+    """Damaged, or moved from another row."""
+
+
 class SecretUnreadable(BreakwaterError):  # noqa: N818  # read as "raise SecretUnreadable", like its siblings
     """A sealed secret cannot be opened. The message tells a wrong key from a damaged secret."""
+
+    def __init__(self, cause: Unreadable, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class Vault:
@@ -31,94 +45,88 @@ class Vault:
 
     A sealed secret consists of the format (1 byte), the mark of the key (4), the nonce (12), and the ciphertext with
     its tag. The mark tells a changed key from a secret that was damaged or moved to another row.
+
+    The vault of a key file that is missing opens nothing. Its file is created by `ensure_key`, or when the first secret
+    is sealed.
     """
 
-    def __init__(self, key: bytes) -> None:
-        """Use `key`, of 32 random bytes."""
+    def __init__(self, key: bytes | None, key_file: Path | None = None) -> None:
+        """Use `key`, of 32 random bytes; None takes it from `key_file`, which is missing so far."""
+        self._key_file = key_file
+        self._cipher: AESGCM | None = None
+        self._mark = b""
+        if key is not None:
+            self._use(key)
+
+    @classmethod
+    def from_settings(cls, secret_key: str | SecretStr | None, key_file: Path) -> "Vault":
+        """Return the vault of `secret_key`, or else of `key_file`. Nothing is written.
+
+        Raises StartRefused when the file cannot be read or does not hold a key.
+        """
+        if isinstance(secret_key, SecretStr):
+            secret_key = secret_key.get_secret_value()
+        if secret_key:
+            return cls(_derive_key(secret_key))
+        return cls(read_key(key_file), key_file)
+
+    @property
+    def key_name(self) -> str:
+        """Return where the key comes from."""
+        return "BREAKWATER_SECRET_KEY" if self._key_file is None else f"the key file {self._key_file}"
+
+    def ensure_key(self) -> None:
+        """Create the key file when it is missing. Raises StartRefused when it cannot be created."""
+        if self._cipher is None and self._key_file is not None:
+            self._use(create_key(self._key_file))
+
+    def seal(self, text: str, context: str) -> bytes:
+        """Return `text` encrypted; only the same `context`, such as the id of its row, opens it."""
+        self.ensure_key()
+        cipher = self._loaded(context)
+        nonce = os.urandom(_NONCE_BYTES)
+        return _FORMAT + self._mark + nonce + cipher.encrypt(nonce, text.encode(), context.encode())
+
+    def open(self, blob: bytes, context: str) -> str:
+        """Return the text that was sealed for `context`. Raises SecretUnreadable."""
+        cipher = self._loaded(context)
+        if len(blob) < _HEADER_BYTES or not blob.startswith(_FORMAT):
+            raise SecretUnreadable(
+                Unreadable.DAMAGED, f"The stored secret of {context} is damaged: rotate it."
+            )
+        mark, nonce, sealed = blob[1:5], blob[5:_HEADER_BYTES], blob[_HEADER_BYTES:]
+        if mark != self._mark:
+            raise SecretUnreadable(
+                Unreadable.OTHER_KEY,
+                f"The stored secret of {context} was sealed with another key: restore BREAKWATER_SECRET_KEY or the "
+                f"key file, or run `breakwater secrets reset`.",
+            )
+        try:
+            return cipher.decrypt(nonce, sealed, context.encode()).decode()
+        except InvalidTag:
+            raise SecretUnreadable(
+                Unreadable.DAMAGED,
+                f"The stored secret of {context} is damaged or belongs to something else: rotate it.",
+            ) from None
+
+    def _use(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a vault key must have {KEY_BYTES} bytes, not {len(key)}")
         self._cipher = AESGCM(key)
         self._mark = hashlib.sha256(b"breakwater vault key" + key).digest()[:_MARK_BYTES]
 
-    @classmethod
-    def from_settings(cls, secret_key: str | SecretStr | None, key_file: Path) -> "Vault":
-        """Return the vault of `secret_key`, or else of `key_file`, which is created when it is missing.
-
-        Only the owner can read the file. Raises StartRefused when it cannot be created or read, or has no valid key.
-        """
-        if isinstance(secret_key, SecretStr):
-            secret_key = secret_key.get_secret_value()
-        return cls(_derive_key(secret_key) if secret_key else _read_key(key_file))
-
-    def seal(self, text: str, context: str) -> bytes:
-        """Return `text` encrypted; only the same `context`, such as the id of its row, opens it."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return _FORMAT + self._mark + nonce + self._cipher.encrypt(nonce, text.encode(), context.encode())
-
-    def open(self, blob: bytes, context: str) -> str:
-        """Return the text that was sealed for `context`. Raises SecretUnreadable."""
-        if len(blob) < _HEADER_BYTES or not blob.startswith(_FORMAT):
-            raise SecretUnreadable(f"The stored secret of {context} is damaged: rotate it.")
-        mark, nonce, sealed = blob[1:5], blob[5:_HEADER_BYTES], blob[_HEADER_BYTES:]
-        if mark != self._mark:
+    def _loaded(self, context: str) -> AESGCM:
+        if self._cipher is None and self._key_file is not None and (key := read_key(self._key_file)):
+            self._use(key)
+        if self._cipher is None:
             raise SecretUnreadable(
-                f"The stored secret of {context} was sealed with another key: restore BREAKWATER_SECRET_KEY or the "
-                f"key file, or rotate the secret."
+                Unreadable.NO_KEY,
+                f"The stored secret of {context} cannot be opened because {self.key_name} is missing: restore it from "
+                f"a backup, or run `breakwater secrets reset`.",
             )
-        try:
-            return self._cipher.decrypt(nonce, sealed, context.encode()).decode()
-        except InvalidTag:
-            raise SecretUnreadable(
-                f"The stored secret of {context} is damaged or belongs to something else: rotate it."
-            ) from None
+        return self._cipher
 
 
 def _derive_key(secret_key: str) -> bytes:
     """Return the key for a long random setting. It needs no slow hash, because it is not a password."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"breakwater vault").derive(secret_key.encode())
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        if not path.exists():
-            _create_key_file(path)
-        key = bytes.fromhex(path.read_text("ascii"))
-    except OSError as error:
-        raise StartRefused(
-            f"The key file {path} cannot be read or created ({error.strerror}): set another BREAKWATER_KEY_FILE, or "
-            f"set BREAKWATER_SECRET_KEY."
-        ) from error
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise StartRefused(
-            f"The key file {path} does not hold a key (64 hexadecimal digits): restore it from a backup; a new one "
-            f"cannot open the secrets that are stored."
-        )
-    return key
-
-
-def _create_key_file(path: Path) -> None:
-    """Create the file atomically, also when two processes start at the same time or the power fails."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was first, and its key is used
-            os.link(draft, path)
-        _flush_folder(path.parent)
-    finally:
-        draft.unlink()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the entry of a new file: secrets that are sealed with a key must not outlive it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):  # some file systems cannot flush a folder
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -111,5 +111,10 @@ def _id_by_key(key: str) -> Select[str]:
     return select(ENDPOINTS.c.id).where(ENDPOINTS.c.adhoc_key == key)
 
 
+def generated_key(url: str) -> str:
+    """Return the key of the endpoint for messages to `url` whose secret Breakwater generated."""
+    return _digest(url, None, True, {})
+
+
 def _digest(*settings: object) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()

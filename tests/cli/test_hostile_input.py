@@ -3,6 +3,7 @@
 import itertools
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -10,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from breakwater.web.cli import main
 
-ASKS_A_SERVICE = ("send", "deliveries", "resend", "replays", "circuits", "keys")
+TRIED = ("send", "deliveries", "resend", "replays", "circuits", "keys", "secrets")
+"""Commands that end by themselves: they find no service and no database."""
 VALUES = (
     "",
     " ",
@@ -46,6 +48,13 @@ def nobody() -> str:
     return f"http://127.0.0.1:{port}"
 
 
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run commands in a folder without a database."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def run(arguments: list[str], service: str, key: str = "bw_key", stdin: bytes = b"") -> Result:
     variables = {"BREAKWATER_URL": service, "BREAKWATER_KEY": key}
     return CliRunner().invoke(main, arguments, env=variables, input=stdin)
@@ -58,7 +67,7 @@ def check(result: Result, what: object) -> None:
 
 def commands() -> Iterator[tuple[list[str], click.Command]]:
     context = click.Context(main)
-    for name in ASKS_A_SERVICE:
+    for name in TRIED:
         command = main.get_command(context, name)
         assert command is not None
         yield [name], command
@@ -96,6 +105,20 @@ def test_no_variable_ends_in_a_traceback(value: str, nobody: str) -> None:
     check(run(["deliveries"], service=f"http://{value}"), value)
     check(run(["deliveries"], service=nobody, key=value), value)
     check(run(["deliveries"], service=nobody, key=f"bw_{value}"), value)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "KEY_FILE", "SECRET_KEY"])
+@pytest.mark.parametrize("value", [value for value in VALUES if "\x00" not in value and value.isascii()])
+def test_no_setting_of_a_reset_ends_in_a_traceback_or_writes(
+    name: str, value: str, empty_folder: Path
+) -> None:
+    (empty_folder / "breakwater.db").touch()
+    before = sorted(empty_folder.iterdir())
+    result = CliRunner().invoke(main, ["secrets", "reset", "--yes"], env={f"BREAKWATER_{name}": value})
+    check(result, value)
+    assert result.exit_code in {0, 2}
+    lock = empty_folder / "breakwater.db.lock"
+    assert [path for path in sorted(empty_folder.iterdir()) if path != lock] == before
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"\xef\xbb\xbf{}", b"NaN", b"[" * 20_000, b"\x00"])

@@ -28,7 +28,7 @@ def imported_by(lines: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "send", "deliveries", "resend", "replays", "circuits", "keys", "doctor"]
+    "command", ["serve", "send", "deliveries", "resend", "replays", "circuits", "keys", "secrets", "doctor"]
 )
 def test_a_command_and_its_help_import_neither_framework_nor_database(command: str) -> None:
     assert (

@@ -61,6 +61,14 @@ def test_the_first_start_makes_a_key_file_that_only_its_owner_reads(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_missing_key_file_is_not_created_by_reading(tmp_path: Path) -> None:
+    path = tmp_path / "breakwater.key"
+    sealed = Vault(KEY).seal(SECRET, "ep_1")
+    with pytest.raises(SecretUnreadable, match="is missing"):
+        Vault.from_settings(None, path).open(sealed, "ep_1")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     path = tmp_path / "breakwater.key"
     with ThreadPoolExecutor(8) as pool:
@@ -88,8 +96,9 @@ def test_a_key_file_without_a_key_refuses_the_start(tmp_path: Path, content: str
 
 
 def test_a_key_file_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> None:
+    vault = Vault.from_settings(None, tmp_path / "missing" / "breakwater.key")
     with pytest.raises(StartRefused, match=r"cannot be read or created \(No such file or directory\)"):
-        Vault.from_settings(None, tmp_path / "missing" / "breakwater.key")
+        vault.ensure_key()
 
 
 def test_a_new_key_file_is_flushed_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +110,6 @@ def test_a_new_key_file_is_flushed_with_its_folder(tmp_path: Path, monkeypatch: 
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    Vault.from_settings(None, tmp_path / "breakwater.key")
+    Vault.from_settings(None, tmp_path / "breakwater.key").ensure_key()
     assert str(tmp_path) in flushed
     assert any(path.startswith(str(tmp_path / "breakwater.key")) for path in flushed)

@@ -1,7 +1,7 @@
 """The `breakwater` command: the service, and the commands that call its API.
 
-`serve`, `demo`, `doctor` and `receiver` run locally. The other commands call a running service at `BREAKWATER_URL`
-with `BREAKWATER_KEY`, because one process owns the SQLite file and can be on another machine.
+`serve`, `demo`, `secrets`, `doctor` and `receiver` run locally. The other commands call a running service at
+`BREAKWATER_URL` with `BREAKWATER_KEY`, because one process owns the SQLite file and can be on another machine.
 """
 
 from breakwater.web.cli.group import CommandEntry, LazyGroup
@@ -41,9 +41,13 @@ main = LazyGroup(
             "List circuits, worst first; reset, probe, hold or release one.",
         ),
         "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create or revoke them."),
+        "secrets": CommandEntry(
+            "breakwater.web.cli.secrets",
+            "Reset the signing secrets of a stopped service whose key is lost.",
+        ),
         "doctor": CommandEntry(
             "breakwater.web.cli.doctor",
-            "Check settings, database, disk, service and API key, and name the remedy for each problem.",
+            "Check settings, database, disk, keys and service, and name the remedy for each problem.",
         ),
         "receiver": CommandEntry(
             "breakwater.web.cli.receiver",

@@ -17,7 +17,7 @@ _MARKS: Final = {Grade.GOOD: ("ok", "green"), Grade.NOTE: ("--", "yellow"), Grad
 
 @click.command("doctor")
 def command() -> None:
-    """Check settings, database, disk, service and API key, and name the remedy for each problem.
+    """Check settings, database, disk, keys and service, and name the remedy for each problem.
 
     Reads the variables of `serve`, BREAKWATER_URL and BREAKWATER_KEY. The exit code is 1 if there is a problem.
     """

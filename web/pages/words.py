@@ -98,6 +98,8 @@ ACTIONS: Final = {
     "endpoint.pause": "paused an endpoint",
     "endpoint.resume": "resumed an endpoint",
     "endpoint.rotate_secret": "rotated a secret",
+    "endpoint.reset_secret": "reset a secret",
+    "secrets.reset": "reset the secrets of endpoints",
     "endpoint.update": "updated an endpoint",
     "key.create": "created a key",
     "key.rotate": "rotated a key",

@@ -1,5 +1,6 @@
 """The checks of `breakwater doctor`. Each result is one sentence, with the remedy if something is wrong."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 import httpx
 
+from breakwater.core.domain.errors import StartRefused, StoreUnavailable
 from breakwater.core.settings import Settings, unknown_variables
 from breakwater.core.settings.types import SQLITE
 
@@ -60,7 +62,7 @@ def examine(
     yield _good("versions", f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}.")
     yield from _variables(environ)
     yield from _database(settings)
-    yield from _key_file(settings.key_file)
+    yield from _key_file(settings)
     yield from _service(service, key)
 
 
@@ -121,9 +123,32 @@ def _file(path: Path) -> Finding:
     return _good("database", f"{path} is intact ({size}).")
 
 
-def _key_file(path: Path) -> Iterator[Finding]:
+def _key_file(settings: Settings) -> Iterator[Finding]:
+    path = settings.key_file
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield _bad("key file", f"Other users can read {path}: run chmod 600 {path}")
+    if _has_stored_secrets(settings.database_url):
+        yield _opens_secrets(settings)
+
+
+def _opens_secrets(settings: Settings) -> Finding:
+    from breakwater.core.endpoints.key_check import examine_key  # noqa: PLC0415 - help needs no database
+
+    try:
+        check = asyncio.run(examine_key(settings))
+    except StartRefused as refused:
+        return _bad("key file", str(refused))
+    except StoreUnavailable as error:
+        return _note("key file", f"The key was not checked. {error}")
+    return _bad("key file", check.sentence) if check.unreadable else _good("key file", check.sentence)
+
+
+def _has_stored_secrets(database_url: str) -> bool:
+    """Return whether there can be a database with secrets that the key has to open."""
+    if not database_url.startswith(SQLITE):
+        return True
+    name = database_url.removeprefix(SQLITE).partition("?")[0]
+    return name != ":memory:" and Path(name).exists()
 
 
 def _service(url: str, key: str | None) -> Iterator[Finding]:
