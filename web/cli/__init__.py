@@ -40,7 +40,7 @@ main = LazyGroup(
             "breakwater.web.cli.circuits",
             "List circuits, worst first; reset, probe, hold or release one.",
         ),
-        "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create or revoke them."),
+        "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create, rotate or revoke them."),
         "secrets": CommandEntry(
             "breakwater.web.cli.secrets",
             "Reset the signing secrets of a stopped service whose key is lost.",
