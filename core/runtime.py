@@ -24,7 +24,6 @@ from breakwater.core.domain.errors import StartRefused
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.target import AllowedNetworks
 from breakwater.core.egress.guard import Guard
-from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.adhoc import AdhocEndpoints
@@ -119,6 +118,8 @@ class Runtime:
     @classmethod
     def library(cls, database_url: str) -> Self:
         """Return a runtime for use inside another program: it does not listen, and sends with httpx."""
+        from breakwater.core.egress.httpx.sender import HttpxSender  # noqa: PLC0415  # the service seldom needs it
+
         settings = Settings(database_url=database_url, example_endpoint=False)
         if ":memory:" in database_url and settings.secret_key is None:
             # The encrypted secrets end with the process, so their key can too: no key file is left behind.

@@ -13,6 +13,7 @@ import breakwater
 from breakwater.web.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
+UNUSED = ("alembic", "asyncpg", "httpx")
 HEAVY = ("litestar", "sqlalchemy", "sqlmodel", "uvicorn", "cryptography", "pyreqwest")
 
 
@@ -67,6 +68,29 @@ def test_the_circuit_breaker_alone_imports_no_third_party_module() -> None:
     packages = {name.partition(".")[0] for name in done.stdout.split()}
     assert "breakwater" in packages
     assert packages - sys.stdlib_module_names == {"breakwater"}
+
+
+def test_a_start_on_a_current_sqlite_database_imports_no_part_that_it_does_not_use(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'breakwater.db'}"
+    program = (
+        "import asyncio, sys\nimport breakwater.web.serve.process\n"
+        "from breakwater.core.runtime import Runtime\nfrom breakwater.core.settings import Settings\n"
+        "async def start():\n"
+        f"    async with Runtime(Settings(database_url={url!r})):\n"
+        "        pass\n"
+        "asyncio.run(start())\n"
+        f"print(*[name for name in {UNUSED!r} if name in sys.modules])"
+    )
+    first, second = [
+        subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert "alembic" in first, "the first start migrates"
+    assert second == []
 
 
 def test_every_public_name_is_there_and_one_imported_later_is_the_one_that_its_module_has() -> None:

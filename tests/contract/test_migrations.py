@@ -19,7 +19,8 @@ from sqlmodel import SQLModel
 
 from breakwater.core.store import schema
 from breakwater.core.store.engine import Database
-from breakwater.core.store.migrations import config_for, upgrade
+from breakwater.core.store.migrations import known_revisions, upgrade
+from breakwater.core.store.migrations.alembic_runner import config_for
 from tests.contract.conftest import administer, rendered
 
 HINT = 'draft the missing one: python -m breakwater.core.store.migrations "what changes"'
@@ -158,3 +159,12 @@ async def test_a_key_of_an_older_version_is_its_own_sender_with_the_idempotency_
         "LEFT JOIN idempotency_keys ON scope = sender ORDER BY api_keys.id",
     )
     assert [tuple(row) for row in rows] == [("key_1", "key_1", "order-1"), ("key_2", "key_2", None)]
+
+
+def test_the_newest_revision_is_the_one_that_alembic_would_migrate_to() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        script = ScriptDirectory.from_config(config_for(connection))
+        revisions = [migration.revision for migration in script.walk_revisions()]
+        assert known_revisions() == list(reversed(revisions))
+        upgrade(connection)
+        assert MigrationContext.configure(connection).get_current_revision() == known_revisions()[-1]

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from breakwater.core.crypto.headers import open_headers
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
 from breakwater.core.store.engine import Database
-from breakwater.core.store.migrations import config_for
+from breakwater.core.store.migrations.alembic_runner import config_for
 from breakwater.core.store.schema import ENDPOINTS
 from tests.contract.conftest import administer, rendered
 

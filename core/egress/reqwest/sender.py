@@ -6,8 +6,9 @@ Everything slow happens elsewhere: hosts are resolved and clients built in threa
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
@@ -24,7 +25,6 @@ from breakwater.core.egress.failures import (
     socket_address,
 )
 from breakwater.core.egress.guard import Guard
-from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, raise_if_cancelled, shorten_deadline
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST, ClientPool, PinnedAddress, wire_url
 from breakwater.core.egress.reqwest.failures import ConnectionAttempt, failure_of
@@ -34,6 +34,9 @@ from breakwater.core.egress.reqwest.response import StreamedResponse
 from breakwater.core.egress.trust import validate_roots
 from breakwater.core.egress.user_agent import USER_AGENT
 from breakwater.core.ports import OutboundRequest
+
+if TYPE_CHECKING:
+    from breakwater.core.egress.httpx.sender import HttpxSender
 
 MAX_CLIENTS: Final = 1024
 LARGE_HEAD_SECONDS: Final = 3600.0
@@ -46,6 +49,13 @@ _TIMEOUT_MARGIN: Final = 0.1
 """Seconds by which Python's deadline is later than Rust's, which knows in which phase it expired."""
 _MIN_TIMEOUT: Final = 0.001
 """Seconds that Rust gets when resolving used the whole timeout; zero would mean no timeout."""
+
+
+def _new_httpx_sender(guard: Guard, user_agent: str, **options: Any) -> "HttpxSender":
+    """Import httpx for the first large head: most services never receive one."""
+    from breakwater.core.egress.httpx.sender import HttpxSender  # noqa: PLC0415  # see above
+
+    return HttpxSender(guard, user_agent, **options)
 
 
 class ReqwestSender:
@@ -92,7 +102,9 @@ class ReqwestSender:
         self._headers_cap = headers_cap
         self._body_grace = body_grace
         self._large_heads = ExpiringOrigins(LARGE_HEAD_SECONDS)
-        self._large_head_sender = HttpxSender(
+        self._large_head_sender: HttpxSender | None = None
+        self._new_large_head_sender = partial(
+            _new_httpx_sender,
             guard,
             user_agent,
             body_cap=body_cap,
@@ -112,7 +124,7 @@ class ReqwestSender:
     async def send(self, request: OutboundRequest) -> Outcome:
         """Make one request and return its outcome."""
         if request.target in self._large_heads:
-            return await self._large_head_sender.send(request)
+            return await self._httpx_sender().send(request)
         started = perf_counter()
         response: StreamedResponse | None = None
         try:
@@ -132,7 +144,8 @@ class ReqwestSender:
     async def close(self) -> None:
         """Close every kept connection."""
         await self._clients.close()
-        await self._large_head_sender.close()
+        if self._large_head_sender is not None:
+            await self._large_head_sender.close()
 
     async def _open_response(self, request: OutboundRequest, started: float) -> StreamedResponse:
         """Return the response of the first address that accepts the connection."""
@@ -152,8 +165,13 @@ class ReqwestSender:
         remaining = request.timeout - (perf_counter() - started)
         if remaining < _MIN_REPEAT_SECONDS:
             return failure.to_outcome(perf_counter() - started)
-        outcome = await self._large_head_sender.send(replace(request, timeout=remaining))
+        outcome = await self._httpx_sender().send(replace(request, timeout=remaining))
         return replace(outcome, elapsed=perf_counter() - started)
+
+    def _httpx_sender(self) -> "HttpxSender":
+        if self._large_head_sender is None:
+            self._large_head_sender = self._new_large_head_sender()
+        return self._large_head_sender
 
     async def _exchange(
         self, request: OutboundRequest, pinned: PinnedAddress, started: float

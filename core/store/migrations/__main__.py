@@ -6,7 +6,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from breakwater.core.store.migrations import config_for, upgrade
+from breakwater.core.store.migrations import upgrade
+from breakwater.core.store.migrations.alembic_runner import config_for
 
 
 def draft(message: str) -> None:
