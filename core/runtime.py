@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from breakwater.core.delivery.recovery import LeaseReaper
 from breakwater.core.delivery.supervisor import Supervisor
 from breakwater.core.domain.errors import StartRefused
 from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.shortage import Resource
 from breakwater.core.domain.target import AllowedNetworks
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
@@ -108,7 +110,7 @@ class Runtime:
             context, adhoc=self.adhoc_endpoints, node_id=self.node_id, payload_cap=settings.payload_cap
         )
         self.operations = Operations(context)
-        self.queries = Queries(self.database, self.clock, self.health)
+        self.queries = Queries(self.database, self.clock, self.health, self._dispatcher.shortages.current)
         self.replays = Replays(context, self.queries)
         self.saved_views = SavedViews(self.database, self.ids, self.clock)
         self._lease_reaper = LeaseReaper(context, self.node_id)
@@ -171,6 +173,15 @@ class Runtime:
             TaskHealth("writer", writer.healthy, writer.restarts, writer.last_error),
             self._endpoint_changes.health(),
         )
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what limits this process now, each with the remedy, although every task is healthy."""
+        shortage = self._dispatcher.shortages.current()
+        return () if shortage is None else (f"{shortage}.",)
+
+    def postponed_attempts(self) -> Mapping[Resource, int]:
+        """Return how many attempts local shortages have postponed since the start, by what ran out."""
+        return self._dispatcher.shortages.counts
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -36,6 +36,10 @@ _NOT_RETRIED: Final = frozenset(
 )
 
 
+_SHORTAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0)
+"""Seconds between tries of one attempt that a local shortage prevents; after the last one the attempt has failed."""
+
+
 class WebhookDeliveryService:
     """Delivers webhooks with retries and structured logging."""
 
@@ -96,9 +100,7 @@ class WebhookDeliveryService:
         webhook_id = self._ids.make("msg")
         body = encode_payload(payload)
         for number, pause in enumerate((*self._delays, None), start=1):
-            result = await attempt(
-                endpoint, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
-            )
+            result = await self._attempt(endpoint, webhook_id, body)
             failure = classify(result.outcome)
             retried = failure is not None and not _is_final(result, failure) and pause is not None
             retry_in = pause if retried else None
@@ -107,6 +109,19 @@ class WebhookDeliveryService:
                 return failure is None
             await self._clock.sleep(pause)
         return False
+
+    async def _attempt(self, endpoint: DeliveryTarget, webhook_id: str, body: bytes) -> AttemptResult:
+        """Make one attempt. While this machine cannot make it, wait and try again: that spends no retry."""
+        pauses = iter(_SHORTAGE_PAUSES)
+        while True:
+            result = await attempt(
+                endpoint, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
+            )
+            pause = next(pauses, None)
+            if pause is None or classify(result.outcome) is not FailureClass.LOCAL_SHORTAGE:
+                return result
+            log.warning("webhook.postponed", webhook_id=webhook_id, reason=describe(result.outcome))
+            await self._clock.sleep(pause)
 
     async def close(self) -> None:
         """Close every connection."""

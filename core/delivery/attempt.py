@@ -9,6 +9,7 @@ import structlog
 from breakwater.core.crypto.ed25519 import sign_ed25519
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.outcome import Headers, Outcome, TransportFailure
+from breakwater.core.domain.shortage import resource_of
 from breakwater.core.domain.signing import sign
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.ports import Clock, OutboundRequest, Sender
@@ -42,9 +43,15 @@ async def attempt(
         headers = _headers(endpoint, webhook_id, body, clock)
         outcome = await _send(endpoint, headers, body, sender)
     except Exception as error:  # noqa: BLE001 - an internal error must not look like a worker that died
-        trace = _mask_secrets(endpoint, traceback.format_exc())
-        log.error("attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id, exception=trace)  # noqa: TRY400 - `trace` has the traceback
-        outcome = internal_error(endpoint, error)
+        resource = resource_of(error)
+        if resource is None:
+            trace = _mask_secrets(endpoint, traceback.format_exc())
+            log.error(  # noqa: TRY400 - `trace` has the traceback
+                "attempt.internal_error", endpoint_id=endpoint.id, message_id=webhook_id, exception=trace
+            )
+            outcome = internal_error(endpoint, error)
+        else:
+            outcome = TransportFailure.local_shortage(resource)
     duration_ms = max(0, round((clock.now() - started_at) * 1000))
     return AttemptResult(
         outcome,

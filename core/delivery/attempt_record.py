@@ -14,6 +14,7 @@ from breakwater.core.domain.verdict import (
     Delivered,
     EndpointGone,
     Failed,
+    Postponed,
     RetryAt,
     breaker_signal,
     classify,
@@ -23,6 +24,7 @@ from breakwater.core.domain.verdict import (
 from breakwater.core.ports import Clock, Draw
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.commands.record import AttemptRow, DisableEndpoint, SaveAttempt
+from breakwater.core.store.commands.recover import ReleaseClaim
 from breakwater.core.store.statements import to_json
 
 log = structlog.get_logger("breakwater.delivery")
@@ -40,8 +42,12 @@ def evaluate(
     clock: Clock,
     draw: Draw,
     make_id: Callable[[str], str],
-) -> tuple[SaveAttempt, dict[str, Any]]:
-    """Return the write that saves this attempt with its consequences, and the fields of its log line."""
+    postpone_until: float | None = None,
+) -> tuple[SaveAttempt | ReleaseClaim, dict[str, Any]]:
+    """Return the write that saves this attempt with its consequences, and the fields of its log line.
+
+    After a local shortage it releases the claim until `postpone_until`, and no attempt is saved.
+    """
     now = clock.now()
     verdict = decide(
         result.outcome,
@@ -50,6 +56,7 @@ def evaluate(
         now=now,
         wall=clock.wall(),
         draw=draw(),
+        postpone_until=postpone_until,
     )
     state, next_attempt_at, throttled_until, disable = DeliveryState.FAILED, None, None, None
     match verdict:
@@ -65,6 +72,10 @@ def evaluate(
         case EndpointGone():
             disable = DisableEndpoint(verdict.reason, _audit_entry(claim, verdict.reason, now, make_id))
             log_fields = {"verdict": "endpoint_gone"}
+        case Postponed(at=at):
+            shortage = storable(describe(result.outcome))
+            release = ReleaseClaim(claim, endpoint.circuit, now, at, shortage)
+            return release, _postponed_fields(claim, shortage, at)
         case _:
             assert_never(verdict)
     failure = classify(result.outcome)
@@ -90,6 +101,11 @@ def evaluate(
 def log_attempt(fields: dict[str, Any]) -> None:
     """Write the one log line of an attempt, after its commit."""
     log.info("delivery.attempted", **fields)
+
+
+def log_postponed(fields: dict[str, Any]) -> None:
+    """Write the log line of an attempt that a local shortage prevented, after its commit."""
+    log.info("delivery.postponed", **fields)
 
 
 def storable(text: str) -> str:
@@ -146,6 +162,19 @@ def _log_fields(claim: ClaimedDelivery, attempt: AttemptRow) -> dict[str, Any]:
         "failure_class": attempt.failure_class,
         "error": attempt.error,
         "duration_ms": attempt.duration_ms,
+    }
+
+
+def _postponed_fields(claim: ClaimedDelivery, shortage: str, at: float) -> dict[str, Any]:
+    return {
+        "delivery_id": claim.delivery_id,
+        "message_id": claim.message_id,
+        "endpoint_id": claim.endpoint_id,
+        "attempt": claim.number,
+        "failure_class": FailureClass.LOCAL_SHORTAGE.value,
+        "error": shortage,
+        "verdict": "postponed",
+        "retry_at": round(at, 3),
     }
 
 

@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Collection, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, assert_never
 
 import structlog
 
 from breakwater.core.delivery.attempt import AttemptResult, attempt, internal_error
-from breakwater.core.delivery.attempt_record import evaluate, log_attempt
+from breakwater.core.delivery.attempt_record import evaluate, log_attempt, log_postponed
 from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget, EndpointCache
 from breakwater.core.delivery.endpoint_changes import EndpointChanges
 from breakwater.core.delivery.lane import Lane
 from breakwater.core.delivery.scheduler import Scheduler, Slot
+from breakwater.core.delivery.shortage import ShortageMonitor
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.lease import lease_seconds
+from breakwater.core.domain.outcome import Outcome, TransportFailure
 from breakwater.core.domain.states import DeliveryState
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock, Draw, Sender
@@ -66,6 +68,7 @@ class Dispatcher:
         self._draw = draw
         self._change_feed = change_feed
         self._node_id = node_id
+        self.shortages = ShortageMonitor(clock, change_feed)
         self._timer_changed = asyncio.Event()
         self._scheduler = Scheduler(
             endpoint_cache,
@@ -142,6 +145,7 @@ class Dispatcher:
         """Poll the database until cancelled. It is a task of its own: timers run while nothing can be read."""
         while True:
             await self.poll()
+            self.shortages.check()
             await self._clock.sleep(POLL_SECONDS)
 
     async def poll(self) -> None:
@@ -217,7 +221,7 @@ class Dispatcher:
         try:
             if self._scheduler.closed or slot.lane.removed:
                 # Nothing was sent. A maintenance job cancels pending deliveries of deleted endpoints.
-                await self._write(ReleaseClaim(claim, self._clock.now()), claim)
+                await self._write(self._release_of(slot.lane, claim), claim)
             elif self._clock.now() + slot.lane.endpoint.timeout >= claim.lease_until:
                 await self._claim_again(slot.lane, claim)
             else:
@@ -232,9 +236,13 @@ class Dispatcher:
         Another process would send the delivery a second time.
         """
         log.warning("claim.released", delivery_id=claim.delivery_id, reason="the commit took too long")
+        release = self._release_of(lane, claim)
+        if not isinstance(await self._write(release, claim), Superseded):
+            lane.note_due(release.due)
+
+    def _release_of(self, lane: Lane, claim: ClaimedDelivery) -> ReleaseClaim:
         now = self._clock.now()
-        if await self._write(ReleaseClaim(claim, now), claim):
-            lane.note_due(now)
+        return ReleaseClaim(claim, lane.endpoint.circuit, now, due=now)
 
     async def _attempt(self, lane: Lane, claim: ClaimedDelivery) -> None:
         result = await self._interruptibly(
@@ -257,7 +265,13 @@ class Dispatcher:
 
     async def _save(self, lane: Lane, claim: ClaimedDelivery, result: AttemptResult) -> None:
         command, log_fields = evaluate(
-            lane.endpoint, claim, result, clock=self._clock, draw=self._draw, make_id=self._ids.make
+            lane.endpoint,
+            claim,
+            result,
+            clock=self._clock,
+            draw=self._draw,
+            make_id=self._ids.make,
+            postpone_until=lane.postpone_until(self._clock.now()),
         )
         saved: CircuitBreaker | Superseded = await self._write(command, claim)
         if isinstance(saved, Superseded):
@@ -265,8 +279,25 @@ class Dispatcher:
             self._endpoint_changes.mark_outdated([claim.endpoint_id])
             log.warning("delivery.superseded", delivery_id=claim.delivery_id, attempt=claim.number)
             return
-        self._apply(lane, command, saved)
-        log_attempt(log_fields)
+        match command:
+            case SaveAttempt():
+                lane.on_attempt()
+                self._apply(lane, command, saved)
+                log_attempt(log_fields)
+            case ReleaseClaim():
+                self._postpone(lane, command, saved, result.outcome)
+                log_postponed(log_fields)
+            case _:
+                assert_never(command)
+
+    def _postpone(self, lane: Lane, release: ReleaseClaim, breaker: CircuitBreaker, outcome: Outcome) -> None:
+        """Let the lane wait after a local shortage, and publish the change."""
+        if isinstance(outcome, TransportFailure) and outcome.shortage is not None:
+            self.shortages.note(outcome.shortage)
+        self._adopt(lane, breaker)
+        lane.on_shortage(release.now, release.due)
+        lane.note_due(release.due)
+        self._change_feed.publish("deliveries", release.claim.delivery_id)
 
     async def _write(self, command: Command[R], claim: ClaimedDelivery) -> R:
         """Submit what only this process knows, and repeat it while the database is unavailable.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.delivery.rate_limit import RateLimit
+from breakwater.core.delivery.shortage import ShortageBackoff
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState
 from breakwater.core.domain.states import EndpointState
 
@@ -56,13 +57,16 @@ class Lane:
         self._throttled_until = endpoint.throttled_until or 0.0
         self._slow_start_limit: int | None = None
         """Concurrency while the endpoint recovers; None: no slow start."""
+        self._shortage = ShortageBackoff()
         self._rate_limit = RateLimit(endpoint.rate_limit)
 
     @property
     def limit(self) -> int:
         """How many attempts may be in flight."""
-        full = self.endpoint.max_in_flight
-        return full if self._slow_start_limit is None else min(self._slow_start_limit, full)
+        limit = self.endpoint.max_in_flight
+        if self._slow_start_limit is not None:
+            limit = min(limit, self._slow_start_limit)
+        return limit if self._shortage.limit is None else min(limit, self._shortage.limit)
 
     def reconfigure(self, endpoint: DeliveryTarget) -> None:
         """Adopt changed settings, those of the circuit included."""
@@ -90,6 +94,19 @@ class Lane:
     def throttle(self, until: float) -> None:
         """Send nothing before `until`, as the receiver requested."""
         self._throttled_until = max(self._throttled_until, until)
+
+    def postpone_until(self, now: float) -> float:
+        """Return when an attempt that a local shortage prevents at `now` is due again."""
+        return self._shortage.until(now)
+
+    def on_shortage(self, now: float, until: float) -> None:
+        """Wait until `until`, then send with half the concurrency: what ran out is held by attempts in flight."""
+        self._shortage.on_shortage(now, until, self.in_flight)
+        self.throttle(until)
+
+    def on_attempt(self) -> None:
+        """Take in that an attempt got what it needed of this machine."""
+        self._shortage.on_attempt(self.endpoint.max_in_flight)
 
     def next_step(self, now: float, share: int) -> Step:
         """Return what the lane does next; `share` is how many more slots the process grants it."""

@@ -1,7 +1,9 @@
 """The outcome of one attempt: a response or a transport failure. `verdict` evaluates it."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from breakwater.core.domain.shortage import Resource, shortage_text
 from breakwater.core.domain.states import FailureClass
 
 Headers = tuple[tuple[str, str], ...]
@@ -65,6 +67,13 @@ class TransportFailure:
     detail: str
     elapsed: float = 0.0
     """Seconds from the start of the attempt to its failure."""
+    shortage: Resource | None = None
+    """What this machine ran out of; only with the class `local_shortage`."""
+
+    @classmethod
+    def local_shortage(cls, resource: Resource, elapsed: float = 0.0) -> Self:
+        """Return the outcome of an attempt for which this machine had no `resource` left."""
+        return cls(FailureClass.LOCAL_SHORTAGE, shortage_text(resource), elapsed, resource)
 
 
 Outcome = Response | TransportFailure

@@ -90,6 +90,8 @@ class FailureClass(StrEnum):
     """The guard refused the address: no packet was sent."""
     INTERNAL_ERROR = "internal_error"
     """Breakwater raised an unexpected exception: it says nothing about the receiver."""
+    LOCAL_SHORTAGE = "local_shortage"
+    """This machine ran out of file descriptors, memory or ports: no attempt is counted, and the delivery waits."""
     LOST = "lost"
     """The worker died holding the claim: the webhook may have been delivered."""
 

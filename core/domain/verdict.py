@@ -17,6 +17,7 @@ handshake or certificate         tls             yes                            
 connect limit or total deadline  timeout         yes                            failure
 address refused by the guard     blocked         no                             nothing
 unexpected exception of ours     internal_error  yes                            nothing
+no descriptor, memory, port left local_shortage  yes; no attempt is counted     nothing
 worker died holding the claim    lost            yes, with a budget of its own  nothing
 ===============================  ==============  =============================  ================
 
@@ -35,6 +36,9 @@ from breakwater.core.domain.states import FailureClass
 
 MAX_CONSECUTIVE_LOSSES: Final = 3
 """Consecutive claims of one delivery whose worker died. After so many, the delivery itself may be the cause."""
+SHORTAGE_PAUSE: Final = 0.5
+"""Seconds until the first repetition after a local shortage."""
+MAX_SHORTAGE_PAUSE: Final = 10.0
 _LANE_PAUSE: Final = 60.0
 """Maximum pause of a lane, in seconds, for a 429 without Retry-After. Late delays of a schedule are hours, which is too
 long for the other deliveries of the lane."""
@@ -65,6 +69,7 @@ _TEXTS: Final = {
     FailureClass.PROTOCOL: "the response is not HTTP",
     FailureClass.BLOCKED: "blocked address",
     FailureClass.INTERNAL_ERROR: "internal error",
+    FailureClass.LOCAL_SHORTAGE: "Breakwater has run out of a resource of this machine",
     FailureClass.LOST: "worker lost (may have been delivered)",
 }
 
@@ -109,7 +114,14 @@ class EndpointGone:
     reason: str
 
 
-Verdict = Delivered | RetryAt | Failed | EndpointGone
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The attempt does not count, because this machine could not make it. Try again at `at`."""
+
+    at: float
+
+
+Verdict = Delivered | RetryAt | Failed | EndpointGone | Postponed
 
 
 def classify(outcome: Outcome) -> FailureClass | None:
@@ -128,7 +140,13 @@ def breaker_signal(failure: FailureClass | None) -> BreakerSignal:
     match failure:
         case None | FailureClass.REDIRECT | FailureClass.GONE | FailureClass.CLIENT_ERROR:
             return BreakerSignal.SUCCESS
-        case FailureClass.THROTTLED | FailureClass.BLOCKED | FailureClass.INTERNAL_ERROR | FailureClass.LOST:
+        case (
+            FailureClass.THROTTLED
+            | FailureClass.BLOCKED
+            | FailureClass.INTERNAL_ERROR
+            | FailureClass.LOCAL_SHORTAGE
+            | FailureClass.LOST
+        ):
             return BreakerSignal.NOTHING
         case (
             FailureClass.CLIENT_TIMEOUT
@@ -160,12 +178,20 @@ def signal_breaker(
 
 
 def decide(
-    outcome: Outcome, *, policy: RetryPolicy, spent: int, now: float, wall: float, draw: float
+    outcome: Outcome,
+    *,
+    policy: RetryPolicy,
+    spent: int,
+    now: float,
+    wall: float,
+    draw: float,
+    postpone_until: float | None = None,
 ) -> Verdict:
     """Return the verdict on a delivery after an attempt with this `outcome`.
 
     `spent` counts the attempts that the policy allows, including this one. `now` is the time of the schedule,
     `wall` the calendar, for a Retry-After date. `draw`, from 0 up to 1, selects the delay within its jitter.
+    `postpone_until` is when the next attempt is made after a local shortage; by default in half a second.
     """
     failure = classify(outcome)
     match failure:
@@ -177,6 +203,8 @@ def decide(
             return Failed(f"{describe(outcome)}: {_NO_RETRY[failure]}")
         case FailureClass.THROTTLED:
             return _throttled(outcome, policy, policy.delay_after(spent, draw), now=now, wall=wall)
+        case FailureClass.LOCAL_SHORTAGE:
+            return Postponed(now + SHORTAGE_PAUSE if postpone_until is None else postpone_until)
         case (
             FailureClass.CLIENT_TIMEOUT
             | FailureClass.SERVER_ERROR

@@ -73,6 +73,15 @@ class DnsResolver:
             self._start_lookups()
             return future
 
+    def waits_for_thread(self, host: str) -> bool:
+        """Return whether the lookup of `host` has not started because other zones use every thread.
+
+        False while the lookups of its own zone keep it waiting.
+        """
+        with self._lock:
+            zone = self._zones.get(zone_of(host))
+            return zone is not None and zone.queued and any(host == waiting for waiting, _ in zone.waiting)
+
     def _enqueue_zone(self, zone: _Zone) -> None:
         if zone.waiting and zone.running < self._per_zone and not zone.queued:
             zone.queued = True

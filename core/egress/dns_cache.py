@@ -3,14 +3,16 @@
 import asyncio
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from breakwater.core.domain.shortage import Resource, resource_of
 from breakwater.core.egress.dns import Addresses, DnsResolver, Resolver
-from breakwater.core.egress.failures import DnsFailed, format_seconds
+from breakwater.core.egress.failures import DnsFailed, LocalShortage, format_seconds, raise_if_shortage
+from breakwater.core.egress.local import require_descriptors
+from breakwater.core.lru_map import LruMap
 
 CACHE_SECONDS: Final = 10.0
 """How long addresses are used. Short, because a moved receiver is reached only after it, and a rebound name must be
@@ -31,9 +33,15 @@ def system_resolver(host: str) -> Addresses:
 
     Raises:
         socket.gaierror: when the lookup fails or returns no address.
+        OSError: when this machine has no descriptors for it.
 
     """
-    entries = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+    try:
+        entries = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        # The resolver reports "unknown name" when it cannot open its files or a socket.
+        require_descriptors()
+        raise
     return tuple(dict.fromkeys(ip_address(entry[4][0]) for entry in entries))
 
 
@@ -59,13 +67,14 @@ class DnsCache:
     ) -> None:
         self._resolver = DnsResolver(resolve, max_lookups=max_lookups, per_zone=per_zone)
         self._now = now
-        self._entries: OrderedDict[str, _CacheEntry] = OrderedDict()
+        self._entries = LruMap[str, _CacheEntry](MAX_CACHED_NAMES)
 
     async def resolve(self, host: str, deadline_seconds: float) -> Addresses:
         """Return the addresses of `host`, at least one, within `deadline_seconds`.
 
         Raises:
             DnsFailed: when there is none, or the lookup takes too long. The lookup continues for later callers.
+            LocalShortage: this machine cannot look it up.
 
         """
         entry = self._entries.get(host)
@@ -82,8 +91,12 @@ class DnsCache:
     async def _look_up(self, host: str, deadline_seconds: float) -> _CacheEntry:
         lookup = self._start_lookup(host)
         done, _ = await asyncio.wait((lookup,), timeout=deadline_seconds)
+        if not done and self._resolver.waits_for_thread(host):
+            raise LocalShortage(Resource.LOOKUPS)
         if not done:
             raise DnsFailed(f"DNS lookup of {host} took longer than {format_seconds(deadline_seconds)}")
+        if error := lookup.exception():
+            raise_if_shortage(error)
         return self._entries.get(host) or self._entry(host, lookup)
 
     def _start_lookup(self, host: str) -> asyncio.Future[Addresses]:
@@ -95,14 +108,14 @@ class DnsCache:
     def _store(self, host: str, lookup: asyncio.Future[Addresses]) -> None:
         if lookup.cancelled():
             return
+        error = lookup.exception()
+        if error is not None and resource_of(error) is not None:
+            return  # it says nothing about the name
         fresh = self._entry(host, lookup)
         cached = self._entries.get(host)
         if fresh.problem and cached is not None and not cached.problem and self._now() < cached.expires_at:
             return  # the refresh failed; the cached addresses stay valid until they expire
         self._entries[host] = fresh
-        self._entries.move_to_end(host)
-        if len(self._entries) > MAX_CACHED_NAMES:
-            self._entries.popitem(last=False)
 
     def _entry(self, host: str, lookup: asyncio.Future[Addresses]) -> _CacheEntry:
         problem = _problem(host, lookup)

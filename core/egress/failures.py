@@ -12,22 +12,16 @@ from typing import Final
 
 from breakwater.core.domain.errors import BreakwaterError
 from breakwater.core.domain.outcome import TransportFailure
+from breakwater.core.domain.shortage import Resource, resource_of, resource_of_errno, shortage_text
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.domain.target.networks import Address
+from breakwater.core.egress.local import has_source_address
 
 _MAX_DETAIL_LENGTH: Final = 300
 """Characters. A parser's message can quote the receiver, who decides how long it is."""
 
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
-_LOCAL_SHORTAGE: Final = {
-    errno.EMFILE: "file descriptors; raise `ulimit -n`",
-    errno.ENFILE: "file descriptors; raise the system's limit",
-    errno.ENOMEM: "memory",
-    errno.ENOBUFS: "memory for sockets",
-    errno.EADDRNOTAVAIL: "local ports",
-}
-"""What this machine has run out of: not a failure of the receiver, so its circuit is not stepped."""
 
 
 class TransportError(BreakwaterError):
@@ -73,6 +67,25 @@ class ConnectFailed(TransportError):
     """No connection was established and nothing was sent: another address of the host may still be tried."""
 
 
+class LocalShortage(TransportError):
+    """This machine has no descriptor, memory, port or thread left for the attempt: nothing the receiver did."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        super().__init__(FailureClass.LOCAL_SHORTAGE, shortage_text(resource))
+
+    def to_outcome(self, elapsed: float) -> TransportFailure:
+        """Return the outcome of an attempt that failed with this error after `elapsed` seconds."""
+        return TransportFailure.local_shortage(self.resource, elapsed)
+
+
+def raise_if_shortage(error: BaseException) -> None:
+    """Raise LocalShortage when `error` or one of its causes reports a shortage of this machine."""
+    resource = resource_of(error)
+    if resource is not None:
+        raise LocalShortage(resource) from error
+
+
 def socket_address(address: Address, port: int) -> str:
     """Return `203.0.113.5:443` or `[2a00:1450::5]:443`."""
     return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
@@ -87,6 +100,9 @@ def connection_failed(
     number: int | None, where: str, kind: type[TransportError] = TransportError
 ) -> TransportError:
     """Return the failure that the operating system's error `number` means for the connection to `where`."""
+    resource = resource_of_errno(number)
+    if resource is not None:
+        return LocalShortage(resource)
     if number == errno.ECONNREFUSED:
         return kind(FailureClass.CONNECT, f"connection refused by {where}")
     if number in _RESET:
@@ -95,10 +111,18 @@ def connection_failed(
         return kind(FailureClass.CONNECT, f"no route to {where}")
     if number == errno.ETIMEDOUT:
         return kind(FailureClass.TIMEOUT, f"timed out: {where} stopped responding")
-    if number in _LOCAL_SHORTAGE:
-        return kind(FailureClass.INTERNAL_ERROR, f"Breakwater has run out of {_LOCAL_SHORTAGE[number]}")
     reason = os.strerror(number) if number else "connection lost"
     return kind(FailureClass.CONNECT, f"connection to {where} failed: {reason}")
+
+
+def connect_failed(number: int | None, address: Address, port: int) -> TransportError:
+    """Return the failure that error `number` means for connecting to `address` and `port`."""
+    where = socket_address(address, port)
+    if number == errno.EADDRNOTAVAIL and not has_source_address(address, port):
+        return ConnectFailed(
+            FailureClass.CONNECT, f"no route to {where}: this machine has no address to connect from"
+        )
+    return connection_failed(number, where, ConnectFailed)
 
 
 def connect_timed_out(where: str, limit: float) -> TransportError:

@@ -4,7 +4,7 @@ Checking a name and letting the HTTP client resolve it again allows DNS rebindin
 address. So the senders connect to what the guard returned and to nothing else.
 """
 
-import socket
+import errno
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -15,7 +15,8 @@ from breakwater.core.domain.target import NONE, AllowedNetworks, Target, address
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress.dns import Addresses, Resolver
 from breakwater.core.egress.dns_cache import DnsCache, system_resolver
-from breakwater.core.egress.failures import DnsFailed, RequestBlocked, socket_address
+from breakwater.core.egress.failures import DnsFailed, RequestBlocked, raise_if_shortage, socket_address
+from breakwater.core.egress.local import is_own_address
 
 __all__ = ["DnsFailed", "Guard", "RequestBlocked", "Resolver"]
 
@@ -135,13 +136,10 @@ def _listening_address(host: str) -> Address | None:
 
 
 def _is_this_machine(address: Address) -> bool:
-    """Return whether `address` belongs to this machine: only then can it be bound. Sends no packet."""
-    if address.is_loopback or address.is_unspecified:
-        return True
-    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((str(address), 0))
-    except OSError:
-        return False
-    return True
+        return is_own_address(address)
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:  # without IPv6, no IPv6 address is this machine's
+            return False
+        raise_if_shortage(error)
+        raise

@@ -23,8 +23,15 @@ class Queries:
     InvalidInput; StoreUnavailable means that the database cannot be read.
     """
 
-    def __init__(self, database: Database, clock: Clock, tasks: Callable[[], tuple[TaskHealth, ...]]) -> None:
-        self.overview = OverviewQueries(database, clock, tasks)
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        tasks: Callable[[], tuple[TaskHealth, ...]],
+        shortage: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Read `database`. `tasks` and `shortage` return the health of this process."""
+        self.overview = OverviewQueries(database, clock, tasks, shortage)
         self.deliveries = DeliveryQueries(database, clock)
         self.messages = MessageQueries(database, clock)
         self.endpoints = EndpointQueries(database, clock)

@@ -43,6 +43,8 @@ def failure_name(failure: FailureClass) -> str:  # noqa: C901, PLR0911, PLR0912 
             return "blocked address"
         case FailureClass.INTERNAL_ERROR:
             return "internal error"
+        case FailureClass.LOCAL_SHORTAGE:
+            return "local shortage"
         case FailureClass.LOST:
             return "worker lost"
         case _:
@@ -94,7 +96,7 @@ def _group_of(failure: FailureClass) -> OutcomeGroup:
             | FailureClass.LOST
         ):
             return OutcomeGroup.NO_RESPONSE
-        case FailureClass.INTERNAL_ERROR:
+        case FailureClass.INTERNAL_ERROR | FailureClass.LOCAL_SHORTAGE:
             return OutcomeGroup.INTERNAL_ERROR
         case _:
             assert_never(failure)

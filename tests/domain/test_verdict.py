@@ -12,6 +12,7 @@ from breakwater.core.domain.verdict import (
     Delivered,
     EndpointGone,
     Failed,
+    Postponed,
     RetryAt,
     Verdict,
     breaker_signal,
@@ -36,7 +37,7 @@ def refused(failure: FailureClass, detail: str = "") -> TransportFailure:
     return TransportFailure(failure, detail)
 
 
-RETRIED, ENDED, GONE, DONE = RetryAt, Failed, EndpointGone, Delivered
+RETRIED, ENDED, GONE, DONE, POSTPONED = RetryAt, Failed, EndpointGone, Delivered, Postponed
 
 TABLE = [
     *[(Response(status), None, DONE, SUCCESS) for status in (200, 201, 202, 204, 226, 299)],
@@ -60,6 +61,7 @@ TABLE = [
     ],
     (refused(FailureClass.BLOCKED), "blocked", ENDED, NOTHING),
     (refused(FailureClass.INTERNAL_ERROR), "internal_error", RETRIED, NOTHING),
+    (refused(FailureClass.LOCAL_SHORTAGE), "local_shortage", POSTPONED, NOTHING),
     (refused(FailureClass.LOST), "lost", RETRIED, NOTHING),
 ]
 

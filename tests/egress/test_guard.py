@@ -112,7 +112,12 @@ async def test_a_busy_name_is_looked_up_again_before_it_is_forgotten() -> None:
     now.at = 8
     resolver.answers["hooks.example"] = ["1.1.1.1"]
     assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == [PUBLIC]
-    await eventually(lambda: guard._dns._entries["hooks.example"].expires_at == 18)
+
+    def looked_up_again() -> bool:
+        entry = guard._dns._entries.get("hooks.example")
+        return entry is not None and entry.expires_at == 18
+
+    await eventually(looked_up_again)
     now.at = 14
     assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == ["1.1.1.1"]
     assert resolver.asked == ["hooks.example"] * 2

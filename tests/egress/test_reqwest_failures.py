@@ -1,5 +1,7 @@
 """Which phase of connecting was too slow, when pyreqwest's chain of causes does not name it."""
 
+from ipaddress import IPv4Address
+
 from pyreqwest.exceptions import ConnectTimeoutError
 
 from breakwater.core.domain.states import FailureClass
@@ -16,7 +18,8 @@ OUTER_TIMER = ConnectTimeoutError(
 
 
 def attempt(*, secure: bool) -> ConnectionAttempt:
-    return ConnectionAttempt("hooks.example", "192.0.2.1:8080", secure, timeout=30.0, connect_limit=10.0)
+    address = IPv4Address("192.0.2.1")
+    return ConnectionAttempt("hooks.example", address, 8080, secure, timeout=30.0, connect_limit=10.0)
 
 
 def test_without_tls_the_only_thing_that_can_be_slow_is_dialling() -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.outcome import TransportFailure
+from breakwater.core.domain.shortage import Resource
 from tests.web.running_app import PROBLEM, RunningApp, problems
 
 
@@ -142,3 +144,20 @@ async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(service: 
     assert page.headers["content-type"].startswith("text/html")
     response = await browser.get(f"/api/v1/deliveries/dlv_{'0' * 26}")
     assert response.headers["content-type"] == PROBLEM
+
+
+async def test_a_local_shortage_is_a_notice_of_health_a_metric_and_the_headline(service: RunningApp) -> None:
+    await service.endpoint()
+    service.sender.script("billing.example", TransportFailure.local_shortage(Resource.PORTS))
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.sent(1)
+    await service.quiet()
+    ready = await service.anonymous.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    (notice,) = ready.json()["notices"]
+    assert notice.startswith("Breakwater has run out of local ports; ")
+    metrics = (await service.api.get("/metrics")).text
+    assert 'breakwater_attempts_postponed_total{resource="ports"} 1.0' in metrics
+    assert 'breakwater_attempts_postponed_total{resource="memory"} 0.0' in metrics
+    page = (await (await service.browser()).get("/")).text
+    assert "Breakwater has run out of local ports" in page

@@ -25,13 +25,18 @@ async def live() -> Response[bytes]:
 
 @get("/health/ready", opt={**PUBLIC, **documented({200: responses.Health, 503: responses.Health})})
 async def ready(request: ApiRequest) -> Response[bytes]:
-    """Check that every background task runs and the database can be read. A 503 names the failed ones."""
+    """Check that every background task runs and the database can be read. A 503 names the failed ones.
+
+    `notices` name what limits the service, such as a shortage of file descriptors. They do not make it unready:
+    messages are accepted, and another process would not free anything.
+    """
     loops = [_loop(health) for health in runtime_of(request).health()]
     loops.append(await _database_health(request))
     is_ready = all(loop.healthy for loop in loops)
-    return render.respond(
-        responses.Health("ready" if is_ready else "unhealthy", loops), 200 if is_ready else 503
+    health = responses.Health(
+        "ready" if is_ready else "unhealthy", loops, list(runtime_of(request).notices())
     )
+    return render.respond(health, 200 if is_ready else 503)
 
 
 @get("/metrics", guards=[requires("read")], opt=documented({200: str}, media_type="text/plain"))

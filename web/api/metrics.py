@@ -11,11 +11,12 @@ from prometheus_client import (
     Counter,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.shortage import Resource
 from breakwater.core.queries.overview.model import Overview
 from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.runtime import Runtime
@@ -58,6 +59,7 @@ class Metrics:
             )
         )
         registry.register(_MetricSnapshot(_loops(overview.tasks)))
+        registry.register(_MetricSnapshot([_postponed(runtime.postponed_attempts())]))
         return generate_latest(self._registry) + generate_latest(registry)
 
 
@@ -111,6 +113,17 @@ def _circuits(states: Mapping[CircuitState, int]) -> Metric:
     family = GaugeMetricFamily("breakwater_circuits", "Circuits by state.", labels=["state"])
     for state, count in states.items():
         family.add_metric([state.value], count)
+    return family
+
+
+def _postponed(counts: Mapping[Resource, int]) -> Metric:
+    family = CounterMetricFamily(
+        "breakwater_attempts_postponed",
+        "Attempts that this machine could not make, by what it had run out of.",
+        labels=["resource"],
+    )
+    for resource in Resource:
+        family.add_metric([resource.value], counts.get(resource, 0))
     return family
 
 

@@ -6,12 +6,13 @@ and the Host header use the name, because the layers above handle them.
 
 import errno
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any, Final
 
 import httpcore
 
+from breakwater.core.domain.shortage import causes
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import ConnectFailed, InvalidHttp, TransportError, socket_address
@@ -83,7 +84,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         except httpcore.ConnectTimeout as error:
             raise failures.connect_timed_out(where, limit) from error
         except httpcore.ConnectError as error:
-            raise failures.connection_failed(_errno(error), where, ConnectFailed) from error
+            raise failures.connect_failed(_errno(error), address, port) from error
         return GuardedStream(
             stream, host, where, connect_deadline=started + limit, limit=limit, read_limit=self._read_limit
         )
@@ -140,8 +141,12 @@ class GuardedStream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- httpcore's
         """Write all of `buffer`."""
-        # A WriteError is not converted: httpcore then reads the response that the receiver sent before it closed.
-        await self._stream.write(buffer, timeout)
+        try:
+            await self._stream.write(buffer, timeout)
+        except httpcore.WriteError as error:
+            failures.raise_if_shortage(error)
+            # Otherwise httpcore reads the response that the receiver sent before it closed the connection.
+            raise
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -163,7 +168,8 @@ class GuardedStream(httpcore.AsyncNetworkStream):
                 raise failures.closed_without_response(self._where)
 
     def _handshake_failed(self, error: BaseException) -> TransportError:
-        reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+        failures.raise_if_shortage(error)
+        reason = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return _certificate_failed(reason, self._host)
         if reason is None or isinstance(reason, ssl.SSLEOFError):
@@ -183,17 +189,7 @@ def _certificate_failed(error: ssl.SSLCertVerificationError, host: str) -> Trans
     return failures.certificate_rejected(host, error.verify_message)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and its causes; anyio and httpcore wrap each other's exceptions."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            yield from cause.exceptions
-        cause = cause.__cause__ or cause.__context__
-
-
 def _errno(error: BaseException) -> int | None:
     """Return the operating system's error number, or None when no cause has one."""
-    numbers = (cause.errno for cause in _causes(error) if isinstance(cause, OSError))
+    numbers = (cause.errno for cause in causes(error) if isinstance(cause, OSError))
     return next((number for number in numbers if number is not None), None)

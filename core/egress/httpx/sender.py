@@ -20,8 +20,10 @@ from breakwater.core.domain.outcome import (
     Headers,
     Outcome,
     Response,
+    TransportFailure,
     cap_headers,
 )
+from breakwater.core.domain.shortage import resource_of
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import InvalidHttp, RequestBlocked, TransportError
 from breakwater.core.egress.guard import Guard
@@ -103,6 +105,10 @@ class HttpxSender:
         except TimeoutError:
             if response is None:
                 return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
+        except Exception as error:
+            if (resource := resource_of(error)) is None:
+                raise
+            return TransportFailure.local_shortage(resource, perf_counter() - started)
         received = tuple(response.headers.multi_items())
         headers = cap_headers(received, self._headers_cap)
         return Response(
@@ -126,10 +132,12 @@ class HttpxSender:
         try:
             response = await self._transport.handle_async_request(wire_request)
         except httpx.TransportError as error:
+            failures.raise_if_shortage(error)
             raise failure_of(error, target, request.timeout) from error
         except TransportError:
             raise
         except Exception as error:  # the client cannot represent something in the head
+            failures.raise_if_shortage(error)
             raise InvalidHttp(str(error) or type(error).__name__) from error
         if response.status_code == _SWITCHING_PROTOCOLS:
             await response.aclose()

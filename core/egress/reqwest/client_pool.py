@@ -21,12 +21,15 @@ from breakwater.core.domain.target import Target
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import RequestBlocked
+from breakwater.core.egress.local import require_descriptors
 from breakwater.core.egress.trust import mozilla_roots
 from breakwater.core.egress.user_agent import COMMON_HEADERS
 
 IDLE_SECONDS: Final = 4.0
 """How long an idle connection is kept. Node and uvicorn close theirs after 5 s, possibly while a request arrives."""
 IDLE_PER_HOST: Final = 64
+_PAIRS_FOR_BUILDING: Final = 4
+"""Pairs of descriptors that building needs: the client's runtime has three, and reads files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +88,21 @@ class ClientPool:
             TransportError: when it cannot be built.
 
         """
+        try:
+            return await asyncio.shield(self._start_building(pinned))
+        except Exception as error:
+            failures.raise_if_shortage(error)
+            if not isinstance(error, PyreqwestError):
+                raise
+            raise failures.tls_failed(f"the HTTP client cannot be created: {error}") from error
+
+    def _start_building(self, pinned: PinnedAddress) -> asyncio.Future[Client]:
         building = self._building.get(pinned.key)
         if building is None:
             building = asyncio.get_running_loop().run_in_executor(self._builder, self._build, pinned)
             self._building[pinned.key] = building
             building.add_done_callback(lambda done: self._store(pinned, done))
-        try:
-            return await asyncio.shield(building)
-        except PyreqwestError as error:
-            raise failures.tls_failed(f"the HTTP client cannot be created: {error}") from error
+        return building
 
     def discard(self, pinned: PinnedAddress) -> None:
         """Remove the client for `pinned`."""
@@ -116,6 +125,8 @@ class ClientPool:
             self._clients.popitem(last=False)
 
     def _build(self, pinned: PinnedAddress) -> Client:
+        # Without a descriptor the certificate authorities cannot be read, and the client would trust none.
+        require_descriptors(_PAIRS_FOR_BUILDING)
         try:
             return self._configure(pinned).build()
         except BuilderError:  # the system has no certificate authorities

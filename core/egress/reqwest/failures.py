@@ -5,19 +5,21 @@ says nearly everything: `client error (Connect)` is connecting or the handshake,
 Both have a timer of the same length, and the outer one can expire first: then only the scheme tells them apart.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from pyreqwest import exceptions as pyreqwest
 
+from breakwater.core.domain.shortage import Resource, os_error, resource_of_errno
+from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import (
-    ConnectFailed,
     HeadTooLarge,
     InvalidHttp,
+    LocalShortage,
     RequestBlocked,
     TransportError,
+    socket_address,
 )
 
 _CONNECT: Final = "client error (Connect)"
@@ -27,7 +29,6 @@ _TCP_CONNECT: Final = (
     "tcp bind local error",
     "tcp set_nonblocking error",
 )
-_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _UNREADABLE: Final = (pyreqwest.DecodeError, pyreqwest.RequestPanicError)
 _UNTRUSTED: Final = ("UnknownIssuer", "BadSignature", "CaUsedAsEndEntity")
 
@@ -37,11 +38,17 @@ class ConnectionAttempt:
     """What was attempted, for the words of its failure."""
 
     host: str
-    where: str
+    address: Address
+    port: int
     secure: bool
     """Whether a TLS handshake follows connecting."""
     timeout: float
     connect_limit: float
+
+    @property
+    def where(self) -> str:
+        """Return the address and port that were connected to."""
+        return socket_address(self.address, self.port)
 
 
 def failure_of(error: pyreqwest.PyreqwestError, attempt: ConnectionAttempt) -> TransportError:
@@ -54,7 +61,9 @@ def failure_of(error: pyreqwest.PyreqwestError, attempt: ConnectionAttempt) -> T
     if isinstance(error, pyreqwest.RequestTimeoutError):
         return _timed_out(attempt, connecting=connecting, before_request=before_request)
     if connecting:
-        return failures.connection_failed(_os_error(reason), attempt.where, ConnectFailed)
+        return failures.connect_failed(os_error(reason), attempt.address, attempt.port)
+    if resource := _resource_of(causes):
+        return LocalShortage(resource)
     if before_request:
         return _handshake_failed(reason, attempt)
     return _exchange_failed(error, reason, attempt)
@@ -66,9 +75,9 @@ def _causes(error: pyreqwest.PyreqwestError) -> tuple[str, ...]:
     return tuple(cause["message"] for cause in error.details["causes"] or ())
 
 
-def _os_error(reason: str) -> int | None:
-    match = _OS_ERROR.search(reason)
-    return int(match[1]) if match else None
+def _resource_of(causes: tuple[str, ...]) -> Resource | None:
+    resources = (resource_of_errno(os_error(cause)) for cause in causes)
+    return next((resource for resource in resources if resource is not None), None)
 
 
 def _timed_out(attempt: ConnectionAttempt, *, connecting: bool, before_request: bool) -> TransportError:
@@ -80,7 +89,7 @@ def _timed_out(attempt: ConnectionAttempt, *, connecting: bool, before_request: 
 
 
 def _handshake_failed(reason: str, attempt: ConnectionAttempt) -> TransportError:
-    if _os_error(reason) is not None or "handshake eof" in reason:
+    if os_error(reason) is not None or "handshake eof" in reason:
         return failures.handshake_closed(attempt.where)
     if "peer certificate" in reason:
         return _certificate_failed(reason, attempt.host)
@@ -102,7 +111,7 @@ def _certificate_failed(reason: str, host: str) -> TransportError:
 def _exchange_failed(
     error: pyreqwest.PyreqwestError, reason: str, attempt: ConnectionAttempt
 ) -> TransportError:
-    number = _os_error(reason)
+    number = os_error(reason)
     if "received fatal alert" in reason:  # for example: the receiver requires a client certificate
         return failures.tls_failed(reason)
     if number is None and "closed before message completed" in reason:

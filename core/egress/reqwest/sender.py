@@ -14,7 +14,8 @@ from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 
-from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP, Outcome
+from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP, Outcome, TransportFailure
+from breakwater.core.domain.shortage import resource_of
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import (
     ConnectFailed,
@@ -22,7 +23,7 @@ from breakwater.core.egress.failures import (
     InvalidHttp,
     RequestBlocked,
     TransportError,
-    socket_address,
+    raise_if_shortage,
 )
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.limits import BODY_GRACE, CONNECT_LIMIT, raise_if_cancelled, shorten_deadline
@@ -139,6 +140,10 @@ class ReqwestSender:
         except TimeoutError:
             if response is None:
                 return failures.timed_out(request.timeout).to_outcome(perf_counter() - started)
+        except Exception as error:
+            if (resource := resource_of(error)) is None:
+                raise
+            return TransportFailure.local_shortage(resource, perf_counter() - started)
         return await response.to_outcome(self._body_cap, self._headers_cap, started)
 
     async def close(self) -> None:
@@ -184,6 +189,7 @@ class ReqwestSender:
         except PyreqwestError as error:
             raise failure_of(error, _connection_attempt(request, pinned)) from error
         except Exception as error:  # the client cannot represent something in the head
+            raise_if_shortage(error)
             raise InvalidHttp(str(error) or type(error).__name__) from error
         raise_if_cancelled()
         self._plan.on_response(request.target, response.status)
@@ -209,6 +215,12 @@ def _streamed(client: Client, request: OutboundRequest, seconds: float) -> Strea
 
 
 def _connection_attempt(request: OutboundRequest, pinned: PinnedAddress) -> ConnectionAttempt:
-    where = socket_address(pinned.address, request.target.port)
-    secure = request.target.scheme == "https"
-    return ConnectionAttempt(request.target.host, where, secure, request.timeout, pinned.connect_limit)
+    target = request.target
+    return ConnectionAttempt(
+        target.host,
+        pinned.address,
+        target.port,
+        secure=target.scheme == "https",
+        timeout=request.timeout,
+        connect_limit=pinned.connect_limit,
+    )

@@ -117,6 +117,8 @@ def _next_attempt(delivery: DeliverySnapshot) -> str:
 
 def _why_due(delivery: DeliverySnapshot) -> str:
     operation = delivery.latest_operation
+    if delivery.failure_class is FailureClass.LOCAL_SHORTAGE:
+        return f". No attempt was used: {delivery.last_outcome}"
     if delivery.trigger is not Trigger.SCHEDULE and operation is not None:
         return f", resent by {format_actor(operation.actor)}{reason_in_brackets(operation.reason)}"
     if delivery.failure_class is None:

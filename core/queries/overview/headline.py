@@ -34,6 +34,8 @@ class SystemStatus:
     tasks: tuple[TaskHealth, ...] = ()
     write_error: str | None = None
     """Why the latest transaction could not be written."""
+    shortage: str | None = None
+    """What this machine has run out of, with the remedy."""
 
     @property
     def failing(self) -> tuple[CircuitView, ...]:
@@ -70,6 +72,7 @@ def needs_attention(status: SystemStatus) -> bool:
     """Return whether something failed, is held or does not run."""
     return bool(
         status.write_error
+        or status.shortage
         or status.unhealthy_tasks
         or status.failing
         or status.held
@@ -96,6 +99,10 @@ def _own_problem(status: SystemStatus) -> str:
         return (
             f"Breakwater cannot write to its database ({sanitize(status.write_error)}). New messages are refused; "
             "results are kept until it can."
+        )
+    if status.shortage:
+        return (
+            f"{sanitize(status.shortage)}. Deliveries wait without using up retries until it has some again."
         )
     if status.unhealthy_tasks:
         names = join_names([f"the {task.name}" for task in status.unhealthy_tasks])

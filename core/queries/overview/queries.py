@@ -35,10 +35,17 @@ _UNDELIVERED: Final = (DeliveryState.PENDING, DeliveryState.IN_FLIGHT)
 class OverviewQueries:
     """Reads the overview."""
 
-    def __init__(self, database: Database, clock: Clock, tasks: Callable[[], tuple[TaskHealth, ...]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        tasks: Callable[[], tuple[TaskHealth, ...]],
+        shortage: Callable[[], str | None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._tasks = tasks
+        self._shortage = shortage
 
     async def now(self) -> Overview:
         """Return the current overview, in six queries."""
@@ -53,7 +60,14 @@ class OverviewQueries:
             actions = await read_audit(connection, (audit_scan({}),), IdRange(), RECENT_ACTIONS)
         circuits = circuit_views(rows, now)
         tasks = self._tasks()
-        status = SystemStatus(counts["endpoints"], circuits, traffic, tasks, self._database.writer.last_error)
+        status = SystemStatus(
+            counts["endpoints"],
+            circuits,
+            traffic,
+            tasks,
+            write_error=self._database.writer.last_error,
+            shortage=self._shortage(),
+        )
         return Overview(
             sentence=overview_sentence(status),
             needs_attention=needs_attention(status),

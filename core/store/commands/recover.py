@@ -7,10 +7,12 @@ from typing import Any, Final, assert_never
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.domain.verdict import Failed, RetryAt, decide_after_loss
+from breakwater.core.store.circuits import load_breakers, save_breakers
 from breakwater.core.store.commands.claim import ClaimedDelivery
+from breakwater.core.store.commands.record import Superseded
 from breakwater.core.store.commands.statistics import count_attempts
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
 from breakwater.core.store.statements import ConnectionStatements
@@ -188,31 +190,63 @@ def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...
 
 @dataclass(frozen=True, slots=True)
 class ReleaseClaim:
-    """Release a claim whose attempt did not start; it counts as no attempt."""
+    """Release a claim whose attempt was not made; it counts as no attempt. Its half-open permit is free again."""
 
     claim: ClaimedDelivery
+    config: CircuitBreakerConfig
     now: float
+    due: float
+    """When the delivery is claimed again at the earliest."""
+    shortage: str | None = None
+    """What this machine ran out of, for people; None: the attempt was not made for another reason."""
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, members: Sequence["ReleaseClaim"]) -> Sequence[bool]:
-        """Return for each member whether its claim was still valid."""
-        return [await connection.run_sync(_release, member) for member in members]
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence["ReleaseClaim"]
+    ) -> Sequence["CircuitBreaker | Superseded"]:
+        """Release every member whose claim stands, and return its circuit after the whole batch."""
+        return await connection.run_sync(_release, members)
 
 
-def _release(connection: Connection, member: ReleaseClaim) -> bool:
+def _release(connection: Connection, members: Sequence[ReleaseClaim]) -> list[CircuitBreaker | Superseded]:
+    # Circuits before deliveries, as when claiming: two nodes that lock in the same order cannot deadlock.
+    breakers = load_breakers(connection, {m.claim.endpoint_id: m.config for m in members})
+    results: dict[int, CircuitBreaker | Superseded] = {}
+    for place, member in sorted(enumerate(members), key=lambda numbered: numbered[1].claim.delivery_id):
+        results[place] = _release_one(connection, member, breakers[member.claim.endpoint_id])
+    probing = {id_: breaker for id_, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
+    if probing:
+        save_breakers(ConnectionStatements(connection), probing, members[-1].now)
+    return [results[place] for place in range(len(members))]
+
+
+def _release_one(
+    connection: Connection, member: ReleaseClaim, breaker: CircuitBreaker
+) -> CircuitBreaker | Superseded:
+    claim = member.claim
+    changes = {
+        "state": DeliveryState.PENDING.value,
+        "next_attempt_at": member.due,
+        "claim_token": None,
+        "claimed_by": None,
+        "lease_until": None,
+    }
+    if member.shortage is not None:
+        changes |= {
+            "failure_class": FailureClass.LOCAL_SHORTAGE.value,
+            "status_code": None,
+            "error": member.shortage,
+        }
     released = connection.execute(
         update(DELIVERIES)
         .where(
-            DELIVERIES.c.id == member.claim.delivery_id,
-            DELIVERIES.c.claim_token == member.claim.token,
+            DELIVERIES.c.id == claim.delivery_id,
+            DELIVERIES.c.claim_token == claim.token,
             DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value,
         )
-        .values(
-            state=DeliveryState.PENDING.value,
-            next_attempt_at=member.now,
-            claim_token=None,
-            claimed_by=None,
-            lease_until=None,
-        )
+        .values(changes)
     )
-    return released.rowcount == 1
+    if released.rowcount != 1:
+        return Superseded()
+    breaker.release(now=member.now, generation=claim.generation)
+    return breaker

@@ -278,3 +278,4 @@ class Health(msgspec.Struct, frozen=True):
 
     status: str
     loops: list[Loop] = []
+    notices: list[str] = []
