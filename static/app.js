@@ -349,7 +349,7 @@
     const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length]
     if (next) root.dataset.theme = next
     else delete root.dataset.theme
-    document.cookie = `theme=${next}; path=/; max-age=${next ? 315360000 : 0}; samesite=lax`
+    document.cookie = `theme=${next}; path=/; max-age=${next ? 315360000 : 0}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`
   }
 
   document.addEventListener("click", (event) => {

@@ -69,7 +69,13 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
     inner = zones.InReaderZone(app.asgi_handler, _API_PREFIXES)
     intake = FastIntake(inner, app_runtime, body_max)
-    app.asgi_handler = SecurityMiddleware(intake, AllowedHosts(settings), _methods(app), metrics.observe)
+    app.asgi_handler = SecurityMiddleware(
+        intake,
+        AllowedHosts(settings),
+        _methods(app),
+        metrics.observe,
+        https_only=bool(settings.base_url and settings.base_url.startswith("https:")),
+    )
     return app
 
 

@@ -1,5 +1,7 @@
 """Failures that mean that the database is unavailable. Every other failure is an error in a statement."""
 
+import os
+import socket
 import sqlite3
 from typing import Any, Final
 
@@ -73,9 +75,16 @@ def _reason(error: BaseException) -> str | None:
         case PoolTimeoutError():
             return "all its connections are in use"
         case OSError():  # TimeoutError is one
-            return f"it cannot be reached ({str(error) or type(error).__name__})"
+            return f"it cannot be reached ({_os_reason(error)})"
         case _:
             return None
+
+
+def _os_reason(error: OSError) -> str:
+    """Return the reason without the path or the address that the text of the error contains."""
+    if isinstance(error, socket.gaierror):
+        return error.strerror or type(error).__name__
+    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 def _sqlite_reason(error: sqlite3.Error) -> str | None:

@@ -220,9 +220,7 @@ async def test_a_disk_that_fails_at_the_start_is_named(sqlite_url: str) -> None:
 async def test_a_file_that_was_removed(file_database: Database, sqlite_path: Path) -> None:
     await file_database.writer.submit(Add("before"))
     with moved_aside(sqlite_path):
-        await assert_all_are_told(
-            file_database, f"{sqlite_path} was removed or replaced; put it back, or restart"
-        )
+        await assert_all_are_told(file_database, "its file was removed or replaced; put it back, or restart")
     await assert_it_recovers(file_database, "before")
 
 
@@ -231,9 +229,7 @@ async def test_a_file_that_was_replaced_is_never_written_to(
 ) -> None:
     with moved_aside(sqlite_path) as aside:
         shutil.copy(aside, sqlite_path)
-        await assert_all_are_told(
-            file_database, f"{sqlite_path} was removed or replaced; put it back, or restart"
-        )
+        await assert_all_are_told(file_database, "its file was removed or replaced; put it back, or restart")
         assert filecmp.cmp(aside, sqlite_path, shallow=False)
     await assert_it_recovers(file_database)
 

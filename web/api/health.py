@@ -1,5 +1,6 @@
 """Liveness, readiness, metrics and the OpenAPI document."""
 
+import re
 from typing import Any, Final
 
 from litestar import get
@@ -14,6 +15,11 @@ from breakwater.web.api.schema import render, responses
 from breakwater.web.api.schema.openapi import documented
 from breakwater.web.security.guards import PUBLIC, requires
 
+_PUBLIC_LENGTH: Final = 200
+"""Characters of an error in the health, which needs no credential."""
+_PATH_OR_URL: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*:/+[^\s'\"]*|(?:[A-Za-z]:|[.~])?[/\\][^\s'\":;,()]+", re.IGNORECASE
+)
 _EXPOSITION: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
 
@@ -56,12 +62,19 @@ HEALTH: Final = [live, ready, metrics, schema]
 
 
 def _loop(health: TaskHealth) -> responses.Loop:
-    return responses.Loop(health.name, health.healthy, health.restarts, health.last_error)
+    last_error = None if health.last_error is None else _public(health.last_error)
+    return responses.Loop(health.name, health.healthy, health.restarts, last_error)
 
 
 async def _database_health(request: ApiRequest) -> responses.Loop:
     try:
         await runtime_of(request).queries.circuits.transitions(limit=1)
     except StoreUnavailable as unavailable:
-        return responses.Loop("reading", False, 0, str(unavailable))
+        return responses.Loop("reading", False, 0, _public(str(unavailable)))
     return responses.Loop("reading", True, 0, None)
+
+
+def _public(error: str) -> str:
+    """Return an error without what only operators may know: paths, addresses, and the lines after its first."""
+    first_line = error.partition("\n")[0][:_PUBLIC_LENGTH]
+    return _PATH_OR_URL.sub("…", first_line)

@@ -17,10 +17,12 @@ from breakwater.core.operations.result import OperationResult
 from breakwater.core.runtime import Runtime
 from breakwater.core.text.zones import zone_key
 from breakwater.web.pages.problems import problem_text
+from breakwater.web.security.cookies import message_cookie
 from breakwater.web.security.guards import principal_of, principal_or_none
 
 PageRequest = Request[Any, Any, Any]
 _FLASH_COOKIE: Final = "flash"
+_FLASH_SECONDS: Final = 60
 _MAX_FLASH_LENGTH: Final = 1_000
 """Characters: a cookie has about 4,000 bytes."""
 THEMES: Final = ("light", "dark")
@@ -67,7 +69,7 @@ def render_page(
     """
     fragment = wants_fragment(request)
     flash = None if fragment else _read_flash(request)
-    cookies = [_expired_flash_cookie()] if _FLASH_COOKIE in request.cookies and not fragment else []
+    cookies = [_expired_flash_cookie(request)] if _FLASH_COOKIE in request.cookies and not fragment else []
     return Template(
         template,
         status_code=status_code,
@@ -182,18 +184,12 @@ def _referring_page(request: PageRequest) -> str | None:
 
 def _flash_cookie(request: PageRequest, flash: Flash) -> Cookie:
     short = msgspec.structs.replace(flash, message=flash.message[:_MAX_FLASH_LENGTH])
-    return Cookie(
-        key=_FLASH_COOKIE,
-        value=base64.urlsafe_b64encode(msgspec.json.encode(short)).decode().rstrip("="),
-        max_age=60,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    value = base64.urlsafe_b64encode(msgspec.json.encode(short)).decode().rstrip("=")
+    return message_cookie(request, _FLASH_COOKIE, value, _FLASH_SECONDS)
 
 
-def _expired_flash_cookie() -> Cookie:
-    return Cookie(key=_FLASH_COOKIE, value="", max_age=0, httponly=True, samesite="lax")
+def _expired_flash_cookie(request: PageRequest) -> Cookie:
+    return message_cookie(request, _FLASH_COOKIE, "", 0)
 
 
 def _read_flash(request: PageRequest) -> Flash | None:

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from litestar import get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
@@ -24,6 +23,7 @@ from breakwater.web.pages.reply import (
     runtime_of,
 )
 from breakwater.web.pages.zones import COOKIE, UTC_NAME, names, offered
+from breakwater.web.security.cookies import preference_cookie
 from breakwater.web.security.guards import requires
 
 SETTINGS: Final = "/settings"
@@ -70,19 +70,8 @@ async def theme(request: PageRequest) -> Response[Any]:
     """Save the theme in this browser."""
     form = await read_form(request, {"theme"})
     theme_name = form.get("theme", "")
-    cookie = _preference_cookie(request, "theme", theme_name if theme_name in THEMES else "")
+    cookie = preference_cookie(request, "theme", theme_name if theme_name in THEMES else "", _TEN_YEARS)
     return Redirect(SETTINGS, status_code=303, cookies=[cookie])
-
-
-def _preference_cookie(request: PageRequest, key: str, value: str) -> Cookie:
-    """Return the cookie that saves a preference in this browser. An empty value deletes it."""
-    return Cookie(
-        key=key,
-        value=value,
-        max_age=_TEN_YEARS if value else 0,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
 
 
 @post(f"{SETTINGS}/zone", guards=[requires("read")], include_in_schema=False)
@@ -94,7 +83,9 @@ async def zone(request: PageRequest) -> Response[Any]:
         unknown = Flash("error", f'Unknown time zone "{zone_name[:_MAX_QUOTED]}". Times are unchanged.')
         return respond_with_flash(request, unknown, back=SETTINGS, status_code=422)
     response = redirect_with_flash(request, Flash("success", f"Times are now in {zone_name}."), SETTINGS)
-    response.set_cookie(_preference_cookie(request, COOKIE, "" if zone_name == UTC_NAME else zone_name))
+    response.set_cookie(
+        preference_cookie(request, COOKIE, "" if zone_name == UTC_NAME else zone_name, _TEN_YEARS)
+    )
     return response
 
 

@@ -1,4 +1,4 @@
-"""The session cookie: its name, its attributes, and how to read it."""
+"""The cookies of the service: their attributes, and the name of the session cookie."""
 
 from typing import Any, Final
 
@@ -18,6 +18,16 @@ def is_secure(connection: Connection) -> bool:
     return connection.scope["scheme"] == "https" or bool(base_url and base_url.startswith("https:"))
 
 
+def preference_cookie(connection: Connection, key: str, value: str, seconds: int) -> Cookie:
+    """Return the cookie of a preference, which scripts may change; an empty value deletes it."""
+    return _cookie(connection, key, value, seconds, httponly=False)
+
+
+def message_cookie(connection: Connection, key: str, value: str, seconds: int) -> Cookie:
+    """Return the cookie of a message to the next page; an empty value deletes it."""
+    return _cookie(connection, key, value, seconds, httponly=True)
+
+
 def session_token(connection: Connection) -> str | None:
     """Return the session token that the request carries, or None."""
     return connection.cookies.get(_SECURE if is_secure(connection) else _PLAIN)
@@ -25,13 +35,17 @@ def session_token(connection: Connection) -> str | None:
 
 def session_cookie(connection: Connection, token: str, seconds: float) -> Cookie:
     """Return the cookie of a session that lasts `seconds`; 0 deletes the cookie."""
-    secure = is_secure(connection)
+    key = _SECURE if is_secure(connection) else _PLAIN
+    return _cookie(connection, key, token, int(seconds), httponly=True)
+
+
+def _cookie(connection: Connection, key: str, value: str, seconds: int, *, httponly: bool) -> Cookie:
     return Cookie(
-        key=_SECURE if secure else _PLAIN,
-        value=token,
-        max_age=max(0, int(seconds)),
+        key=key,
+        value=value,
+        max_age=max(0, seconds) if value else 0,
         path="/",
-        httponly=True,
-        secure=secure,
+        httponly=httponly,
+        secure=is_secure(connection),
         samesite="lax",
     )

@@ -24,6 +24,8 @@ _SECURITY_HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
+"""A year. Not for subdomains, which may be other services."""
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -36,12 +38,18 @@ class SecurityMiddleware:
         hosts: AllowedHosts,
         methods: Mapping[str, str],
         observe: Callable[[Scope, int], None],
+        *,
+        https_only: bool = False,
     ) -> None:
-        """`methods` is the Allow header by route; `observe` gets the scope and the status of every response."""
+        """`methods` is the Allow header by route; `observe` gets the scope and the status of every response.
+
+        `https_only` tells browsers to use https for this host from now on.
+        """
         self._app = app
         self._hosts = hosts
         self._methods = methods
         self._observe = observe
+        self._security_headers = (*_SECURITY_HEADERS, _HSTS) if https_only else _SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -56,7 +64,7 @@ class SecurityMiddleware:
         async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._observe(inner_scope, message["status"])
-                message["headers"] = _secured(self._with_allow(inner_scope, message.get("headers", ())))
+                message["headers"] = self._secured(self._with_allow(inner_scope, message.get("headers", ())))
             await send_outward(message)
 
         if (problem := self._hosts.problem(scope["headers"])) is not None:
@@ -70,6 +78,12 @@ class SecurityMiddleware:
         if methods is None:
             return headers
         return [(name, methods.encode() if name == b"allow" else value) for name, value in headers]
+
+    def _secured(self, headers: Any) -> list[tuple[bytes, bytes]]:
+        secured = [*headers, *self._security_headers]
+        if not any(name == b"cache-control" for name, _ in secured):
+            secured.append(_NO_STORE)
+        return secured
 
 
 def _without_body(send: Send) -> Send:
@@ -85,13 +99,6 @@ def _without_body(send: Send) -> Send:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_headers
-
-
-def _secured(headers: Any) -> list[tuple[bytes, bytes]]:
-    secured = [*headers, *_SECURITY_HEADERS]
-    if not any(name == b"cache-control" for name, _ in secured):
-        secured.append(_NO_STORE)
-    return secured
 
 
 async def _refuse(send: Send, detail: str) -> None:

@@ -112,7 +112,7 @@ class SqliteFileStore:
         """Open a transaction on the writer."""
         # SQLite continues to write to a removed file. Those commits would be lost when the process ends.
         if _identity(self._path) != self._identity:
-            raise unavailable(f"{self._path} was removed or replaced; put it back, or restart")
+            raise unavailable("its file was removed or replaced; put it back, or restart")
         async with self._writer.transaction() as connection:
             yield connection
 
