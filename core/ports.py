@@ -1,7 +1,7 @@
 """What the engine needs from outside: a clock, random numbers, an HTTP client and a vault."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from breakwater.core.domain.outcome import Headers, Outcome
@@ -36,7 +36,7 @@ class OutboundRequest:
     """One POST, complete except for the address to connect to."""
 
     target: Target
-    headers: Headers
+    headers: Headers = field(repr=False)
     body: bytes
     timeout: float
     """Seconds for the whole attempt: resolving, connecting, sending and the response's headers and body."""

@@ -179,7 +179,13 @@ class WebhookAdapter(NotificationAdapter):
     def _new_message(self, message: NotificationMessage, endpoint_ids: tuple[str, ...]) -> NewMessage:
         payload = encode_payload(message.to_payload())
         delays = self._retry.policy().delays
-        return NewMessage(message.event_type, payload, endpoint_ids=endpoint_ids, retry_delays=delays)
+        return NewMessage(
+            message.event_type,
+            payload,
+            endpoint_ids=endpoint_ids,
+            repeat_endpoints=True,
+            retry_delays=delays,
+        )
 
     async def _notify_dead_letter(self, runtime: Runtime, view: MessageView) -> None:
         if self._dead_letter is None:

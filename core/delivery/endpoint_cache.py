@@ -1,7 +1,7 @@
 """Every endpoint in memory, ready to be sent to: intake and the lanes need them for each message."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import RowMapping, select
@@ -38,10 +38,10 @@ class DeliveryTarget:
     max_in_flight: int
     rate_limit: float | None
     """Attempts per second."""
-    headers: Headers
+    headers: Headers = field(repr=False)
     """Custom headers, decrypted."""
     signature: SignatureScheme
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     """Newest first. The second one signs too, until `old_secret_until`."""
     old_secret_until: float | None
     throttled_until: float | None

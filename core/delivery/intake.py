@@ -36,6 +36,8 @@ class NewMessage:
     payload: bytes
     """JSON, sent exactly as it was received."""
     endpoint_ids: tuple[str, ...] | None = None
+    repeat_endpoints: bool = False
+    """Whether an endpoint that is named twice gets two deliveries instead of one."""
     url: str | None = None
     idempotency_key: str | None = None
     scope: str = ""
@@ -93,7 +95,10 @@ class Intake:
 
     async def _resolve_endpoints(self, message: NewMessage) -> list[DeliveryTarget]:
         if message.endpoint_ids is not None:
-            return self._by_id(message.endpoint_ids)
+            endpoints = self._by_id(message.endpoint_ids)
+            if message.repeat_endpoints:
+                return endpoints
+            return list({endpoint.id: endpoint for endpoint in endpoints}.values())
         if message.url is not None:
             return [await self._adhoc.find_or_create(message.url)]
         return self._endpoint_cache.subscribers(message.event_type)

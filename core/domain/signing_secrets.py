@@ -1,8 +1,9 @@
 """Signing secrets in the format of Standard Webhooks: `whsec_`, `whsk_` or `whpk_`, then base64."""
 
 import base64
-import binascii
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Final, assert_never
 
 from breakwater.core.domain.errors import InvalidInput
@@ -16,6 +17,8 @@ _NEW_SECRET_BYTES: Final = 32
 _SECRET_BYTES: Final = range(24, 65)
 _KEY_BYTES: Final = 32
 _MAX_TEXT_LENGTH: Final = 256
+_URL_SAFE: Final = re.compile(r"(?=.*[-_])[A-Za-z0-9_-]+={0,2}")
+_UNPADDED: Final = re.compile(r"[A-Za-z0-9+/]+")
 
 
 def make_secret(random_bytes: Callable[[int], bytes]) -> str:
@@ -41,10 +44,7 @@ def parse_secret(text: str) -> bytes:
         InvalidInput: naming `secret`; the message never repeats it.
 
     """
-    key = _decoded(text, SECRET_PREFIX)
-    if key is None or len(key) not in _SECRET_BYTES:
-        raise InvalidInput.of("secret", f"must be {SECRET_PREFIX} and the base64 of 24 to 64 random bytes")
-    return key
+    return _decode(text, SECRET_PREFIX, _SECRET_BYTES, "24 to 64 random bytes")
 
 
 def parse_private_key(text: str) -> bytes:
@@ -54,10 +54,7 @@ def parse_private_key(text: str) -> bytes:
         InvalidInput: naming `secret`; the message never repeats it.
 
     """
-    key = _decoded(text, PRIVATE_PREFIX)
-    if key is None or len(key) not in {_KEY_BYTES, 2 * _KEY_BYTES}:
-        raise InvalidInput.of("secret", f"must be {PRIVATE_PREFIX} and the base64 of an ed25519 private key")
-    return key[:_KEY_BYTES]
+    return _decode(text, PRIVATE_PREFIX, (_KEY_BYTES, 2 * _KEY_BYTES), "an ed25519 private key")[:_KEY_BYTES]
 
 
 def check_secret(scheme: SignatureScheme, text: str) -> None:
@@ -79,10 +76,23 @@ def check_secret(scheme: SignatureScheme, text: str) -> None:
             assert_never(scheme)
 
 
-def _decoded(text: str, prefix: str) -> bytes | None:
-    if not text.startswith(prefix):
-        return None
-    try:
-        return base64.b64decode(text.removeprefix(prefix), validate=True)
-    except (binascii.Error, ValueError):
-        return None
+def _decode(text: str, prefix: str, lengths: Container[int], content: str) -> bytes:
+    """Return the bytes after `prefix`, in base64 as Standard Webhooks defines it.
+
+    Other alphabets and missing padding are refused, not read: the library of a receiver refuses them too, or decodes
+    the same text to another key.
+    """
+    encoded = text.removeprefix(prefix)
+    if text.startswith(prefix):
+        if _URL_SAFE.fullmatch(encoded):
+            raise InvalidInput.of(
+                "secret", 'is base64 in the alphabet for URLs; replace "-" with "+" and "_" with "/"'
+            )
+        if _UNPADDED.fullmatch(encoded) and len(encoded) % 4 in {2, 3}:
+            padding = "=" * (-len(encoded) % 4)
+            raise InvalidInput.of("secret", f'is base64 without its padding; append "{padding}"')
+        with suppress(ValueError):
+            key = base64.b64decode(encoded, validate=True)
+            if len(key) in lengths:
+                return key
+    raise InvalidInput.of("secret", f"must be {prefix} and the base64 of {content}")

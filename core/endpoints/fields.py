@@ -221,7 +221,10 @@ def _signature(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Column
 
 
 def _secret(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    return {"secret": _line("secret", value, SECRET_MAX)}
+    secret = _line("secret", value, SECRET_MAX)
+    if not secret:
+        raise InvalidInput.of("secret", "is empty; enter a secret, or leave the field out")
+    return {"secret": secret}
 
 
 _PARSERS: Final[dict[str, Parser]] = {

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import RowMapping
 
 from breakwater.core.crypto.headers import open_headers, seal_headers
-from breakwater.core.crypto.vault import Vault
+from breakwater.core.crypto.vault import SecretUnreadable, Vault
 from breakwater.core.domain.target import parse_target
 from breakwater.core.endpoints.fields import Columns, Rules, prefixed_columns
 from breakwater.core.ids import Ids
@@ -56,7 +56,7 @@ class EndpointRows:
         if "name" in columns:
             columns["name"] = columns["name"] or row["name"]
         if (new_secret := columns.pop("secret", None)) is not None:
-            columns |= self.rotated_columns(row, new_secret)
+            columns |= self._secret_columns(row, new_secret)
         if "headers" in columns:
             columns |= self._stored_headers(row["id"], columns)
             del columns["public_headers"]
@@ -78,11 +78,26 @@ class EndpointRows:
         return {"headers": headers, "secret_headers": sealed}
 
     def rotated_columns(self, row: RowMapping, secret: str) -> Columns:
-        """Return the columns of a new secret. The previous one signs too for a day."""
+        """Return the columns of a new secret. Raises InvalidInput for one that the signature cannot use.
+
+        A rotation also replaces a secret that is damaged.
+        """
+        prefixed_columns({"secret": secret}, self.rules, {"url": row["url"], "signature": row["signature"]})
+        return self._secret_columns(row, secret)
+
+    def _secret_columns(self, row: RowMapping, secret: str) -> Columns:
+        """Return the columns of a new secret. The previous one signs too for a day, if it can be opened."""
         now = self._clock.now()
+        previous = row["secret"] if self._opens(row) else None
         return {
             "secret": self._vault.seal(secret, context=row["id"]),
-            "previous_secret": row["secret"],
-            "previous_secret_until": None if row["secret"] is None else now + OVERLAP_SECONDS,
+            "previous_secret": previous,
+            "previous_secret_until": None if previous is None else now + OVERLAP_SECONDS,
             "updated_at": now,
         }
+
+    def _opens(self, row: RowMapping) -> bool:
+        try:
+            return row["secret"] is not None and bool(self._vault.open(row["secret"], context=row["id"]))
+        except SecretUnreadable:
+            return False

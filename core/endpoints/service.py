@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.errors import StoreUnavailable
-from breakwater.core.domain.signing_secrets import check_secret
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.endpoints.fields import Columns, prefixed_columns
 from breakwater.core.endpoints.rows import EndpointRows
@@ -107,10 +106,7 @@ class Endpoints:
 
         async def write(connection: AsyncConnection) -> str:
             row = await endpoint_row(connection, endpoint_id, lock=True)
-            scheme = SignatureScheme(row["signature"])
-            if secret is not None:
-                check_secret(scheme, secret)
-            created = secret or new_secret(scheme)
+            created = new_secret(SignatureScheme(row["signature"])) if secret is None else secret
             await _update(connection, endpoint_id, self._rows.rotated_columns(row, created))
             outcome = f"Secret of {row['name']} rotated; the previous one stays valid for 24 hours"
             entry = AuditEntry(actor, "endpoint.rotate_secret", endpoint_id, outcome)

@@ -181,6 +181,22 @@ async def test_bad_messages_are_refused_whole(engine: RunningEngine) -> None:
     assert engine.sender.requests == []
 
 
+async def test_an_endpoint_that_is_named_twice_gets_one_delivery(engine: RunningEngine) -> None:
+    one, two = await engine.endpoint(), await engine.endpoint("orders.example")
+    accepted = await engine.send(endpoint_ids=(two, one, two, two))
+    assert [endpoint_id for _, endpoint_id in accepted.deliveries] == [two, one]
+    await engine.quiet()
+    assert len(engine.sender.requests) == 2
+    assert engine.slots_taken == 0
+
+
+async def test_an_unknown_endpoint_is_named_by_its_place_among_repeated_ones(engine: RunningEngine) -> None:
+    known = await engine.endpoint()
+    with pytest.raises(InvalidInput) as unknown:
+        await engine.send(endpoint_ids=(known, known, "ep_nobody"))
+    assert [problem.field for problem in unknown.value.problems] == ["endpoint_ids.2"]
+
+
 async def test_a_message_to_a_bare_url_needs_no_endpoint(engine: RunningEngine) -> None:
     first = await engine.send(url="https://once.example/a")
     second = await engine.send(url="https://once.example/a")

@@ -52,6 +52,16 @@ def test_a_header_of_the_connection_or_of_the_signature_is_refused_in_any_case(n
 
 
 @pytest.mark.parametrize(
+    "name", ["Content-Encoding", "Content-Range", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"]
+)
+def test_a_header_that_would_describe_the_body_wrongly_is_refused_with_the_reason(name: str) -> None:
+    for written in (name, name.lower(), name.upper()):
+        assert problem({written: "gzip"}) == (
+            f"headers.{written}: describes the body, which is sent unchanged; remove it"
+        )
+
+
+@pytest.mark.parametrize(
     "name", ["", "X Tenant", "X:Tenant", "X-Tenant\r\n", "X\x00", "Ä", "X-Tenant ", "x" * 129]
 )
 def test_what_is_no_header_name_is_refused(name: str) -> None:

@@ -216,6 +216,22 @@ class TestSecrets:
             parse_secret(form.format(encoded))
         assert encoded[4:20] not in str(caught.value)
 
+    @pytest.mark.parametrize(("length", "padding"), [(25, "=="), (26, "="), (32, "=")])
+    def test_base64_without_its_padding_is_refused_with_what_to_append(
+        self, length: int, padding: str
+    ) -> None:
+        encoded = base64.b64encode(bytes(length)).decode()
+        for text in (f"whsec_{encoded.rstrip('=')}", f"whsk_{encoded.rstrip('=')}"):
+            parse = parse_secret if text.startswith("whsec_") else parse_private_key
+            with pytest.raises(InvalidInput, match=f'is base64 without its padding; append "{padding}"$'):
+                parse(text)
+
+    @pytest.mark.parametrize("encoded", ["_" * 32, "-" * 43, "A" * 42 + "-="])
+    def test_base64_in_the_alphabet_for_urls_is_refused_with_what_to_replace(self, encoded: str) -> None:
+        for text, parse in ((f"whsec_{encoded}", parse_secret), (f"whsk_{encoded}", parse_private_key)):
+            with pytest.raises(InvalidInput, match='replace "-" with "\\+" and "_" with "/"'):
+                parse(text)
+
     @pytest.mark.parametrize(
         "text", ["whsk_", SECRET, "whsk_AAAA", f"whsk_{base64.b64encode(bytes(33)).decode()}"]
     )

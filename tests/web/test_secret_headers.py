@@ -266,3 +266,11 @@ async def test_a_form_without_new_secret_values_is_preserved_as_a_whole(service:
     late = await browser.post(page, data={"_csrf": token, **typed}, headers={"Referer": page})
     shown = await signs_in(browser, late)
     assert hidden_in(shown)["headers"] == typed["headers"]
+
+
+async def test_no_value_is_part_of_a_printed_object(service: RunningApp) -> None:
+    endpoint = await create(service, headers={"X-Auth-Key": VALUE})
+    await sent_headers(service)
+    printed = repr(service.runtime.endpoint_cache.get(endpoint["id"])) + repr(service.sender.requests)
+    assert VALUE not in printed
+    assert endpoint["secret"] not in printed

@@ -34,6 +34,10 @@ _RESERVED: Final = _SIGNATURE | frozenset(
         ),
     }
 )
+_OF_ONE_BODY: Final = frozenset(
+    {"content-encoding", "content-range", "content-md5", "digest", "content-digest", "repr-digest"}
+)
+"""They say how a body is encoded, or give its digest. No fixed value is right for a payload that is sent unchanged."""
 _RESERVED_PREFIXES: Final = ("proxy-", "webhook-")
 
 
@@ -73,6 +77,8 @@ def _name_problem(name: str) -> str:
         return "is not a valid header name; use letters, digits and hyphens, at most 128"
     if name.lower() in _RESERVED or name.lower().startswith(_RESERVED_PREFIXES):
         return "is set by Breakwater or by the connection; choose another name"
+    if name.lower() in _OF_ONE_BODY:
+        return "describes the body, which is sent unchanged; remove it"
     return ""
 
 

@@ -46,7 +46,7 @@ class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     endpoint_ids: (
         Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": ENDPOINTS_MAX})] | None
     ) = None
-    """Cannot be combined with `url`."""
+    """Each endpoint gets one delivery, also if it is named twice. Cannot be combined with `url`."""
     url: str | None = None
     retry: RetryOverride | None = None
 
