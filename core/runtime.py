@@ -71,12 +71,12 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
         self.node_id = new_node_id()
-        self._vault = vault = Vault.from_settings(settings.secret_key, settings.key_file)
-        self.database = Database(settings.database_url, vault)
+        self.vault = Vault.from_settings(settings.secret_key, settings.key_file)
+        self.database = Database(settings.database_url, self.vault)
         self.change_feed = ChangeFeed()
         self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
         self._sender: Sender = sender or _server_sender(settings, self.guard)
-        self.endpoint_cache = EndpointCache(self.database, vault, allowed)
+        self.endpoint_cache = EndpointCache(self.database, self.vault, allowed)
         self._endpoint_changes = EndpointChanges(self.database, self.clock)
         self._endpoint_changes.add_reader(self.endpoint_cache.reload)
         self.access = Access(self.database, self.ids, self.clock, settings)
@@ -103,7 +103,7 @@ class Runtime:
             audit_log=AuditLog(self.ids, self.clock),
         )
         rules = Rules(allowed, settings.attempt_timeout_seconds, settings.lane_max_in_flight)
-        rows = EndpointRows(vault, self.ids, self.clock, rules)
+        rows = EndpointRows(self.vault, self.ids, self.clock, rules)
         self.endpoints = Endpoints(context, rows)
         self.adhoc_endpoints = AdhocEndpoints(context, rows)
         self.intake = Intake(
@@ -142,7 +142,7 @@ class Runtime:
         """Open the database. Raises StartRefused, with everything closed again."""
         try:
             await self.database.open()
-            await require_key(self.database, self._vault)
+            await require_key(self.database, self.vault)
             await self.endpoint_cache.load()
             await self._dispatcher.load()
         except BaseException as error:

@@ -124,6 +124,10 @@
     setPolling(false)
     showFreshness()
   })
+  document.addEventListener("breakwater:signed-in", () => {
+    signedOut = false
+    showFreshness()
+  })
   const endSession = () => document.dispatchEvent(new CustomEvent("breakwater:signed-out"))
 
   document.addEventListener("htmx:sseOpen", () => {
@@ -291,46 +295,6 @@
     if (event.detail.successful) selectAll(false)
   })
 
-  /* --- a form that leads to another page is checked before it is sent, so that a failure does not lose its input -------- */
-
-  const checkedForms = new WeakSet()
-
-  function showError(message, link) {
-    const line = Object.assign(document.createElement("p"), { className: "notice notice-error", textContent: message })
-    if (link) line.append(" ", link)
-    $("#flash")?.replaceChildren(line)
-    line.scrollIntoView({ block: "nearest" })
-  }
-
-  async function refreshCsrfTokens() {
-    const page = new DOMParser().parseFromString(await (await fetch("/settings")).text(), "text/html")
-    const token = $("[name=_csrf]", page)?.value
-    for (const field of $$("[name=_csrf]")) field.value = token ?? field.value
-  }
-
-  async function sendIfReachable(form, submitter) {
-    try {
-      const { status } = await fetch("/events", { method: "HEAD", headers: { Accept: "text/event-stream" } })
-      if (status === 401) {
-        signedOut = true
-        const link = Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", textContent: "Sign in again" })
-        return showError("You are signed out. Nothing was sent, and your input stays here.", link)
-      }
-      if (signedOut) await refreshCsrfTokens()
-      checkedForms.add(form)
-      form.requestSubmit(submitter)
-    } catch {
-      showError("Breakwater is unreachable. Nothing was sent, and your input stays here. Try again in a moment.")
-    }
-  }
-
-  document.addEventListener("submit", (event) => {
-    const form = event.target
-    if (form.method !== "post" || form.hasAttribute("hx-post") || !$("[name=_csrf]", form) || checkedForms.delete(form)) return
-    event.preventDefault()
-    sendIfReachable(form, event.submitter)
-  }, true)
-
   /* --- copying, theme, messages, links ----------------------------------------------------------------------------------- */
 
   async function copy(button) {
@@ -398,6 +362,11 @@
   }
 
   addEventListener("hashchange", openLinkedAttempt)
+  document.addEventListener("breakwater:content", () => {
+    readRenderTime()
+    updateTimes()
+    updateSelectionBar()
+  })
   document.addEventListener("DOMContentLoaded", () => {
     if (window.htmx) preserveReaderState()
     readRenderTime()

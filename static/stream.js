@@ -79,6 +79,10 @@
     ended = true
     stream?.close()
   })
+  document.addEventListener("breakwater:signed-in", () => {
+    ended = false
+    followVisibility()
+  })
   addEventListener("pagehide", () => stream?.close())
   addEventListener("pageshow", (event) => { if (event.persisted) followVisibility() })
   if (!window.htmx) return

@@ -110,6 +110,7 @@ def every_page(service: Service, busy: Scene, deliveries: int = len(HOSTILE) + 1
         f"/endpoints/{busy.endpoint_id}?range=24h",
         f"/endpoints/{busy.endpoint_id}/edit",
         f"/endpoints/{gone}",
+        f"/created/{busy.endpoint_id}",
         *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
         f"/messages/{failed[0]['message_id']}",
         "/replays",

@@ -74,14 +74,16 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
     make = page.get_by_role("button", name="Create endpoint")
     page.context.clear_cookies()
     make.click()
-    expect(page.locator("#flash")).to_contain_text("You are signed out. Nothing was sent")
+    expect(page.locator("#flash")).to_contain_text("Not done: Create endpoint. You are signed out.")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed with care")
 
     signed_in(page.context, administrator)  # in another tab
-    page.route("**/events", lambda route: route.abort())
+    page.route("**/endpoints", lambda route: route.abort())
     make.click()
-    expect(page.locator("#flash")).to_contain_text("Breakwater is unreachable. Nothing was sent")
-    page.unroute("**/events")
+    expect(page.locator("#flash")).to_contain_text(
+        "Not confirmed: Create endpoint. Breakwater is unreachable."
+    )
+    page.unroute("**/endpoints")
     make.click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
     page.get_by_role("link", name="Done").click()

@@ -51,7 +51,7 @@ async def test_the_input_can_create_a_new_endpoint(service: RunningApp) -> None:
     form |= {"name": "Billing, new", "retry.delays": "1s 5m"}
     response = await service.api.post(f"/endpoints/{endpoint}/edit", data=form)
     created = await service.api.post("/endpoints", data={"signature": "standard", **typed_on(response.text)})
-    assert 'id="secret"' in created.text
+    assert 'id="secret"' in (await service.api.get(created.headers["location"])).text
     (endpoint_view,) = (await service.get("/endpoints"))["items"]
     assert (endpoint_view["name"], endpoint_view["retry"]["delays"]) == ("Billing, new", [1.0, 300.0])
     assert endpoint_view["id"] != endpoint

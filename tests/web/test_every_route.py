@@ -19,6 +19,7 @@ PUBLIC = {
     ("HEAD", "/static/{file_path}"),
 }
 PREFIXES = {
+    "created_id": "ep",
     "delivery_id": "dlv",
     "message_id": "msg",
     "endpoint_id": "ep",
@@ -40,7 +41,12 @@ READERS_MAY_POST = {
 """Routes that change only what the reader sees."""
 
 SENDERS_MAY = {("POST", "/api/v1/messages"), ("POST", "/api/v1/messages/batch")}
-ADMINISTRATORS_SEE = {"/api/v1/keys", "/endpoints/new", "/endpoints/{endpoint_id}/edit"}
+ADMINISTRATORS_SEE = {
+    "/api/v1/keys",
+    "/created/{created_id}",
+    "/endpoints/new",
+    "/endpoints/{endpoint_id}/edit",
+}
 
 
 def routes(app: Litestar) -> Iterator[tuple[str, str]]:

@@ -173,7 +173,8 @@ async def test_a_key_is_rotated_on_the_page_and_shown_once(service: RunningApp) 
     page = (await browser.get("/settings")).text
     assert "sender billing" in page
     token = page.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
-    shown = await browser.post(f"/settings/keys/{created['id']}/rotate", data={"_csrf": token})
+    rotated = await browser.post(f"/settings/keys/{created['id']}/rotate", data={"_csrf": token})
+    shown = await browser.get(rotated.headers["location"])
     assert shown.status_code == 200
     assert "The old key stays valid until you revoke it." in shown.text
     assert [key["sender"] for key in (await service.get("/keys"))["items"]] == ["billing", "billing"]

@@ -67,7 +67,7 @@ async def test_what_was_typed_goes_through_the_signing_in_and_is_sent_when_its_s
     form = hidden_in(shown)
     assert {name: form[name] for name in TYPED} == TYPED | {"event_types": "order.created\norder.shipped"}
     created = await browser.post("/endpoints", data=form)
-    assert 'id="secret"' in created.text
+    assert 'id="secret"' in (await browser.get(created.headers["location"])).text
     (endpoint,) = (await service.get("/endpoints"))["items"]
     assert endpoint["name"] == TYPED["name"]
     assert endpoint["event_types"] == ["order.created", "order.shipped"]

@@ -17,6 +17,7 @@ from breakwater.web.pages import (
     saved_views,
     selection,
     settings,
+    shown_once,
     sign_in,
 )
 
@@ -35,6 +36,7 @@ PAGES: Final = [
     *endpoint_settings.HANDLERS,
     *audit.HANDLERS,
     *settings.HANDLERS,
+    *shown_once.HANDLERS,
     *sign_in.HANDLERS,
 ]
 """The route handlers of all pages."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
@@ -23,6 +23,7 @@ from breakwater.web.pages.reply import (
     run_action,
     runtime_of,
 )
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.security.guards import requires
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
@@ -55,7 +56,7 @@ def needs_attention(circuit: CircuitView) -> bool:
     return circuit.state is not CircuitState.CLOSED or circuit.on_hold
 
 
-@post(f"{BOARD}/{{endpoint_id:str}}/reset", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{BOARD}/{{endpoint_id:str}}/reset", "operate")
 async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Close a circuit now and release its deliveries."""
     form = await read_form(request, {"reason"})
@@ -65,7 +66,7 @@ async def reset(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     return await run_action(request, work, back=BOARD)
 
 
-@post(f"{BOARD}/{{endpoint_id:str}}/probe", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{BOARD}/{{endpoint_id:str}}/probe", "operate")
 async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Probe an open circuit now."""
     form = await read_form(request, {"reason"})
@@ -75,7 +76,7 @@ async def probe(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     return await run_action(request, work, back=BOARD)
 
 
-@post(f"{BOARD}/{{endpoint_id:str}}/hold", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{BOARD}/{{endpoint_id:str}}/hold", "operate")
 async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Hold a circuit open, with a reason, until it is released or the given time has passed."""
     form = await read_form(request, {"reason", "for"})
@@ -91,7 +92,7 @@ async def hold(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any
     return await run_action(request, work, back=BOARD)
 
 
-@post(f"{BOARD}/{{endpoint_id:str}}/release", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{BOARD}/{{endpoint_id:str}}/release", "operate")
 async def release(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """End a hold."""
     form = await read_form(request, {"reason"})

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
@@ -11,6 +11,7 @@ from breakwater.web.pages.bodies import as_curl
 from breakwater.web.pages.changes import changes_between
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.security.guards import requires
 
 
@@ -43,7 +44,7 @@ def _later_delays(detail: DeliveryDetail) -> tuple[float, ...]:
     return detail.retry_delays[-after_next:] if after_next else ()
 
 
-@post("/deliveries/{delivery_id:str}/resend", guards=[requires("operate")], include_in_schema=False)
+@form_post("/deliveries/{delivery_id:str}/resend", "operate")
 async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """Resend a delivery. With the field `now` it is sent as a probe of an open circuit."""
     form = await read_form(request, {"reason", "now"})
@@ -53,7 +54,7 @@ async def resend(request: PageRequest, delivery_id: FromPath[str]) -> Response[A
     return await run_action(request, work, back=f"/deliveries/{delivery_id}")
 
 
-@post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], include_in_schema=False)
+@form_post("/deliveries/{delivery_id:str}/cancel", "operate")
 async def cancel(request: PageRequest, delivery_id: FromPath[str]) -> Response[Any]:
     """Cancel a pending delivery."""
     form = await read_form(request, {"reason"})

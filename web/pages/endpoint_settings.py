@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
@@ -22,6 +22,8 @@ from breakwater.web.pages.reply import (
     runtime_of,
     status_of,
 )
+from breakwater.web.pages.shown_once import ShownOnce, redirect_to_secret
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.security.guards import requires
 
 
@@ -62,8 +64,8 @@ async def new_endpoint(request: PageRequest) -> Template:
     return _form_page(request, endpoint_form.blank(runtime_of(request).settings), None)
 
 
-@post(ENDPOINTS, guards=[requires("admin")], status_code=200, include_in_schema=False)
-async def create(request: PageRequest) -> Template:
+@form_post(ENDPOINTS, "admin")
+async def create(request: PageRequest) -> Response[Any]:
     """Create an endpoint and show its secret, or show the form again with its problems."""
     form = await read_form(request, endpoint_form.FIELDS)
     runtime = runtime_of(request)
@@ -72,7 +74,8 @@ async def create(request: PageRequest) -> Template:
         endpoint, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
     except (InvalidInput, StoreUnavailable) as problem:
         return _invalid_form_page(request, form, None, problem)
-    return render_page(request, "endpoints/secret.html", endpoint=endpoint, secret=secret, rotated=False)
+    shown = ShownOnce(kind="secret", id=endpoint.id, name=endpoint.name, text=secret)
+    return redirect_to_secret(request, shown)
 
 
 @get(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
@@ -82,7 +85,7 @@ async def edit_endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Tem
     return _form_page(request, endpoint_form.of_endpoint(view), view)
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", guards=[requires("admin")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", "admin")
 async def update(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Save the changed fields, or show the form again with its problems."""
     form = await read_form(request, endpoint_form.FIELDS)

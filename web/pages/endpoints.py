@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
@@ -25,6 +25,8 @@ from breakwater.web.pages.reply import (
     run_action,
     runtime_of,
 )
+from breakwater.web.pages.shown_once import ShownOnce, redirect_to_secret
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.pages.traffic import MAX_CHANGES, load_charts
 from breakwater.web.security.guards import requires
 
@@ -87,7 +89,7 @@ async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
     )
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/pause", "operate")
 async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Pause an endpoint."""
     form = await read_form(request, {"reason"})
@@ -97,7 +99,7 @@ async def pause(request: PageRequest, endpoint_id: FromPath[str]) -> Response[An
     return await run_action(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/resume", "operate")
 async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Resume an endpoint."""
     await read_form(request)
@@ -105,7 +107,7 @@ async def resume(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
     return await run_action(request, work, back=f"{ENDPOINTS}/{endpoint_id}")
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/ping", "operate")
 async def ping(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Send a test message to one endpoint."""
     await read_form(request)
@@ -126,7 +128,7 @@ async def _ping(request: PageRequest, endpoint_id: str) -> Flash:
     return Flash("success", message, f"/deliveries/{delivery_id}", "View delivery")
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", guards=[requires("admin")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", "admin")
 async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Rotate the signing secret and show the new one once. The old one stays valid for 24 hours."""
     await read_form(request)
@@ -135,11 +137,12 @@ async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Res
         secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
     except (Conflict, NotFound, StoreUnavailable) as problem:
         return respond_with_problem(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
-    shown = await runtime.endpoints.get(endpoint_id)
-    return render_page(request, "endpoints/secret.html", endpoint=shown, secret=secret, rotated=True)
+    name = (await runtime.endpoints.get(endpoint_id)).name
+    shown = ShownOnce(kind="secret", id=endpoint_id, name=name, text=secret, rotated=True)
+    return redirect_to_secret(request, shown)
 
 
-@post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", guards=[requires("admin")], include_in_schema=False)
+@form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", "admin")
 async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Delete an endpoint. Its pending deliveries are cancelled; its history is kept."""
     form = await read_form(request, {"reason"})

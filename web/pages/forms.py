@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from litestar import Request
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.web.security.csrf import CSRF_FIELD, FORM_ID_FIELD
 
 MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 200
@@ -16,7 +17,7 @@ REASON: Final = "reason"
 REASON_MAX: Final = 500
 """Characters of a reason; the same limit as in the API."""
 _TYPE: Final = "application/x-www-form-urlencoded"
-_ALWAYS: Final = frozenset({"_csrf"})
+_ALWAYS: Final = frozenset({CSRF_FIELD, FORM_ID_FIELD})
 _RELOAD: Final = "Reload the page and send the form again."
 
 

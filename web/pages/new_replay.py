@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.response import Response, Template
 
 from breakwater.core.domain.circuit import CircuitState
@@ -28,6 +28,7 @@ from breakwater.web.pages.reply import (
     runtime_of,
     status_of,
 )
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.security.guards import requires
 
 NEW: Final = f"{REPLAYS}/new"
@@ -70,7 +71,7 @@ async def new_replay(request: PageRequest) -> Response[Any]:
     return await _form_page(request, query, plan, replay_form)
 
 
-@post(REPLAYS, guards=[requires("operate")], include_in_schema=False)
+@form_post(REPLAYS, "operate")
 async def start(request: PageRequest) -> Response[Any]:
     """Start the replay if it is confirmed as its size requires; else show the dry run with what is missing."""
     form = await read_form(request, _FIELDS)

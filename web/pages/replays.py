@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from breakwater.core.replays.outcome_counts import ALWAYS_COUNTED
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.security.guards import requires
 
 REPLAYS: Final = "/replays"
@@ -38,7 +39,7 @@ async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
     )
 
 
-@post(f"{REPLAYS}/{{replay_id:str}}/pause", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{REPLAYS}/{{replay_id:str}}/pause", "operate")
 async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
     """Pause a replay."""
     await read_form(request)
@@ -46,7 +47,7 @@ async def pause(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]
     return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
 
 
-@post(f"{REPLAYS}/{{replay_id:str}}/resume", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{REPLAYS}/{{replay_id:str}}/resume", "operate")
 async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
     """Resume a paused replay."""
     await read_form(request)
@@ -54,7 +55,7 @@ async def resume(request: PageRequest, replay_id: FromPath[str]) -> Response[Any
     return await run_action(request, work, back=f"{REPLAYS}/{replay_id}")
 
 
-@post(f"{REPLAYS}/{{replay_id:str}}/cancel", guards=[requires("operate")], include_in_schema=False)
+@form_post(f"{REPLAYS}/{{replay_id:str}}/cancel", "operate")
 async def cancel(request: PageRequest, replay_id: FromPath[str]) -> Response[Any]:
     """Cancel a replay. Deliveries that it has not resent yet are skipped."""
     await read_form(request)

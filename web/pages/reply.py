@@ -50,6 +50,11 @@ def actor_of(request: PageRequest) -> str:
     return principal.actor
 
 
+def is_sent_form(request: PageRequest) -> bool:
+    """Return whether the script of a page sent a form, and shows the response in place of the page's content."""
+    return request.headers.get("hx-target") == "main"
+
+
 def wants_fragment(request: PageRequest) -> bool:
     """Return whether the request comes from htmx, which needs the live block alone."""
     return request.headers.get("hx-request") == "true"
@@ -76,7 +81,7 @@ def render_page(
         headers={"Vary": "HX-Request"},
         cookies=cookies,
         context={
-            "layout": "fragment.html" if fragment else "base.html",
+            "layout": _layout(request),
             "current_url": path_and_query(request),
             "live_url": "/events?" + "&".join(f"on={quote(topic)}" for topic in live) if live else None,
             "now": runtime_of(request).clock.now(),
@@ -87,6 +92,12 @@ def render_page(
             **context,
         },
     )
+
+
+def _layout(request: PageRequest) -> str:
+    if not wants_fragment(request):
+        return "base.html"
+    return "main.html" if is_sent_form(request) else "fragment.html"
 
 
 def path_and_query(request: PageRequest) -> str:
@@ -120,11 +131,12 @@ def respond_with_flash(
     request: PageRequest, flash: Flash, *, back: str, status_code: int = 200
 ) -> Response[Any]:
     """Show a message and the current page: in place for htmx, else by a redirect to the page that has the form."""
+    page = _referring_page(request) or back
+    if is_sent_form(request) and flash.kind == "success":
+        return redirect_with_flash(request, flash, page)
     if wants_fragment(request):
         return flash_fragment(flash, status_code)
-    return Redirect(
-        _referring_page(request) or back, status_code=303, cookies=[_flash_cookie(request, flash)]
-    )
+    return Redirect(page, status_code=303, cookies=[_flash_cookie(request, flash)])
 
 
 def flash_fragment(flash: Flash, status_code: int = 200) -> Template:
@@ -139,7 +151,11 @@ def flash_fragment(flash: Flash, status_code: int = 200) -> Template:
 
 def redirect_with_flash(request: PageRequest, flash: Flash, to: str) -> Response[Any]:
     """Show a message on another page."""
-    cookies = [_flash_cookie(request, flash)]
+    return redirect(request, to, cookies=[_flash_cookie(request, flash)])
+
+
+def redirect(request: PageRequest, to: str, *, cookies: list[Cookie]) -> Response[Any]:
+    """Lead to another page: by a script for htmx, else by a redirect."""
     if wants_fragment(request):
         return Response(None, status_code=200, headers={"HX-Redirect": to}, cookies=cookies)
     return Redirect(to, status_code=303, cookies=cookies)

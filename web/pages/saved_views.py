@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from litestar import post
 from litestar.params import FromPath
 from litestar.response import Response
 
@@ -10,12 +9,13 @@ from breakwater.core.operations.result import OperationResult
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, run_action, runtime_of
-from breakwater.web.security.guards import principal_of, requires
+from breakwater.web.pages.submissions import form_post
+from breakwater.web.security.guards import principal_of
 
 DELIVERIES: Final = "/deliveries"
 
 
-@post(f"{DELIVERIES}/views", guards=[requires("read")], include_in_schema=False)
+@form_post(f"{DELIVERIES}/views", "read")
 async def save_view(request: PageRequest) -> Response[Any]:
     """Save the current filter of the list."""
     form = await read_form(request, {"name", "filter"})
@@ -30,7 +30,7 @@ async def save_view(request: PageRequest) -> Response[Any]:
     return await run_action(request, save(), back=DELIVERIES)
 
 
-@post(f"{DELIVERIES}/views/{{view_id:str}}/delete", guards=[requires("read")], include_in_schema=False)
+@form_post(f"{DELIVERIES}/views/{{view_id:str}}/delete", "read")
 async def delete_view(request: PageRequest, view_id: FromPath[str]) -> Response[Any]:
     """Delete a saved view."""
     await read_form(request)

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from litestar import post
 from litestar.response import Response
 
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
@@ -22,12 +21,12 @@ from breakwater.web.pages.reply import (
     status_of,
     wants_fragment,
 )
-from breakwater.web.security.guards import requires
+from breakwater.web.pages.submissions import form_post
 
 LIST: Final = "/deliveries"
 
 
-@post(f"{LIST}/resend", guards=[requires("operate")], status_code=200, include_in_schema=False)
+@form_post(f"{LIST}/resend", "operate")
 async def resend_selected(request: PageRequest) -> Response[Any]:
     """Resend the selected deliveries. More than one need a confirmation: a dialog, or a page without scripts."""
     form = await read_form(request, {"reason", "confirmed", "back"}, many={"ids"})

@@ -1,12 +1,13 @@
 """The settings page: people, API keys, theme and time zone of this browser, and the settings of the service."""
 
+from secrets import token_hex
 from typing import Any, Final
 
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 from litestar.response import Redirect, Response, Template
 
-from breakwater.core.accounts.model import Role, Scope
+from breakwater.core.accounts.model import KeyView, Role, Scope
 from breakwater.core.domain.errors import Conflict, InvalidInput
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.text.format import pluralize
@@ -22,6 +23,8 @@ from breakwater.web.pages.reply import (
     run_action,
     runtime_of,
 )
+from breakwater.web.pages.shown_once import ShownOnce, redirect_to_secret
+from breakwater.web.pages.submissions import form_post
 from breakwater.web.pages.zones import COOKIE, UTC_NAME, names, offered
 from breakwater.web.security.cookies import preference_cookie
 from breakwater.web.security.guards import requires
@@ -65,7 +68,7 @@ async def settings(request: PageRequest) -> Template:
     return await _settings_page(request)
 
 
-@post(f"{SETTINGS}/theme", guards=[requires("read")], include_in_schema=False)
+@form_post(f"{SETTINGS}/theme", "read")
 async def theme(request: PageRequest) -> Response[Any]:
     """Save the theme in this browser."""
     form = await read_form(request, {"theme"})
@@ -74,7 +77,7 @@ async def theme(request: PageRequest) -> Response[Any]:
     return Redirect(SETTINGS, status_code=303, cookies=[cookie])
 
 
-@post(f"{SETTINGS}/zone", guards=[requires("read")], include_in_schema=False)
+@form_post(f"{SETTINGS}/zone", "read")
 async def zone(request: PageRequest) -> Response[Any]:
     """Save the time zone in this browser."""
     form = await read_form(request, {"zone"})
@@ -89,8 +92,8 @@ async def zone(request: PageRequest) -> Response[Any]:
     return response
 
 
-@post(f"{SETTINGS}/keys", guards=[requires("admin")], status_code=200, include_in_schema=False)
-async def create_key(request: PageRequest) -> Template:
+@form_post(f"{SETTINGS}/keys", "admin")
+async def create_key(request: PageRequest) -> Response[Any]:
     """Create an API key and show it once."""
     form = await read_form(request, {"name", "sender"}, many={"scopes"})
     try:
@@ -102,23 +105,24 @@ async def create_key(request: PageRequest) -> Template:
         )
     except InvalidInput as invalid:
         return await _settings_page(request, form=form, invalid=invalid, invalid_form="key")
-    return render_page(request, "settings/key.html", key=key, token=token, rotated=False)
+    return _show_key(request, key, token, rotated=False)
 
 
-@post(
-    f"{SETTINGS}/keys/{{key_id:str}}/rotate",
-    guards=[requires("admin")],
-    status_code=200,
-    include_in_schema=False,
-)
-async def rotate_key(request: PageRequest, key_id: FromPath[str]) -> Template:
+@form_post(f"{SETTINGS}/keys/{{key_id:str}}/rotate", "admin")
+async def rotate_key(request: PageRequest, key_id: FromPath[str]) -> Response[Any]:
     """Create a second key of the same sender and show it once."""
     await read_form(request)
     key, token = await runtime_of(request).access.keys.rotate(key_id, actor=actor_of(request))
-    return render_page(request, "settings/key.html", key=key, token=token, rotated=True)
+    return _show_key(request, key, token, rotated=True)
 
 
-@post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", guards=[requires("admin")], include_in_schema=False)
+def _show_key(request: PageRequest, key: KeyView, token: str, *, rotated: bool) -> Response[Any]:
+    scopes = tuple(scope.value for scope in key.scopes)
+    shown = ShownOnce(kind="key", id=key.id, name=key.name, text=token, scopes=scopes, rotated=rotated)
+    return redirect_to_secret(request, shown)
+
+
+@form_post(f"{SETTINGS}/keys/{{key_id:str}}/revoke", "admin")
 async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[Any]:
     """Revoke an API key."""
     await read_form(request)
@@ -130,8 +134,8 @@ async def revoke_key(request: PageRequest, key_id: FromPath[str]) -> Response[An
     return await run_action(request, revoke(), back=SETTINGS)
 
 
-@post(f"{SETTINGS}/people", guards=[requires("admin")], status_code=200, include_in_schema=False)
-async def invite(request: PageRequest) -> Template:
+@form_post(f"{SETTINGS}/people", "admin")
+async def invite(request: PageRequest) -> Response[Any]:
     """Create an invite link and show it once."""
     form = await read_form(request, {"name", "role"})
     runtime = runtime_of(request)
@@ -144,10 +148,12 @@ async def invite(request: PageRequest) -> Template:
         last = InvalidInput.of("role", str(conflict))
         return await _settings_page(request, form=form, invalid=last, invalid_form="person", status_code=409)
     origin = runtime.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
-    return render_page(request, "settings/invitation.html", person=name, link=f"{origin}/welcome#{code}")
+    page_id = f"prs_{token_hex(8)}"  # a person who exists can be invited again
+    shown = ShownOnce(kind="invitation", id=page_id, name=name, text=f"{origin}/welcome#{code}")
+    return redirect_to_secret(request, shown)
 
 
-@post(f"{SETTINGS}/people/{{person_id:str}}/disable", guards=[requires("admin")], include_in_schema=False)
+@form_post(f"{SETTINGS}/people/{{person_id:str}}/disable", "admin")
 async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """Disable a person."""
     await read_form(request)
@@ -159,7 +165,7 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
     return await run_action(request, disable(), back=SETTINGS)
 
 
-@post(f"{SETTINGS}/people/{{person_id:str}}/sign-out", guards=[requires("admin")], include_in_schema=False)
+@form_post(f"{SETTINGS}/people/{{person_id:str}}/sign-out", "admin")
 async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """End every session of a person."""
     await read_form(request)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -13,6 +14,8 @@ from breakwater.core.domain.errors import Forbidden
 from breakwater.web.security.cookies import session_token
 
 CSRF_FIELD: Final = "_csrf"
+FORM_ID_FIELD: Final = "_form"
+"""Identifies one rendered form, which is carried out once."""
 CSRF_HEADER: Final = "x-csrf-token"
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -30,7 +33,7 @@ async def check_csrf_token(request: Request[Any, Any, Any], session: str) -> Non
 
 
 def csrf_field(context: Context) -> Markup:
-    """Return the hidden field with the CSRF token; nothing when the request has no session.
+    """Return the hidden fields with the CSRF token and the token of this form; nothing when the request has no session.
 
     A page that starts a session passes the new token as `csrf`, because its request has no session cookie yet.
     """
@@ -38,7 +41,9 @@ def csrf_field(context: Context) -> Markup:
     value = context.get("csrf") or (None if session is None else csrf_token(session))
     if value is None:
         return Markup()
-    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, value)
+    fields = {CSRF_FIELD: value, FORM_ID_FIELD: secrets.token_urlsafe(12)}
+    field = Markup('<input type="hidden" name="{}" value="{}">')
+    return Markup().join(field.format(name, content) for name, content in fields.items())
 
 
 async def _token_in_form(request: Request[Any, Any, Any]) -> str | None:

@@ -16,7 +16,7 @@ from litestar import Request
 from breakwater.core.domain.errors import Forbidden
 from breakwater.core.text.credentials import MASK, is_credential
 from breakwater.web.security.cookies import Connection
-from breakwater.web.security.csrf import CSRF_FIELD
+from breakwater.web.security.csrf import CSRF_FIELD, FORM_ID_FIELD
 from breakwater.web.security.origin import check_same_origin
 
 MAX_BYTES: Final = 64 * 1024
@@ -51,7 +51,7 @@ class PreservedForm:
             sent = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except ValueError:
             return None
-        pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent]
+        pairs = [(name, value.replace("\r\n", "\n")) for name, value in sent if name != FORM_ID_FIELD]
         if any("\0" in value or not _NAME.fullmatch(name) for name, value in pairs):
             return None
         public = dict(pairs).get(_PUBLIC_HEADERS, "")
