@@ -27,7 +27,7 @@ def test_a_key_without_a_right_is_refused_beside_the_form(page: Page, watch: Wat
     watch.expect("422")
     page.goto("/settings")
     page.get_by_label("New key").fill("pointless")
-    page.get_by_label("send").uncheck()
+    page.get_by_role("checkbox", name="send").uncheck()
     page.get_by_role("button", name="Create key").click()
     expect(page.locator("#key-problem")).to_contain_text("Scopes is empty")
     expect(page.get_by_label("New key")).to_have_value("pointless")
