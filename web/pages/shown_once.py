@@ -14,7 +14,7 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from breakwater.core.crypto.vault import SecretUnreadable
+from breakwater.core.domain.errors import BreakwaterError
 from breakwater.web.pages.reply import PageRequest, redirect, render_page, runtime_of
 from breakwater.web.security.cookies import is_secure, session_token
 from breakwater.web.security.guards import requires
@@ -79,7 +79,7 @@ def _read(request: PageRequest, path: str) -> ShownOnce | None:
         return msgspec.json.decode(
             runtime_of(request).vault.open(sealed, _context(request, path)), type=ShownOnce
         )
-    except (binascii.Error, ValueError, SecretUnreadable, msgspec.DecodeError):
+    except (binascii.Error, ValueError, BreakwaterError, msgspec.DecodeError):
         return None
 
 
