@@ -28,7 +28,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean, NullType, String
+from sqlalchemy.types import NullType, String
 
 from breakwater.core.store.sqlite.driver import SqliteConnection
 
@@ -86,8 +86,8 @@ def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     return cast(column, Text)
 
 
-class _IsOneOf(FunctionElement[bool]):
-    type = Boolean()
+class _IsOneOf(FunctionElement[Any]):
+    type = NullType()  # a Boolean would be compared with 1 on SQLite, which then uses no index
     inherit_cache = True
 
 
@@ -103,7 +103,7 @@ def _equals_any(element: _IsOneOf, compiler: SQLCompiler, **options: Any) -> str
     return f"{column} = ANY ({values}::VARCHAR[])"
 
 
-def is_one_of(column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+def is_one_of(column: ColumnElement[str], parameter: str) -> ColumnElement[Any]:
     """Return the condition that `column` is one of the texts in the array `parameter`, see `Statements.array`."""
     return _IsOneOf(column, bindparam(parameter, type_=NullType()))
 

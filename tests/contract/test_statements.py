@@ -7,6 +7,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import Conflict
+from breakwater.core.store import circuits
+from breakwater.core.store.commands import accept, claim, record
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.statements import (
@@ -19,6 +21,7 @@ from breakwater.core.store.statements import (
     run_statements,
 )
 from tests.contract.commands import message, names
+from tests.contract.recorded_sql import plan_lines
 
 INSERT = prepared_insert(MESSAGES)
 NAMES = Prepared(select(MESSAGES.c.id).where(is_one_of(MESSAGES.c.id, "ids")).order_by(MESSAGES.c.id), "ids")
@@ -84,3 +87,23 @@ def test_parameters_in_another_order_than_declared_are_an_error() -> None:
     statement = Prepared(select(MESSAGES.c.id).where(MESSAGES.c.id == bindparam("a")), "b")
     with pytest.raises(TypeError, match="the parameters are"):
         _ = statement.sqlite
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(value, id=f"{module.__name__.rpartition('.')[2]}.{name}")
+        for module in (accept, circuits, claim, record)
+        for name, value in vars(module).items()
+        if isinstance(value, Prepared) and not value.sqlite.startswith("INSERT")
+    ],
+)
+async def test_each_statement_of_a_delivery_finds_its_rows_by_an_index(
+    sqlite_url: str, statement: Prepared
+) -> None:
+    database = Database(sqlite_url)
+    await database.open()
+    async with database.read() as connection:
+        plan = await plan_lines(connection, statement.sqlite, (None,) * statement.sqlite.count("?"))
+    await database.close()
+    assert [line for line in plan if line.startswith("SCAN") and "json_each" not in line] == []
