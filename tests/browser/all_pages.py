@@ -1,4 +1,4 @@
-"""Every page there is, and a service on which each of them has something to show: hostile text above all."""
+"""Every page, on a service whose names, messages and responses are hostile text."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenarios import NEVER_AGAIN, Scene, scene
+from tests.browser.scenarios import NEVER_AGAIN, ScriptedEndpoint, scripted_endpoint
 from tests.processes import ReceiverProcess, Service
 
 PASSWORD = "correct horse battery staple"
@@ -26,7 +26,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 class _HostileReceiver(BaseHTTPRequestHandler):
-    """Answers each webhook with hostile headers, and a body that is one line of a megabyte."""
+    """Responds to each webhook with hostile headers, and a body that is one line of a megabyte."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -40,10 +40,10 @@ class _HostileReceiver(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def answered_with_hostility(service: Service) -> str:
+def hostile_response(service: Service) -> str:
     """Return a delivery with hostile headers and a hostile body in its response."""
     receiver = HTTPServer(("127.0.0.1", 0), _HostileReceiver)
     thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01})
@@ -59,9 +59,9 @@ def answered_with_hostility(service: Service) -> str:
     return delivery
 
 
-def hostile_scene(service: Service, receiver: ReceiverProcess) -> Scene:
+def hostile_endpoint(service: Service, receiver: ReceiverProcess) -> ScriptedEndpoint:
     """An endpoint whose name, description, headers, messages and failures are all hostile text."""
-    made = scene(
+    endpoint = scripted_endpoint(
         service,
         receiver,
         name=HOSTILE[1],
@@ -69,32 +69,32 @@ def hostile_scene(service: Service, receiver: ReceiverProcess) -> Scene:
         headers={"X-Hostile": HOSTILE[0]},
         circuit={"failure_threshold": 3, "timeout_seconds": 3600.0, "max_timeout_seconds": 3600.0},
     )
-    made.answers("status=422")
+    endpoint.respond_with("status=422")
     for text in HOSTILE:
-        sent = service.send({text: text}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
+        sent = service.send({text: text}, event_type="hostile.sent", endpoint_ids=[endpoint.endpoint_id])
         service.delivery_once(sent["deliveries"][0]["id"], "failed")
     reason = {"reason": HOSTILE[1]}
-    service.api.post(f"/circuits/{made.endpoint_id}/hold", json=reason).raise_for_status()
-    service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[made.endpoint_id])
-    answered_with_hostility(service)
+    service.api.post(f"/circuits/{endpoint.endpoint_id}/hold", json=reason).raise_for_status()
+    service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[endpoint.endpoint_id])
+    hostile_response(service)
     replay = {"filter": {"event_type": "hostile.sent", "status": "failed"}, "pace": 0.001, **reason}
     service.api.post("/replays", json=replay).raise_for_status()
-    gone = service.endpoint(f"{receiver.url}/failing/gone", name=HOSTILE[0], event_types=["gone.sent"])
-    service.api.delete(f"/endpoints/{gone}").raise_for_status()
-    return made
+    deleted_id = service.endpoint(f"{receiver.url}/failing/gone", name=HOSTILE[0], event_types=["gone.sent"])
+    service.api.delete(f"/endpoints/{deleted_id}").raise_for_status()
+    return endpoint
 
 
-def every_page(service: Service, busy: Scene, deliveries: int = len(HOSTILE) + 1) -> list[str]:
-    """Return the path of every page that somebody who is signed in can open, with something on each.
+def every_page(service: Service, busy: ScriptedEndpoint, deliveries: int = len(HOSTILE) + 1) -> list[str]:
+    """Return the path of every page for a person who is signed in, none of them empty.
 
-    So many `deliveries` that failed are among them; all but the newest differ in their text alone.
+    `deliveries` of the failed deliveries are among them; all but the newest differ only in their text.
     """
     failed = service.api.get("/deliveries", params={"status": "failed"}).json()["items"][:deliveries]
     held = service.api.get("/deliveries", params={"status": "held", "limit": 1}).json()["items"]
     replay = service.api.get("/replays").json()["items"][0]
-    gone = service.api.get("/audit", params={"action": "endpoint.delete", "limit": 1}).json()["items"][0][
-        "subject"
-    ]
+    deleted_id = service.api.get("/audit", params={"action": "endpoint.delete", "limit": 1}).json()["items"][
+        0
+    ]["subject"]
     return [
         "/",
         "/?range=7d",
@@ -109,7 +109,7 @@ def every_page(service: Service, busy: Scene, deliveries: int = len(HOSTILE) + 1
         f"/endpoints/{busy.endpoint_id}",
         f"/endpoints/{busy.endpoint_id}?range=24h",
         f"/endpoints/{busy.endpoint_id}/edit",
-        f"/endpoints/{gone}",
+        f"/endpoints/{deleted_id}",
         f"/created/{busy.endpoint_id}",
         *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
         f"/messages/{failed[0]['message_id']}",
@@ -122,42 +122,42 @@ def every_page(service: Service, busy: Scene, deliveries: int = len(HOSTILE) + 1
     ]
 
 
-def what_forms_answer(page: Page, busy: Scene) -> Iterator[str]:
-    """Go through the pages, dialogs and lists of problems that no address leads to; yield the name of each."""
-    for name, show in _SHOWN_BY_FORMS.items():
+def responses_to_forms(page: Page, busy: ScriptedEndpoint) -> Iterator[str]:
+    """Open the pages, dialogs and lists of problems that have no URL; yield the name of each."""
+    for name, show in _RESPONSES_TO_FORMS.items():
         show(page, busy)
         yield name
 
 
-def _key(page: Page, _busy: Scene) -> None:
+def _key(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/settings")
     page.get_by_label("New key").fill("shown once")
     page.get_by_role("button", name="Create key").click()
     expect(page.locator("#token")).to_contain_text("bw_")
 
 
-def _invitation(page: Page, _busy: Scene) -> None:
+def _invitation(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/settings")
     page.get_by_label("Invite").fill("vera")
     page.get_by_role("button", name="Create invite link").click()
     expect(page.locator("#link")).to_contain_text("/welcome#")
 
 
-def _refused_name(page: Page, _busy: Scene) -> None:
+def _refused_name(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/settings")
     page.get_by_label("Invite").fill(HOSTILE[1])
     page.get_by_role("button", name="Create invite link").click()
     expect(page.locator("#person-problem")).to_contain_text("Name")
 
 
-def _secret(page: Page, busy: Scene) -> None:
+def _secret(page: Page, busy: ScriptedEndpoint) -> None:
     page.goto(f"/endpoints/{busy.endpoint_id}")
     page.locator("#rotate summary").click()
     page.get_by_role("button", name="Rotate secret").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
 
 
-def _refused_endpoint(page: Page, _busy: Scene) -> None:
+def _refused_endpoint(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/endpoints/new")
     page.get_by_label("URL").fill("http://10.0.0.1/")
     page.get_by_label("Name", exact=True).fill(HOSTILE[1])
@@ -171,46 +171,48 @@ def _ticked(page: Page) -> None:
         page.get_by_role("table", name="Deliveries").get_by_role("checkbox").nth(place).check()
 
 
-def _dialog(page: Page, _busy: Scene) -> None:
+def _dialog(page: Page, _busy: ScriptedEndpoint) -> None:
     _ticked(page)
     page.get_by_role("button", name="Resend selected").click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def _confirmation(page: Page, _busy: Scene) -> None:
+def _confirmation(page: Page, _busy: ScriptedEndpoint) -> None:
     _ticked(page)
     page.locator("#selection").evaluate("form => form.submit()")  # as without scripts
     expect(page.get_by_role("heading", name="Resend 2 deliveries?")).to_be_visible()
 
 
-def _replay_confirmation(page: Page, _busy: Scene) -> None:
+def _replay_confirmation(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/replays/new?event_type=hostile.sent&class=client_error")
     page.locator("form[data-confirm]").evaluate("form => form.submit()")
     expect(page.get_by_role("heading", level=1)).to_contain_text("deliveries?")
 
 
-def _shortcuts(page: Page, _busy: Scene) -> None:
+def _shortcuts(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
 
 
-def _hold(page: Page, busy: Scene) -> None:
+def _hold(page: Page, busy: ScriptedEndpoint) -> None:
     page.goto(f"/endpoints/{busy.endpoint_id}")
     page.locator(f"#hold-{busy.endpoint_id} summary").click()
     expect(page.get_by_label("Reason (shown to others)")).to_be_visible()
 
 
-def _deleted_while_edited(page: Page, busy: Scene) -> None:
-    gone = busy.service.endpoint(f"{busy.receiver.url}/steady", name=HOSTILE[1], headers={"Cookie": "a=b"})
-    page.goto(f"/endpoints/{gone}/edit")
-    busy.service.api.request("DELETE", f"/endpoints/{gone}")
+def _deleted_while_edited(page: Page, busy: ScriptedEndpoint) -> None:
+    deleted_id = busy.service.endpoint(
+        f"{busy.receiver.url}/steady", name=HOSTILE[1], headers={"Cookie": "a=b"}
+    )
+    page.goto(f"/endpoints/{deleted_id}/edit")
+    busy.service.api.request("DELETE", f"/endpoints/{deleted_id}")
     page.get_by_label("Description").fill(HOSTILE[0])
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("was deleted")
 
 
-def _preserved_at_sign_in(page: Page, _busy: Scene) -> None:
+def _preserved_at_sign_in(page: Page, _busy: ScriptedEndpoint) -> None:
     page.goto("/settings")
     page.get_by_label("New key").fill(HOSTILE[1])
     end_session(page)
@@ -218,7 +220,7 @@ def _preserved_at_sign_in(page: Page, _busy: Scene) -> None:
     expect(page.get_by_role("region", name="Your input")).to_contain_text(HOSTILE[1])
 
 
-def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
+def _preserved_until_sent(page: Page, _busy: ScriptedEndpoint) -> None:
     """Continue from the sign-in page: sign in again."""
     page.get_by_label("Name", exact=True).fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
@@ -228,11 +230,11 @@ def _kept_until_it_is_sent(page: Page, _busy: Scene) -> None:
 
 def end_session(page: Page) -> None:
     """Leave the browser with a cookie that no session belongs to, as one that somebody else has ended does."""
-    (cookie,) = [each for each in page.context.cookies() if each["name"] == "breakwater"]
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "breakwater"]
     page.context.add_cookies([{**cookie, "value": "x" * 43}])  # type: ignore[typeddict-item]
 
 
-_SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
+_RESPONSES_TO_FORMS: dict[str, Callable[[Page, ScriptedEndpoint], None]] = {
     "a new key": _key,
     "an invitation": _invitation,
     "a name that is refused": _refused_name,
@@ -245,5 +247,5 @@ _SHOWN_BY_FORMS: dict[str, Callable[[Page, Scene], None]] = {
     "the form of a hold": _hold,
     "an endpoint that was deleted while it was edited": _deleted_while_edited,
     "a preserved form at sign-in": _preserved_at_sign_in,
-    "a form behind the door": _kept_until_it_is_sent,
+    "a preserved form": _preserved_until_sent,
 }

@@ -52,10 +52,10 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """A Chromium: the system's, or the one that Playwright installed."""
-    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    executable = next((path for name in _NAMES if (path := shutil.which(name))), None)
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     try:
-        browser = playwright.chromium.launch(executable_path=found, args=[*_QUIET, *as_root])
+        browser = playwright.chromium.launch(executable_path=executable, args=[*_QUIET, *as_root])
     except Error as missing:
         if IN_CI:
             raise
@@ -95,7 +95,9 @@ class Watch:
 
     def check(self) -> None:
         surprising = [
-            one for one in self.problems if not any(re.search(known, one) for known in self.expected)
+            problem
+            for problem in self.problems
+            if not any(re.search(pattern, problem) for pattern in self.expected)
         ]
         assert surprising == []
 
@@ -118,7 +120,7 @@ NewContext = Callable[..., BrowserContext]
 @pytest.fixture
 def new_context(browser: Browser, service: Service, watch: Watch) -> Iterator[NewContext]:
     """Make further browsers, signed out, with their own cookies: `new_context(color_scheme="dark")`."""
-    made: list[BrowserContext] = []
+    contexts: list[BrowserContext] = []
 
     def make(**options: object) -> BrowserContext:
         settings: dict[str, object] = {
@@ -131,11 +133,11 @@ def new_context(browser: Browser, service: Service, watch: Watch) -> Iterator[Ne
         if settings.get("java_script_enabled", True):
             context.add_init_script(_REPORT_CSP)
         context.on("page", watch.follow)
-        made.append(context)
+        contexts.append(context)
         return context
 
     yield make
-    for context in made:
+    for context in contexts:
         context.close()
 
 
@@ -155,10 +157,10 @@ def visitor(new_context: NewContext, theme: str) -> Page:
 def administrator(service: Service) -> str:
     """The name of the administrator, whose password is `PASSWORD`."""
     code = service.sign_in_link.partition("#")[2]
-    answer = httpx.post(
+    response = httpx.post(
         f"{service.url}/welcome", data={"code": code, "password": PASSWORD}, headers={"origin": service.url}
     )
-    assert answer.status_code < 400, answer.text
+    assert response.status_code < 400, response.text
     return "admin"
 
 
@@ -171,10 +173,10 @@ def page(new_context: NewContext, theme: str, administrator: str) -> Page:
 def signed_in(context: BrowserContext, name: str, password: str = PASSWORD) -> Page:
     """Sign `name` in on a context and return a new page of it."""
     origin = context.request.get("/health/live").url.removesuffix("/health/live")
-    answer = context.request.post(
+    response = context.request.post(
         "/sign-in", form={"name": name, "password": password}, headers={"origin": origin}, max_redirects=0
     )
-    assert answer.status < 400, answer.text()
+    assert response.status < 400, response.text()
     return context.new_page()
 
 

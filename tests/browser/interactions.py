@@ -1,15 +1,15 @@
-"""Hands that do the daily jobs and count what they do: a mouse, and a keyboard that sees where its focus is.
+"""Simulated people who count their actions: one with a mouse, one with a keyboard and a visible focus.
 
-A click counts, and so does a key that acts: Enter on what has the focus, or a shortcut. Moving does not: neither the
-mouse, nor Tab, nor `j` and `k` along a table; nor does typing into a field.
+A click counts, and a key that acts: Enter on the focused element, or a shortcut. Moving the mouse, Tab, `j` and `k`
+along a table, and typing into a field do not count.
 """
 
 from typing import Protocol
 
 from playwright.sync_api import Locator, Page
 
-_FARTHEST = 150
-"""Stops of the Tab key: more would be no way for a person."""
+_MAX_TAB_STOPS = 150
+"""Tab stops after which the target counts as unreachable by keyboard."""
 _HAS_FOCUS = "element => element === document.activeElement"
 _SHOWS_FOCUS = """() => {
   const at = document.activeElement
@@ -20,54 +20,54 @@ _SHOWS_FOCUS = """() => {
 }"""
 
 
-class Hand(Protocol):
-    """What a person works with."""
+class Person(Protocol):
+    """A person in front of a page."""
 
     page: Page
-    done: int
-    """Clicks, or keys that acted."""
+    action_count: int
+    """Clicks, or keys that act."""
 
     def activate(self, target: Locator) -> None:
-        """Click it, or press Enter on it."""
+        """Click the target, or press Enter on it."""
 
 
 class Mouse:
-    """Clicks."""
+    """Uses only the mouse."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.done = 0
+        self.action_count = 0
 
     def activate(self, target: Locator) -> None:
-        """Click it."""
+        """Click the target."""
         target.click()
-        self.done += 1
+        self.action_count += 1
 
 
 class Keyboard:
-    """Tab, Enter and shortcuts, and nothing else."""
+    """Uses only Tab, Enter and shortcuts."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.done = 0
+        self.action_count = 0
 
     def activate(self, target: Locator) -> None:
-        """Go there by Tab, see the focus there, and press Enter."""
+        """Move to the target by Tab, check that the focus is visible, and press Enter."""
         target.wait_for()
-        for _ in range(_FARTHEST):
+        for _ in range(_MAX_TAB_STOPS):
             if target.evaluate(_HAS_FOCUS):
                 break
             self.page.keyboard.press("Tab")
         self.act("Enter")
 
     def move(self, key: str) -> None:
-        """Press a key that only moves."""
+        """Press a key that only moves the focus."""
         self.page.keyboard.press(key)
 
     def act(self, *keys: str) -> None:
-        """Press a shortcut, one or two keys; Enter acts on what has the focus, which must be seen."""
+        """Press a shortcut of one or two keys; Enter requires a visible focus."""
         if keys == ("Enter",):
             assert self.page.evaluate(_SHOWS_FOCUS), "the focus cannot be seen"
         for key in keys:
             self.page.keyboard.press(key)
-        self.done += 1
+        self.action_count += 1

@@ -1,4 +1,4 @@
-"""What the browser tests look at: an endpoint that fails on command, its failed deliveries, its open circuit."""
+"""Endpoints whose receiver is scripted, with failed deliveries or an open circuit."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -13,8 +13,8 @@ NEVER_AGAIN = {"delays": [3600.0], "jitter": 0}
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An endpoint of its own, named so that no other test's is taken for it."""
+class ScriptedEndpoint:
+    """An endpoint of one test, with a unique name and a receiver path of its own."""
 
     service: Service
     receiver: ReceiverProcess
@@ -22,8 +22,8 @@ class Scene:
     path: str
     endpoint_id: str
 
-    def answers(self, query: str) -> None:
-        """Let the receiver answer by this script from now on: `status=200`."""
+    def respond_with(self, query: str) -> None:
+        """Make the receiver respond by this script from now on: `status=200`."""
         self.receiver.override(self.path, query)
 
     def send(self, event_type: str | None = None) -> str:
@@ -33,47 +33,51 @@ class Scene:
         return str(accepted["deliveries"][0]["id"])
 
     def delivered(self) -> str:
-        """Send a message that arrives, and return the id of its delivery."""
-        self.answers("status=200")
+        """Send a message that is delivered, and return the id of its delivery."""
+        self.respond_with("status=200")
         delivery = self.send()
         self.service.delivery_once(delivery, "delivered")
         return delivery
 
     def failed(self) -> str:
-        """Send a message that fails for good, and return the id of its delivery."""
-        self.answers("status=422")
+        """Send a message that fails without a retry, and return the id of its delivery."""
+        self.respond_with("status=422")
         delivery = self.send()
         self.service.delivery_once(delivery, "failed")
         return delivery
 
     def open_circuit(self, held: int = 3) -> list[str]:
-        """Fail until the circuit opens, then let `held` deliveries wait behind it; return the ids of all of them."""
-        self.answers("status=500")
+        """Fail until the circuit opens, then send `held` more deliveries; return the ids of all of them."""
+        self.respond_with("status=500")
         first = [self.send() for _ in range(self.threshold)]
         eventually(lambda: self.circuit()["state"] == "open")
         return first + [self.send() for _ in range(held)]
 
     def circuit(self) -> dict[str, object]:
-        """Return the circuit as the API tells it."""
-        found: dict[str, object] = self.service.api.get(f"/circuits/{self.endpoint_id}").json()
-        return found
+        """Return the circuit from the API."""
+        circuit: dict[str, object] = self.service.api.get(f"/circuits/{self.endpoint_id}").json()
+        return circuit
 
     threshold = 2
 
 
-def scene(service: Service, receiver: ReceiverProcess, **fields: object) -> Scene:
-    """Make an endpoint whose circuit opens after two failures and stays open for an hour, unless `fields` say else."""
-    name = f"scene{next(_numbers)}"
-    circuit = {"failure_threshold": Scene.threshold, "timeout_seconds": 3600.0, "max_timeout_seconds": 3600.0}
-    chosen = {
+def scripted_endpoint(service: Service, receiver: ReceiverProcess, **fields: object) -> ScriptedEndpoint:
+    """Create an endpoint whose circuit opens after two failures for an hour; `fields` override its settings."""
+    name = f"scripted{next(_numbers)}"
+    circuit = {
+        "failure_threshold": ScriptedEndpoint.threshold,
+        "timeout_seconds": 3600.0,
+        "max_timeout_seconds": 3600.0,
+    }
+    settings = {
         "name": name,
         "event_types": [f"{name}.sent"],
         "retry": NEVER_AGAIN,
         "circuit": circuit,
         **fields,
     }
-    endpoint_id = service.endpoint(f"{receiver.url}/failing/{name}", **chosen)
-    return Scene(service, receiver, name, f"/failing/{name}", endpoint_id)
+    endpoint_id = service.endpoint(f"{receiver.url}/failing/{name}", **settings)
+    return ScriptedEndpoint(service, receiver, name, f"/failing/{name}", endpoint_id)
 
 
 def row(page: Page, delivery_id: str) -> Locator:
@@ -81,12 +85,12 @@ def row(page: Page, delivery_id: str) -> Locator:
     return page.locator(f"tr#{delivery_id}")
 
 
-def circuit_of(page: Page, scene: Scene) -> Locator:
-    """Return the circuit of the scene on the board, or on its endpoint's page."""
-    return page.locator(f"#circuit-{scene.endpoint_id}")
+def circuit_of(page: Page, endpoint: ScriptedEndpoint) -> Locator:
+    """Return the circuit of the endpoint on the board or on its page."""
+    return page.locator(f"#circuit-{endpoint.endpoint_id}")
 
 
 def audit_actions(service: Service, subject: str) -> list[str]:
-    """Return what was done to `subject`, newest first."""
+    """Return the audited actions on `subject`, newest first."""
     items = service.api.get("/audit", params={"subject": subject}).json()["items"]
     return [str(item["action"]) for item in items]

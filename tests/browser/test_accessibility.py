@@ -10,9 +10,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.all_pages import PHONE, every_page, hostile_scene, what_forms_answer
+from tests.browser.all_pages import PHONE, every_page, hostile_endpoint, responses_to_forms
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenarios import Scene
+from tests.browser.scenarios import ScriptedEndpoint
 from tests.processes import ReceiverProcess, Service
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -28,8 +28,8 @@ _BEYOND = "document.documentElement.scrollWidth - document.documentElement.clien
 
 
 @pytest.fixture(scope="module")
-def busy(service: Service, receiver: ReceiverProcess) -> Scene:
-    return hostile_scene(service, receiver)
+def busy(service: Service, receiver: ReceiverProcess) -> ScriptedEndpoint:
+    return hostile_endpoint(service, receiver)
 
 
 def grave_findings(page: Page) -> list[str]:
@@ -43,10 +43,10 @@ def grave_findings(page: Page) -> list[str]:
 
 def _grave_findings_in(page: Page, scheme: str) -> list[str]:
     page.emulate_media(**SCHEMES[scheme])
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    violations: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{violation['id']} at {node['target']}: {node['failureSummary']}"
-        for violation in found["violations"]
+        for violation in violations["violations"]
         if violation["impact"] in GRAVE
         for node in violation["nodes"]
     ]
@@ -64,43 +64,43 @@ def look_at(page: Page, path: str) -> list[str]:
     return [f"{path}: {finding}" for finding in wide + too_wide + grave_findings(page)]
 
 
-def test_axe_finds_nothing_grave_on_any_page(
-    service: Service, busy: Scene, new_context: NewContext, administrator: str
+def test_axe_finds_no_serious_violation_on_any_page(
+    service: Service, busy: ScriptedEndpoint, new_context: NewContext, administrator: str
 ) -> None:
     page = signed_in(new_context(), administrator)
-    found = [line for path in every_page(service, busy, 2) for line in look_at(page, path)]
-    assert not found, "\n".join(found)
+    violations = [line for path in every_page(service, busy, 2) for line in look_at(page, path)]
+    assert not violations, "\n".join(violations)
 
 
-def test_axe_finds_nothing_grave_on_what_forms_answer(
-    busy: Scene, new_context: NewContext, administrator: str, watch: Watch
+def test_axe_finds_no_serious_violation_on_responses_to_forms(
+    busy: ScriptedEndpoint, new_context: NewContext, administrator: str, watch: Watch
 ) -> None:
     watch.expect("422")
     watch.expect("401|409")
     page = signed_in(new_context(), administrator)
-    found = []
-    for name in what_forms_answer(page, busy):
+    violations = []
+    for name in responses_to_forms(page, busy):
         page.set_viewport_size(PHONE)
         if (beyond := page.evaluate(_BEYOND)) > 0:
-            found.append(f"{name}: scrolls {beyond} px sideways at 390 px")
-        found += [f"{name}: {finding}" for finding in grave_findings(page)]
+            violations.append(f"{name}: scrolls {beyond} px sideways at 390 px")
+        violations += [f"{name}: {finding}" for finding in grave_findings(page)]
         page.set_viewport_size(WIDE)
-    assert not found, "\n".join(found)
+    assert not violations, "\n".join(violations)
 
 
-def test_axe_finds_nothing_grave_at_the_door(new_context: NewContext) -> None:
+def test_axe_finds_no_serious_violation_on_the_sign_in_pages(new_context: NewContext) -> None:
     page = new_context().new_page()
-    found = [line for path in ("/sign-in", "/welcome") for line in look_at(page, path)]
-    assert not found, "\n".join(found)
+    violations = [line for path in ("/sign-in", "/welcome") for line in look_at(page, path)]
+    assert not violations, "\n".join(violations)
 
 
-def test_axe_sees_what_is_wrong(visitor: Page) -> None:
+def test_axe_finds_an_injected_violation(visitor: Page) -> None:
     visitor.goto("/sign-in")
     visitor.evaluate("document.querySelector('main').innerHTML = '<img src=\"data:,\"><input>'")
     assert any("image-alt" in finding for finding in grave_findings(visitor))
 
 
-def test_axe_sees_what_is_wrong_in_one_scheme_alone(visitor: Page) -> None:
+def test_axe_finds_a_violation_in_a_single_colour_scheme(visitor: Page) -> None:
     visitor.goto("/sign-in")
     visitor.evaluate(
         """() => {

@@ -5,14 +5,14 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenarios import audit_actions, circuit_of, scene
+from tests.browser.scenarios import audit_actions, circuit_of, scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
 SLOWLY = 30_000
 
 
-def test_a_breaker_opens_counts_down_probes_and_closes_before_the_eyes(
+def test_a_circuit_opens_counts_down_probes_and_closes_on_the_open_page(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     circuit = {
@@ -21,33 +21,35 @@ def test_a_breaker_opens_counts_down_probes_and_closes_before_the_eyes(
         "timeout_seconds": 4.0,
         "timeout_multiplier": 1.0,
     }
-    shaky = scene(service, receiver, circuit=circuit, retry={"delays": [1.0, 1.0, 1.0], "jitter": 0})
+    shaky = scripted_endpoint(
+        service, receiver, circuit=circuit, retry={"delays": [1.0, 1.0, 1.0], "jitter": 0}
+    )
     page.goto("/circuits")
     expect(circuit_of(page, shaky)).to_contain_text("closed")
     page.evaluate("window.sameDocument = true")
 
-    shaky.answers("status=500")
+    shaky.respond_with("status=500")
     shaky.send()
     shaky.send()
     expect(circuit_of(page, shaky).locator(".state")).to_contain_text("open", timeout=SLOWLY)
     expect(circuit_of(page, shaky).locator("[data-until]")).to_have_text(re.compile(r"0:0\d"))
-    shaky.answers("status=200")
+    shaky.respond_with("status=200")
     expect(circuit_of(page, shaky).locator(".state")).to_have_text("closed", timeout=SLOWLY)
     changes = page.get_by_role("listitem").filter(has_text=shaky.name)
     expect(changes.first).to_contain_text("closed")
     assert page.evaluate("window.sameDocument")
 
 
-def test_an_open_breaker_is_reset_and_what_it_held_goes_out(
+def test_resetting_an_open_circuit_releases_its_held_deliveries(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     deliveries = down.open_circuit(held=3)
     page.goto("/")
     brief = page.locator(f"#brief-{down.endpoint_id}")
     expect(brief).to_contain_text("open")
 
-    down.answers("status=200")
+    down.respond_with("status=200")
     brief.get_by_role("button", name="Reset").click()
     expect(page.locator("#flash")).to_contain_text("reset.")
     expect(brief).to_have_count(0)
@@ -60,12 +62,12 @@ def test_an_open_breaker_is_reset_and_what_it_held_goes_out(
     )
 
 
-def test_an_open_breaker_is_reset_without_a_script(
+def test_an_open_circuit_is_reset_without_a_script(
     service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
 ) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     deliveries = down.open_circuit(held=2)
-    down.answers("status=200")
+    down.respond_with("status=200")
     page = without_script(new_context, administrator)
     page.goto("/circuits")
     circuit_of(page, down).get_by_role("button", name="Reset").click()
@@ -77,25 +79,25 @@ def test_an_open_breaker_is_reset_without_a_script(
     assert audit_actions(service, down.endpoint_id)[0] == "circuit.reset"
 
 
-def test_what_one_does_the_other_sees_within_two_seconds(
+def test_a_change_in_one_browser_appears_in_another_within_two_seconds(
     service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
 ) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     down.open_circuit(held=0)
     other = signed_in(new_context(), administrator)
-    for each in (page, other):
-        each.goto("/circuits")
-        expect(each.locator("#freshness")).to_have_text("live")
-    down.answers("status=200")
+    for tab in (page, other):
+        tab.goto("/circuits")
+        expect(tab.locator("#freshness")).to_have_text("live")
+    down.respond_with("status=200")
     circuit_of(page, down).get_by_role("button", name="Reset").click()
     expect(circuit_of(other, down).locator(".state")).to_have_text("closed", timeout=2_000)
 
 
-def test_a_hold_needs_a_reason_is_shown_with_it_and_is_released(
+def test_a_hold_requires_and_shows_a_reason_and_is_released(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    calm = scene(service, receiver)
-    calm.answers("status=200")
+    calm = scripted_endpoint(service, receiver)
+    calm.respond_with("status=200")
     page.goto(f"/endpoints/{calm.endpoint_id}")
     circuit = circuit_of(page, calm)
     circuit.get_by_text("Hold open").first.click()
@@ -116,10 +118,10 @@ def test_a_hold_needs_a_reason_is_shown_with_it_and_is_released(
     assert audit_actions(service, calm.endpoint_id)[:2] == ["circuit.release", "circuit.hold"]
 
 
-def test_a_hold_for_a_time_that_cannot_be_read_is_refused_in_place(
+def test_a_hold_with_an_invalid_duration_is_refused_in_place(
     service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
 ) -> None:
-    calm = scene(service, receiver)
+    calm = scripted_endpoint(service, receiver)
     page = without_script(new_context, administrator)
     page.goto(f"/endpoints/{calm.endpoint_id}")
     circuit = circuit_of(page, calm)
@@ -132,10 +134,10 @@ def test_a_hold_for_a_time_that_cannot_be_read_is_refused_in_place(
     assert calm.circuit()["hold"] is None
 
 
-def test_a_half_filled_form_survives_three_updates_and_a_row_is_never_lost(
+def test_a_half_filled_form_survives_three_updates_and_no_row_is_lost(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     down.open_circuit(held=0)
     page.goto("/circuits")
     circuit = circuit_of(page, down)
@@ -149,10 +151,10 @@ def test_a_half_filled_form_survives_three_updates_and_a_row_is_never_lost(
     expect(circuit.get_by_label("Reason")).to_be_focused()
 
 
-def test_probe_now_sends_one_step_and_says_so(
+def test_probe_now_sends_its_probes_and_reports_them(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     down.open_circuit(held=1)
     page.goto("/circuits")
     circuit_of(page, down).get_by_role("button", name="Probe now").click()

@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenarios import scene
+from tests.browser.scenarios import scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
 
-def test_an_endpoint_is_made_and_its_secret_shown_once(
+def test_an_endpoint_is_created_and_its_secret_is_shown_once(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     page.goto("/endpoints")
@@ -36,7 +36,7 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_what_is_wrong_is_said_beside_each_field_and_everything_typed_is_kept(
+def test_each_problem_is_shown_at_its_field_and_the_input_is_preserved(
     page: Page, new_context: NewContext, administrator: str, watch: Watch, scripts: bool
 ) -> None:
     watch.expect("422")
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_said_beside_each_field_and_everything_typed_is_kept(
     expect(form.get_by_label("Timeout (s)")).to_have_value("soon")
 
 
-def test_a_schedule_that_is_none_names_the_word(page: Page, watch: Watch) -> None:
+def test_an_invalid_retry_schedule_names_the_invalid_word(page: Page, watch: Watch) -> None:
     watch.expect("422")
     page.goto("/endpoints/new")
     page.get_by_label("Delays").fill("1s soon 5m")
@@ -63,7 +63,7 @@ def test_a_schedule_that_is_none_names_the_word(page: Page, watch: Watch) -> Non
     expect(page.locator("[id='retry.delays-about']")).to_contain_text('"soon" isn\'t a duration')
 
 
-def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_signing_in(
+def test_a_form_sent_after_the_session_ended_is_preserved_and_sent_after_signing_in(
     service: Service, receiver: ReceiverProcess, page: Page, administrator: str, watch: Watch
 ) -> None:
     watch.expect("401")
@@ -91,7 +91,7 @@ def test_a_form_that_is_sent_after_its_session_has_ended_is_kept_and_sent_after_
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_created_again_from_the_form(
+def test_an_endpoint_deleted_during_editing_can_be_created_again_from_the_form(
     receiver: ReceiverProcess,
     service: Service,
     page: Page,
@@ -101,58 +101,60 @@ def test_an_endpoint_that_was_deleted_while_it_was_edited_can_be_created_again_f
     watch: Watch,
 ) -> None:
     watch.expect("409")
-    made = scene(service, receiver)
+    endpoint = scripted_endpoint(service, receiver)
     form = page if scripts else without_script(new_context, "admin")
-    form.goto(f"/endpoints/{made.endpoint_id}/edit")
+    form.goto(f"/endpoints/{endpoint.endpoint_id}/edit")
     form.get_by_label("Description").fill("Second floor")
     form.get_by_label("Delays").fill("1s 5m")
-    assert service.api.delete(f"/endpoints/{made.endpoint_id}").status_code == 200
+    assert service.api.delete(f"/endpoints/{endpoint.endpoint_id}").status_code == 200
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_role("alert")).to_contain_text(f"Not saved: {made.name} was deleted")
+    expect(form.get_by_role("alert")).to_contain_text(f"Not saved: {endpoint.name} was deleted")
     expect(form.get_by_label("Description")).to_have_value("Second floor")
 
     form.get_by_role("button", name="Create endpoint").click()
     form.get_by_role("link", name="Done").click()
-    expect(form.get_by_role("heading", level=1)).to_have_text(made.name)
+    expect(form.get_by_role("heading", level=1)).to_have_text(endpoint.name)
     expect(form.get_by_role("main")).to_contain_text("Second floor")
     expect(form.get_by_role("main")).to_contain_text("1 s, 5 min")
 
 
-def test_only_what_was_changed_is_changed(service: Service, receiver: ReceiverProcess, page: Page) -> None:
-    made = scene(service, receiver)
-    before = service.api.get(f"/endpoints/{made.endpoint_id}").json()
-    page.goto(f"/endpoints/{made.endpoint_id}")
+def test_saving_changes_only_the_edited_fields(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    endpoint = scripted_endpoint(service, receiver)
+    before = service.api.get(f"/endpoints/{endpoint.endpoint_id}").json()
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     page.get_by_role("link", name="Edit").first.click()
     page.get_by_label("Description").fill("Second floor")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#flash")).to_contain_text("Saved")
-    after = service.api.get(f"/endpoints/{made.endpoint_id}").json()
+    after = service.api.get(f"/endpoints/{endpoint.endpoint_id}").json()
     assert {key for key in after if after[key] != before[key]} == {"description", "updated_at"}
 
 
 def test_an_endpoint_is_tested_paused_and_resumed(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    made = scene(service, receiver)
-    made.answers("status=200")
-    page.goto(f"/endpoints/{made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    endpoint.respond_with("status=200")
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     page.get_by_role("button", name="Send test").click()
     tested = page.get_by_role("row").filter(has_text="breakwater.test")
     expect(tested).to_contain_text("delivered")
 
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".head .state")).to_have_text("paused")
-    waiting = made.send()
+    waiting = endpoint.send()
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".head .state")).to_have_text("enabled")
     service.delivery_once(waiting, "delivered")
 
 
-def test_a_rotated_secret_is_shown_once_and_the_old_one_goes_on_for_a_day(
+def test_a_rotated_secret_is_shown_once_and_the_old_one_stays_valid_for_a_day(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    made = scene(service, receiver)
-    page.goto(f"/endpoints/{made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     page.locator("#rotate summary").click()
     page.get_by_role("button", name="Rotate secret").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
@@ -164,15 +166,15 @@ def test_a_deleted_endpoint_keeps_its_history(
     service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
 ) -> None:
     watch.expect("404")  # the live page may hear of it before the browser has left
-    made = scene(service, receiver)
-    delivery = made.failed()
-    page.goto(f"/endpoints/{made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    delivery = endpoint.failed()
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     deletion = page.locator("#delete")
     deletion.get_by_text("Delete", exact=True).click()
     deletion.get_by_label("Reason").fill("no longer used")
     page.get_by_role("button", name="Delete endpoint").click()
     expect(page).to_have_url(re.compile("/endpoints$"))
-    expect(page.locator("#flash")).to_contain_text(f"{made.name} deleted.")
-    expect(page.locator(f"tr#{made.endpoint_id}")).to_have_count(0)
+    expect(page.locator("#flash")).to_contain_text(f"{endpoint.name} deleted.")
+    expect(page.locator(f"tr#{endpoint.endpoint_id}")).to_have_count(0)
     page.goto(f"/deliveries/{delivery}")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Failed")

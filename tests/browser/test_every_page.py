@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
-from tests.browser.all_pages import HOSTILE, PHONE, every_page, hostile_scene, what_forms_answer
+from tests.browser.all_pages import HOSTILE, PHONE, every_page, hostile_endpoint, responses_to_forms
 from tests.browser.conftest import NewContext, Watch
-from tests.browser.scenarios import Scene
+from tests.browser.scenarios import ScriptedEndpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
@@ -20,14 +20,14 @@ AT_THE_DOOR = {"/sign-in", "/welcome"}
 
 
 @pytest.fixture(scope="module")
-def busy(service: Service, receiver: ReceiverProcess) -> Scene:
-    return hostile_scene(service, receiver)
+def busy(service: Service, receiver: ReceiverProcess) -> ScriptedEndpoint:
+    return hostile_endpoint(service, receiver)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
-def test_no_page_scrolls_sideways_or_runs_what_others_wrote(
-    service: Service, busy: Scene, page: Page, width: int
+def test_no_page_scrolls_horizontally_or_runs_hostile_text(
+    service: Service, busy: ScriptedEndpoint, page: Page, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     for path in every_page(service, busy):
@@ -38,7 +38,7 @@ def test_no_page_scrolls_sideways_or_runs_what_others_wrote(
         assert page.locator("img, main script").count() == 0, path
 
 
-def test_every_route_that_shows_a_page_is_among_them(service: Service, busy: Scene) -> None:
+def test_every_page_route_is_covered(service: Service, busy: ScriptedEndpoint) -> None:
     pages = [path.partition("?")[0] for path in every_page(service, busy)]
     never_started = Settings(database_url="sqlite+aiosqlite:///:memory:", secret_key="of nothing" * 4)
     app = create_app(never_started)
@@ -46,12 +46,14 @@ def test_every_route_that_shows_a_page_is_among_them(service: Service, busy: Sce
         path = route.path_format
         if "GET" not in getattr(route, "methods", ()) or path.startswith(NO_PAGES) or path in AT_THE_DOOR:
             continue
-        shown = re.compile(re.sub(r"\\{\w+\\}", "[^/]+_[^/]+", re.escape(path)))
-        assert any(shown.fullmatch(page) for page in pages), f"no page of {path} is looked at"
+        pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/]+_[^/]+", re.escape(path)))
+        assert any(pattern.fullmatch(page) for page in pages), f"no page of {path} is looked at"
 
 
 @pytest.mark.parametrize("theme", ["dark"], indirect=True)
-def test_hostile_text_that_is_typed_into_a_page_runs_nothing(busy: Scene, page: Page, watch: Watch) -> None:
+def test_hostile_text_that_is_typed_into_a_page_runs_nothing(
+    busy: ScriptedEndpoint, page: Page, watch: Watch
+) -> None:
     watch.expect("422")
     watch.expect("401|409")
     for text in HOSTILE[:5]:
@@ -69,13 +71,13 @@ def test_hostile_text_that_is_typed_into_a_page_runs_nothing(busy: Scene, page: 
         page.get_by_label("Reason (shown to others)").first.fill(text)
         page.locator(f"#hold-{busy.endpoint_id} button").click()
         expect(page.locator("#flash")).to_contain_text("is on hold")
-    for name in what_forms_answer(page, busy):
+    for name in responses_to_forms(page, busy):
         assert page.evaluate("window.hacked") is None, name
         assert page.locator("img, main script").count() == 0, name
 
 
-def test_hostile_text_is_shown_as_it_is_and_what_cannot_be_seen_is_written_out(
-    service: Service, busy: Scene, page: Page
+def test_hostile_text_is_shown_literally_and_invisible_characters_are_escaped(
+    service: Service, busy: ScriptedEndpoint, page: Page
 ) -> None:
     page.goto(f"/endpoints/{busy.endpoint_id}")
     expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE[1])
@@ -92,8 +94,8 @@ def test_hostile_text_is_shown_as_it_is_and_what_cannot_be_seen_is_written_out(
     assert shown == dict.fromkeys(HOSTILE, True)
 
 
-def test_every_page_reads_without_scripts(
-    service: Service, busy: Scene, new_context: NewContext, administrator: str
+def test_every_page_is_readable_without_scripts(
+    service: Service, busy: ScriptedEndpoint, new_context: NewContext, administrator: str
 ) -> None:
     page = without_script(new_context, administrator)
     page.set_viewport_size(PHONE)
@@ -106,7 +108,7 @@ def test_every_page_reads_without_scripts(
             expect(freshness).to_contain_text("as of")
 
 
-def test_what_is_not_there_says_so_and_leads_back(page: Page, watch: Watch) -> None:
+def test_a_missing_object_is_reported_with_a_link_back(page: Page, watch: Watch) -> None:
     watch.expect("404")
     for path in (
         "/nowhere",
@@ -121,7 +123,7 @@ def test_what_is_not_there_says_so_and_leads_back(page: Page, watch: Watch) -> N
         expect(page.get_by_role("main").get_by_role("link", name="Deliveries")).to_be_visible()
 
 
-def test_a_filter_that_does_not_parse_is_shown_with_its_place_and_kept(page: Page) -> None:
+def test_an_invalid_filter_is_shown_with_its_problem_and_preserved(page: Page) -> None:
     page.goto("/deliveries?since=yesterday&status=failed")
     expect(page.get_by_role("alert")).to_contain_text("isn't a time. Use a time such as")
     expect(page.get_by_label("From")).to_have_value("yesterday")

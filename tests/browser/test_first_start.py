@@ -7,7 +7,7 @@ from tests.browser.conftest import PASSWORD, NewContext, Watch
 from tests.processes import Service
 
 
-def test_the_printed_link_lets_the_first_administrator_in_and_they_can_come_back(
+def test_the_printed_link_creates_the_first_administrator_who_can_sign_in_again(
     service: Service, visitor: Page
 ) -> None:
     visitor.goto(service.sign_in_link)
@@ -35,7 +35,7 @@ def test_the_link_works_once(service: Service, visitor: Page, watch: Watch) -> N
     expect(visitor.get_by_role("alert")).to_contain_text("used or expired")
 
 
-def test_a_wrong_password_is_said_in_place_and_the_name_is_kept(visitor: Page, watch: Watch) -> None:
+def test_a_wrong_password_is_shown_in_place_and_the_name_is_preserved(visitor: Page, watch: Watch) -> None:
     watch.expect("401")
     visitor.goto("/sign-in")
     visitor.get_by_label("Name").fill("admin")
@@ -45,7 +45,7 @@ def test_a_wrong_password_is_said_in_place_and_the_name_is_kept(visitor: Page, w
     expect(visitor.get_by_label("Name")).to_have_value("admin")
 
 
-def test_who_asks_for_a_page_without_a_session_comes_back_to_it_after_signing_in(
+def test_signing_in_returns_to_the_page_that_was_requested_without_a_session(
     visitor: Page, service: Service
 ) -> None:
     visitor.goto("/deliveries?status=failed")
@@ -55,7 +55,7 @@ def test_who_asks_for_a_page_without_a_session_comes_back_to_it_after_signing_in
     expect(visitor).to_have_url(f"{service.url}/deliveries?status=failed")
 
 
-def test_signing_in_needs_no_script(new_context: NewContext) -> None:
+def test_signing_in_works_without_scripts(new_context: NewContext) -> None:
     page = new_context(java_script_enabled=False).new_page()
     page.goto("/sign-in")
     page.get_by_label("Name").fill("admin")
@@ -65,7 +65,7 @@ def test_signing_in_needs_no_script(new_context: NewContext) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/deliveries", "/endpoints"])
-def test_an_empty_page_teaches_the_line_that_makes_the_first_delivery(
+def test_an_empty_page_shows_the_command_that_sends_a_first_webhook(
     visitor: Page, service: Service, path: str
 ) -> None:
     visitor.goto(f"/sign-in?next={path}")

@@ -6,7 +6,7 @@ import signal
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenarios import scene
+from tests.browser.scenarios import scripted_endpoint
 from tests.processes import ReceiverProcess, Service, running_service
 
 GONE = ("net::ERR_", "htmx:", r"\[object Event\]")
@@ -14,7 +14,7 @@ GONE = ("net::ERR_", "htmx:", r"\[object Event\]")
 
 
 def test_a_page_is_live_and_its_clocks_tick(page: Page, service: Service, receiver: ReceiverProcess) -> None:
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     down.open_circuit(held=1)
     page.goto("/circuits")
     expect(page.locator("#freshness")).to_have_text("live")
@@ -25,7 +25,7 @@ def test_a_page_is_live_and_its_clocks_tick(page: Page, service: Service, receiv
     expect(countdown).to_have_attribute("title", re.compile(r"UTC$"))
 
 
-def test_a_session_that_has_ended_is_said_in_place_and_nothing_half_filled_is_lost(
+def test_an_ended_session_is_shown_in_place_and_a_half_filled_form_is_not_lost(
     page: Page,
     service: Service,
     receiver: ReceiverProcess,
@@ -34,7 +34,7 @@ def test_a_session_that_has_ended_is_said_in_place_and_nothing_half_filled_is_lo
 ) -> None:
     watch.expect("401")
     watch.expect("EventSource")
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     down.open_circuit(held=0)
     page.goto("/circuits")
     expect(page.locator("#freshness")).to_have_text("live")
@@ -50,7 +50,7 @@ def test_a_session_that_has_ended_is_said_in_place_and_nothing_half_filled_is_lo
     expect(circuit.get_by_label("Reason")).to_have_value("half typed")
 
 
-def test_a_server_that_is_gone_is_said_and_one_that_comes_back_is_followed_again(
+def test_a_lost_server_is_shown_and_live_updates_resume_when_it_returns(
     page: Page, service: Service, watch: Watch
 ) -> None:
     for words in GONE:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenarios import scene
+from tests.browser.scenarios import scripted_endpoint
 from tests.processes import ReceiverProcess, Service
 
 NARROWED = re.compile(r"since=.+until=")
@@ -14,7 +14,7 @@ NARROWED = re.compile(r"since=.+until=")
 def test_a_bar_narrows_the_list_to_its_time_without_a_script(
     service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
 ) -> None:
-    delivery = scene(service, receiver).failed()
+    delivery = scripted_endpoint(service, receiver).failed()
     page = signed_in(new_context(java_script_enabled=False), administrator)
     page.goto("/deliveries?status=failed")
     page.locator("svg.bars a").last.click()
@@ -27,7 +27,7 @@ def test_a_bar_narrows_the_list_to_its_time_without_a_script(
 def test_bars_are_reached_by_keyboard_and_can_be_skipped(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    scene(service, receiver).failed()
+    scripted_endpoint(service, receiver).failed()
     page.goto("/deliveries")
     page.get_by_role("link", name="Skip chart").focus()
     page.keyboard.press("Tab")
@@ -38,10 +38,10 @@ def test_bars_are_reached_by_keyboard_and_can_be_skipped(
     expect(page).to_have_url(re.compile("#rows$"))
 
 
-def test_what_arrives_raises_the_bars_and_moves_no_row(
+def test_new_deliveries_raise_the_bars_and_move_no_row(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    steady = scene(service, receiver)
+    steady = scripted_endpoint(service, receiver)
     first = steady.delivered()
     page.goto(f"/deliveries?endpoint={steady.endpoint_id}")
     expect(page.locator("#freshness")).to_have_text("live")
@@ -56,7 +56,7 @@ def test_what_arrives_raises_the_bars_and_moves_no_row(
     assert row.bounding_box() == before
 
 
-def test_what_clears_the_filter_stands_beside_what_searches_at_every_width(page: Page) -> None:
+def test_the_clear_link_is_beside_the_search_button_at_every_width(page: Page) -> None:
     for width in (1280, 1024, 390):
         page.set_viewport_size({"width": width, "height": 800})
         page.goto("/deliveries?status=failed&since=2026-11-22T03:00Z")

@@ -4,7 +4,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, NewContext, Watch
-from tests.browser.scenarios import scene
+from tests.browser.scenarios import scripted_endpoint
 from tests.processes import ReceiverProcess, Service
 
 
@@ -23,7 +23,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(service: Service, page: Page) 
     assert sent_with(service, token) == 401
 
 
-def test_a_key_without_a_right_is_refused_beside_the_form(page: Page, watch: Watch) -> None:
+def test_a_key_without_a_scope_is_refused_in_the_form(page: Page, watch: Watch) -> None:
     watch.expect("422")
     page.goto("/settings")
     page.get_by_label("New key").fill("pointless")
@@ -33,10 +33,10 @@ def test_a_key_without_a_right_is_refused_beside_the_form(page: Page, watch: Wat
     expect(page.get_by_label("New key")).to_have_value("pointless")
 
 
-def test_an_invited_viewer_reads_and_is_offered_no_button_that_would_be_refused(
+def test_a_viewer_sees_no_button_that_their_role_may_not_use(
     service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
     page.goto("/settings")
     page.get_by_label("Invite").fill("vera")
@@ -61,7 +61,7 @@ def test_an_invited_viewer_reads_and_is_offered_no_button_that_would_be_refused(
     expect(vera).to_have_url(f"{service.url}/sign-in?next=%2F")
 
 
-def test_the_theme_is_kept_by_this_browser(page: Page) -> None:
+def test_the_theme_is_saved_in_the_browser(page: Page) -> None:
     page.goto("/settings")
     page.get_by_role("button", name="Dark", exact=True).click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -42,7 +42,7 @@ def test_a_form_sent_without_scripts_after_its_session_ended_is_sent_once_signed
     expect(page.get_by_role("main")).to_contain_text("order.shipped")
 
 
-def test_who_leaves_it_is_back_where_they_were_and_nothing_was_done(
+def test_discarding_a_preserved_form_returns_to_its_page_and_changes_nothing(
     new_context: NewContext, administrator: str, watch: Watch
 ) -> None:
     watch.expect("401")
@@ -57,7 +57,7 @@ def test_who_leaves_it_is_back_where_they_were_and_nothing_was_done(
     expect(page.get_by_text("never made")).to_have_count(0)
 
 
-def test_with_scripts_who_has_the_cookie_of_a_session_that_is_over_can_sign_in(
+def test_with_scripts_a_person_with_an_expired_session_cookie_can_sign_in(
     page: Page, administrator: str, watch: Watch
 ) -> None:
     watch.expect("401")

@@ -6,29 +6,31 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.scenarios import Scene, audit_actions, row, scene
+from tests.browser.scenarios import ScriptedEndpoint, audit_actions, row, scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
 SLOWLY = 20_000
 
 
-def broken(service: Service, receiver: ReceiverProcess, count: int) -> tuple[Scene, list[str]]:
+def broken(service: Service, receiver: ReceiverProcess, count: int) -> tuple[ScriptedEndpoint, list[str]]:
     """Return an endpoint with so many failed deliveries, which answers well from now on."""
-    scene_ = scene(service, receiver, circuit={"failure_threshold": 1000, "minimum_calls": 10_000})
-    scene_.answers("status=422")
-    sent = [scene_.send() for _ in range(count)]
+    endpoint = scripted_endpoint(
+        service, receiver, circuit={"failure_threshold": 1000, "minimum_calls": 10_000}
+    )
+    endpoint.respond_with("status=422")
+    sent = [endpoint.send() for _ in range(count)]
     for delivery in sent:
         service.delivery_once(delivery, "failed")
-    scene_.answers("status=200")
-    return scene_, sent
+    endpoint.respond_with("status=200")
+    return endpoint, sent
 
 
-def failed_to(scene_: Scene) -> str:
-    return f"/deliveries?status=failed&endpoint={scene_.endpoint_id}"
+def failed_to(endpoint: ScriptedEndpoint) -> str:
+    return f"/deliveries?status=failed&endpoint={endpoint.endpoint_id}"
 
 
-def test_a_dry_run_is_confirmed_in_a_dialog_and_its_progress_is_seen_to_the_end(
+def test_a_dry_run_is_confirmed_in_a_dialog_and_shows_its_progress_until_it_finishes(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, sent = broken(service, receiver, 4)
@@ -65,7 +67,7 @@ def test_a_dry_run_is_confirmed_in_a_dialog_and_its_progress_is_seen_to_the_end(
     ]
 
 
-def test_a_replay_is_cancelled_and_leaves_the_rest_alone(
+def test_a_cancelled_replay_skips_the_remaining_deliveries(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, _sent = broken(service, receiver, 3)
@@ -84,9 +86,9 @@ def test_a_cause_is_filtered_and_resent_with_one_click_each(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, _sent = broken(service, receiver, 3)
-    down.answers("status=410")
-    gone = down.send()
-    service.delivery_once(gone, "failed")
+    down.respond_with("status=410")
+    gone_delivery = down.send()
+    service.delivery_once(gone_delivery, "failed")
     page.goto(failed_to(down))
     causes = page.get_by_role("table", name="Failures by cause")
     expect(causes.get_by_role("row").nth(1)).to_contain_text("422")
@@ -99,7 +101,7 @@ def test_a_cause_is_filtered_and_resent_with_one_click_each(
     expect(page.get_by_role("heading", name="3 deliveries would be resent")).to_be_visible()
 
 
-def test_what_is_ticked_pauses_the_page_and_is_resent_in_one_go(
+def test_selecting_rows_pauses_the_page_and_resends_them_together(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, sent = broken(service, receiver, 3)
@@ -132,7 +134,7 @@ def test_what_is_ticked_pauses_the_page_and_is_resent_in_one_go(
     expect(entry.get_by_role("link", name=sent[0])).to_be_visible()
 
 
-def test_the_whole_page_is_ticked_and_then_everything_that_matches(
+def test_the_whole_page_and_then_all_matches_can_be_selected(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, _sent = broken(service, receiver, 52)
@@ -142,23 +144,23 @@ def test_the_whole_page_is_ticked_and_then_everything_that_matches(
     expect(bar).to_contain_text("All 50 on this page selected")
     bar.get_by_role("link", name="Select all 52 that match").click()
     expect(page.get_by_role("heading", name="52 deliveries would be resent")).to_be_visible()
-    late = broken_again(service, down)
+    later_delivery = broken_again(service, down)
     page.get_by_label("Rate").fill("1000")
     page.get_by_label("Type 52 to confirm").fill("52")
     page.get_by_role("button", name="Resend 52 deliveries").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Finished", timeout=SLOWLY)
     expect(page.locator("#progress-sentence")).to_contain_text("52 of 52 resent")
-    assert service.delivery(late)["status"] == "failed"
+    assert service.delivery(later_delivery)["status"] == "failed"
 
 
-def broken_again(service: Service, scene_: Scene) -> str:
+def broken_again(service: Service, endpoint: ScriptedEndpoint) -> str:
     """Let one more delivery fail: after the snapshot that a page shows."""
-    late = scene_.failed()
-    scene_.answers("status=200")
-    return late
+    later_delivery = endpoint.failed()
+    endpoint.respond_with("status=200")
+    return later_delivery
 
 
-def test_rows_are_ticked_and_resent_by_keyboard_alone(
+def test_rows_are_selected_and_resent_with_the_keyboard_only(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
     down, sent = broken(service, receiver, 2)
@@ -178,7 +180,7 @@ def test_rows_are_ticked_and_resent_by_keyboard_alone(
     expect(page.get_by_role("heading", name="Replays", level=1)).to_be_visible()
 
 
-def test_everything_works_without_a_script(
+def test_replays_work_without_scripts(
     service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
 ) -> None:
     down, sent = broken(service, receiver, 4)
@@ -206,7 +208,7 @@ def test_everything_works_without_a_script(
     expect(page.get_by_role("row").filter(has_text="delivered")).to_have_count(2)
 
 
-def test_a_view_is_kept_and_found_again(service: Service, receiver: ReceiverProcess, page: Page) -> None:
+def test_a_view_is_saved_and_opened_again(service: Service, receiver: ReceiverProcess, page: Page) -> None:
     down, _sent = broken(service, receiver, 1)
     page.goto(failed_to(down))
     page.get_by_text("Save view").click()

@@ -5,14 +5,14 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenarios import audit_actions, row, scene
+from tests.browser.scenarios import audit_actions, row, scripted_endpoint
 from tests.processes import ReceiverProcess, Service
 
 
-def test_a_delivered_webhook_is_seen_with_its_attempt(
+def test_a_delivered_webhook_is_shown_with_its_attempt(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    steady = scene(service, receiver)
+    steady = scripted_endpoint(service, receiver)
     delivery = steady.delivered()
 
     page.goto("/deliveries")
@@ -28,7 +28,7 @@ def test_a_delivered_webhook_is_seen_with_its_attempt(
 def test_a_new_delivery_is_announced_and_moves_no_row(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    steady = scene(service, receiver)
+    steady = scripted_endpoint(service, receiver)
     first = steady.delivered()
     page.goto("/deliveries")
     top = page.locator("table.deliveries tbody tr").first
@@ -42,17 +42,17 @@ def test_a_new_delivery_is_announced_and_moves_no_row(
     expect(page.locator("table.deliveries tbody tr").first).to_have_id(second)
 
 
-def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
+def test_a_resent_delivery_becomes_delivered_on_the_open_page(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
     page.goto(f"/deliveries/{delivery}")
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_contain_text("Failed")
     expect(page.locator("#why")).to_contain_text("422")
 
-    broken.answers("status=200")
+    broken.respond_with("status=200")
     page.evaluate("window.sameDocument = true")
     page.get_by_role("button", name="Resend").click()
     expect(page.locator("#flash")).to_contain_text("Resending: attempt")
@@ -62,12 +62,12 @@ def test_a_failed_delivery_is_resent_and_turns_delivered_before_the_eyes(
     assert audit_actions(service, delivery) == ["delivery.resend"]
 
 
-def test_the_list_resends_in_two_clicks_from_now_and_keeps_the_row_it_shows(
+def test_two_clicks_from_now_resend_a_delivery_and_its_row_stays_in_the_list(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
-    broken.answers("status=200")
+    broken.respond_with("status=200")
     page.goto("/")
     page.locator(".figures").get_by_role("link").last.click()
     expect(page).to_have_url(re.compile("status=failed"))
@@ -76,12 +76,12 @@ def test_the_list_resends_in_two_clicks_from_now_and_keeps_the_row_it_shows(
     expect(row(page, delivery).get_by_role("button", name="Resend")).to_have_count(0)
 
 
-def test_a_failed_delivery_is_resent_by_keyboard_alone(
+def test_a_failed_delivery_is_resent_with_the_keyboard_only(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
-    broken.answers("status=200")
+    broken.respond_with("status=200")
     page.goto("/")
     page.keyboard.press("g")
     page.keyboard.press("d")
@@ -98,9 +98,9 @@ def test_a_failed_delivery_is_resent_by_keyboard_alone(
 def test_a_failed_delivery_is_resent_without_a_script(
     service: Service, receiver: ReceiverProcess, new_context: NewContext, administrator: str
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
-    broken.answers("status=200")
+    broken.respond_with("status=200")
     page = without_script(new_context, administrator)
     page.goto(f"/deliveries/{delivery}")
     page.get_by_role("button", name="Resend").click()
@@ -115,7 +115,7 @@ def test_a_failed_delivery_is_resent_without_a_script(
 def test_a_change_by_another_person_is_shown_in_place(
     service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     broken.open_circuit(held=0)
     waiting = broken.send()
     stale = without_script(new_context, administrator)  # keeps showing the page as it was
@@ -132,9 +132,9 @@ def test_a_change_by_another_person_is_shown_in_place(
 def test_attempts_show_what_changed_and_can_be_copied_as_curl(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    broken = scene(service, receiver)
+    broken = scripted_endpoint(service, receiver)
     delivery = broken.failed()
-    broken.answers("status=404")
+    broken.respond_with("status=404")
     service.api.post(f"/deliveries/{delivery}/resend", json={})
     page.goto(f"/deliveries/{delivery}")
     expect(page.locator("#attempt-2")).to_contain_text("Status 422 → 404")

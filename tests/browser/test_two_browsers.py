@@ -5,7 +5,7 @@ import signal
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenarios import Scene, circuit_of, row, scene
+from tests.browser.scenarios import ScriptedEndpoint, circuit_of, row, scripted_endpoint
 from tests.browser.test_freshness import GONE
 from tests.processes import ReceiverProcess, Service, running_service
 
@@ -24,13 +24,13 @@ def live(page: Page, path: str) -> Page:
     return page
 
 
-def failures(made: Scene, count: int) -> list[str]:
+def failures(endpoint: ScriptedEndpoint, count: int) -> list[str]:
     """Create failed deliveries; the receiver succeeds from now on."""
-    made.answers("status=422")
-    sent = [made.send() for _ in range(count)]
+    endpoint.respond_with("status=422")
+    sent = [endpoint.send() for _ in range(count)]
     for delivery in sent:
-        made.service.delivery_once(delivery, "failed")
-    made.answers("status=200")
+        endpoint.service.delivery_once(delivery, "failed")
+    endpoint.respond_with("status=200")
     return sent
 
 
@@ -40,38 +40,38 @@ def top_of(target: Locator) -> float:
     return box["y"]
 
 
-def test_what_one_does_on_any_page_the_other_sees_within_two_seconds(
+def test_a_change_in_one_browser_appears_on_every_page_of_another_within_two_seconds(
     service: Service, receiver: ReceiverProcess, page: Page, new_context: NewContext, administrator: str
 ) -> None:
-    made = scene(service, receiver)
-    (delivery,) = failures(made, 1)
+    endpoint = scripted_endpoint(service, receiver)
+    (delivery,) = failures(endpoint, 1)
     other = signed_in(new_context(), administrator)
 
-    live(other, f"/deliveries?endpoint={made.endpoint_id}")
+    live(other, f"/deliveries?endpoint={endpoint.endpoint_id}")
     live(page, f"/deliveries/{delivery}").get_by_role("button", name="Resend").click()
     expect(row(other, delivery)).to_contain_text("delivered", timeout=SOON)
 
     live(other, "/")
-    live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
+    live(page, f"/endpoints/{endpoint.endpoint_id}").locator(f"#hold-{endpoint.endpoint_id} summary").click()
     page.get_by_label("Reason (shown to others)").fill("moving house")
-    page.locator(f"#hold-{made.endpoint_id} button").click()
-    expect(other.locator(f"#brief-{made.endpoint_id}")).to_contain_text("moving house", timeout=SOON)
+    page.locator(f"#hold-{endpoint.endpoint_id} button").click()
+    expect(other.locator(f"#brief-{endpoint.endpoint_id}")).to_contain_text("moving house", timeout=SOON)
 
     live(other, "/endpoints")
     page.get_by_role("button", name="Pause").click()
-    expect(other.locator(f"tr#{made.endpoint_id}")).to_contain_text("paused", timeout=SOON)
+    expect(other.locator(f"tr#{endpoint.endpoint_id}")).to_contain_text("paused", timeout=SOON)
 
     live(page, "/circuits")
-    circuit_of(other.goto("/circuits") and other, made).get_by_role("button", name="Release").click()
-    expect(circuit_of(page, made).get_by_role("button", name="Release")).to_have_count(0, timeout=SOON)
+    circuit_of(other.goto("/circuits") and other, endpoint).get_by_role("button", name="Release").click()
+    expect(circuit_of(page, endpoint).get_by_role("button", name="Release")).to_have_count(0, timeout=SOON)
 
 
 def test_a_dialog_and_the_rows_behind_it_survive_three_updates(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    made = scene(service, receiver)
-    sent = failures(made, 5)
-    live(page, f"/deliveries?endpoint={made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    sent = failures(endpoint, 5)
+    live(page, f"/deliveries?endpoint={endpoint.endpoint_id}")
     page.evaluate(_COUNT_UPDATES)
     for delivery in sent[:2]:
         row(page, delivery).get_by_role("checkbox").check()
@@ -93,15 +93,15 @@ def test_a_dialog_and_the_rows_behind_it_survive_three_updates(
         expect(row(page, delivery)).to_contain_text("delivered")
 
 
-def test_twelve_new_ones_are_announced_and_no_row_moves(
+def test_twelve_new_deliveries_are_announced_and_no_row_moves(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    made = scene(service, receiver)
-    sent = failures(made, 3)
-    live(page, f"/deliveries?endpoint={made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    sent = failures(endpoint, 3)
+    live(page, f"/deliveries?endpoint={endpoint.endpoint_id}")
     before = {delivery: top_of(row(page, delivery)) for delivery in sent}
     for _ in range(12):
-        made.send()
+        endpoint.send()
     announced = page.get_by_role("link", name="12 new")
     expect(announced).to_be_visible()
     assert {delivery: top_of(row(page, delivery)) for delivery in sent} == before
@@ -115,9 +115,9 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
 ) -> None:
     for words in (*GONE, "EventSource"):
         watch.expect(words)
-    made = scene(service, receiver)
+    endpoint = scripted_endpoint(service, receiver)
     page.add_init_script("delete window.SharedWorker")  # its requests cannot be aborted
-    live(page, f"/endpoints/{made.endpoint_id}").locator(f"#hold-{made.endpoint_id} summary").click()
+    live(page, f"/endpoints/{endpoint.endpoint_id}").locator(f"#hold-{endpoint.endpoint_id} summary").click()
     why, freshness = page.get_by_label("Reason (shown to others)"), page.locator("#freshness")
     why.fill("half typ")
     page.route("**/events?*", lambda route: route.abort())
@@ -134,6 +134,6 @@ def test_a_half_filled_form_survives_a_dead_stream_and_a_restart_and_is_sent_aft
         expect(freshness).to_have_text("live", timeout=30_000)
         why.press("End")
         page.keyboard.type("ed")
-        page.locator(f"#hold-{made.endpoint_id} button").click()
+        page.locator(f"#hold-{endpoint.endpoint_id} button").click()
         expect(page.locator("#flash")).to_contain_text("is on hold")
-        assert again.api.get(f"/circuits/{made.endpoint_id}").json()["hold"]["reason"] == "half typed"
+        assert again.api.get(f"/circuits/{endpoint.endpoint_id}").json()["hold"]["reason"] == "half typed"

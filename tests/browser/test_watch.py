@@ -10,13 +10,13 @@ PAGES = ("/", "/deliveries", "/endpoints", "/circuits")
 
 @pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_opens_without_a_word_on_its_console(page: Page, path: str) -> None:
+def test_a_page_opens_without_a_console_message(page: Page, path: str) -> None:
     response = page.goto(path)
     assert response is not None
     assert response.status == 200
 
 
-def test_an_error_on_the_console_is_noticed(page: Page, watch: Watch) -> None:
+def test_a_console_error_is_detected(page: Page, watch: Watch) -> None:
     page.goto("/")
     page.evaluate("console.error('something broke')")
     page.evaluate("setTimeout(() => { throw new Error('thrown later') }, 0)")
@@ -24,7 +24,7 @@ def test_an_error_on_the_console_is_noticed(page: Page, watch: Watch) -> None:
     assert noticed(page, watch, "thrown later")
 
 
-def test_what_the_security_policy_refuses_is_noticed(page: Page, watch: Watch) -> None:
+def test_a_violation_of_the_security_policy_is_detected(page: Page, watch: Watch) -> None:
     page.goto("/")
     page.evaluate("document.body.setAttribute('style', 'color: red')")
     page.evaluate("document.body.appendChild(Object.assign(document.createElement('script'), {text: '1'}))")

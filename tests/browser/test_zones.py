@@ -6,18 +6,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenarios import scene
+from tests.browser.scenarios import scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
 
 @pytest.fixture
 def delivery(service: Service, receiver: ReceiverProcess) -> str:
-    return scene(service, receiver).failed()
+    return scripted_endpoint(service, receiver).failed()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_zone_chosen_in_settings_is_that_of_every_page(
+def test_the_zone_chosen_in_settings_applies_to_every_page(
     delivery: str, page: Page, new_context: NewContext, administrator: str, scripts: bool
 ) -> None:
     reader = page if scripts else without_script(new_context, administrator)
@@ -36,7 +36,7 @@ def test_a_zone_chosen_in_settings_is_that_of_every_page(
     expect(shown).to_have_attribute("title", re.compile(r"UTC\+0545 \(.* UTC\)$"))
 
 
-def test_a_date_is_read_in_the_zone_and_the_link_says_which(page: Page) -> None:
+def test_a_date_is_read_in_the_chosen_zone_and_its_link_has_the_offset(page: Page) -> None:
     page.goto("/settings")
     page.get_by_label("Time zone").select_option("America/St_Johns")
     page.get_by_role("button", name="Save").click()
@@ -50,7 +50,7 @@ def test_a_date_is_read_in_the_zone_and_the_link_says_which(page: Page) -> None:
     expect(since).to_have_value("2026-01-15T00:00-03:30")
 
 
-def test_the_browsers_own_zone_is_one_click_away_and_then_said_once(
+def test_the_zone_of_the_browser_is_offered_and_set_with_one_click(
     delivery: str, new_context: NewContext, administrator: str
 ) -> None:
     page = signed_in(new_context(timezone_id="America/New_York"), administrator)
@@ -64,7 +64,7 @@ def test_the_browsers_own_zone_is_one_click_away_and_then_said_once(
     assert "\n" not in (time.get_attribute("title") or "")
 
 
-def test_a_page_in_another_zone_than_the_browsers_shows_that_too_when_pointed_at(
+def test_a_tooltip_shows_the_time_in_the_zone_of_the_browser_too(
     delivery: str, new_context: NewContext, administrator: str
 ) -> None:
     page = signed_in(new_context(timezone_id="America/New_York"), administrator)
@@ -74,7 +74,7 @@ def test_a_page_in_another_zone_than_the_browsers_shows_that_too_when_pointed_at
     expect(time).to_have_attribute("title", re.compile(r" UTC\n.*(EST|EDT|GMT-)"))
 
 
-def test_a_zone_that_the_service_does_not_know_is_refused_in_words(page: Page) -> None:
+def test_an_unknown_zone_is_refused_with_a_message(page: Page) -> None:
     page.goto("/settings")
     page.locator("#zone").evaluate("select => { select.options[0].value = 'Europe/Atlantis' }")
     page.get_by_label("Time zone").select_option("Europe/Atlantis")

@@ -23,18 +23,18 @@ def entries(response: httpx.Response) -> list[dict[str, str]]:
 async def test_entries_are_filtered_by_actor_action_and_subject(service: RunningApp) -> None:
     ada, eve = await service.endpoint(), await service.endpoint("eve.example")
     await service.post(f"/circuits/{eve}/hold", {"reason": "migration"})
-    for query, shown, hidden in (
+    for query, listed, unlisted in (
         ("actor=person%3Aada", "Endpoint eve.example created", "migration"),
         ("action=circuit.hold", "migration", "created"),
         (f"subject={eve}", "Endpoint eve.example created", "billing.example"),
     ):
         page = (await service.api.get(f"/audit?{query}")).text
-        assert shown in page
-        assert hidden not in page
+        assert listed in page
+        assert unlisted not in page
         assert f'href="/audit.csv?{query}"' in page
         file = (await service.api.get(f"/audit.csv?{query}")).text
-        assert shown in file
-        assert hidden not in file
+        assert listed in file
+        assert unlisted not in file
     assert 'value="circuit.hold" selected' in (await service.api.get("/audit?action=circuit.hold")).text
     assert "No matching entries" in (await service.api.get(f"/audit?actor=person:eve&subject={ada}")).text
 

@@ -17,8 +17,8 @@ def test_text_is_shown_unchanged_and_bytes_as_hex() -> None:
 
 
 def test_a_long_text_is_truncated_and_says_so() -> None:
-    shown = bodies.raw(b"x" * (bodies.MAX_SHOWN + 1_234))
-    assert shown.endswith("… 1,234 more characters not shown")
+    text = bodies.raw(b"x" * (bodies.MAX_SHOWN + 1_234))
+    assert text.endswith("… 1,234 more characters not shown")
 
 
 def test_a_curl_command_repeats_the_request_without_its_secrets() -> None:

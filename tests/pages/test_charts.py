@@ -16,7 +16,7 @@ HOUR = traffic_of(
     step=1,
     last=FIRST + 59,
 )
-DRAWINGS = (traffic.attempts_chart, traffic.latency_chart, traffic.mix_chart)
+CHARTS = (traffic.attempts_chart, traffic.latency_chart, traffic.mix_chart)
 
 
 def opened(at: float, to_state: str = "open") -> TransitionView:
@@ -67,13 +67,15 @@ def test_a_minute_without_attempts_is_a_gap_in_the_line_of_latencies() -> None:
 
 
 def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
-    for drawn in DRAWINGS:
-        (mark,) = parsed(drawn(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
+    for render in CHARTS:
+        (mark,) = parsed(render(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
         assert mark.attrib["d"].startswith("M480.0 ")
         assert mark.findtext("title", "").endswith(
             'the circuit of <b>"x" became open: 5 consecutive failures'
         )
-    (point,) = [each for each in HOUR.points if traffic.changes_at(each, HOUR, [opened((FIRST + 30) * 60)])]
+    (point,) = [
+        point for point in HOUR.points if traffic.changes_at(point, HOUR, [opened((FIRST + 30) * 60)])
+    ]
     assert point.minute == FIRST + 30
 
 
@@ -87,16 +89,16 @@ def test_changes_that_would_overlap_are_one_mark_that_says_how_many_it_stands_fo
     )
     assert alone.to_state == "closed"
     assert "became closed: 5 consecutive failures" in alone.words
-    for drawn in DRAWINGS:
-        assert len(parsed(drawn(HOUR, close)).findall("path[@class='mark to-open']")) == 1
+    for render in CHARTS:
+        assert len(parsed(render(HOUR, close)).findall("path[@class='mark to-open']")) == 1
 
 
 def test_many_marks_leave_the_chart_to_be_seen() -> None:
     flapping = [opened(FIRST * 60 + second) for second in range(0, 3_600, 40)]
     assert len(marks_of(HOUR, flapping)) == 80
     few, many = (
-        [mark.attrib["d"] for mark in parsed(drawn).findall("path[@class='mark to-open']")]
-        for drawn in (
+        [mark.attrib["d"] for mark in parsed(render).findall("path[@class='mark to-open']")]
+        for render in (
             traffic.attempts_chart(HOUR, flapping[::18]),
             traffic.attempts_chart(HOUR, flapping),
         )
@@ -126,7 +128,7 @@ def test_a_long_chart_counts_by_the_minute_and_its_last_step_by_the_minutes_that
 
 def test_drawings_carry_no_inline_style() -> None:
     small = (svg.sparkline(SERIES), svg.meter(0.7, 0.5), svg.mix_bar(1, 3, good=True))
-    for drawing in (*small, *(drawn(HOUR) for drawn in DRAWINGS)):
+    for drawing in (*small, *(render(HOUR) for render in CHARTS)):
         assert "style" not in drawing
 
 

@@ -38,8 +38,8 @@ async def test_an_endpoint_deleted_while_it_is_edited_is_reported_and_the_input_
     assert "Not saved" in alert
     assert "by ada, “&lt;b&gt;moved&lt;/b&gt;”" in alert
     assert f'href="/endpoints/{endpoint}"' in alert
-    shown = typed_on(response.text)
-    assert {name: shown[name] for name in form if name != "signature"} == {
+    fields = typed_on(response.text)
+    assert {name: fields[name] for name in form if name != "signature"} == {
         name: value for name, value in form.items() if name != "signature"
     }
     assert '<form method="post" action="/endpoints" ' in response.text

@@ -33,8 +33,8 @@ DRAWN = drawn(
 )
 
 
-def chart(shown: Histogram = DRAWN) -> ET.Element:
-    svg = histogram.histogram_chart(shown, lambda **times: f"/deliveries?{times['since']}&{times['until']}")
+def chart(data: Histogram = DRAWN) -> ET.Element:
+    svg = histogram.histogram_chart(data, lambda **times: f"/deliveries?{times['since']}&{times['until']}")
     assert "style" not in svg
     return ET.fromstring(svg)  # noqa: S314 - our own drawing
 

@@ -101,8 +101,8 @@ async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.Mo
         return False
 
     stream = events(ChangeFeed(), EVERYTHING, signed_out, asyncio.Event())
-    said = [event.event async for event in stream]
-    assert said == [None, "signed-out"]
+    names = [event.event async for event in stream]
+    assert names == [None, "signed-out"]
 
 
 async def test_every_stream_ends_when_the_service_stops() -> None:

@@ -39,8 +39,8 @@ async def test_an_action_redirects_to_the_page_of_its_form_and_shows_its_message
     browser = await service.browser()
     endpoint = await service.endpoint()
     referer = {"Referer": "http://127.0.0.1:8420/endpoints?x=1"}
-    answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=referer)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/endpoints?x=1")
+    response = await post(browser, f"/endpoints/{endpoint}/pause", headers=referer)
+    assert (response.status_code, response.headers["location"]) == (303, "/endpoints?x=1")
     assert "paused. New deliveries" in (await browser.get("/endpoints")).text
     assert "Paused: new" not in (await browser.get("/settings")).text
 
@@ -57,16 +57,16 @@ async def test_an_action_redirects_to_the_page_of_its_form_and_shows_its_message
 async def test_no_referer_redirects_to_another_site(service: RunningApp, referer: str) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
-    answer = await post(browser, f"/endpoints/{endpoint}/pause", headers={"Referer": referer})
-    assert answer.headers["location"] == f"/endpoints/{endpoint}"
+    response = await post(browser, f"/endpoints/{endpoint}/pause", headers={"Referer": referer})
+    assert response.headers["location"] == f"/endpoints/{endpoint}"
 
 
 async def test_htmx_gets_the_message_in_place_and_refreshes_the_page(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
-    answer = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
-    assert answer.headers["hx-trigger"] == "refresh"
-    assert 'hx-swap-oob="true"' in answer.text
+    response = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
+    assert response.headers["hx-trigger"] == "refresh"
+    assert 'hx-swap-oob="true"' in response.text
     again = await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
     assert again.status_code == 409
     assert "already paused" in again.text
@@ -75,9 +75,9 @@ async def test_htmx_gets_the_message_in_place_and_refreshes_the_page(service: Ru
 async def test_a_conflict_without_scripts_is_shown_on_the_current_page(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
-    answer = await post(browser, f"/circuits/{endpoint}/release")
-    assert answer.status_code == 303
-    assert "This circuit is not on hold" in (await browser.get(answer.headers["location"])).text
+    response = await post(browser, f"/circuits/{endpoint}/release")
+    assert response.status_code == 303
+    assert "This circuit is not on hold" in (await browser.get(response.headers["location"])).text
 
 
 @pytest.mark.parametrize("cookie", ["!!", "eyJ9", "WzFd", "x" * 5_000])
@@ -106,9 +106,9 @@ async def test_a_repeated_field_is_refused(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     body = f"_csrf={await token_of(browser)}&reason=a&reason=b"
     kind = {"Content-Type": "application/x-www-form-urlencoded", **OURS}
-    answer = await browser.post(f"/endpoints/{endpoint}/pause", content=body, headers=kind)
-    assert answer.status_code == 422
-    assert "sent twice" in answer.text
+    response = await browser.post(f"/endpoints/{endpoint}/pause", content=body, headers=kind)
+    assert response.status_code == 422
+    assert "sent twice" in response.text
 
 
 async def test_a_live_list_keeps_its_rows_and_counts_newer_deliveries(
@@ -130,16 +130,16 @@ async def test_a_live_list_keeps_its_rows_and_counts_newer_deliveries(
 async def test_static_files_are_public_and_immutable(service: RunningApp) -> None:
     page = (await service.anonymous.get("/sign-in")).text
     for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
-        answer = await service.anonymous.get(url)
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["cache-control"]
+        response = await service.anonymous.get(url)
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
 
 
 async def test_a_test_message_links_to_its_delivery(service: RunningApp) -> None:
     browser = await service.browser()
     endpoint = await service.endpoint()
-    answer = await post(browser, f"/endpoints/{endpoint}/ping", headers=HTMX)
-    assert re.search(r'Test sent\. <a href="/deliveries/dlv_\w+">View delivery</a>', answer.text)
+    response = await post(browser, f"/endpoints/{endpoint}/ping", headers=HTMX)
+    assert re.search(r'Test sent\. <a href="/deliveries/dlv_\w+">View delivery</a>', response.text)
     await post(browser, f"/endpoints/{endpoint}/pause", headers=HTMX)
     assert "Test is on hold." in (await post(browser, f"/endpoints/{endpoint}/ping", headers=HTMX)).text
 

@@ -48,8 +48,8 @@ def templates() -> Iterator[tuple[str, str]]:
 
 
 def test_no_template_needs_an_exception_from_the_security_policy() -> None:
-    found = {name: match[0] for name, text in templates() if (match := FORBIDDEN.search(text))}
-    assert found == {}
+    matches = {name: match[0] for name, text in templates() if (match := FORBIDDEN.search(text))}
+    assert matches == {}
 
 
 def test_no_template_marks_text_as_safe() -> None:

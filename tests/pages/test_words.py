@@ -6,7 +6,7 @@ NOW = 1_800_000_000.0
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0.4, "now"),
         (-0.4, "now"),
@@ -19,12 +19,12 @@ NOW = 1_800_000_000.0
         (3_600, "in 1 h"),
     ],
 )
-def test_a_moment_is_said_relatively_in_its_largest_unit(seconds: float, said: str) -> None:
-    assert words.relative(NOW + seconds, NOW) == said
+def test_a_moment_is_said_relatively_in_its_largest_unit(seconds: float, expected: str) -> None:
+    assert words.relative(NOW + seconds, NOW) == expected
 
 
 @pytest.mark.parametrize(
-    ("left", "said"),
+    ("seconds", "expected"),
     [
         (-5, "now"),
         (0.9, "now"),
@@ -35,8 +35,8 @@ def test_a_moment_is_said_relatively_in_its_largest_unit(seconds: float, said: s
         (180_000, "2 d 2 h"),
     ],
 )
-def test_a_countdown_counts_seconds_within_the_hour(left: float, said: str) -> None:
-    assert words.countdown(NOW + left, NOW) == said
+def test_a_countdown_counts_seconds_within_the_hour(seconds: float, expected: str) -> None:
+    assert words.countdown(NOW + seconds, NOW) == expected
 
 
 def test_a_share_below_everything_is_never_rounded_up_to_everything() -> None:
@@ -50,9 +50,9 @@ def test_a_share_below_everything_is_never_rounded_up_to_everything() -> None:
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:
-    shown = words.visible("a\x1b[31mred\u202egnp.exe\u200b\x00\ud800 ä\t漢\n")
-    assert shown == "a\\u001b[31mred\\u202egnp.exe\\u200b\\u0000\\ud800 ä\t漢\n"
-    shown.encode()
+    text = words.visible("a\x1b[31mred\u202egnp.exe\u200b\x00\ud800 ä\t漢\n")
+    assert text == "a\\u001b[31mred\\u202egnp.exe\\u200b\\u0000\\ud800 ä\t漢\n"
+    text.encode()
 
 
 def test_only_what_has_a_page_is_linked() -> None:

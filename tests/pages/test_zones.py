@@ -155,9 +155,9 @@ async def test_a_replay_is_shown_in_the_readers_zone_and_stored_in_utc(service: 
 async def test_programs_and_exports_stay_in_utc(service: RunningApp, path: str) -> None:
     delivery = await delivered(service)
     await service.runtime.operations.deliveries.resend(delivery, actor="person:ada", reason=None)
-    answer = await service.api.get(path, headers=BERLIN)
-    assert "2027-01-15T08:00:0" in answer.text
-    assert "CET" not in answer.text
+    response = await service.api.get(path, headers=BERLIN)
+    assert "2027-01-15T08:00:0" in response.text
+    assert "CET" not in response.text
     detail = await service.api.get(f"/api/v1/deliveries/{delivery}", headers=BERLIN)
     assert "CET" not in detail.text
 

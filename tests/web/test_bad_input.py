@@ -24,7 +24,7 @@ UNREADABLE = (
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(("field", "typed", "expected"), UNREADABLE)
-async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_works(
+async def test_an_invalid_filter_is_reported_with_its_problem_and_the_page_renders(
     service: RunningApp, path: str, field: str, typed: str, expected: str
 ) -> None:
     await service.endpoint()
@@ -37,7 +37,7 @@ async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_the_page_
     assert "Fix the filter to see results" in page.text
 
 
-async def test_what_else_an_address_may_say_wrongly_is_told_too(service: RunningApp) -> None:
+async def test_other_invalid_parameters_of_a_url_are_reported(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     for path, expected in (
         ("/deliveries?since=1h&until=2h", "must be later than"),
@@ -81,7 +81,9 @@ async def stale_page(service: RunningApp) -> StalePage:
     return StalePage(service, browser, await form_token(browser))
 
 
-async def test_deliveries_that_changed(service: RunningApp, stale_page: StalePage) -> None:
+async def test_operations_on_a_delivery_that_has_changed_are_reported(
+    service: RunningApp, stale_page: StalePage
+) -> None:
     await service.endpoint()
     delivered = await service.send_one()
     await service.reaches(delivered, DeliveryState.DELIVERED)
@@ -99,7 +101,9 @@ async def test_deliveries_that_changed(service: RunningApp, stale_page: StalePag
     service.sender.let_go()
 
 
-async def test_circuits_and_endpoints_that_changed(service: RunningApp, stale_page: StalePage) -> None:
+async def test_operations_on_circuits_and_endpoints_that_have_changed_are_reported(
+    service: RunningApp, stale_page: StalePage
+) -> None:
     endpoint = await service.endpoint()
     page = f"/endpoints/{endpoint}"
     await stale_page.refuses(f"/circuits/{endpoint}/probe", "closed", "/circuits")
@@ -114,7 +118,9 @@ async def test_circuits_and_endpoints_that_changed(service: RunningApp, stale_pa
     assert edited.status_code in {404, 409, 422}
 
 
-async def test_replays_keys_people_and_views_that_changed(service: RunningApp, stale_page: StalePage) -> None:
+async def test_operations_on_replays_keys_people_and_views_that_have_changed_are_reported(
+    service: RunningApp, stale_page: StalePage
+) -> None:
     await service.endpoint()
     service.sender.default = Response(400)
     await service.reaches(await service.send_one(), DeliveryState.FAILED)
@@ -122,8 +128,8 @@ async def test_replays_keys_people_and_views_that_changed(service: RunningApp, s
     page = f"/replays/{replay['id']}"
     await stale_page.refuses(f"{page}/resume", "The replay is running", page)
     await service.post(f"{page}/cancel")
-    for turn in ("pause", "resume", "cancel"):
-        await stale_page.refuses(f"{page}/{turn}", "The replay is cancelled", page)
+    for operation in ("pause", "resume", "cancel"):
+        await stale_page.refuses(f"{page}/{operation}", "The replay is cancelled", page)
 
     missing = "0" * 26
     await stale_page.refuses(f"/settings/keys/key_{missing}/revoke", "key", "/settings")

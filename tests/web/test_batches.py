@@ -19,7 +19,7 @@ async def submit(service: RunningApp, *messages: Any, status: int = 202, **heade
     return response.json()["items"]
 
 
-async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_order(
+async def test_each_message_of_a_batch_has_its_own_result_in_order(
     service: RunningApp,
 ) -> None:
     endpoint = await service.endpoint()
@@ -35,7 +35,7 @@ async def test_each_message_of_a_batch_is_accepted_or_refused_on_its_own_in_orde
     )
     statuses = [item["error"]["status"] if "error" in item else 202 for item in items]
     assert statuses == [202, 422, 422, 422, 413, 422, 202]
-    assert [each["endpoint_id"] for each in items[0]["deliveries"]] == [endpoint]
+    assert [delivery["endpoint_id"] for delivery in items[0]["deliveries"]] == [endpoint]
     assert [item["error"]["problems"][0]["field"] for item in items[1:6]] == [
         "event_type",
         "surplus",
@@ -53,7 +53,7 @@ async def test_a_batch_has_1_to_1000_messages(service: RunningApp) -> None:
         assert "1 to 1,000" in problems(response, 422)["messages"]
 
 
-async def test_a_bad_batch_writes_nothing(service: RunningApp) -> None:
+async def test_an_invalid_batch_writes_nothing(service: RunningApp) -> None:
     for body, status, field in (
         (b"", 400, "body"),
         (b'{"messages":[{"event_type":"a","payload":1}', 400, "body"),
@@ -74,7 +74,7 @@ async def test_a_body_over_16_mib_is_refused(service: RunningApp) -> None:
     problems(response, 413)
 
 
-async def test_a_batch_that_is_sent_again_with_its_key_makes_nothing_new(service: RunningApp) -> None:
+async def test_a_batch_repeated_with_its_key_creates_nothing(service: RunningApp) -> None:
     headers = {"Idempotency-Key": "batch-7"}
     first = await submit(service, GOOD, {**GOOD, "payload": 2}, **headers)
     again = await submit(service, GOOD, {**GOOD, "payload": 2}, {**GOOD, "payload": 3}, **headers)
@@ -84,7 +84,7 @@ async def test_a_batch_that_is_sent_again_with_its_key_makes_nothing_new(service
     assert "idempotent-replayed" not in single.headers
 
 
-async def test_a_batch_of_which_nothing_could_be_stored_is_unavailable_as_a_whole(
+async def test_a_batch_of_which_nothing_is_stored_is_503(
     service: RunningApp,
 ) -> None:
     async def full(_messages: Any) -> list[Any]:

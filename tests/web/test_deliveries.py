@@ -28,7 +28,7 @@ async def fail(service: RunningApp, host: str = "billing.example") -> str:
     return delivery
 
 
-async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(service: RunningApp) -> None:
+async def test_a_delivery_has_the_fields_of_the_specification_and_further_ones(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     delivery = await service.get(f"/deliveries/{await fail(service)}")
     assert delivery.keys() >= SPEC_DELIVERY
@@ -47,7 +47,7 @@ async def test_a_delivery_has_the_specifications_fields_and_those_beside_them(se
     assert any(name.lower() == "webhook-id" for name, _ in attempt["request_headers"])
 
 
-async def test_the_final_status_tells_pending_retrying_and_held_apart(service: RunningApp) -> None:
+async def test_the_status_distinguishes_pending_retrying_and_held(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     service.sender.hold()
     in_flight = await send(service)
@@ -73,18 +73,20 @@ async def test_deliveries_are_listed_newest_first_by_pages(service: RunningApp) 
 
 
 async def test_deliveries_are_filtered(service: RunningApp) -> None:
-    one, two = (
+    first_id, second_id = (
         await service.endpoint("one.example", event_types=["a"]),
         await service.endpoint("two.example", event_types=["b"]),
     )
     first, second = await send(service, event_type="a"), await send(service, event_type="b")
-    for query, found in (
-        ({"endpoint": one}, first),
-        ({"endpoint": two}, second),
+    for query, expected_ids in (
+        ({"endpoint": first_id}, first),
+        ({"endpoint": second_id}, second),
         ({"event_type": "b"}, second),
         ({"q": first}, first),
     ):
-        assert [item["id"] for item in (await service.get("/deliveries", **query))["items"]] == [found], query
+        assert [item["id"] for item in (await service.get("/deliveries", **query))["items"]] == [
+            expected_ids
+        ], query
 
 
 @pytest.mark.parametrize(
@@ -106,11 +108,11 @@ async def test_deliveries_are_filtered(service: RunningApp) -> None:
         ("stauts=failed", "stauts"),
     ],
 )
-async def test_a_bad_filter_is_refused_by_its_parameters_name(
+async def test_an_invalid_filter_is_refused_with_the_name_of_its_parameter(
     service: RunningApp, query: str, parameter: str
 ) -> None:
-    found = problems(await service.api.get(f"/api/v1/deliveries?{query}"), 400)
-    assert parameter in found, found
+    messages = problems(await service.api.get(f"/api/v1/deliveries?{query}"), 400)
+    assert parameter in messages, messages
 
 
 async def test_an_expired_cursor_is_refused(service: RunningApp) -> None:
@@ -128,11 +130,11 @@ async def test_an_expired_cursor_is_refused(service: RunningApp) -> None:
 async def test_a_failed_delivery_is_resent_and_arrives(service: RunningApp) -> None:
     await service.endpoint()
     delivery = await fail(service)
-    done = await service.post(f"/deliveries/{delivery}/resend", {"reason": "tenant made"})
-    assert "2" in done["sentence"]
+    response = await service.post(f"/deliveries/{delivery}/resend", {"reason": "tenant made"})
+    assert "2" in response["sentence"]
     await service.reaches(delivery, DeliveryState.DELIVERED)
-    seen = await service.get(f"/deliveries/{delivery}")
-    assert [(each["attempt_number"], each["trigger"]) for each in seen["attempts"]] == [
+    view = await service.get(f"/deliveries/{delivery}")
+    assert [(attempt["attempt_number"], attempt["trigger"]) for attempt in view["attempts"]] == [
         (1, "schedule"),
         (2, "manual"),
     ]
@@ -145,15 +147,15 @@ async def test_a_failed_delivery_is_resent_and_arrives(service: RunningApp) -> N
     )
 
 
-async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_counted(
+async def test_several_deliveries_are_resent_and_others_are_skipped_and_counted(
     service: RunningApp,
 ) -> None:
     await service.endpoint()
     ids = [await fail(service) for _ in range(3)]
     body = {"ids": [*ids[:2], ids[0], f"dlv_{'0' * 26}"], "reason": "tenant made"}
-    done = await service.post("/deliveries/resend", body)
-    assert done["affected"] == 2
-    assert done["sentence"] == "2 of 3 deliveries resent. The rest were skipped."
+    response = await service.post("/deliveries/resend", body)
+    assert response["affected"] == 2
+    assert response["sentence"] == "2 of 3 deliveries resent. The rest were skipped."
     for delivery in ids[:2]:
         await service.reaches(delivery, DeliveryState.DELIVERED)
     assert await service.state(ids[2]) is DeliveryState.FAILED
@@ -179,7 +181,7 @@ async def test_several_are_resent_at_once_and_what_cannot_be_is_left_alone_and_c
         ({"ids": ["dlv_1"], "now": True}, "now"),
     ],
 )
-async def test_several_that_are_not_named_as_they_should_be_are_refused(
+async def test_a_bulk_resend_with_invalid_ids_is_refused(
     service: RunningApp, body: dict[str, Any], field: str
 ) -> None:
     refused = problems(await service.api.post("/api/v1/deliveries/resend", json=body), 422)
@@ -195,7 +197,7 @@ async def test_a_waiting_delivery_is_cancelled_once(service: RunningApp) -> None
     problems(await service.api.post(f"/api/v1/deliveries/{delivery}/cancel"), 409)
 
 
-async def test_actions_refuse_bodies_that_do_not_fit(service: RunningApp) -> None:
+async def test_operations_refuse_invalid_bodies(service: RunningApp) -> None:
     await service.endpoint()
     delivery = await fail(service)
     for action, body, status, field in (
@@ -212,7 +214,7 @@ async def test_actions_refuse_bodies_that_do_not_fit(service: RunningApp) -> Non
     assert (await service.get(f"/deliveries/{delivery}"))["status"] == "failed"
 
 
-async def test_what_is_unknown_is_not_found(service: RunningApp) -> None:
+async def test_unknown_ids_are_not_found(service: RunningApp) -> None:
     for path in (
         f"deliveries/dlv_{'0' * 26}",
         "deliveries/x",
@@ -230,7 +232,7 @@ async def test_what_is_unknown_is_not_found(service: RunningApp) -> None:
         problems(await service.api.post(f"/api/v1/{path}"), 404)
 
 
-async def test_an_open_circuit_is_seen_reset_and_what_it_held_goes_out(service: RunningApp) -> None:
+async def test_resetting_an_open_circuit_sends_its_held_deliveries(service: RunningApp) -> None:
     endpoint = await service.endpoint(circuit={"failure_threshold": 1})
     service.sender.script("billing.example", Response(500))
     first = await send(service)
@@ -240,12 +242,12 @@ async def test_an_open_circuit_is_seen_reset_and_what_it_held_goes_out(service: 
     assert (circuit["endpoint_id"], circuit["state"], circuit["held"]) == (endpoint, "open", 2)
     assert circuit["thresholds"]["failure_threshold"] == 1
     assert circuit["opened_at"] < circuit["retry_at"]
-    done = await service.post(f"/circuits/{endpoint}/reset", {"reason": "receiver mended"})
-    assert "2" in done["sentence"]
+    response = await service.post(f"/circuits/{endpoint}/reset", {"reason": "receiver mended"})
+    assert "2" in response["sentence"]
     await service.reaches(held, DeliveryState.DELIVERED)
-    seen = await service.get(f"/circuits/{endpoint}")
-    assert (seen["state"], seen["held"]) == ("closed", 0)
-    newest, oldest = seen["transitions"]
+    view = await service.get(f"/circuits/{endpoint}")
+    assert (view["state"], view["held"]) == ("closed", 0)
+    newest, oldest = view["transitions"]
     assert (oldest["from_state"], oldest["to_state"]) == ("closed", "open")
     assert (newest["to_state"], newest["actor"]) == ("closed", "key:bootstrap")
 
@@ -261,7 +263,7 @@ async def test_a_circuit_is_held_open_and_released(service: RunningApp) -> None:
     problems(await service.api.post(f"/api/v1/circuits/{endpoint}/release"), 409)
 
 
-async def test_a_hold_says_why_and_ends_in_the_future(service: RunningApp) -> None:
+async def test_a_hold_requires_a_reason_and_an_end_in_the_future(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     for body, field in (
         ({}, "reason"),

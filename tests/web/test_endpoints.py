@@ -19,7 +19,7 @@ async def make(service: RunningApp, **fields: Any) -> Any:
     return await service.post("/endpoints", {**NEW, **fields}, 201)
 
 
-async def test_an_endpoint_is_made_with_every_default_filled_in(service: RunningApp) -> None:
+async def test_an_endpoint_is_created_with_every_default(service: RunningApp) -> None:
     created = await make(service)
     assert created["state"] == "enabled"
     assert created["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
@@ -27,11 +27,11 @@ async def test_an_endpoint_is_made_with_every_default_filled_in(service: Running
     assert created["signature"] == "standard"
     assert created["secret"].startswith("whsec_")
     assert created["public_key"] is None
-    seen = await service.get(f"/endpoints/{created['id']}")
-    assert seen == {name: value for name, value in created.items() if name not in {"secret", "public_key"}}
+    view = await service.get(f"/endpoints/{created['id']}")
+    assert view == {name: value for name, value in created.items() if name not in {"secret", "public_key"}}
 
 
-async def test_every_field_of_an_endpoint_can_be_given(service: RunningApp) -> None:
+async def test_every_field_of_an_endpoint_can_be_set(service: RunningApp) -> None:
     fields = {
         "description": "Two lines\nof it",
         "event_types": ["invoice.paid", "invoice.void"],
@@ -114,15 +114,15 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
 """What is given instead of a good field, the field that is named, and what is said of it."""
 
 
-async def test_bad_fields_are_refused_with_the_remedy_and_nothing_is_made(service: RunningApp) -> None:
+async def test_invalid_fields_are_refused_with_the_remedy_and_nothing_is_created(service: RunningApp) -> None:
     for fields, field, says in BAD_FIELDS:
-        found = problems(await service.api.post("/api/v1/endpoints", json={**NEW, **fields}), 422)
-        assert field in found, (fields, found)
-        assert says in found[field], (fields, found)
+        messages = problems(await service.api.post("/api/v1/endpoints", json={**NEW, **fields}), 422)
+        assert field in messages, (fields, messages)
+        assert says in messages[field], (fields, messages)
     assert (await service.get("/endpoints"))["items"] == []
 
 
-async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(service: RunningApp) -> None:
+async def test_an_update_refuses_the_same_invalid_fields_and_changes_nothing(service: RunningApp) -> None:
     created = await make(service)
     before = await service.get(f"/endpoints/{created['id']}")
     for fields, field, _says in BAD_FIELDS:
@@ -134,7 +134,7 @@ async def test_the_same_fields_are_refused_in_a_change_and_nothing_is_changed(se
     assert await service.get(f"/endpoints/{created['id']}") == before
 
 
-async def test_every_problem_of_an_endpoint_is_told_at_once(service: RunningApp) -> None:
+async def test_every_problem_of_an_endpoint_is_reported_together(service: RunningApp) -> None:
     fields = {
         "url": "http://10.0.0.1/",
         "retry": {"delays": [0]},
@@ -146,12 +146,12 @@ async def test_every_problem_of_an_endpoint_is_told_at_once(service: RunningApp)
     assert set(problems(response, 422)) == {"url", "retry.delays.0", "headers.Host", "max_in_flight", "x"}
 
 
-async def test_a_body_that_is_no_object_is_refused(service: RunningApp) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(service: RunningApp) -> None:
     for body, status in ((b"", 400), (b"{", 400), (b"[]", 422), (b"null", 422), (b'{"url":1}x', 400)):
         problems(await service.api.post("/api/v1/endpoints", content=body), status)
 
 
-async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_back(
+async def test_an_update_changes_only_its_fields_and_null_restores_a_default(
     service: RunningApp,
 ) -> None:
     own = {"retry": {"delays": [9], "jitter": 0.3}, "circuit": {"failure_threshold": 9}}
@@ -173,15 +173,17 @@ async def test_a_change_touches_only_what_it_names_and_null_takes_the_default_ba
 
 async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: RunningApp) -> None:
     created = await make(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
-    shown = created["headers"]
-    await service.api.patch(f"/api/v1/endpoints/{created['id']}", json={"headers": {**shown, "X-A": "2"}})
+    masked_headers = created["headers"]
+    await service.api.patch(
+        f"/api/v1/endpoints/{created['id']}", json={"headers": {**masked_headers, "X-A": "2"}}
+    )
     await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     await service.sent(1)
     sent = dict(service.sender.requests[0].headers)
     assert (sent["Authorization"], sent["X-A"]) == ("Bearer abc", "2")
 
 
-async def test_a_new_endpoint_gets_the_next_message_at_once(service: RunningApp) -> None:
+async def test_a_new_endpoint_receives_the_next_message(service: RunningApp) -> None:
     created = await make(service)
     accepted = await service.post(
         "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [created["id"]]}, 202
@@ -189,7 +191,7 @@ async def test_a_new_endpoint_gets_the_next_message_at_once(service: RunningApp)
     assert accepted["deliveries"][0]["endpoint_id"] == created["id"]
 
 
-async def test_two_changes_at_once_both_count(service: RunningApp) -> None:
+async def test_two_concurrent_updates_are_both_saved(service: RunningApp) -> None:
     created = await make(service)
     path = f"/api/v1/endpoints/{created['id']}"
     await asyncio.gather(
@@ -230,7 +232,7 @@ async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with
     assert created["public_key"].startswith("whpk_")
 
 
-async def test_another_kind_of_signature_needs_another_kind_of_secret(service: RunningApp) -> None:
+async def test_another_signature_scheme_requires_another_kind_of_secret(service: RunningApp) -> None:
     created = await make(service)
     path = f"/api/v1/endpoints/{created['id']}"
     assert (
@@ -253,15 +255,15 @@ async def test_secrets_are_sealed_in_the_database(service: RunningApp) -> None:
     assert created["secret"].removeprefix("whsec_") not in rows
 
 
-async def test_the_test_button_sends_to_that_endpoint_alone(service: RunningApp) -> None:
+async def test_a_test_message_goes_only_to_its_endpoint(service: RunningApp) -> None:
     created, _other = await make(service, event_types=["x"]), await make(service)
     accepted = await service.post(f"/endpoints/{created['id']}/test", status=202)
-    assert [each["endpoint_id"] for each in accepted["deliveries"]] == [created["id"]]
+    assert [delivery["endpoint_id"] for delivery in accepted["deliveries"]] == [created["id"]]
     message = await service.get(f"/messages/{accepted['id']}")
     assert (message["event_type"], message["payload"]["test"]) == ("breakwater.test", True)
 
 
-async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_them(
+async def test_a_paused_endpoint_holds_its_deliveries_and_sends_them_when_resumed(
     service: RunningApp,
 ) -> None:
     created = await make(service)
@@ -274,12 +276,12 @@ async def test_a_paused_endpoint_keeps_its_deliveries_and_a_resumed_one_sends_th
     await service.reaches(delivery["id"], DeliveryState.DELIVERED)
 
 
-async def test_a_deleted_endpoint_is_gone_and_what_waited_for_it_is_cancelled(service: RunningApp) -> None:
+async def test_deleting_an_endpoint_cancels_its_pending_deliveries(service: RunningApp) -> None:
     created = await make(service)
     await service.post(f"/endpoints/{created['id']}/pause")
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
-    gone = await service.api.delete(f"/api/v1/endpoints/{created['id']}")
-    assert gone.json()["affected"] == 1
+    response = await service.api.delete(f"/api/v1/endpoints/{created['id']}")
+    assert response.json()["affected"] == 1
     problems(await service.api.get(f"/api/v1/endpoints/{created['id']}"), 404)
     problems(await service.api.delete(f"/api/v1/endpoints/{created['id']}"), 404)
     delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
@@ -295,7 +297,7 @@ async def test_a_deleted_adhoc_endpoint_is_created_again(service: RunningApp) ->
     assert first != second
 
 
-async def test_fifty_messages_to_one_new_url_at_once_make_one_endpoint(service: RunningApp) -> None:
+async def test_fifty_concurrent_messages_to_a_new_url_create_one_endpoint(service: RunningApp) -> None:
     message = {"event_type": "a", "payload": 1, "url": "https://hooks.example/x"}
     responses = await asyncio.gather(*(service.post("/messages", message, 202) for _ in range(50)))
     assert len({response["deliveries"][0]["endpoint_id"] for response in responses}) == 1
@@ -310,26 +312,26 @@ async def test_endpoints_are_listed_by_pages_newest_first(service: RunningApp) -
     assert second["next_cursor"] is None
 
 
-async def test_endpoints_are_found_by_name_url_or_id_as_their_page_finds_them(service: RunningApp) -> None:
+async def test_the_api_finds_endpoints_by_name_url_or_id_like_the_page(service: RunningApp) -> None:
     billing = (await make(service, name="Billing", url="https://hooks.example/in"))["id"]
     orders = (await make(service, name="Orders 100%", url="https://orders.example/billing"))["id"]
     other = (await make(service, name="Stock", url="https://stock.example/in"))["id"]
 
-    async def found(q: str) -> list[str]:
+    async def find_ids(q: str) -> list[str]:
         page = (await service.api.get("/endpoints", params={"q": q})).text
         listed = [item["id"] for item in (await service.get("/endpoints", q=q))["items"]]
         assert all((f'<tr id="{id_}"' in page) is (id_ in listed) for id_ in (billing, orders, other)), q
         return listed
 
-    assert await found("BILLING") == [orders, billing]
-    assert await found("stock.example") == [other]
-    assert await found(other) == [other]
-    assert await found("100%") == [orders]
-    assert await found("_") == []
-    assert await found("") == [other, orders, billing]
+    assert await find_ids("BILLING") == [orders, billing]
+    assert await find_ids("stock.example") == [other]
+    assert await find_ids(other) == [other]
+    assert await find_ids("100%") == [orders]
+    assert await find_ids("_") == []
+    assert await find_ids("") == [other, orders, billing]
 
 
-async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: RunningApp) -> None:
+async def test_a_search_of_endpoints_continues_after_its_first_page(service: RunningApp) -> None:
     created = [(await make(service, name=f"wanted {place}"))["id"] for place in range(3)]
     await make(service, name="another")
     first = await service.get("/endpoints", q="wanted", limit=2)
@@ -346,7 +348,7 @@ async def test_a_search_of_endpoints_goes_on_where_its_page_ended(service: Runni
         ("a\tb", "control character at position 2. Remove it."),
     ],
 )
-async def test_a_search_for_what_no_endpoint_can_have_says_so(
+async def test_a_search_for_an_impossible_text_is_refused(
     service: RunningApp, text: str, remedy: str
 ) -> None:
     response = await service.api.get("/api/v1/endpoints", params={"q": text})

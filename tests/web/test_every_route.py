@@ -83,14 +83,14 @@ async def test_an_invalid_key_is_refused_on_every_route(service: RunningApp) -> 
             assert (await ask(forger, method, path)).status_code in {401, 303}, (method, path)
 
 
-async def test_the_openapi_document_tells_of_every_route_of_the_api(service: RunningApp) -> None:
+async def test_the_openapi_document_has_every_route_of_the_api(service: RunningApp) -> None:
     document = (await service.api.get("/schema")).json()
     output = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     served = {(method, path) for method, path in routes(service.app) if path.startswith("/api/")}
     assert served <= output
 
 
-async def test_a_key_that_reads_changes_nothing(service: RunningApp) -> None:
+async def test_a_read_key_may_not_change_anything(service: RunningApp) -> None:
     reader = await service.key("read")
     for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in ENDLESS or path in READERS_MAY_POST:
@@ -102,7 +102,7 @@ async def test_a_key_that_reads_changes_nothing(service: RunningApp) -> None:
             assert response.status_code == 403, (method, path, response.text)
 
 
-async def test_a_key_that_sends_does_only_that(service: RunningApp) -> None:
+async def test_a_send_key_may_only_send(service: RunningApp) -> None:
     sender = await service.key("send")
     for method, path in routes(service.app):
         if (method, path) in PUBLIC or path in READERS_MAY_POST:
@@ -112,13 +112,13 @@ async def test_a_key_that_sends_does_only_that(service: RunningApp) -> None:
         assert response.status_code == expected, (method, path, response.text)
 
 
-async def test_no_route_answers_to_another_hosts_name(service: RunningApp) -> None:
+async def test_no_route_accepts_a_foreign_host_header(service: RunningApp) -> None:
     for method, path in routes(service.app):
         response = await ask(service.api, method, path, headers={"Host": "evil.example"})
         assert response.status_code == 400, (method, path)
 
 
-async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_token(
+async def test_no_change_is_accepted_from_another_origin_or_without_a_csrf_token(
     service: RunningApp,
 ) -> None:
     browser = await service.browser("admin")
@@ -138,7 +138,7 @@ async def test_no_change_is_made_under_a_session_from_elsewhere_or_without_its_t
     assert (await browser.get("/")).status_code == 200  # nothing of that has signed anybody out
 
 
-async def test_a_viewers_session_changes_nothing_anywhere(service: RunningApp) -> None:
+async def test_the_session_of_a_viewer_may_not_change_anything(service: RunningApp) -> None:
     viewer = await service.browser("viewer")
     token = {"X-CSRF-Token": await form_token(viewer)}
     for method, path in routes(service.app):
@@ -153,7 +153,7 @@ async def test_a_viewers_session_changes_nothing_anywhere(service: RunningApp) -
         )
 
 
-async def test_a_viewer_acts_on_nothing_and_an_operator_administers_nothing(service: RunningApp) -> None:
+async def test_a_viewer_may_not_operate_and_an_operator_may_not_administer(service: RunningApp) -> None:
     viewer, operator = await service.browser("viewer"), await service.browser("operator")
     endpoint = await service.endpoint()
     reset, change = f"/api/v1/circuits/{endpoint}/reset", f"/api/v1/endpoints/{endpoint}"

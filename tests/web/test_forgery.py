@@ -16,7 +16,7 @@ async def acts(service: RunningApp, browser: httpx.AsyncClient, **headers: str) 
     return await service.anonymous.post(f"/api/v1/circuits/{endpoint}/reset", headers=carried)
 
 
-async def test_a_change_under_a_session_needs_our_page_and_its_token(service: RunningApp) -> None:
+async def test_a_change_under_a_session_requires_same_origin_and_a_csrf_token(service: RunningApp) -> None:
     browser = await service.browser("operator")
     token = await form_token(browser)
     ours = {"X-CSRF-Token": token, "Sec-Fetch-Site": "same-origin"}
@@ -45,7 +45,7 @@ async def test_without_sec_fetch_site_the_origin_decides(service: RunningApp) ->
     assert (await acts(service, browser, **token)).status_code == 403
 
 
-async def test_a_change_without_the_sessions_own_token_is_refused(service: RunningApp) -> None:
+async def test_a_change_with_the_token_of_another_session_is_refused(service: RunningApp) -> None:
     browser, other = await service.browser("operator", "ada"), await service.browser("operator", "bob")
     for token in ("", "x", await form_token(other)):
         forged = {"X-CSRF-Token": token, "Sec-Fetch-Site": "same-origin"}
@@ -57,11 +57,11 @@ async def test_a_form_carries_the_token_in_its_field(service: RunningApp) -> Non
     endpoint = await service.endpoint()
     without = await browser.post(f"/circuits/{endpoint}/reset", data={})
     assert without.status_code == 403
-    done = await browser.post(f"/circuits/{endpoint}/reset", data={"_csrf": await form_token(browser)})
-    assert done.status_code == 303
+    response = await browser.post(f"/circuits/{endpoint}/reset", data={"_csrf": await form_token(browser)})
+    assert response.status_code == 303
 
 
-async def test_another_site_cannot_sign_somebody_in(service: RunningApp) -> None:
+async def test_another_site_cannot_submit_the_sign_in_form(service: RunningApp) -> None:
     await service.browser("viewer", "ada")
     form = {"name": "ada", "password": PASSWORD}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
@@ -75,7 +75,7 @@ async def test_a_key_needs_no_token_and_no_origin(service: RunningApp) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8420", "127.0.0.1.evil.example", "", "localhost.", "[::1", "a b"]
 )
-async def test_another_hosts_name_is_refused_everywhere(service: RunningApp, host: str) -> None:
+async def test_a_foreign_host_header_is_refused_everywhere(service: RunningApp, host: str) -> None:
     for path in ("/", "/sign-in", "/api/v1/deliveries", "/health/live", "/static/app.css"):
         response = await service.api.get(path, headers={"Host": host})
         assert response.status_code == 400
@@ -84,31 +84,31 @@ async def test_another_hosts_name_is_refused_everywhere(service: RunningApp, hos
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8420", "LOCALHOST", "[::1]:8420"])
-async def test_loopback_goes_by_its_names(service: RunningApp, host: str) -> None:
+async def test_loopback_names_are_accepted_hosts(service: RunningApp, host: str) -> None:
     assert (await service.api.get("/health/live", headers={"Host": host})).status_code == 200
 
 
-def test_a_request_with_two_hosts_or_none_is_refused() -> None:
+def test_a_request_without_exactly_one_host_header_is_refused() -> None:
     hosts = AllowedHosts(Settings())
     assert hosts.problem([(b"host", b"localhost")]) is None
     assert hosts.problem([]) is not None
     assert hosts.problem([(b"host", b"localhost"), (b"host", b"evil.example")]) is not None
 
 
-def test_the_base_url_and_the_allowed_hosts_are_names_of_the_service() -> None:
+def test_the_base_url_and_the_allowed_hosts_are_accepted_hosts() -> None:
     hosts = AllowedHosts(Settings(base_url="https://hooks.example.com", allowed_hosts=("Alias.example",)))
     assert hosts.problem([(b"host", b"hooks.example.com")]) is None
     assert hosts.problem([(b"host", b"alias.example:8420")]) is None
     assert hosts.problem([(b"host", b"192.0.2.7")]) is not None
 
 
-def test_a_service_on_every_address_answers_to_addresses_and_to_no_foreign_name() -> None:
+def test_a_service_on_all_addresses_accepts_ip_addresses_and_no_foreign_name() -> None:
     hosts = AllowedHosts(Settings(host="0.0.0.0"))
     assert hosts.problem([(b"host", b"192.0.2.7:8420")]) is None
     assert hosts.problem([(b"host", b"evil.example")]) is not None
 
 
-async def test_forwarded_headers_are_not_believed(service: RunningApp) -> None:
+async def test_forwarded_headers_of_untrusted_clients_are_ignored(service: RunningApp) -> None:
     forged = {"X-Forwarded-Host": "localhost", "Host": "evil.example", "Forwarded": "host=localhost"}
     assert (await service.api.get("/", headers=forged)).status_code == 400
     browser = await service.browser("viewer", "ada")
@@ -119,7 +119,7 @@ async def test_forwarded_headers_are_not_believed(service: RunningApp) -> None:
     assert "__Host-" not in response.headers["set-cookie"]
 
 
-async def test_every_answer_carries_the_security_headers(service: RunningApp) -> None:
+async def test_every_response_has_the_security_headers(service: RunningApp) -> None:
     for client, path in (
         (service.api, "/"),
         (service.anonymous, "/sign-in"),
@@ -141,7 +141,7 @@ async def test_every_answer_carries_the_security_headers(service: RunningApp) ->
 @pytest.mark.parametrize(
     "path", ["/static/../core/settings/model.py", "/static/%2e%2e/pyproject.toml", "/static//etc/passwd"]
 )
-async def test_static_files_are_those_of_the_static_folder(service: RunningApp, path: str) -> None:
+async def test_only_files_of_the_static_folder_are_served(service: RunningApp, path: str) -> None:
     assert (await service.anonymous.get(path)).status_code == 404
 
 

@@ -41,11 +41,11 @@ class Filled:
 
     def pages(self) -> list[str]:
         """Return the path of every page, by walking the routes."""
-        found = []
+        paths = []
         for method, path in routes(self.service.app):
             if method == "GET" and not path.startswith(NO_PAGES) and not path.endswith(".csv"):
-                found.append(path.replace("{", "{0[").replace("}", "]}").format(self.ids))
-        return found
+                paths.append(path.replace("{", "{0[").replace("}", "]}").format(self.ids))
+        return paths
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ async def forms_are_sent(
             assert hostile_markup(response.text) == [], (path, text[:40])
 
 
-async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
+async def test_no_page_runs_hostile_text_links_to_other_sites_or_hides_characters(filled: Filled) -> None:
     for path in filled.pages():
         for headers in ({}, {"HX-Request": "true"}):
             response = await filled.browser.get(path, headers=headers)
@@ -125,7 +125,7 @@ async def test_no_page_runs_leads_away_or_deceives(filled: Filled) -> None:
     assert "&lt;script&gt;" in (await filled.browser.get("/audit")).text
 
 
-async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
+async def test_no_filter_in_a_url_runs_hostile_text_or_links_to_other_sites(filled: Filled) -> None:
     lists = [path for path in filled.pages() if path not in {"/sign-in", "/welcome"}]
     for text in (CORPUS[1], CORPUS[6], CORPUS[9], CORPUS[10]):
         query = "&".join(f"{name}={quote(text, safe='')}" for name in FILTERS)
@@ -135,7 +135,7 @@ async def test_no_filter_in_an_address_does_either(filled: Filled) -> None:
             assert hostile_markup(response.text) == [], path
 
 
-async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: RunningApp) -> None:
+async def test_any_search_text_is_shown_in_the_search_field(service: RunningApp) -> None:
     await service.endpoint()
     browser = await service.browser("viewer")
     for text in CORPUS[:-1]:
@@ -146,7 +146,7 @@ async def test_what_is_looked_for_is_shown_in_its_box_whatever_it_is(service: Ru
             assert 'id="search"' in response.text
 
 
-async def test_what_was_typed_stands_in_its_field_unchanged(service: RunningApp) -> None:
+async def test_input_is_shown_unchanged_in_its_field(service: RunningApp) -> None:
     family = "👨\u200d👩\u200d👧 \u202eabc"
     endpoint = await service.endpoint("billing.example", name=family, description=f"{family}\nsecond line")
     browser = await service.browser("admin")
@@ -167,7 +167,7 @@ async def test_what_was_typed_stands_in_its_field_unchanged(service: RunningApp)
     assert (view["name"], view["description"]) == (family, "changed")
 
 
-async def test_a_key_of_a_caller_is_shown_harmlessly(service: RunningApp) -> None:
+async def test_a_hostile_idempotency_key_is_escaped(service: RunningApp) -> None:
     await service.endpoint()
     headers = {"Idempotency-Key": KEY}
     sent = await service.api.post("/api/v1/messages", json={"event_type": "a", "payload": 1}, headers=headers)
@@ -177,7 +177,7 @@ async def test_a_key_of_a_caller_is_shown_harmlessly(service: RunningApp) -> Non
     assert hostile_markup(page.text) == []
 
 
-async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
+async def test_a_payload_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, drain_seconds=0, bootstrap_key=BOOTSTRAP_KEY, payload_cap=2_000_000)
     clock, sender = ManualClock(), ScriptedSender()
     runtime = Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5)
@@ -196,7 +196,7 @@ async def test_a_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> None:
         assert "more characters not shown" in page.text
 
 
-async def test_no_cell_of_an_export_is_worked_out_or_unseen(filled: Filled) -> None:
+async def test_no_cell_of_an_export_is_a_formula_or_has_invisible_characters(filled: Filled) -> None:
     rows: list[list[str]] = []
     for _method, path in routes(filled.service.app):
         if path.endswith(".csv"):
@@ -209,7 +209,7 @@ async def test_no_cell_of_an_export_is_worked_out_or_unseen(filled: Filled) -> N
 
 
 @pytest.mark.parametrize("reason", ["two\nlines", "\x1b[31mred", "a\x00b", "x" * 501])
-async def test_a_reason_that_is_no_line_of_text_is_refused_and_nothing_is_done(
+async def test_a_reason_that_is_not_one_line_is_refused_and_nothing_happens(
     service: RunningApp, reason: str
 ) -> None:
     endpoint = await service.endpoint()

@@ -51,7 +51,9 @@ def without_ids(response: httpx.Response) -> tuple[int, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_both_ways_answer_the_same(service: RunningApp, name: str) -> None:
+async def test_the_fast_intake_and_the_framework_return_the_same_responses(
+    service: RunningApp, name: str
+) -> None:
     await service.endpoint()
     quick, slow = await both(service, *REQUESTS[name])
     assert without_ids(quick) == without_ids(slow)
@@ -59,13 +61,13 @@ async def test_both_ways_answer_the_same(service: RunningApp, name: str) -> None
     assert quick.status_code < 500
 
 
-async def test_a_key_that_may_not_send_is_refused_both_ways(service: RunningApp) -> None:
+async def test_a_key_without_send_is_refused_by_both_routes(service: RunningApp) -> None:
     reader = await service.key("read")
     for content in (GOOD, in_chunks(GOOD)):
         assert problems(await reader.post(PATH, content=content), 403) == {}
 
 
-async def test_an_idempotency_key_is_the_same_one_both_ways(service: RunningApp) -> None:
+async def test_an_idempotency_key_is_shared_by_both_routes(service: RunningApp) -> None:
     quick, slow = await both(service, {**KEY, "Idempotency-Key": "k-1"}, GOOD)
     assert "idempotent-replayed" not in quick.headers
     assert slow.headers["idempotent-replayed"] == "true"
@@ -74,7 +76,7 @@ async def test_an_idempotency_key_is_the_same_one_both_ways(service: RunningApp)
     assert again.headers["idempotent-replayed"] == "true"
 
 
-async def test_an_unavailable_store_is_told_both_ways(
+async def test_an_unavailable_store_is_reported_by_both_routes(
     service: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(_: object) -> None:
@@ -86,7 +88,7 @@ async def test_an_unavailable_store_is_told_both_ways(
     assert (quick.status_code, quick.headers["retry-after"]) == (503, "7")
 
 
-async def test_what_nobody_foresaw_is_500_and_says_nothing_of_itself(
+async def test_an_unexpected_error_is_500_without_details(
     service: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(_: object) -> None:
@@ -99,23 +101,25 @@ async def test_what_nobody_foresaw_is_500_and_says_nothing_of_itself(
     assert "secret" not in quick.text
 
 
-async def test_a_body_longer_than_any_message_is_refused_unread(service: RunningApp) -> None:
+async def test_a_body_above_the_message_limit_is_refused_without_reading_it(service: RunningApp) -> None:
     announced = {**KEY, "Content-Length": str(10**12)}
     response = await service.client().post(PATH, content=in_chunks(GOOD), headers=announced)
     assert response.status_code == 413
 
 
-async def test_without_a_key_nothing_is_answered_past_the_guard(service: RunningApp) -> None:
+async def test_a_request_without_a_key_ends_at_the_guard(service: RunningApp) -> None:
     assert problems(await service.anonymous.post(PATH, content=GOOD), 401) == {}
 
 
-async def test_requests_of_both_ways_are_counted_as_one_route(service: RunningApp) -> None:
+async def test_requests_of_both_routes_are_counted_as_one_route(service: RunningApp) -> None:
     await both(service, KEY, GOOD)
     metrics = (await service.api.get("/metrics")).text
     assert f'breakwater_http_requests_total{{method="POST",route="{PATH}",status="202"}} 2.0' in metrics
 
 
-async def test_a_caller_that_leaves_before_its_body_is_complete_leaves_nothing(service: RunningApp) -> None:
+async def test_a_caller_that_disconnects_before_its_body_is_complete_stores_nothing(
+    service: RunningApp,
+) -> None:
     messages = iter(
         [{"type": "http.request", "body": GOOD[:9], "more_body": True}, {"type": "http.disconnect"}]
     )

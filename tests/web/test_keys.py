@@ -26,7 +26,7 @@ async def test_a_key_is_shown_once_and_works(service: RunningApp) -> None:
     problems(await program.get("/api/v1/keys"), 403)
 
 
-async def test_a_revoked_key_is_refused_at_once(service: RunningApp) -> None:
+async def test_a_revoked_key_is_refused_immediately(service: RunningApp) -> None:
     created = await make(service, "read")
     program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
@@ -55,14 +55,14 @@ async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> 
     assert len(looked_up) == 2
 
 
-async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(service: RunningApp) -> None:
+async def test_a_key_revoked_during_its_lookup_is_not_cached(service: RunningApp) -> None:
     created = await make(service, "read")
     keys = service.runtime.access.keys
 
     async def revoke_during_load(digest: str) -> Any:
-        found = await load(digest)
+        key = await load(digest)
         await keys.revoke(created["id"], actor="person:ada")
-        return found
+        return key
 
     load, keys._load = keys._load, revoke_during_load  # type: ignore[method-assign]
     await keys.find(created["key"])
@@ -70,7 +70,7 @@ async def test_a_key_that_is_revoked_while_it_is_looked_up_does_not_come_back(se
     assert await keys.find(created["key"]) is None
 
 
-async def test_the_use_of_a_key_is_noted_to_the_minute(service: RunningApp) -> None:
+async def test_the_last_use_of_a_key_is_recorded_to_the_minute(service: RunningApp) -> None:
     created = await make(service, "read")
     program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
@@ -84,7 +84,7 @@ async def test_the_use_of_a_key_is_noted_to_the_minute(service: RunningApp) -> N
     assert listed["last_used_at"] == "2027-01-15T08:01:01.000Z"
 
 
-async def test_a_bad_key_is_refused_and_nothing_is_made(service: RunningApp) -> None:
+async def test_an_invalid_key_is_refused_and_nothing_is_created(service: RunningApp) -> None:
     for body, fields in (
         ({}, {"name"}),
         ({"name": "", "scopes": ["read"]}, {"name"}),
@@ -104,7 +104,7 @@ async def test_an_unknown_key_is_not_found(service: RunningApp) -> None:
     problems(await service.api.delete(f"/api/v1/keys/key_{'0' * 26}"), 404)
 
 
-async def test_the_bootstrap_key_acts_under_its_own_name_and_is_not_listed(service: RunningApp) -> None:
+async def test_the_bootstrap_key_has_its_own_actor_name_and_is_not_listed(service: RunningApp) -> None:
     created = await make(service, "read")
     assert created["created_by"] == "key:bootstrap"
     assert [item["id"] for item in (await service.get("/keys"))["items"]] == [created["id"]]
@@ -174,7 +174,7 @@ async def test_a_key_is_rotated_on_the_page_and_shown_once(service: RunningApp) 
     assert "sender billing" in page
     token = page.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
     rotated = await browser.post(f"/settings/keys/{created['id']}/rotate", data={"_csrf": token})
-    shown = await browser.get(rotated.headers["location"])
-    assert shown.status_code == 200
-    assert "The old key stays valid until you revoke it." in shown.text
+    response = await browser.get(rotated.headers["location"])
+    assert response.status_code == 200
+    assert "The old key stays valid until you revoke it." in response.text
     assert [key["sender"] for key in (await service.get("/keys"))["items"]] == ["billing", "billing"]

@@ -19,7 +19,7 @@ async def stored(service: RunningApp) -> tuple[int, int]:
     return messages or 0, deliveries or 0
 
 
-async def test_a_message_is_answered_with_its_ids_once_it_is_committed(service: RunningApp) -> None:
+async def test_a_message_gets_its_ids_once_it_is_committed(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     response = await service.api.post("/api/v1/messages", json=MESSAGE)
     assert response.status_code == 202
@@ -41,7 +41,7 @@ PAYLOADS = [
 ]
 
 
-async def test_the_payload_is_sent_and_shown_byte_for_byte_as_it_came(service: RunningApp) -> None:
+async def test_the_payload_is_delivered_and_shown_byte_for_byte(service: RunningApp) -> None:
     await service.endpoint()
     for count, payload in enumerate(PAYLOADS, start=1):
         body = b'{"payload":   ' + payload + b' ,"event_type":"invoice.paid"}'
@@ -49,18 +49,18 @@ async def test_the_payload_is_sent_and_shown_byte_for_byte_as_it_came(service: R
         assert response.status_code == 202, response.text
         await service.sent(count)
         assert service.sender.requests[-1].body == payload
-        shown = await service.api.get(f"/api/v1/messages/{response.json()['id']}")
-        assert b'"payload":' + payload + b"," in shown.content
+        view = await service.api.get(f"/api/v1/messages/{response.json()['id']}")
+        assert b'"payload":' + payload + b"," in view.content
 
 
-async def test_a_message_that_nobody_subscribes_to_is_kept_and_says_so(service: RunningApp) -> None:
+async def test_a_message_without_subscribers_is_stored_with_a_note(service: RunningApp) -> None:
     accepted = await service.post("/messages", MESSAGE, 202)
     assert accepted["deliveries"] == []
     assert "No endpoint" in accepted["note"]
     assert (await service.get(f"/messages/{accepted['id']}"))["note"]
 
 
-async def test_a_message_to_a_url_makes_an_endpoint_for_it_once(service: RunningApp) -> None:
+async def test_a_message_to_a_url_creates_its_endpoint_once(service: RunningApp) -> None:
     message = {**MESSAGE, "url": "https://hooks.example/x"}
     first = await service.post("/messages", message, 202)
     second = await service.post("/messages", message, 202)
@@ -71,14 +71,14 @@ async def test_a_message_to_a_url_makes_an_endpoint_for_it_once(service: Running
     assert unrelated["deliveries"] == []
 
 
-async def test_named_endpoints_get_it_whatever_they_subscribe_to(service: RunningApp) -> None:
-    one = await service.endpoint("one.example", event_types=["other"])
+async def test_named_endpoints_receive_a_message_regardless_of_their_event_types(service: RunningApp) -> None:
+    named_id = await service.endpoint("one.example", event_types=["other"])
     await service.endpoint("two.example")
-    accepted = await service.post("/messages", {**MESSAGE, "endpoint_ids": [one]}, 202)
-    assert [each["endpoint_id"] for each in accepted["deliveries"]] == [one]
+    accepted = await service.post("/messages", {**MESSAGE, "endpoint_ids": [named_id]}, 202)
+    assert [delivery["endpoint_id"] for delivery in accepted["deliveries"]] == [named_id]
 
 
-async def test_a_message_may_bring_its_own_schedule(service: RunningApp) -> None:
+async def test_a_message_may_have_its_own_retry_schedule(service: RunningApp) -> None:
     await service.endpoint()
     accepted = await service.post("/messages", {**MESSAGE, "retry": {"delays": [7, 11]}}, 202)
     detail = await service.detail(accepted["deliveries"][0]["id"])
@@ -144,17 +144,17 @@ BAD_MESSAGES: list[tuple[bytes, int, str, str]] = [
 """Body, status, the field that is named, and what is said of it."""
 
 
-async def test_bad_messages_are_refused_with_field_and_remedy_and_nothing_is_written(
+async def test_invalid_messages_are_refused_with_field_and_remedy_and_nothing_is_stored(
     service: RunningApp,
 ) -> None:
     await service.endpoint()
     for body, status, field, says in BAD_MESSAGES:
-        found = problems(await service.api.post("/api/v1/messages", content=body), status)
-        assert says in found[field], body
+        messages = problems(await service.api.post("/api/v1/messages", content=body), status)
+        assert says in messages[field], body
     assert await stored(service) == (0, 0)
 
 
-async def test_every_problem_of_a_message_is_told_at_once(service: RunningApp) -> None:
+async def test_every_problem_of_a_message_is_reported_together(service: RunningApp) -> None:
     response = await service.api.post(
         "/api/v1/messages",
         json={"event_type": "?", "payload": 1, "endpoint_ids": [], "retry": {"delays": []}},
@@ -175,7 +175,7 @@ async def test_a_payload_over_the_limit_is_refused_as_too_large(service: Running
     assert await stored(service) == (1, 0)
 
 
-async def test_the_same_key_and_message_answer_as_the_first_time(service: RunningApp) -> None:
+async def test_a_repeated_key_and_message_return_the_first_response(service: RunningApp) -> None:
     await service.endpoint()
     key = {"Idempotency-Key": "order-17"}
     first = await service.api.post("/api/v1/messages", json=MESSAGE, headers=key)
@@ -200,13 +200,16 @@ async def test_the_same_key_with_another_message_is_refused(service: RunningApp)
 
 
 async def test_two_callers_may_use_the_same_idempotency_key(service: RunningApp) -> None:
-    one, two = await service.key("send", name="one"), await service.key("send", name="one")
+    first_caller, second_caller = await service.key("send", name="one"), await service.key("send", name="one")
     key = {"Idempotency-Key": "1"}
-    responses = [await each.post("/api/v1/messages", json=MESSAGE, headers=key) for each in (one, two)]
+    responses = [
+        await caller.post("/api/v1/messages", json=MESSAGE, headers=key)
+        for caller in (first_caller, second_caller)
+    ]
     assert responses[0].json()["id"] != responses[1].json()["id"]
 
 
-async def test_fifty_submissions_of_one_key_at_once_make_one_message(service: RunningApp) -> None:
+async def test_fifty_concurrent_requests_with_one_key_create_one_message(service: RunningApp) -> None:
     await service.endpoint()
     key = {"Idempotency-Key": "once"}
     responses = await asyncio.gather(

@@ -54,7 +54,7 @@ async def test_deliveries_can_be_filtered_by_every_failure_class(service: Runnin
 
 @pytest.mark.slow
 @pytest.mark.parametrize("positive", [True, False])
-def test_the_service_keeps_to_its_document(tmp_path: Path, positive: bool) -> None:
+def test_the_service_conforms_to_its_openapi_document(tmp_path: Path, positive: bool) -> None:
     only = "--exclude-operation-id" if positive else "--include-operation-id"
     checks = [] if positive else ["--exclude-checks", "positive_data_acceptance"]
     with running_service(tmp_path) as service:

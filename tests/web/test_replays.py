@@ -34,7 +34,7 @@ async def start(service: RunningApp, status: int = 201, **fields: Any) -> dict[s
     return response
 
 
-async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(service: RunningApp) -> None:
+async def test_a_dry_run_returns_what_would_be_resent_and_resends_nothing(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     ids = await failed(service, 3)
     plan = await start(service, 200, dry_run=True)
@@ -42,20 +42,20 @@ async def test_a_dry_run_tells_what_would_be_resent_and_resends_nothing(service:
     assert plan["filter"] == FAILED
     assert plan["states"] == {"failed": 3}
     assert plan["endpoints"] == [{"endpoint_id": endpoint, "endpoint_name": "billing.example", "count": 3}]
-    assert [each["id"] for each in plan["sample"]] == ids
+    assert [row["id"] for row in plan["sample"]] == ids
     assert (await service.get("/replays"))["items"] == []
     await seconds(service, 3)
     assert service.sender.requests == []
 
 
-async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_each(
+async def test_a_replay_covers_its_dry_run_and_has_a_result_per_delivery(
     service: RunningApp,
 ) -> None:
     await service.endpoint()
     ids = await failed(service, 3)
     plan = await start(service, 200, dry_run=True)
     service.later(1.0)
-    late = await failed(service, 1)
+    later_id = await failed(service, 1)
     replay = await start(
         service, up_to=plan["up_to"], frozen_at=plan["frozen_at"], pace=2, reason="receiver fixed"
     )
@@ -68,20 +68,20 @@ async def test_a_replay_covers_what_its_dry_run_did_and_ends_with_a_result_for_e
     await seconds(service, 5)
     for delivery_id in ids:
         await service.reaches(delivery_id, DeliveryState.DELIVERED)
-    assert await service.state(late[0]) is DeliveryState.FAILED
+    assert await service.state(later_id[0]) is DeliveryState.FAILED
     ended = await service.get(f"/replays/{replay['id']}")
     assert (ended["state"], ended["resent"], ended["outcomes"]) == ("finished", 3, {"delivered": 3})
     assert (ended["share_done"], ended["skipped"]) == (1.0, 0)
     assert ended["outcomes_at"] == iso(service.clock.now()), "so few are counted for every request"
-    assert [each["id"] for each in (await service.get("/replays"))["items"]] == [replay["id"]]
+    assert [row["id"] for row in (await service.get("/replays"))["items"]] == [replay["id"]]
     first = await service.get(f"/replays/{replay['id']}/results", limit=2)
-    rest = await service.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])
-    assert [each["id"] for each in (*first["items"], *rest["items"])] == ids
-    assert {each["status"] for each in first["items"]} == {"delivered"}
-    assert rest["next_cursor"] is None
+    second_page = await service.get(f"/replays/{replay['id']}/results", limit=2, cursor=first["next_cursor"])
+    assert [row["id"] for row in (*first["items"], *second_page["items"])] == ids
+    assert {row["status"] for row in first["items"]} == {"delivered"}
+    assert second_page["next_cursor"] is None
 
 
-async def test_it_is_paused_resumed_and_cancelled(service: RunningApp) -> None:
+async def test_a_replay_is_paused_resumed_and_cancelled(service: RunningApp) -> None:
     await service.endpoint()
     await failed(service, 5)
     replay = await start(service, pace=1)
@@ -133,7 +133,7 @@ async def test_a_replay_of_nothing_is_a_conflict(service: RunningApp) -> None:
         ({"filter": FAILED, "dryrun": True}, "dryrun"),
     ],
 )
-async def test_what_does_not_fit_is_refused_by_its_field_and_starts_nothing(
+async def test_invalid_fields_of_a_replay_are_refused_by_name_and_nothing_starts(
     service: RunningApp, body: dict[str, Any], field: str
 ) -> None:
     await service.endpoint()
@@ -151,7 +151,7 @@ async def test_an_unknown_replay_or_endpoint_is_not_found(service: RunningApp) -
     problems(await service.api.post("/api/v1/replays", json=body), 404)
 
 
-async def test_results_take_no_cursor_of_another_list(service: RunningApp) -> None:
+async def test_results_refuse_a_cursor_of_another_list(service: RunningApp) -> None:
     await service.endpoint()
     await failed(service, 1)
     path = f"/api/v1/replays/{(await start(service))['id']}/results"
@@ -159,7 +159,7 @@ async def test_results_take_no_cursor_of_another_list(service: RunningApp) -> No
     assert "limit" in problems(await service.api.get(path, params={"limit": "0"}), 400)
 
 
-async def test_reading_a_replay_needs_the_right_to_read_and_turning_it_the_right_to_operate(
+async def test_reading_a_replay_requires_read_and_controlling_it_requires_operate(
     service: RunningApp,
 ) -> None:
     await service.endpoint()

@@ -27,12 +27,12 @@ from tests.web.test_replays import failed, seconds
         (100_000, Confirmation.NUMBER),
     ],
 )
-def test_confirmation_grows_with_what_is_touched(count: int, expected: Confirmation) -> None:
+def test_more_affected_deliveries_require_a_stronger_confirmation(count: int, expected: Confirmation) -> None:
     assert confirmation_for(count) is expected
 
 
 @pytest.mark.parametrize("typed", ["4812", "4,812", "4 812", "4.812", "4\u00a0812", "4'812"])
-def test_a_number_is_typed_as_people_write_it(typed: str) -> None:
+def test_a_typed_number_may_have_thousands_separators(typed: str) -> None:
     assert is_number(typed, 4812)
     assert not is_number(typed, 4813)
 
@@ -66,7 +66,7 @@ async def test_one_delivery_needs_no_confirmation(service: RunningApp) -> None:
     assert (replay["pace"], replay["reason"], replay["created_by"]) == (5.0, "fixed", "person:operator")
 
 
-async def test_a_few_are_confirmed_on_a_page_of_their_own(service: RunningApp) -> None:
+async def test_a_few_deliveries_are_confirmed_on_a_separate_page(service: RunningApp) -> None:
     await service.endpoint()
     await failed(service, 3)
     operator = await service.browser("operator")
@@ -79,7 +79,7 @@ async def test_a_few_are_confirmed_on_a_page_of_their_own(service: RunningApp) -
     assert len(await replays(service)) == 1
 
 
-async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown_go_out(
+async def test_many_deliveries_are_confirmed_by_typing_their_number_and_only_the_snapshot_is_resent(
     service: RunningApp,
 ) -> None:
     await service.endpoint()
@@ -87,7 +87,7 @@ async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown
     operator = await service.browser("operator")
     fields = await dry_run(operator) | {"pace": "1000"}
     service.later(1.0)
-    late = await failed(service, 1)
+    later_id = await failed(service, 1)
     for typed in ("", "yes", "53"):
         refused = await operator.post("/replays", data={**fields, "typed": typed, "confirmed": "yes"})
         assert refused.status_code == 422
@@ -97,10 +97,10 @@ async def test_many_are_confirmed_by_their_number_and_only_those_that_were_shown
     await seconds(service, 3)
     (replay,) = await replays(service)
     assert (replay["state"], replay["resent"]) == ("finished", 52)
-    assert await service.state(late[0]) is DeliveryState.FAILED
+    assert await service.state(later_id[0]) is DeliveryState.FAILED
 
 
-async def test_what_is_wrong_is_said_beside_the_form_which_keeps_what_was_typed(service: RunningApp) -> None:
+async def test_problems_are_shown_in_the_form_and_the_input_is_preserved(service: RunningApp) -> None:
     await service.endpoint()
     await failed(service, 1)
     operator = await service.browser("operator")
@@ -125,7 +125,7 @@ async def test_a_second_replay_of_the_same_filter_is_refused_on_the_page(service
     assert "already resends these deliveries" in refused.text
 
 
-async def test_a_viewer_sees_the_dry_run_and_starts_nothing(service: RunningApp) -> None:
+async def test_a_viewer_sees_the_dry_run_but_cannot_start_it(service: RunningApp) -> None:
     await service.endpoint()
     ids = await failed(service, 2)
     viewer = await service.browser("viewer")
@@ -145,12 +145,14 @@ async def test_a_replay_is_paused_resumed_and_cancelled_by_forms(service: Runnin
     started = await operator.post("/replays", data={**await dry_run(operator), "pace": "0.001"})
     path = started.headers["location"]
     token = {"_csrf": await form_token(operator)}
-    for turn, state in (("pause", "Paused"), ("resume", "Running"), ("cancel", "Cancelled")):
-        assert (await operator.post(f"{path}/{turn}", data=token)).status_code == 303
+    for operation, state in (("pause", "Paused"), ("resume", "Running"), ("cancel", "Cancelled")):
+        assert (await operator.post(f"{path}/{operation}", data=token)).status_code == 303
         assert f"{state}</span>: failed deliveries" in (await operator.get(path)).text
 
 
-async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(service: RunningApp) -> None:
+async def test_selected_deliveries_are_resent_after_a_confirmation_without_scripts(
+    service: RunningApp,
+) -> None:
     await service.endpoint()
     ids = await failed(service, 3)
     operator = await service.browser("operator")
@@ -161,14 +163,16 @@ async def test_what_was_ticked_is_resent_after_a_confirmation_without_scripts(se
     assert "Resend 2 deliveries?" in shown_page.text
     assert await service.state(ids[0]) is DeliveryState.FAILED
     confirmed = fields_of(shown_page.text, "/deliveries/resend") | {"ids": ids[:2], "confirmed": "yes"}
-    done = await operator.post("/deliveries/resend", data=confirmed)
-    assert (done.status_code, done.headers["location"]) == (303, "/deliveries?status=failed")
+    response = await operator.post("/deliveries/resend", data=confirmed)
+    assert (response.status_code, response.headers["location"]) == (303, "/deliveries?status=failed")
     for delivery_id in ids[:2]:
         await service.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await service.state(ids[2]) is DeliveryState.FAILED
 
 
-async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(service: RunningApp) -> None:
+async def test_one_selected_delivery_needs_no_confirmation_and_an_empty_selection_is_refused(
+    service: RunningApp,
+) -> None:
     await service.endpoint()
     ids = await failed(service, 1)
     operator = await service.browser("operator")
@@ -179,7 +183,7 @@ async def test_one_that_was_ticked_goes_out_at_once_and_none_is_said_to_be_none(
     await service.reaches(ids[0], DeliveryState.DELIVERED)
 
 
-async def test_failures_are_grouped_by_cause_across_endpoints_with_a_filter_and_a_replay_each(
+async def test_failures_are_grouped_by_cause_with_links_to_filter_and_replay(
     service: RunningApp,
 ) -> None:
     await service.endpoint("one.example", event_types=["one"])
@@ -202,13 +206,13 @@ async def test_failures_are_grouped_by_cause_across_endpoints_with_a_filter_and_
     assert "Failures by cause" not in (await operator.get("/deliveries?status=delivered")).text
 
 
-async def test_a_view_is_kept_shown_and_forgotten(service: RunningApp) -> None:
+async def test_a_view_is_saved_shown_and_deleted(service: RunningApp) -> None:
     ada, bob = await service.browser("viewer", "ada"), await service.browser("viewer", "bob")
     token = {"_csrf": await form_token(ada)}
-    kept = await ada.post(
+    response = await ada.post(
         "/deliveries/views", data={**token, "name": "Last <night>", "filter": "status=failed&since=1d"}
     )
-    assert kept.status_code == 303
+    assert response.status_code == 303
     page = (await ada.get("/deliveries?status=failed&since=24h")).text
     assert (
         '<a href="/deliveries?status=failed&amp;since=1d" aria-current="true">Last &lt;night&gt;</a>' in page
@@ -228,10 +232,10 @@ async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(se
     operator = await service.browser("operator")
     await operator.post("/replays", data={**await dry_run(operator), "pace": "5", "reason": "fixed"})
     (replay,) = await replays(service)
-    said = "they are counted every few seconds"
-    assert said not in (await operator.get(f"/replays/{replay['id']}")).text
+    note = "they are counted every few seconds"
+    assert note not in (await operator.get(f"/replays/{replay['id']}")).text
     many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=ALWAYS_COUNTED + 1)
     await service.runtime.database.writer.run(lambda connection: connection.execute(many))
     page = (await operator.get(f"/replays/{replay['id']}")).text
     assert f"Delivered, failed and waiting as of {format_time_utc(service.clock.now())}" in page
-    assert said in page
+    assert note in page

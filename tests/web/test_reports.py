@@ -22,7 +22,7 @@ async def test_stats_count_attempts_by_outcome(service: RunningApp) -> None:
 
 
 @pytest.mark.parametrize("query", ["minutes=0", "minutes=x", "minutes=44641", "hours=1"])
-async def test_bad_parameters_of_stats_are_refused_by_name(service: RunningApp, query: str) -> None:
+async def test_invalid_parameters_of_stats_are_refused_by_name(service: RunningApp, query: str) -> None:
     assert query.partition("=")[0] in problems(await service.api.get(f"/api/v1/stats?{query}"), 400)
 
 
@@ -44,14 +44,14 @@ async def test_the_audit_is_listed_by_pages_and_filtered(service: RunningApp) ->
     assert (await service.api.get("/audit?actor=%00")).status_code == 200
 
 
-async def test_a_process_that_answers_is_alive_and_one_whose_loops_run_is_ready(service: RunningApp) -> None:
+async def test_a_process_is_live_and_with_running_background_tasks_ready(service: RunningApp) -> None:
     assert (await service.anonymous.get("/health/live")).json()["status"] == "alive"
     ready = await service.anonymous.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert {loop["name"] for loop in ready.json()["loops"]} >= {"dispatcher", "sweeper", "writer", "reading"}
 
 
-async def test_readiness_names_the_loop_that_does_not_run(service: RunningApp) -> None:
+async def test_readiness_names_the_background_task_that_does_not_run(service: RunningApp) -> None:
     service.runtime.health = lambda: (TaskHealth("sweeper", False, 3, "boom"),)  # type: ignore[method-assign]
     response = await service.anonymous.get("/health/ready")
     assert response.status_code == 503
@@ -63,7 +63,7 @@ async def test_readiness_names_the_loop_that_does_not_run(service: RunningApp) -
     }
 
 
-async def test_metrics_tell_of_requests_deliveries_circuits_and_loops(service: RunningApp) -> None:
+async def test_metrics_cover_requests_deliveries_circuits_and_background_tasks(service: RunningApp) -> None:
     endpoint = await service.endpoint()
     await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     await service.api.get(f"/api/v1/endpoints/{endpoint}")
@@ -80,7 +80,7 @@ async def test_metrics_tell_of_requests_deliveries_circuits_and_loops(service: R
     assert endpoint not in text
 
 
-async def test_an_unavailable_database_is_said_with_the_time_to_try_again(service: RunningApp) -> None:
+async def test_an_unavailable_database_is_reported_with_retry_after(service: RunningApp) -> None:
     async def locked(_message: object) -> None:
         raise StoreUnavailable(
             "The database is unavailable: another program holds a lock on it", retry_after=3
@@ -92,7 +92,7 @@ async def test_an_unavailable_database_is_said_with_the_time_to_try_again(servic
     assert response.headers["retry-after"] == "3"
 
 
-async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(service: RunningApp) -> None:
+async def test_an_unexpected_error_is_a_problem_without_details(service: RunningApp) -> None:
     async def broken(_message: object) -> None:
         raise RuntimeError("secret detail")
 
@@ -102,7 +102,7 @@ async def test_what_nobody_foresaw_is_a_problem_that_says_nothing_of_its_inside(
     assert "secret detail" not in response.text
 
 
-async def test_an_unknown_address_and_a_wrong_method_are_problems(service: RunningApp) -> None:
+async def test_an_unknown_url_and_a_wrong_method_are_problems(service: RunningApp) -> None:
     problems(await service.api.get("/api/v1/nowhere"), 404)
     problems(await service.api.get("/api/v2/messages"), 404)
     response = await service.api.put("/api/v1/messages")
@@ -137,7 +137,7 @@ async def test_a_head_request_for_an_endless_stream_ends(service: RunningApp) ->
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_errors_of_pages_are_pages_and_those_of_the_api_problems(service: RunningApp) -> None:
+async def test_pages_return_errors_as_html_and_the_api_as_problems(service: RunningApp) -> None:
     browser = await service.browser("viewer")
     page = await browser.get(f"/deliveries/dlv_{'0' * 26}")
     assert page.status_code == 404

@@ -17,7 +17,7 @@ from breakwater.core.ports import OutboundRequest
 from breakwater.core.store.schema import ATTEMPTS, ENDPOINTS
 from breakwater.core.text.credentials import MASK
 from tests.web.running_app import ORIGIN, RunningApp, problems
-from tests.web.test_preserved_forms import hidden_in, signed_out, signs_in
+from tests.web.test_preserved_forms import hidden_in, sign_in, signed_out
 
 NAMES = ["Ocp-Apim-Subscription-Key", "X-Auth-Key", "X-Functions-Key", "DD-APPLICATION-KEY", "X-Anything"]
 VALUE = "hunter2-of-the-receiver"
@@ -65,7 +65,7 @@ def log_lines(entries: list[Any]) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_value_is_sent_and_is_neither_stored_in_clear_nor_shown(
+async def test_a_secret_header_value_is_sent_but_neither_stored_in_clear_nor_shown(
     service: RunningApp, log_entries: list[Any], name: str
 ) -> None:
     endpoint = await create(service, headers={name: VALUE})
@@ -91,10 +91,10 @@ async def test_a_value_is_sent_and_is_neither_stored_in_clear_nor_shown(
     ]
     responses = [await viewer.get(path) for path in pages]
     assert {response.status_code for response in responses} == {200}
-    shown = [response.text for response in responses]
-    shown.append((await admin.get(f"/endpoints/{endpoint['id']}/edit")).text)
-    assert [path for path, text in zip([*pages, "edit"], shown, strict=True) if VALUE in text] == []
-    curl = html.unescape(shown[0])
+    texts = [response.text for response in responses]
+    texts.append((await admin.get(f"/endpoints/{endpoint['id']}/edit")).text)
+    assert [path for path, text in zip([*pages, "edit"], texts, strict=True) if VALUE in text] == []
+    curl = html.unescape(texts[0])
     assert f"-H '{name}: <{name.lower()}>'" in curl
     assert VALUE not in log_lines(log_entries)
     assert VALUE not in repr(await service.rows(ENDPOINTS)) + repr(await service.rows(ATTEMPTS))
@@ -119,7 +119,7 @@ async def test_the_value_of_a_public_header_is_shown(service: RunningApp) -> Non
     assert stored["webhook-id"].startswith("msg_")
 
 
-async def test_an_untouched_value_is_kept_and_a_new_one_replaces_it(service: RunningApp) -> None:
+async def test_a_masked_value_is_preserved_and_a_new_value_replaces_it(service: RunningApp) -> None:
     endpoint = await create(service, headers={"X-Auth-Key": VALUE, "X-Two": "2"})
     await change(service, endpoint, name="Other")
     assert (await sent_headers(service))["X-Auth-Key"] == VALUE
@@ -143,8 +143,8 @@ async def test_a_header_is_removed_by_leaving_it_out(service: RunningApp) -> Non
 
 async def test_a_mask_without_a_stored_value_is_refused(service: RunningApp) -> None:
     body = {"url": URL, "headers": {"X-Auth-Key": MASK}}
-    found = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
-    assert "no stored value" in found["headers.X-Auth-Key"]
+    messages = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
+    assert "no stored value" in messages["headers.X-Auth-Key"]
     endpoint = await create(service, headers={"X-Auth-Key": VALUE})
     assert "headers.X-Other" in await refused(service, endpoint, headers={"X-Other": MASK})
 
@@ -152,8 +152,8 @@ async def test_a_mask_without_a_stored_value_is_refused(service: RunningApp) -> 
 async def test_a_stored_secret_value_cannot_be_made_readable(service: RunningApp) -> None:
     endpoint = await create(service, headers={"X-Auth-Key": VALUE})
     for fields in ({}, {"headers": {"X-Auth-Key": MASK}}, {"headers": {"x-auth-key": MASK}}):
-        found = await refused(service, endpoint, public_headers=["X-Auth-Key"], **fields)
-        assert "enter the value again" in found["public_headers.X-Auth-Key"]
+        messages = await refused(service, endpoint, public_headers=["X-Auth-Key"], **fields)
+        assert "enter the value again" in messages["public_headers.X-Auth-Key"]
     changed = await change(service, endpoint, headers={"X-Auth-Key": "new"}, public_headers=["X-Auth-Key"])
     assert changed["headers"] == {"X-Auth-Key": "new"}
 
@@ -216,18 +216,18 @@ async def test_a_name_that_cannot_be_public_is_refused(
     service: RunningApp, public: list[str], reason: str
 ) -> None:
     body = {"url": URL, "headers": {"Authorization": VALUE}, "public_headers": public}
-    found = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
-    assert reason in found[f"public_headers.{public[0]}"]
+    messages = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
+    assert reason in messages[f"public_headers.{public[0]}"]
 
 
 @pytest.mark.parametrize("public", ["X-Env", {"X-Env": True}, [5], 5])
 async def test_public_headers_must_be_names(service: RunningApp, public: object) -> None:
     body = {"url": URL, "headers": {"X-Env": "live"}, "public_headers": public}
-    found = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
-    assert found == {"public_headers": "must be a list of header names"}
+    messages = problems(await service.api.post("/api/v1/endpoints", json=body), 422)
+    assert messages == {"public_headers": "must be a list of header names"}
 
 
-async def test_the_form_keeps_what_is_not_touched_replaces_and_marks_public(service: RunningApp) -> None:
+async def test_the_form_preserves_replaces_and_publishes_header_values(service: RunningApp) -> None:
     endpoint = await create(service, headers={"X-Auth-Key": VALUE, "X-Env": "live"}, public_headers=["X-Env"])
     path = f"/endpoints/{endpoint['id']}/edit"
     page = html.unescape((await service.api.get(path)).text)
@@ -246,15 +246,15 @@ async def test_the_form_keeps_what_is_not_touched_replaces_and_marks_public(serv
 async def test_the_values_of_a_form_are_not_preserved_through_a_sign_in(service: RunningApp) -> None:
     browser, token = await signed_out(service)
     typed = {"url": URL, "name": "Billing", "headers": f"X-Auth-Key: {VALUE}", "public_headers": ""}
-    late = await browser.post(
+    refusal = await browser.post(
         "/endpoints", data={"_csrf": token, **typed}, headers={"Referer": f"{ORIGIN}/endpoints/new"}
     )
-    shown = await signs_in(browser, late)
-    for page in (late, shown):
+    next_page = await sign_in(browser, refusal)
+    for page in (refusal, next_page):
         assert VALUE not in html.unescape(page.text)
         assert "secret, not kept" in page.text
-    assert re.search(r'<textarea id="missing-headers" name="headers"[^>]*required>', shown.text)
-    await browser.post("/endpoints", data=hidden_in(shown) | {"headers": typed["headers"]})
+    assert re.search(r'<textarea id="missing-headers" name="headers"[^>]*required>', next_page.text)
+    await browser.post("/endpoints", data=hidden_in(next_page) | {"headers": typed["headers"]})
     assert (await sent_headers(service))["X-Auth-Key"] == VALUE
 
 
@@ -263,9 +263,9 @@ async def test_a_form_without_new_secret_values_is_preserved_as_a_whole(service:
     browser, token = await signed_out(service)
     page = f"{ORIGIN}/endpoints/{endpoint['id']}/edit"
     typed = {"headers": f"X-Auth-Key: {MASK}\nX-Env: test", "public_headers": "X-Env", "name": "Other"}
-    late = await browser.post(page, data={"_csrf": token, **typed}, headers={"Referer": page})
-    shown = await signs_in(browser, late)
-    assert hidden_in(shown)["headers"] == typed["headers"]
+    refusal = await browser.post(page, data={"_csrf": token, **typed}, headers={"Referer": page})
+    next_page = await sign_in(browser, refusal)
+    assert hidden_in(next_page)["headers"] == typed["headers"]
 
 
 async def test_no_value_is_part_of_a_printed_object(service: RunningApp) -> None:

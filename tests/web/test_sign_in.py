@@ -22,7 +22,7 @@ def cookie_of(response: httpx.Response, name: str = "breakwater") -> "SimpleCook
     return cookie
 
 
-async def test_the_first_link_sets_the_first_administrators_password_once(service: RunningApp) -> None:
+async def test_the_first_link_sets_the_password_of_the_first_administrator_once(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap()
     assert code is not None
     browser = service.client(headers=OURS)
@@ -37,7 +37,7 @@ async def test_the_first_link_sets_the_first_administrators_password_once(servic
     assert await service.runtime.access.bootstrap() is None
 
 
-async def test_every_start_without_an_administrator_makes_a_new_link_and_ends_the_old_one(
+async def test_every_start_without_an_administrator_creates_a_new_link_and_revokes_the_old_one(
     service: RunningApp,
 ) -> None:
     first, second = await service.runtime.access.bootstrap(), await service.runtime.access.bootstrap()
@@ -49,7 +49,7 @@ async def test_every_start_without_an_administrator_makes_a_new_link_and_ends_th
     assert (await browser.post("/welcome", data={"code": second, "password": PASSWORD})).status_code == 303
 
 
-async def test_a_code_is_good_for_ten_minutes(service: RunningApp) -> None:
+async def test_a_code_is_valid_for_ten_minutes(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap()
     service.later(601)
     response = await service.client(headers=OURS).post(
@@ -80,8 +80,8 @@ async def test_signing_in_and_out(service: RunningApp) -> None:
     assert page.status_code == 200
     token = page.text.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
     stolen = dict(browser.cookies)
-    left = await browser.post("/sign-out", data={"_csrf": token})
-    assert (left.status_code, left.headers["location"]) == (303, "/sign-in")
+    signed_out = await browser.post("/sign-out", data={"_csrf": token})
+    assert (signed_out.status_code, signed_out.headers["location"]) == (303, "/sign-in")
     thief = service.client(headers=OURS)
     thief.cookies.update(stolen)
     assert (await thief.get("/circuits")).headers["location"] == "/sign-in?next=%2Fcircuits"
@@ -98,7 +98,7 @@ async def test_signing_in_never_leads_to_another_site(service: RunningApp, elsew
     assert response.headers["location"] == "/"
 
 
-async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(service: RunningApp) -> None:
+async def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(service: RunningApp) -> None:
     code = await service.runtime.access.bootstrap() or ""
     response = await service.client(headers=OURS).post("/welcome", data={"code": code, "password": PASSWORD})
     morsel = cookie_of(response)["breakwater"]
@@ -118,7 +118,7 @@ async def test_over_https_the_cookie_is_bound_to_this_host(service: RunningApp) 
         assert (await browser.get("/")).status_code == 200
 
 
-async def test_signing_in_gives_a_new_session_whatever_the_browser_carried(service: RunningApp) -> None:
+async def test_signing_in_creates_a_new_session_regardless_of_cookies(service: RunningApp) -> None:
     await service.browser("viewer", "ada")
     planted = service.client(headers=OURS)
     planted.cookies.set("breakwater", "planted-by-somebody-else", domain="127.0.0.1")
@@ -134,7 +134,7 @@ async def test_a_session_ends_after_its_hours(service: RunningApp) -> None:
     assert (await browser.get("/")).status_code == 303
 
 
-async def test_a_person_who_is_disabled_is_out_at_once(service: RunningApp) -> None:
+async def test_disabling_a_person_ends_their_access_immediately(service: RunningApp) -> None:
     browser = await service.browser("operator", "ada")
     assert (await browser.get("/")).status_code == 200
     people = {person.name: person.id for person in await service.runtime.access.people.all()}
@@ -144,7 +144,7 @@ async def test_a_person_who_is_disabled_is_out_at_once(service: RunningApp) -> N
     assert response.status_code == 401
 
 
-async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others(service: RunningApp) -> None:
+async def test_password_guesses_are_rate_limited_per_name(service: RunningApp) -> None:
     await service.browser("viewer", "ada")
     await service.browser("viewer", "bob")
     guesser = service.client(headers=OURS)
@@ -160,7 +160,7 @@ async def test_guessing_passwords_is_slowed_down_for_one_name_and_not_for_others
     assert (await guesser.post("/sign-in", data={"name": "ada", "password": PASSWORD})).status_code == 303
 
 
-async def test_a_change_of_role_holds_at_once(service: RunningApp) -> None:
+async def test_a_change_of_role_applies_immediately(service: RunningApp) -> None:
     browser = await service.browser("admin", "ada")
     await service.browser("admin", "bob")
     assert (await browser.get("/api/v1/keys")).status_code == 200
@@ -168,14 +168,14 @@ async def test_a_change_of_role_holds_at_once(service: RunningApp) -> None:
     assert (await browser.get("/api/v1/keys")).status_code == 403
 
 
-async def test_the_last_administrator_stays(service: RunningApp) -> None:
+async def test_the_last_administrator_cannot_be_disabled(service: RunningApp) -> None:
     await service.browser("admin", "ada")
     (ada,) = await service.runtime.access.people.all()
     with pytest.raises(Conflict):
         await service.runtime.access.people.disable(ada.id, actor="key:bootstrap")
 
 
-async def test_the_page_keeps_the_last_administrator(service: RunningApp) -> None:
+async def test_the_page_refuses_to_disable_the_last_administrator(service: RunningApp) -> None:
     browser = await service.browser("admin", "ada")
     (ada,) = await service.runtime.access.people.all()
     page = await browser.get("/settings")
@@ -191,7 +191,7 @@ async def test_the_page_keeps_the_last_administrator(service: RunningApp) -> Non
     assert (await browser.get("/api/v1/keys")).status_code == 200
 
 
-async def test_being_called_admin_makes_nobody_an_administrator(service: RunningApp) -> None:
+async def test_the_name_admin_does_not_make_an_administrator(service: RunningApp) -> None:
     browser = await service.browser("viewer", "admin")
     code = await service.runtime.access.bootstrap()
     assert code
@@ -201,7 +201,7 @@ async def test_being_called_admin_makes_nobody_an_administrator(service: Running
     assert len(roles) == 2
 
 
-async def test_an_expired_session_is_told_in_place_to_scripts(service: RunningApp) -> None:
+async def test_an_expired_session_is_reported_in_place_to_htmx(service: RunningApp) -> None:
     for path, headers in (
         ("/deliveries", {"HX-Request": "true"}),
         ("/events", {"Accept": "text/event-stream"}),
