@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.all_pages import end_session
 from tests.browser.conftest import NewContext, Watch, signed_in
-from tests.browser.scenarios import circuit_of, row, scene
+from tests.browser.scenarios import circuit_of, row, scripted_endpoint
 from tests.browser.test_freshness import GONE
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service, running_service
@@ -60,12 +60,12 @@ def test_a_double_click_creates_one_key_whose_secret_is_shown(
 def test_a_double_click_on_send_test_sends_one(
     service: Service, receiver: ReceiverProcess, page: Page
 ) -> None:
-    made = scene(service, receiver)
-    made.answers("status=200")
-    page.goto(f"/endpoints/{made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    endpoint.respond_with("status=200")
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     page.get_by_role("button", name="Send test").dblclick(delay=80)
     expect(page.locator("#flash")).to_contain_text("Test sent.")
-    sent = service.api.get("/deliveries", params={"endpoint": made.endpoint_id}).json()["items"]
+    sent = service.api.get("/deliveries", params={"endpoint": endpoint.endpoint_id}).json()["items"]
     assert len(sent) == 1
 
 
@@ -86,7 +86,7 @@ def test_each_action_says_that_the_session_has_ended(
 ) -> None:
     for words in (*GONE, "401", "EventSource"):
         watch.expect(words)
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     delivery = down.failed()
     down.open_circuit(held=1)
     flash = page.locator("#flash")
@@ -120,18 +120,18 @@ def test_an_action_that_is_refused_names_its_object(
     service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
 ) -> None:
     watch.expect("409|503|500")
-    made = scene(service, receiver)
-    page.goto(f"/endpoints/{made.endpoint_id}")
+    endpoint = scripted_endpoint(service, receiver)
+    page.goto(f"/endpoints/{endpoint.endpoint_id}")
     page.route("**/events?*", lambda route: route.abort())
     pause = page.get_by_role("button", name="Pause")
     page.route("**/pause", lambda route: route.fulfill(status=503, body="<p class='notice'>No database.</p>"))
     pause.click()
-    expect(page.locator("#flash")).to_contain_text(f"Not done: Pause {made.name}. No database.")
+    expect(page.locator("#flash")).to_contain_text(f"Not done: Pause {endpoint.name}. No database.")
     page.unroute("**/pause")
     page.route("**/pause", lambda route: route.fulfill(status=500, body=""))
     pause.click()
     expect(page.locator("#flash")).to_contain_text(
-        f"Pause {made.name}. Breakwater responded with status 500."
+        f"Pause {endpoint.name}. Breakwater responded with status 500."
     )
     page.unroute("**/pause")
     page.route("**/pause", lambda route: route.abort())
@@ -139,11 +139,11 @@ def test_an_action_that_is_refused_names_its_object(
     watch.expect("htmx:")
     pause.click()
     expect(page.locator("#flash")).to_contain_text(
-        f"Not confirmed: Pause {made.name}. Breakwater is unreachable."
+        f"Not confirmed: Pause {endpoint.name}. Breakwater is unreachable."
     )
     page.unroute("**/pause")
     pause.click()
-    expect(page.locator("#flash")).to_contain_text(f"{made.name} paused.")
+    expect(page.locator("#flash")).to_contain_text(f"{endpoint.name} paused.")
 
 
 def test_a_server_that_is_gone_is_said_by_each_action(
@@ -151,7 +151,7 @@ def test_a_server_that_is_gone_is_said_by_each_action(
 ) -> None:
     for words in (*GONE, "EventSource"):
         watch.expect(words)
-    down = scene(service, receiver)
+    down = scripted_endpoint(service, receiver)
     delivery = down.failed()
     down.open_circuit(held=1)
     other = page.context.new_page()
