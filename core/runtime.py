@@ -4,7 +4,7 @@ import random
 import secrets
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from pydantic import SecretStr
 
@@ -21,6 +21,7 @@ from breakwater.core.delivery.endpoint_changes import EndpointChanges
 from breakwater.core.delivery.intake import Intake
 from breakwater.core.delivery.recovery import LeaseReaper
 from breakwater.core.delivery.supervisor import Supervisor
+from breakwater.core.domain.descriptors import MAX_LOOKUPS, DescriptorBudget
 from breakwater.core.domain.errors import StartRefused
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.shortage import Resource
@@ -47,6 +48,9 @@ from breakwater.core.replays.runner import ReplayRunner
 from breakwater.core.settings import Settings
 from breakwater.core.store.engine import Database
 
+_ZONES: Final = 16
+"""Zones whose name servers must hang before lookups in any other zone wait."""
+
 
 class Runtime:
     """A whole Breakwater in this process: `start` it, use its parts, `stop` it. Or use it as an async context.
@@ -61,21 +65,32 @@ class Runtime:
         clock: Clock | None = None,
         sender: Sender | None = None,
         draw: Draw = random.random,
+        budget: DescriptorBudget | None = None,
     ) -> None:
         """Wire the parts together; nothing is opened yet.
 
+        `budget` limits what is opened; without it, the settings alone do.
         `clock`, `sender` and `draw` (a random number from 0 up to 1) replace the system's clock, network and chance.
         """
         allowed = _allowed_targets(settings)
         self.settings = settings
+        self.budget = budget
+        self.max_in_flight = settings.max_in_flight if budget is None else budget.attempts
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids(self.clock)
         self.node_id = new_node_id()
         self.vault = Vault.from_settings(settings.secret_key, settings.key_file)
         self.database = Database(settings.database_url, self.vault)
         self.change_feed = ChangeFeed()
-        self.guard = Guard(allowed, own_addresses=[(settings.host, settings.port)] if settings.port else [])
-        self._sender: Sender = sender or _server_sender(settings, self.guard)
+        lookups = MAX_LOOKUPS if budget is None else budget.lookups
+        self.guard = Guard(
+            allowed,
+            own_addresses=[(settings.host, settings.port)] if settings.port else [],
+            max_lookups=lookups,
+            lookups_per_zone=max(1, lookups // _ZONES),
+        )
+        reuse = settings.reuse_connections and (budget is None or budget.keep_connections)
+        self._sender: Sender = sender or _server_sender(settings, self.guard, reuse_connections=reuse)
         self.endpoint_cache = EndpointCache(self.database, self.vault, allowed)
         self._endpoint_changes = EndpointChanges(self.database, self.clock)
         self._endpoint_changes.add_reader(self.endpoint_cache.reload)
@@ -90,7 +105,7 @@ class Runtime:
             draw=draw,
             change_feed=self.change_feed,
             node_id=self.node_id,
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=self.max_in_flight,
         )
         self._context = context = EngineContext(
             database=self.database,
@@ -177,7 +192,8 @@ class Runtime:
     def notices(self) -> tuple[str, ...]:
         """Return what limits this process now, each with the remedy, although every task is healthy."""
         shortage = self._dispatcher.shortages.current()
-        return () if shortage is None else (f"{shortage}.",)
+        limit = None if self.budget is None else self.budget.notice
+        return tuple(filter(None, (shortage and f"{shortage}.", limit)))
 
     def postponed_attempts(self) -> Mapping[Resource, int]:
         """Return how many attempts local shortages have postponed since the start, by what ran out."""
@@ -217,13 +233,13 @@ class Runtime:
         await self.database.close()
 
 
-def _server_sender(settings: Settings, guard: Guard) -> ReqwestSender:
+def _server_sender(settings: Settings, guard: Guard, *, reuse_connections: bool) -> ReqwestSender:
     return ReqwestSender(
         guard,
         settings.user_agent,
         body_cap=settings.response_body_cap,
         headers_cap=settings.response_headers_cap,
-        idle_per_host=IDLE_PER_HOST if settings.reuse_connections else 0,
+        idle_per_host=IDLE_PER_HOST if reuse_connections else 0,
     )
 
 

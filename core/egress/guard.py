@@ -11,6 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+from breakwater.core.domain.descriptors import MAX_LOOKUPS
 from breakwater.core.domain.target import NONE, AllowedNetworks, Target, address_refusal
 from breakwater.core.domain.target.networks import Address
 from breakwater.core.egress.dns import Addresses, Resolver
@@ -20,8 +21,6 @@ from breakwater.core.egress.local import is_own_address
 
 __all__ = ["DnsFailed", "Guard", "RequestBlocked", "Resolver"]
 
-MAX_LOOKUPS: Final = 64
-"""Threads that wait for name servers concurrently."""
 LOOKUPS_PER_ZONE: Final = 4
 """Of these for one zone, so that it takes sixteen hanging zones to delay any other."""
 

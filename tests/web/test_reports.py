@@ -2,6 +2,7 @@
 
 import pytest
 
+from breakwater.core.domain.descriptors import plan_descriptors
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.outcome import TransportFailure
@@ -161,3 +162,16 @@ async def test_a_local_shortage_is_a_notice_of_health_a_metric_and_the_headline(
     assert 'breakwater_attempts_postponed_total{resource="memory"} 0.0' in metrics
     page = (await (await service.browser()).get("/")).text
     assert "Breakwater has run out of local ports" in page
+
+
+async def test_the_settings_page_says_when_file_descriptors_limit_the_concurrency(
+    service: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await service.browser()
+    assert "4,096 attempts, 64 per endpoint" in (await admin.get("/settings")).text
+    budget = plan_descriptors(128, 4096)
+    monkeypatch.setattr(service.runtime, "budget", budget)
+    monkeypatch.setattr(service.runtime, "max_in_flight", budget.attempts)
+    page = (await admin.get("/settings")).text
+    assert "36 attempts (4,096 configured; limited by file descriptors), 64 per endpoint" in page
+    assert "At most 36 attempts run concurrently instead of 4,096" in (await admin.get("/")).text

@@ -22,6 +22,7 @@ async def now(request: PageRequest) -> Template:
         "now/now.html",
         live=("deliveries", "circuits", "endpoints", "audit", "health"),
         overview=overview,
+        notices=runtime_of(request).notices(),
         charts=await load_charts(request, overview.traffic, changes),
         first_webhook=first_webhook(request),
     )

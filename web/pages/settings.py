@@ -57,6 +57,7 @@ async def _settings_page(
         roles=tuple(Role),
         scopes=tuple(Scope),
         service=runtime.settings,
+        max_in_flight=runtime.max_in_flight,
         invalid_form=invalid_form,
         zones=offered(),
     )

@@ -15,9 +15,11 @@ from typing import Any, Final
 
 import httpx
 
+from breakwater.core.domain.descriptors import plan_descriptors
 from breakwater.core.domain.errors import StartRefused, StoreUnavailable
 from breakwater.core.settings import Settings, unknown_variables
 from breakwater.core.settings.types import SQLITE
+from breakwater.web.serve.descriptors import reachable_descriptor_limit
 
 _LOW_DISK_BYTES: Final = 500 * 1024 * 1024
 """A busy service can write this much within hours."""
@@ -62,6 +64,7 @@ def examine(
     yield _good("versions", f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}.")
     yield from _variables(environ)
     yield from _database(settings)
+    yield _descriptors(settings)
     yield from _key_file(settings)
     yield from _service(service, key)
 
@@ -123,6 +126,14 @@ def _file(path: Path) -> Finding:
     return _good("database", f"{path} is intact ({size}).")
 
 
+def _descriptors(settings: Settings) -> Finding:
+    """Check the limit of this shell; that of a service manager can differ."""
+    budget = plan_descriptors(reachable_descriptor_limit(), settings.max_in_flight)
+    if budget.notice is not None:
+        return _note("files", f"A service started from here would be limited. {budget.notice}")
+    return _good("files", f"{budget.limit:,} files may be open, enough for {budget.attempts:,} attempts.")
+
+
 def _key_file(settings: Settings) -> Iterator[Finding]:
     path = settings.key_file
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -158,6 +169,7 @@ def _service(url: str, key: str | None) -> Iterator[Finding]:
         yield _note("service", f"No service is running at {url}. Set BREAKWATER_URL to its address.")
         return
     yield _readiness(url, health)
+    yield from (_note("service", notice) for notice in _notices(health))
     if key is None:
         yield _note("key", "BREAKWATER_KEY is not set; commands that call the API need it.")
         return
@@ -186,6 +198,13 @@ def _readiness(url: str, health: httpx.Response) -> Finding:
     return _bad(
         "service", f"{url} is not ready: {_unhealthy_tasks(health) or 'the response gives no reason'}."
     )
+
+
+def _notices(health: httpx.Response) -> list[str]:
+    try:
+        return [str(notice) for notice in health.json().get("notices", ())]
+    except (ValueError, TypeError, AttributeError):  # the server is not Breakwater
+        return []
 
 
 def _unhealthy_tasks(health: httpx.Response) -> str:

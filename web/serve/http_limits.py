@@ -6,13 +6,14 @@ arrived in full.
 """
 
 import asyncio
-import contextlib
-import resource
 from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from breakwater.core.domain.descriptors import api_connections
+from breakwater.web.serve.descriptors import descriptor_limit
 
 log = structlog.get_logger("breakwater.serving")
 
@@ -28,14 +29,8 @@ WRITE_SECONDS: Final = 30.0
 """A client that reads nothing of its response for this long is disconnected."""
 CLOSE_SECONDS: Final = 5.0
 """For the last bytes of a closed connection to reach the client."""
-MAX_CONNECTIONS: Final = 1_000
-"""Open connections. One more closes the one that has waited longest for its client."""
 SWEEP_SECONDS: Final = 1.0
 """Between two checks of the deadlines."""
-MAX_DESCRIPTORS: Final = 65_536
-"""The soft limit that is set where the hard limit is infinite."""
-_DESCRIPTORS_SHARE: Final = 4
-"""Connections may use at most this fraction of the file descriptors: 1/4."""
 _HEADER_OVERHEAD: Final = 4
 """Colon, space and line end of a header line."""
 
@@ -215,21 +210,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def raise_descriptor_limit() -> None:
-    """Raise the soft limit of file descriptors to the hard one, as far as this process may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    target = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
-    if soft not in {resource.RLIM_INFINITY, target} and soft < target:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
-
-
 def max_connections() -> int:
-    """Return how many connections may be open: `MAX_CONNECTIONS`, or a share of the file descriptors if less."""
-    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return max(16, min(MAX_CONNECTIONS, soft // _DESCRIPTORS_SHARE))
+    """Return how many connections may be open. One more closes the one that has waited longest for its client."""
+    return api_connections(descriptor_limit())
 
 
 def close_longest_waiting(connections: Iterable[Any], newest: LimitedHttpProtocol) -> None:

@@ -18,15 +18,17 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
+from breakwater.core.domain.descriptors import plan_descriptors
 from breakwater.core.domain.errors import StartRefused
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
 from breakwater.web.live import end_streams
 from breakwater.web.receiver import Receiver
+from breakwater.web.serve.descriptors import descriptor_limit, raise_descriptor_limit
 from breakwater.web.serve.example import allow_receiver, example_receiver
 from breakwater.web.serve.first_start import Welcome, welcome
-from breakwater.web.serve.http_limits import LimitedHttpProtocol, raise_descriptor_limit, sweep
+from breakwater.web.serve.http_limits import LimitedHttpProtocol, sweep
 from breakwater.web.serve.signals import StopSignal
 
 log = structlog.get_logger("breakwater.serving")
@@ -104,7 +106,18 @@ async def _opened(settings: Settings) -> AsyncIterator[Runtime]:
 
     Endpoints of the example and demo receivers get their new port first; due deliveries would go to the old one.
     """
-    runtime = Runtime(settings)
+    budget = plan_descriptors(descriptor_limit(), settings.max_in_flight)
+    if budget.notice is not None:
+        log.warning(
+            "limits.adjusted",
+            descriptors=budget.limit,
+            max_in_flight=budget.attempts,
+            configured=budget.requested_attempts,
+            api_connections=budget.api_connections,
+            keep_connections=budget.keep_connections,
+            reason=budget.notice,
+        )
+    runtime = Runtime(settings, budget=budget)
     await runtime.open()
     try:
         yield runtime

@@ -1,0 +1,118 @@
+"""The service with few file descriptors: the API comes first, and its own shortage is no receiver's fault."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.processes import ROOT, ReceiverProcess, Service, clean_environment, eventually, running_service
+
+OURS = ("descriptor", "run out", "too many open files", "local_shortage")
+"""Words of our own shortages, which no circuit and no attempt may name."""
+
+
+def limit_descriptors(folder: Path, limit: int) -> None:
+    """Let processes with `folder` in PYTHONPATH begin with this limit, which they cannot raise."""
+    (folder / "sitecustomize.py").write_text(
+        f"import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n", encoding="utf-8"
+    )
+
+
+@contextmanager
+def limited_service(folder: Path, limit: int) -> Iterator[Service]:
+    """Run a service as after `ulimit -n LIMIT`: it cannot raise the limit."""
+    limit_descriptors(folder, limit)
+    with running_service(folder, environment={"PYTHONPATH": f"{folder}:{ROOT}"}) as service:
+        yield service
+
+
+@contextmanager
+def hanging_receiver() -> Iterator[str]:
+    """Listen without ever accepting: connections are established, and no request gets a response."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def answers(service: Service, times: int, *, within: float) -> None:
+    """Check that each of so many new connections to the API gets a response."""
+    for _ in range(times):
+        started = time.monotonic()
+        response = httpx.get(f"{service.url}/health/live", timeout=within, trust_env=False)
+        assert response.status_code == 200
+        assert time.monotonic() - started < within
+
+
+def open_circuits(service: Service) -> list[str]:
+    """Return the open circuits as text."""
+    circuits = service.api.get("/circuits", params={"limit": 200}).json()["items"]
+    return [str(circuit) for circuit in circuits if circuit["state"] != "closed"]
+
+
+def deliveries(service: Service, **filters: str) -> list[dict[str, Any]]:
+    """Return the newest deliveries that match."""
+    items: list[dict[str, Any]] = service.api.get("/deliveries", params={"limit": "50", **filters}).json()[
+        "items"
+    ]
+    return items
+
+
+@pytest.mark.parametrize(("limit", "hanging", "messages"), [(128, 3, 40), (256, 200, 1)])
+def test_hanging_endpoints_take_no_descriptor_from_the_api_and_from_healthy_endpoints(
+    limit: int, hanging: int, messages: int, tmp_path: Path, receiver: ReceiverProcess
+) -> None:
+    with hanging_receiver() as url, limited_service(tmp_path, limit) as service:
+        slow = [service.endpoint(f"{url}/{number}", timeout_seconds=4) for number in range(hanging)]
+        healthy = service.endpoint(f"{receiver.url}/healthy")
+        for number in range(messages):
+            for endpoint_id in slow:
+                service.send({"n": number}, endpoint_ids=[endpoint_id])
+        accepted = [service.send({"n": number}, endpoint_ids=[healthy]) for number in range(10)]
+        answers(service, 30, within=2.0)
+        for message in accepted:
+            delivery = service.delivery_once(message["deliveries"][0]["id"], "delivered", within=60)
+            assert [attempt["failure_class"] for attempt in delivery["attempts"]] == [None]
+        answers(service, 30, within=2.0)
+        timed_out = eventually(lambda: deliveries(service, **{"class": "timeout"}), within=20)
+        for delivery in timed_out[:5]:
+            attempts = service.delivery(delivery["id"])["attempts"]
+            assert {attempt["failure_class"] for attempt in attempts} == {"timeout"}
+        assert deliveries(service, **{"class": "local_shortage"}) == []
+        assert "shortage.began" not in service.printed
+        assert service.api.get(f"/circuits/{healthy}").json()["state"] == "closed"
+        assert not [circuit for circuit in open_circuits(service) if any(word in circuit for word in OURS)]
+
+
+def test_a_service_that_sends_less_than_configured_says_so(tmp_path: Path) -> None:
+    with limited_service(tmp_path, 128) as service:
+        adjusted = next(line for line in service.printed.splitlines() if "limits.adjusted" in line)
+        assert json.loads(adjusted)["max_in_flight"] == 36
+        (notice,) = httpx.get(f"{service.url}/health/ready", trust_env=False).json()["notices"]
+        assert notice in adjusted
+        assert notice.startswith("At most 36 attempts run concurrently instead of 4,096")
+
+
+def test_the_doctor_reports_a_small_limit(tmp_path: Path) -> None:
+    limit_descriptors(tmp_path, 128)
+    environment = clean_environment(PYTHONPATH=f"{tmp_path}:{ROOT}", COLUMNS="400")
+    completed = subprocess.run(
+        [sys.executable, "-m", "breakwater", "doctor"],
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "At most 36 attempts run concurrently instead of 4,096" in completed.stdout
+
+
+def test_a_service_with_enough_descriptors_says_nothing(service: Service) -> None:
+    assert "limits.adjusted" not in service.printed
+    assert httpx.get(f"{service.url}/health/ready", trust_env=False).json()["notices"] == []
