@@ -21,7 +21,7 @@ from breakwater.web.api.fast_intake import FastIntake
 from breakwater.web.api.health import HEALTH
 from breakwater.web.api.metrics import Metrics
 from breakwater.web.api.schema.openapi import openapi_document
-from breakwater.web.live import LIVE, end_streams
+from breakwater.web.live import LIVE, Streams, end_streams
 from breakwater.web.pages import PAGES, zones
 from breakwater.web.pages.errors import error_page, preserved_form_page
 from breakwater.web.pages.fingerprint import static_router
@@ -47,6 +47,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     """
     metrics = Metrics()
     app_runtime = runtime or Runtime(settings)
+    streams = Streams(per_caller=settings.streams_per_caller, total=settings.max_streams)
     body_max = settings.payload_cap + ENVELOPE_MAX
     app = Litestar(
         route_handlers=[
@@ -61,7 +62,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         exception_handlers={Exception: _error_response},
         lifespan=[_lifespan(app_runtime, owned=runtime is None)],
         request_max_body_size=body_max,
-        state=State({"runtime": app_runtime, "settings": settings, "metrics": metrics}),
+        state=State({"runtime": app_runtime, "settings": settings, "metrics": metrics, "streams": streams}),
         template_config=template_config(),
         openapi_config=None,
         logging_config=None,

@@ -7,6 +7,8 @@ stops.
 """
 
 import asyncio
+import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,12 +17,15 @@ from litestar import Litestar, Request, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from breakwater.core.delivery.change_feed import MAX_SUBJECTS, ChangeFeed, ChangeSet
-from breakwater.web.security.guards import requires, still_valid
+from breakwater.core.domain.errors import TooManyStreams
+from breakwater.web.security.guards import principal_of, requires, still_valid
 
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
 """Between two events of one stream, so that many of them cost little."""
+RETRY_SECONDS: Final = 10.0
+"""Until a refused stream may be requested again. Pages poll in between."""
 RETRY_MS: Final = 2_000
 """Delay before a browser reconnects."""
 _MAX_WORDS: Final = 100
@@ -57,30 +62,59 @@ def _meets(topic: str, subjects: frozenset[str], word: str) -> bool:
 
 
 class Streams:
-    """The open streams: they never end by themselves, and a stopping server waits for responses."""
+    """The open streams, limited per caller and in total.
 
-    def __init__(self) -> None:
-        self._ends: set[asyncio.Event] = set()
+    A stream never ends by itself: a stopping server ends it, because it waits for responses.
+    """
 
-    def begin(self) -> asyncio.Event:
-        """Return the event that ends a new stream."""
+    def __init__(self, *, per_caller: int, total: int) -> None:
+        self._per_caller = per_caller
+        self._total = total
+        self._callers: dict[asyncio.Event, str] = {}
+        self._counts = Counter[str]()
+
+    def limit_total(self, total: int) -> None:
+        """Lower the limit for all callers, when the process can have fewer streams than the settings allow."""
+        self._total = min(self._total, total)
+
+    def begin(self, caller: str) -> asyncio.Event:
+        """Return the event that ends a new stream of `caller`. Raises TooManyStreams."""
+        if self._counts[caller] >= self._per_caller:
+            raise TooManyStreams(
+                f"You have {self._per_caller:,} open event streams, which is the limit. Close a tab first.",
+                RETRY_SECONDS,
+            )
+        if len(self._callers) >= self._total:
+            raise TooManyStreams(
+                f"The service has {self._total:,} open event streams, which is its limit. Try again later.",
+                RETRY_SECONDS,
+            )
         ended = asyncio.Event()
-        self._ends.add(ended)
+        self._callers[ended] = caller
+        self._counts[caller] += 1
         return ended
 
     def forget(self, ended: asyncio.Event) -> None:
-        """Drop a stream that is over."""
-        self._ends.discard(ended)
+        """Drop a stream that is over. A second call does nothing."""
+        caller = self._callers.pop(ended, None)
+        if caller is None:
+            return
+        self._counts[caller] -= 1
+        if not self._counts[caller]:
+            del self._counts[caller]
 
     def end_all(self) -> None:
         """End every stream; browsers connect again by themselves."""
-        for ended in self._ends:
+        for ended in self._callers:
             ended.set()
+
+    def __len__(self) -> int:
+        return len(self._callers)
 
 
 def streams_of(app: Litestar) -> Streams:
     """Return the streams of an application."""
-    streams: Streams = app.state.setdefault("streams", Streams())
+    streams: Streams = app.state.streams
     return streams
 
 
@@ -129,7 +163,7 @@ async def events(
 async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
     """Stream hints to one browser."""
     streams = streams_of(request.app)
-    ended = streams.begin()
+    ended = streams.begin(principal_of(request).id)
 
     async def content() -> AsyncIterator[ServerSentEventMessage]:
         try:
@@ -141,7 +175,10 @@ async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
         finally:
             streams.forget(ended)
 
-    return ServerSentEvent(content(), headers={"Cache-Control": "no-store"})
+    stream = content()
+    # A client can disconnect before the first event. Then the generator never runs, nor does its `finally`.
+    weakref.finalize(stream, streams.forget, ended)
+    return ServerSentEvent(stream, headers={"Cache-Control": "no-store"})
 
 
 LIVE: Final = [live]

@@ -9,7 +9,6 @@ import msgspec
 import structlog
 from litestar.exceptions import HTTPException
 
-from breakwater.core.accounts import TooManyAttempts
 from breakwater.core.domain.errors import (
     BreakwaterError,
     Conflict,
@@ -17,10 +16,13 @@ from breakwater.core.domain.errors import (
     Forbidden,
     IdempotencyMismatch,
     InvalidInput,
+    LimitReached,
     NotFound,
     PayloadTooLarge,
     StoreUnavailable,
     TargetRefused,
+    TooManyAttempts,
+    TooManyStreams,
     Unauthorized,
 )
 
@@ -97,9 +99,9 @@ def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: 
             return _problem("unauthorized", HTTPStatus.UNAUTHORIZED, str(error)), challenge
         case Forbidden():
             return _problem("forbidden", HTTPStatus.FORBIDDEN, str(error)), {}
-        case TooManyAttempts():
+        case LimitReached():
             retry = {"Retry-After": _seconds(error.retry_after)}
-            return _problem("too-many-attempts", HTTPStatus.TOO_MANY_REQUESTS, str(error)), retry
+            return _problem(_LIMITS[type(error)], HTTPStatus.TOO_MANY_REQUESTS, str(error)), retry
         case StoreUnavailable():
             retry = {"Retry-After": _seconds(error.retry_after)}
             return _problem("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, str(error)), retry
@@ -118,6 +120,11 @@ _INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
     IdempotencyMismatch: ("idempotency-mismatch", HTTPStatus.UNPROCESSABLE_ENTITY),
     TargetRefused: ("target-refused", HTTPStatus.UNPROCESSABLE_ENTITY),
     InvalidInput: ("invalid-input", HTTPStatus.UNPROCESSABLE_ENTITY),
+}
+
+_LIMITS: Final[dict[type, str]] = {
+    TooManyAttempts: "too-many-attempts",
+    TooManyStreams: "too-many-streams",
 }
 
 _HTTP: Final[dict[int, tuple[str, str]]] = {

@@ -2,12 +2,12 @@
 
 from breakwater.core.accounts.keys import Keys
 from breakwater.core.accounts.limits import SignInLimits
-from breakwater.core.accounts.model import Principal, Role, Scope, SignedIn, TooManyAttempts
+from breakwater.core.accounts.model import Principal, Role, Scope, SignedIn
 from breakwater.core.accounts.people import PERSON_NAME_MAX, People, check_lengths
 from breakwater.core.accounts.secrets import Passwords
 from breakwater.core.accounts.sessions import Sessions
 from breakwater.core.audit_log import AuditLog
-from breakwater.core.domain.errors import Unauthorized
+from breakwater.core.domain.errors import TooManyAttempts, Unauthorized
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.settings import Settings

@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from breakwater.core.accounts.model import TooManyAttempts
 from breakwater.core.accounts.sources import source_of
+from breakwater.core.domain.errors import TooManyAttempts
 from breakwater.core.lru_map import LruMap
 from breakwater.core.ports import Clock
 

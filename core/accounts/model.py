@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from math import ceil
 from typing import Final, assert_never
-
-from breakwater.core.domain.errors import BreakwaterError
 
 
 @unique
@@ -128,11 +125,3 @@ class SignedIn:
     token: str
     """The cookie's value: 256 random bits. Only its digest is stored."""
     expires_at: float
-
-
-class TooManyAttempts(BreakwaterError):  # noqa: N818 - the tree names what happened
-    """Too many sign-in attempts. The next one is allowed in `retry_after` seconds."""
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"Too many sign-in attempts. Try again in {ceil(retry_after)} seconds.")
-        self.retry_after = retry_after

@@ -11,6 +11,9 @@
     ├── Conflict                   the state of the object does not allow it: 409
     ├── Unauthorized               no valid credential: 401
     ├── Forbidden                  a valid credential without the right to do it: 403
+    ├── LimitReached               the caller did or has too much; the message names the limit: 429 with Retry-After
+    │   ├── TooManyAttempts        sign-in attempts
+    │   └── TooManyStreams         open event streams
     ├── StoreUnavailable           the database cannot be written now: 503 with Retry-After
     └── StartRefused               the service will not start: one sentence, exit code 2
 
@@ -20,6 +23,7 @@ Every message names the problem and the remedy, and contains no secret.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 from typing import Self
 
 
@@ -100,6 +104,27 @@ class Unauthorized(BreakwaterError):
 
 class Forbidden(BreakwaterError):
     """The credential is valid, but its role or scope is not sufficient."""
+
+
+class LimitReached(BreakwaterError):
+    """The caller did or has more of something than the limit allows. The message names the limit."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        """Seconds until a retry can succeed."""
+        super().__init__(message)
+
+
+class TooManyAttempts(LimitReached):
+    """Too many sign-in attempts."""
+
+    def __init__(self, retry_after: float) -> None:
+        message = f"Too many sign-in attempts. Try again in {ceil(retry_after)} seconds."
+        super().__init__(message, retry_after)
+
+
+class TooManyStreams(LimitReached):
+    """Too many open event streams, of the caller or in total."""
 
 
 class StoreUnavailable(BreakwaterError):

@@ -186,6 +186,18 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Hours until a person has to sign in again.",
     )
+    streams_per_caller: int = Field(
+        default=50,
+        ge=1,
+        le=10_000,
+        description="Event streams that one person or API key may have open. An open page has one.",
+    )
+    max_streams: int = Field(
+        default=400,
+        ge=1,
+        le=10_000,
+        description="Event streams of all callers; at most half of the connections that may be open.",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="Format of log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

@@ -106,8 +106,8 @@ async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.Mo
 
 
 async def test_every_stream_ends_when_the_service_stops() -> None:
-    streams = Streams()
-    stream = events(ChangeFeed(), EVERYTHING, signed_in, streams.begin())
+    streams = Streams(per_caller=1, total=1)
+    stream = events(ChangeFeed(), EVERYTHING, signed_in, streams.begin("prs_ada"))
     await following(stream)
     streams.end_all()
     with pytest.raises(StopAsyncIteration):

@@ -36,7 +36,7 @@ _TITLES: Final = {
     409: "Conflict",
     413: "Too large",
     422: "Invalid input",
-    429: "Too many attempts",
+    429: "Too many requests",
     503: "Database unavailable",
 }
 _INTERNAL_ERROR: Final = "Internal error; see the service log. Deliveries continue."

@@ -12,7 +12,14 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect, Response, Template
 
 from breakwater.core.accounts import Principal
-from breakwater.core.domain.errors import BreakwaterError, Conflict, InvalidInput, NotFound, StoreUnavailable
+from breakwater.core.domain.errors import (
+    BreakwaterError,
+    Conflict,
+    InvalidInput,
+    LimitReached,
+    NotFound,
+    StoreUnavailable,
+)
 from breakwater.core.operations.result import OperationResult
 from breakwater.core.runtime import Runtime
 from breakwater.core.text.zones import zone_key
@@ -177,6 +184,8 @@ def status_of(problem: BreakwaterError) -> int:
             return 409
         case InvalidInput():
             return 422
+        case LimitReached():
+            return 429
         case StoreUnavailable():
             return 503
         case _:

@@ -23,12 +23,12 @@ from breakwater.core.domain.errors import StartRefused
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 from breakwater.web.app import create_app
-from breakwater.web.live import end_streams
+from breakwater.web.live import end_streams, streams_of
 from breakwater.web.receiver import Receiver
 from breakwater.web.serve.descriptors import descriptor_limit, raise_descriptor_limit
 from breakwater.web.serve.example import allow_receiver, example_receiver
 from breakwater.web.serve.first_start import Welcome, welcome
-from breakwater.web.serve.http_limits import LimitedHttpProtocol, sweep
+from breakwater.web.serve.http_limits import LimitedHttpProtocol, max_connections, sweep
 from breakwater.web.serve.signals import StopSignal
 
 log = structlog.get_logger("breakwater.serving")
@@ -94,6 +94,7 @@ async def _serve(
             await sidecar.prepare(runtime)
         await runtime.deliver()
         app = create_app(settings, runtime=runtime)
+        streams_of(app).limit_total(max_connections() // 2)  # the others are for requests
         async with app.lifespan(), _running_sidecar(sidecar, app, settings):
             await _serve_requests(app, settings, listener, lambda: announce(greeting), stop)
         log.info("service.draining", seconds=settings.drain_seconds)
