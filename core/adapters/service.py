@@ -16,12 +16,13 @@ from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.retry import RetryPolicy
 from breakwater.core.domain.states import EndpointState, FailureClass, SignatureScheme
 from breakwater.core.domain.target import AllowedNetworks, parse_target, safe_url
-from breakwater.core.domain.verdict import classify, describe
+from breakwater.core.domain.verdict import classify
 from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.httpx.sender import HttpxSender
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock, Sender
 from breakwater.core.settings import Settings
+from breakwater.core.text.outcomes import describe_outcome
 
 log = structlog.get_logger("breakwater.webhook_delivery_service")
 
@@ -120,7 +121,7 @@ class WebhookDeliveryService:
             pause = next(pauses, None)
             if pause is None or classify(result.outcome) is not FailureClass.LOCAL_SHORTAGE:
                 return result
-            log.warning("webhook.postponed", webhook_id=webhook_id, reason=describe(result.outcome))
+            log.warning("webhook.postponed", webhook_id=webhook_id, reason=describe_outcome(result.outcome))
             await self._clock.sleep(pause)
 
     async def close(self) -> None:
@@ -188,7 +189,7 @@ def _log(
         **identity,
         status_code=result.outcome.status if isinstance(result.outcome, Response) else None,
         failure_class=failure.value if failure else None,
-        error=describe(result.outcome) if failure else None,
+        error=describe_outcome(result.outcome) if failure else None,
         duration_ms=result.duration_ms,
         success=failure is None,
         retry_in_seconds=pause,

@@ -19,13 +19,13 @@ from breakwater.core.domain.verdict import (
     breaker_signal,
     classify,
     decide,
-    describe,
 )
 from breakwater.core.ports import Clock, Draw
 from breakwater.core.store.commands.claim import ClaimedDelivery
 from breakwater.core.store.commands.record import AttemptRow, DisableEndpoint, SaveAttempt
 from breakwater.core.store.commands.recover import ReleaseClaim
 from breakwater.core.store.statements import to_json
+from breakwater.core.text.outcomes import describe_outcome
 
 log = structlog.get_logger("breakwater.delivery")
 
@@ -70,10 +70,11 @@ def evaluate(
             throttled_until = verdict.lane_until
             log_fields = {"verdict": "failed"}
         case EndpointGone():
-            disable = DisableEndpoint(verdict.reason, _audit_entry(claim, verdict.reason, now, make_id))
+            reason = f"{describe_outcome(result.outcome)}: the receiver wants no more webhooks"
+            disable = DisableEndpoint(reason, _audit_entry(claim, reason, now, make_id))
             log_fields = {"verdict": "endpoint_gone"}
         case Postponed(at=at):
-            shortage = storable(describe(result.outcome))
+            shortage = storable(describe_outcome(result.outcome))
             release = ReleaseClaim(claim, endpoint.circuit, now, at, shortage)
             return release, _postponed_fields(claim, shortage, at)
         case _:
@@ -142,7 +143,7 @@ def _attempt_row(
         duration_ms=result.duration_ms,
         failure_class=None if failure is None else failure.value,
         status_code=status_code,
-        error=None if failure is None else storable(describe(result.outcome)),
+        error=None if failure is None else storable(describe_outcome(result.outcome)),
         request_headers=to_json(result.request_headers),
         response_headers=to_json(response_headers),
         response_body=body,

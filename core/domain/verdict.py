@@ -42,7 +42,6 @@ MAX_SHORTAGE_PAUSE: Final = 10.0
 _LANE_PAUSE: Final = 60.0
 """Maximum pause of a lane, in seconds, for a 429 without Retry-After. Late delays of a schedule are hours, which is too
 long for the other deliveries of the lane."""
-_DESCRIPTION_LENGTH: Final = 300
 
 _BY_STATUS: Final = {
     408: FailureClass.CLIENT_TIMEOUT,
@@ -56,22 +55,6 @@ _BY_HUNDRED: Final = {
     3: FailureClass.REDIRECT,
     4: FailureClass.CLIENT_ERROR,
 }
-_NO_RETRY: Final = {
-    FailureClass.REDIRECT: "redirects are not followed; correct the endpoint's URL",
-    FailureClass.CLIENT_ERROR: "the receiver rejected the request; it will not be retried",
-    FailureClass.BLOCKED: "nothing was sent",
-}
-_TEXTS: Final = {
-    FailureClass.CONNECT: "connection failed",
-    FailureClass.DNS: "the name does not resolve",
-    FailureClass.TLS: "TLS failed",
-    FailureClass.TIMEOUT: "timed out: no response in time",
-    FailureClass.PROTOCOL: "the response is not HTTP",
-    FailureClass.BLOCKED: "blocked address",
-    FailureClass.INTERNAL_ERROR: "internal error",
-    FailureClass.LOCAL_SHORTAGE: "Breakwater has run out of a resource of this machine",
-    FailureClass.LOST: "worker lost (may have been delivered)",
-}
 
 
 @unique
@@ -81,12 +64,12 @@ class BreakerSignal(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     NOTHING = "nothing"
-    """It says nothing about the endpoint's health: the permit is given back."""
+    """The attempt does not show the endpoint's health: the permit is released."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver has it."""
+    """The receiver responded with success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +85,13 @@ class RetryAt:
 class Failed:
     """No further attempt unless a person resends it."""
 
-    reason: str
     lane_until: float | None = None
-    """As in `RetryAt`: what the receiver asks holds for the rest of the lane, too."""
+    """As in `RetryAt`: the other deliveries of the lane wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointGone:
-    """No further attempt, and no further deliveries to this endpoint: the receiver asks for none."""
-
-    reason: str
+    """No further attempt, and no further deliveries to this endpoint: the receiver responded 410 Gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +178,11 @@ def decide(
         case None:
             return Delivered()
         case FailureClass.GONE:
-            return EndpointGone(f"{describe(outcome)}: the receiver wants no more webhooks")
+            return EndpointGone()
         case FailureClass.REDIRECT | FailureClass.CLIENT_ERROR | FailureClass.BLOCKED:
-            return Failed(f"{describe(outcome)}: {_NO_RETRY[failure]}")
+            return Failed()
         case FailureClass.THROTTLED:
-            return _throttled(outcome, policy, policy.delay_after(spent, draw), now=now, wall=wall)
+            return _throttled(outcome, policy.delay_after(spent, draw), now=now, wall=wall)
         case FailureClass.LOCAL_SHORTAGE:
             return Postponed(now + SHORTAGE_PAUSE if postpone_until is None else postpone_until)
         case (
@@ -217,7 +197,7 @@ def decide(
             | FailureClass.LOST
         ):
             delay = policy.delay_after(spent, draw)
-            return _exhausted(outcome, policy) if delay is None else RetryAt(now + delay)
+            return Failed() if delay is None else RetryAt(now + delay)
         case _:
             assert_never(failure)
 
@@ -226,21 +206,7 @@ def decide_after_loss(*, consecutive_losses: int, now: float) -> RetryAt | Faile
     """Return the verdict on a delivery whose worker died; `consecutive_losses` includes this one."""
     if consecutive_losses < MAX_CONSECUTIVE_LOSSES:
         return RetryAt(now)
-    return Failed(
-        f"its worker died {consecutive_losses} times in a row while sending it; it may have been delivered"
-    )
-
-
-def describe(outcome: Outcome) -> str:
-    """Return the outcome of an attempt in short: `503 Service Unavailable`, `connection refused`."""
-    match outcome:
-        case Response():
-            return _status_line(outcome.status)
-        case TransportFailure():
-            text = outcome.detail or _TEXTS.get(outcome.failure, outcome.failure.value)
-            return text[:_DESCRIPTION_LENGTH]
-        case _:
-            assert_never(outcome)
+    return Failed()
 
 
 def _class_of_response(response: Response) -> FailureClass | None:
@@ -253,30 +219,15 @@ def _class_of_response(response: Response) -> FailureClass | None:
     return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, FailureClass.SERVER_ERROR)
 
 
-def _throttled(
-    outcome: Outcome, policy: RetryPolicy, delay: float | None, *, now: float, wall: float
-) -> RetryAt | Failed:
-    """Follow the receiver, between the delay of the schedule and one hour."""
+def _throttled(outcome: Outcome, delay: float | None, *, now: float, wall: float) -> RetryAt | Failed:
+    """Wait as long as the receiver requests, between the delay of the schedule and one hour."""
     requested = _retry_after(outcome, wall)
     lane_until = now + max(requested, min(delay or _LANE_PAUSE, _LANE_PAUSE))
     if delay is None:
-        return Failed(_exhausted(outcome, policy).reason, lane_until)
+        return Failed(lane_until)
     return RetryAt(now + max(delay, requested), lane_until)
 
 
 def _retry_after(outcome: Outcome, wall: float) -> float:
     header = outcome.header("retry-after") if isinstance(outcome, Response) else None
     return parse_retry_after(header, wall) or 0.0
-
-
-def _exhausted(outcome: Outcome, policy: RetryPolicy) -> Failed:
-    attempts = policy.max_attempts
-    spent = "its only attempt" if attempts == 1 else f"all {attempts} attempts"
-    return Failed(f"{describe(outcome)}: {spent} spent")
-
-
-def _status_line(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} (unknown status)"

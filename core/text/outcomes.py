@@ -1,12 +1,16 @@
-"""The name of each outcome of an attempt, the same in lists, filters, charts, the API, the log and the command line."""
+"""The names of outcomes, the same in lists, filters, charts, the API, the log and the command line."""
 
 from enum import StrEnum, unique
+from http import HTTPStatus
 from typing import Final, assert_never
 
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 
+_DESCRIPTION_LENGTH: Final = 300
+
 SUCCESS: Final = "success"
-"""Stands for a success where statistics and charts have a failure class."""
+"""The key of a success in statistics and charts, which have a failure class otherwise."""
 
 
 def outcome_name(outcome: str) -> str:
@@ -51,6 +55,24 @@ def failure_name(failure: FailureClass) -> str:  # noqa: C901, PLR0911, PLR0912 
             assert_never(failure)
 
 
+def describe_outcome(outcome: Outcome) -> str:
+    """Return the outcome of an attempt in short: `503 Service Unavailable`, `connection refused by 192.0.2.7:443`."""
+    match outcome:
+        case Response():
+            return _status_line(outcome.status)
+        case TransportFailure():
+            return (outcome.detail or failure_name(outcome.failure))[:_DESCRIPTION_LENGTH]
+        case _:
+            assert_never(outcome)
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} (unknown status)"
+
+
 def class_list() -> str:
     """Return every failure class with its name, for the help of a filter: `dns (DNS failed), tls (TLS failed), ...`."""
     return ", ".join(f"{failure.value} ({failure_name(failure)})" for failure in FailureClass)
@@ -58,7 +80,7 @@ def class_list() -> str:
 
 @unique
 class OutcomeGroup(StrEnum):
-    """Outcomes as coarsely as a chart tells them apart, in the order in which a bar stacks them."""
+    """The groups of outcomes that a chart distinguishes, in the order in which a bar stacks them."""
 
     DELIVERED = "delivered"
     THROTTLED = "throttled"
@@ -103,7 +125,7 @@ def _group_of(failure: FailureClass) -> OutcomeGroup:
 
 
 def group_name(group: OutcomeGroup) -> str:
-    """Return the name of a group: that of its only class where it has one."""
+    """Return the name of a group; a group of one class has the name of that class."""
     match group:
         case OutcomeGroup.DELIVERED:
             return outcome_name(SUCCESS)

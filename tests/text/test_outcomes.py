@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.text.outcomes import (
     SUCCESS,
     OutcomeGroup,
     class_list,
+    describe_outcome,
     failure_name,
     group_name,
     outcome_group,
@@ -36,6 +40,32 @@ def test_no_two_outcomes_share_a_name() -> None:
 )
 def test_a_failure_has_the_name_of_the_field(failure: FailureClass, name: str) -> None:
     assert failure_name(failure) == name
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Response(503), "503 Service Unavailable"),
+        (Response(299), "299 (unknown status)"),
+        (Response(999), "999 (unknown status)"),
+        (TransportFailure(FailureClass.CONNECT, "connection refused"), "connection refused"),
+    ],
+)
+def test_an_outcome_is_described_by_its_status_line_or_its_detail(outcome: Outcome, words: str) -> None:
+    assert describe_outcome(outcome) == words
+
+
+@pytest.mark.parametrize("failure", FailureClass)
+def test_a_failure_without_detail_is_described_by_its_name(failure: FailureClass) -> None:
+    assert describe_outcome(TransportFailure(failure, "")) == failure_name(failure)
+
+
+@given(
+    st.builds(Response, st.integers(-1, 1100))
+    | st.builds(TransportFailure, st.sampled_from(FailureClass), st.text(max_size=1_000))
+)
+def test_the_description_of_an_outcome_is_never_empty_and_at_most_300_characters(outcome: Outcome) -> None:
+    assert 0 < len(describe_outcome(outcome)) <= 300
 
 
 def test_the_help_of_a_filter_lists_every_class() -> None:

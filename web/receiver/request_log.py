@@ -1,9 +1,11 @@
 """The received requests and the counts per path. All of it is bounded, so that a receiver can run for days."""
 
 import base64
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
+
+from breakwater.core.lru_map import LruMap
 
 _MAX_WEBHOOKS: Final = 100_000
 """Webhooks whose requests are counted, for scripts with several steps."""
@@ -75,7 +77,7 @@ class RequestLog:
     def __init__(self, keep: int) -> None:
         self.requests: deque[ReceivedRequest] = deque(maxlen=keep)
         self.paths: dict[str, PathCounts] = {}
-        self._webhooks: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._webhooks = LruMap[tuple[str, str], int](_MAX_WEBHOOKS)
 
     def begin(self, path: str, at: float) -> PathCounts:
         """Count a request that is in flight."""
@@ -94,10 +96,8 @@ class RequestLog:
     def count_webhook(self, path: str, webhook_id: str) -> int:
         """Return the number of earlier requests of this webhook to `path`, and count this one."""
         key = (path, webhook_id)
-        earlier = self._webhooks.pop(key, 0)
+        earlier = self._webhooks.get(key) or 0
         self._webhooks[key] = earlier + 1
-        if len(self._webhooks) > _MAX_WEBHOOKS:
-            self._webhooks.popitem(last=False)
         return earlier
 
     def restart_recovery(self, path: str) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from breakwater.core.lru_map import LruMap
 from breakwater.web.receiver.connection import Connection, Reply, Request, Response
 from breakwater.web.receiver.control_api import ControlApi, problem_response
 from breakwater.web.receiver.request_log import PathCounts, ReceivedRequest, RequestLog
@@ -33,7 +34,7 @@ class Receiver:
         self.log = RequestLog(keep)
         self._body_cap = body_cap
         self._control_api = ControlApi(self.log, host)
-        self._scripts: dict[tuple[str, str], Script] = {}
+        self._scripts = LruMap[tuple[str, str], Script](_MAX_CACHED_SCRIPTS)
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
 
@@ -87,9 +88,7 @@ class Receiver:
     def _script(self, path: str, query: str) -> Script:
         script = self._scripts.get((path, query))
         if script is None:
-            script = script_for(path, query)
-            if len(self._scripts) < _MAX_CACHED_SCRIPTS:
-                self._scripts[path, query] = script
+            script = self._scripts[path, query] = script_for(path, query)
         return script
 
     def _status(self, script: Script, path: str, request: Request, age: float) -> int | None:

@@ -113,11 +113,12 @@ def _delivery_values(row: RowMapping, now: float) -> dict[str, Any]:
         "claimed_id": row["id"],
         "new_attempt_count": row["attempt_count"] + 1,
         "new_lost_count": consecutive_losses,
-        **_state_after(decide_after_loss(consecutive_losses=consecutive_losses, now=now), now),
+        **_state_after(consecutive_losses, now),
     }
 
 
-def _state_after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
+def _state_after(consecutive_losses: int, now: float) -> dict[str, Any]:
+    verdict = decide_after_loss(consecutive_losses=consecutive_losses, now=now)
     match verdict:
         case RetryAt(at=at):
             return {
@@ -126,11 +127,12 @@ def _state_after(verdict: RetryAt | Failed, now: float) -> dict[str, Any]:
                 "new_error": LOST,
                 "new_finished_at": None,
             }
-        case Failed(reason=reason):
+        case Failed():
             return {
                 "new_state": DeliveryState.FAILED.value,
                 "new_next_attempt_at": None,
-                "new_error": reason,
+                "new_error": f"its worker died {consecutive_losses} times in a row while sending it; "
+                "it may have been delivered",
                 "new_finished_at": now,
             }
         case _:
