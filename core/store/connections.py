@@ -30,10 +30,14 @@ class WritingConnection:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction; leaving it commits, an exception rolls it back."""
+        async with self.idle() as connection, self._begin(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def idle(self) -> AsyncIterator[AsyncConnection]:
+        """Provide the connection outside of a transaction."""
         try:
-            connection = await self._connect()
-            async with self._begin(connection):
-                yield connection
+            yield await self._connect()
         except BaseException as error:
             # After a failed flush the state of the file is unknown, and a cancelled connection may still be busy. A
             # new connection reads what was really committed.

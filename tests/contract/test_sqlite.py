@@ -30,7 +30,7 @@ async def test_the_writer_flushes_every_commit_and_checks_references(sqlite_url:
         "synchronous": 2,
         "foreign_keys": 1,
         "journal_size_limit": 64 * 1024 * 1024,
-        "wal_autocheckpoint": 16_000,
+        "wal_autocheckpoint": 0,
     }
     await database.close()
 

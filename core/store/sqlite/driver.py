@@ -181,6 +181,11 @@ class SqliteConnection:
                     raise
             await asyncio.sleep(_LOCKED_PAUSE)
 
+    async def run_idle(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in the thread, outside of a transaction."""
+        raw = self._open()
+        return await self._run_in_thread(lambda: work(raw))
+
     async def commit(self) -> None:
         """Commit, in the thread when there are changes to flush. Raises when there is no transaction any more."""
         raw = self._open()

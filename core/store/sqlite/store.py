@@ -4,8 +4,10 @@ Before SQLite 3.51.3, two connections that checkpoint at the same time can lose 
 """
 
 import asyncio
+import os
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from breakwater.core.store.migrations import upgrade
 from breakwater.core.store.sqlite.check import prepare_file, refuse_damaged, refuse_unusable
 from breakwater.core.store.sqlite.driver import OffloadPolicy, SqliteConnection
 from breakwater.core.store.sqlite.lock import FileLock
+from breakwater.core.store.sqlite.log_stamp import checkpoint, refuse_stale_log
 
 READERS: Final = 4
 """Concurrent readers, each with a connection and a thread."""
@@ -31,15 +34,19 @@ BUSY_SECONDS: Final = 2.0
 JOURNAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes to which the log is truncated after a burst."""
 CHECKPOINT_PAGES: Final = 16_000
-"""Pages of 4 KiB in the log before a commit checkpoints it, within `JOURNAL_LIMIT`. SQLite's default of 1,000 makes a
-slow commit frequent under load; with more pages, a page that changed ten times is copied once."""
+"""Pages of 4 KiB in the log before a write checkpoints it, within `JOURNAL_LIMIT`. SQLite's default of 1,000 makes a
+slow write frequent under load; with more pages, a page that changed ten times is copied once."""
+CHECKPOINT_PAUSE: Final = 1.0
+"""Seconds between two checkpoints, because readers can keep one from emptying the log."""
+_PAGE_BYTES: Final = 4096 + 24
+"""A page in the log with its header."""
 
 _DURABLE: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     f"PRAGMA journal_size_limit={JOURNAL_LIMIT}",
 )
-_WRITER: Final = (*_DURABLE, "PRAGMA foreign_keys=ON", f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+_WRITER: Final = (*_DURABLE, "PRAGMA foreign_keys=ON", "PRAGMA wal_autocheckpoint=0")
 _BEGIN: Final = "BEGIN IMMEDIATE"
 """Takes the lock of the file first, so that no transaction fails in its middle."""
 _READER: Final = ("PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
@@ -54,7 +61,12 @@ class SqliteFileStore:
         self._sealer = sealer
         self._path = Path(url.database or "").resolve()
         self._lock = FileLock(self._path)
+        self._log = self._path.with_name(self._path.name + "-wal")
         self._identity: tuple[int, int] | None = None
+        self._descriptor: int | None = None
+        """Of the file, to read its header. POSIX releases all locks of a process on a file when the process closes one
+        of its descriptors, so this one stays open as long as the connections."""
+        self._checkpoint_at = 0.0
         # A read-only connection cannot checkpoint, even as the last one to close.
         self._reading = _engine(
             f"{self._path.as_uri()}?mode=ro",
@@ -76,6 +88,7 @@ class SqliteFileStore:
             self._identity = _identity(self._path)
             async with self.write() as connection:  # creates the log, which the readers need
                 await connection.exec_driver_sql("SELECT 1")
+            await self._checkpoint()
         except BaseException:
             await self.close()
             raise
@@ -84,7 +97,9 @@ class SqliteFileStore:
         refuse_unusable(self._path)
         self._lock.acquire()
         prepare_file(self._path)
+        refuse_stale_log(self._path)
         refuse_damaged(self._path)
+        self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
 
     async def _migrate(self) -> None:
         # A migration changes a table by copying it and dropping the old one. With foreign keys on, the drop would also
@@ -101,6 +116,9 @@ class SqliteFileStore:
         await self._reading.dispose()
         await self._writer.close()
         await self._writing.dispose()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
         self._lock.release()
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -113,8 +131,26 @@ class SqliteFileStore:
         # SQLite continues to write to a removed file. Those commits would be lost when the process ends.
         if _identity(self._path) != self._identity:
             raise unavailable("its file was removed or replaced; put it back, or restart")
+        if self._is_log_long() and asyncio.get_running_loop().time() >= self._checkpoint_at:
+            await self._checkpoint()
         async with self._writer.transaction() as connection:
             yield connection
+
+    def _is_log_long(self) -> bool:
+        try:
+            return self._log.stat().st_size >= CHECKPOINT_PAGES * _PAGE_BYTES
+        except OSError:
+            return False
+
+    async def _checkpoint(self) -> None:
+        """Checkpoint the log. A failure changes nothing: the next write tries again, and fails itself if it must."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            return
+        self._checkpoint_at = asyncio.get_running_loop().time() + CHECKPOINT_PAUSE
+        with suppress(sqlite3.Error):
+            async with self._writer.idle() as connection:
+                await _driver(connection).run_idle(lambda raw: checkpoint(raw, descriptor))
 
     @asynccontextmanager
     async def off_loop(self, connection: AsyncConnection) -> AsyncIterator[None]:
