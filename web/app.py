@@ -16,7 +16,7 @@ from litestar.routes import HTTPRoute
 from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
-from breakwater.web.api import API
+from breakwater.web.api import API, MESSAGES
 from breakwater.web.api.fast_intake import FastIntake
 from breakwater.web.api.health import HEALTH
 from breakwater.web.api.metrics import Metrics
@@ -27,7 +27,7 @@ from breakwater.web.pages.errors import error_page, preserved_form_page
 from breakwater.web.pages.fingerprint import static_router
 from breakwater.web.pages.reply import path_and_query, wants_fragment
 from breakwater.web.pages.sign_in_forms import AUTH_ROUTES
-from breakwater.web.pages.templating import template_config
+from breakwater.web.pages.templating import load_templates, template_config
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
 from breakwater.web.security.guards import authenticate
 from breakwater.web.security.hosts import AllowedHosts
@@ -35,6 +35,8 @@ from breakwater.web.security.middleware import SecurityMiddleware
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request body in addition to its payload."""
+_BODY_MAX: Final = 320 * 1024
+"""Bytes of a request body that has no payload."""
 _API_PREFIXES: Final = ("/api/", "/health/", "/metrics", "/schema")
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -51,6 +53,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     body_max = settings.payload_cap + ENVELOPE_MAX
     app = Litestar(
         route_handlers=[
+            Router("/api/v1", route_handlers=MESSAGES, request_max_body_size=body_max),
             Router("/api/v1", route_handlers=API),
             *HEALTH,
             *PAGES,
@@ -61,7 +64,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         guards=[authenticate],
         exception_handlers={Exception: _error_response},
         lifespan=[_lifespan(app_runtime, owned=runtime is None)],
-        request_max_body_size=body_max,
+        request_max_body_size=_BODY_MAX,
         state=State({"runtime": app_runtime, "settings": settings, "metrics": metrics, "streams": streams}),
         template_config=template_config(),
         openapi_config=None,
@@ -94,7 +97,9 @@ def _lifespan(runtime: Runtime, *, owned: bool) -> Lifespan:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if owned:
             await runtime.start()
-        await asyncio.to_thread(zones.offered)  # fills a cache from files, so that no page waits for it
+        # Both fill a cache from files, so that no page waits for it.
+        await asyncio.to_thread(zones.offered)
+        await asyncio.to_thread(load_templates, app)
         try:
             yield
         finally:

@@ -81,6 +81,11 @@ def host_problem(detail: str) -> Problem:
     return _problem("host", HTTPStatus.BAD_REQUEST, detail)
 
 
+def too_many_parameters(most: int) -> Problem:
+    """Return the problem for a query string with more than `most` parameters."""
+    return _problem("bad-request", HTTPStatus.BAD_REQUEST, f"The URL has more than {most} parameters.")
+
+
 def _problem(kind: str, status: int, detail: str, problems: Iterable[FieldProblem] = ()) -> Problem:
     errors = tuple(FieldError(problem.field, problem.message) for problem in problems)
     return Problem(f"{_NAMESPACE}{kind}", HTTPStatus(status).phrase, int(status), detail, errors)

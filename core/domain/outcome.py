@@ -15,18 +15,26 @@ RESPONSE_BODY_CAP = 16 * 1024
 RESPONSE_HEADERS_CAP = 16 * 1024
 """Default of `BREAKWATER_RESPONSE_HEADERS_CAP`: bytes of response headers that are stored."""
 
+RESPONSE_HEADERS_MAX = 200
+"""Response headers that are stored, however short they are: each costs time to read back and to show."""
+
 _DECISIVE = frozenset({"retry-after", "location", "content-type"})
 """Headers that decide or explain what happens next; they come first when not all headers are stored."""
 
 
 def cap_headers(headers: Headers, cap: int) -> Headers:
-    """Return the headers that fit into `cap` bytes, in their order; the whole header or nothing of it."""
-    if sum(_size(header) for header in headers) <= cap:
+    """Return the headers that fit into `cap` bytes, in their order; the whole header or nothing of it.
+
+    At most `RESPONSE_HEADERS_MAX` of them.
+    """
+    if len(headers) <= RESPONSE_HEADERS_MAX and sum(_size(header) for header in headers) <= cap:
         return headers
     remaining = cap
     accepted = set[int]()
     for decisive in (True, False):
         for position, header in enumerate(headers):
+            if len(accepted) == RESPONSE_HEADERS_MAX:
+                break
             if (header[0].lower() in _DECISIVE) is decisive and _size(header) <= remaining:
                 remaining -= _size(header)
                 accepted.add(position)

@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         default=RESPONSE_HEADERS_CAP,
         ge=0,
         le=1024 * 1024,
-        description="Bytes of the response headers that are stored; further headers are left out.",
+        description="Bytes of the response headers that are stored, 200 headers at most; further ones are left out.",
     )
     response_body_cap: int = Field(
         default=RESPONSE_BODY_CAP,

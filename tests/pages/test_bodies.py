@@ -18,7 +18,18 @@ def test_text_is_shown_unchanged_and_bytes_as_hex() -> None:
 
 def test_a_long_text_is_truncated_and_says_so() -> None:
     text = bodies.raw(b"x" * (bodies.MAX_SHOWN + 1_234))
-    assert text.endswith("… 1,234 more characters not shown")
+    assert text.endswith("… 1,234 more bytes not shown")
+
+
+def test_a_character_at_the_end_of_the_shown_text_is_whole() -> None:
+    assert bodies.raw(b"a" + "\U0001f6a2".encode() * bodies.MAX_SHOWN).endswith(
+        "\U0001f6a2\n… 4 more bytes not shown"
+    )
+
+
+def test_a_curl_command_reads_a_large_payload_from_a_file() -> None:
+    line = bodies.as_curl("https://example.com/", (), b"[" + b"1," * bodies.MAX_CURL + b"1]")
+    assert line.endswith("--data-binary @payload.json")
 
 
 def test_a_curl_command_repeats_the_request_without_its_secrets() -> None:

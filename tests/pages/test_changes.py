@@ -45,6 +45,13 @@ def test_added_removed_and_changed_headers_are_listed() -> None:
     assert changes(request_headers=(("webhook-id", "msg_1"),)) == ["Request header x-env: removed"]
 
 
+def test_long_values_are_cut_and_many_changed_headers_are_counted() -> None:
+    listed = changes(response_headers=tuple((f"x-{number:03}", "v" * 5_000) for number in range(300)))
+    assert len(listed) == 21
+    assert listed[-1] == "181 more response headers changed"
+    assert max(map(len, listed)) < 300
+
+
 def test_a_much_slower_response_is_listed_and_a_few_milliseconds_are_not() -> None:
     assert changes(duration_ms=4_000) == ["Duration 40 ms → 4.00 s"]
     assert changes(duration_ms=130) == []

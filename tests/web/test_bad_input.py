@@ -7,7 +7,7 @@ import pytest
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from tests.web.running_app import RunningApp
+from tests.web.running_app import RunningApp, problems
 from tests.web.test_every_route import form_token
 
 LISTS = ("/deliveries", "/deliveries/causes", "/replays/new")
@@ -52,6 +52,19 @@ async def test_other_invalid_parameters_of_a_url_are_reported(service: RunningAp
         assert page.status_code in {200, 422}, path
         assert expected in page.text.split("<main", 1)[1], path
         assert 'aria-label="Pages"' in page.text
+
+
+async def test_very_many_parameters_and_values_are_refused(service: RunningApp) -> None:
+    many = "&".join(f"p{number}=" for number in range(201))
+    for path in ("/", "/deliveries", "/api/v1/deliveries", "/events"):
+        response = await service.api.get(f"{path}?{many}")
+        assert response.status_code == 400
+        assert response.json()["detail"] == "The URL has more than 200 parameters."
+    values = ",".join(["failed"] * 21)
+    assert "too many values" in (await service.api.get(f"/deliveries?status={values}")).text
+    fields = {f"x{number}": 1 for number in range(101)}
+    response = await service.api.post("/api/v1/endpoints", json=fields)
+    assert problems(response, 400) == {"body": "has 101 fields: send only the fields of an endpoint"}
 
 
 class StalePage:

@@ -193,7 +193,7 @@ async def test_a_payload_line_of_a_megabyte_breaks_no_page(tmp_path: Path) -> No
             assert page.status_code == 200
             assert len(page.text) < 800_000, path
         page = await service.api.get(f"/deliveries/{delivery}")
-        assert "more characters not shown" in page.text
+        assert "more bytes not shown" in page.text
 
 
 async def test_no_cell_of_an_export_is_a_formula_or_has_invisible_characters(filled: Filled) -> None:

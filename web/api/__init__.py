@@ -14,5 +14,7 @@ from breakwater.web.api.messages import MESSAGES
 from breakwater.web.api.replays import REPLAYS
 from breakwater.web.api.reports import REPORTS
 
-API: Final = [*MESSAGES, *DELIVERIES, *ENDPOINTS, *CIRCUITS, *REPLAYS, *REPORTS, *KEYS]
-"""Every route handler of the API."""
+__all__ = ["API", "MESSAGES"]
+
+API: Final = [*DELIVERIES, *ENDPOINTS, *CIRCUITS, *REPLAYS, *REPORTS, *KEYS]
+"""Every route handler of the API but `MESSAGES`, whose requests may be as large as the payload cap allows."""

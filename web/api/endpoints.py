@@ -28,9 +28,12 @@ from breakwater.web.api.parameters import (
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.endpoint_bodies import EndpointChanges, EndpointFields
 from breakwater.web.api.schema.openapi import documented
+from breakwater.web.problems import BadRequest
 from breakwater.web.security.guards import requires
 
 TEST_EVENT: Final = "breakwater.test"
+_MAX_FIELDS: Final = 100
+"""Fields of a request, of which each that does not exist is reported."""
 _PROBLEMS: Final = (404, 413, 422, 503)
 
 
@@ -167,7 +170,10 @@ ENDPOINTS: Final = [
 
 async def _fields(request: ApiRequest) -> dict[str, object]:
     """Return the fields unchecked. The endpoint service validates them and reports every problem together."""
-    return await bodies.read_body(request, dict[str, object])
+    fields = await bodies.read_body(request, dict[str, object])
+    if len(fields) > _MAX_FIELDS:
+        raise BadRequest.of("body", f"has {len(fields):,} fields: send only the fields of an endpoint")
+    return fields
 
 
 async def _endpoint(request: ApiRequest, endpoint_id: str) -> EndpointView:

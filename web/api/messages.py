@@ -24,11 +24,14 @@ from breakwater.core.runtime import Runtime
 from breakwater.web.api.parameters import ApiRequest, checked_id, runtime_of
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
+from breakwater.web.off_loop import run_off_loop
 from breakwater.web.problems import BadRequest
 from breakwater.web.security.guards import principal_of, requires
 
 BODY_MAX: Final = 16 * 1024 * 1024
 """Maximum bytes of a batch."""
+_MAX_ON_LOOP: Final = 512 * 1024
+"""Bytes of a batch that are faster to read on the event loop than in a thread."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
@@ -86,16 +89,12 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     """
     key = request.headers.get("idempotency-key")
     _check_key(key)
-    batch = await bodies.read_body(request, bodies.Batch)
-    if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
-        raise InvalidInput.of(
-            "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
-        )
+    body = await request.body()
     scope = f"{principal_of(request).sender}/batch"
-    submissions = [
-        _read_item(raw, scope, f"{key}#{position}" if key else None)
-        for position, raw in enumerate(batch.messages)
-    ]
+    if len(body) <= _MAX_ON_LOOP:
+        submissions = _read_batch(body, scope, key)
+    else:
+        submissions = await run_off_loop(_read_batch, body, scope, key)
     results = await _accept_valid(runtime_of(request), submissions)
     unavailable = [result for result in results if isinstance(result, StoreUnavailable)]
     if len(unavailable) == len(results):
@@ -115,6 +114,18 @@ async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Respons
 
 
 MESSAGES: Final = [accept_message, accept_batch, one_message]
+
+
+def _read_batch(body: bytes, scope: str, key: str | None) -> list[Submission | BreakwaterError]:
+    batch = bodies.decode(body, bodies.Batch)
+    if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
+        raise InvalidInput.of(
+            "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
+        )
+    return [
+        _read_item(raw, scope, f"{key}#{position}" if key else None)
+        for position, raw in enumerate(batch.messages)
+    ]
 
 
 def _read_item(raw: Raw, scope: str, key: str | None) -> Submission | BreakwaterError:

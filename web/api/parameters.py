@@ -1,6 +1,7 @@
 """Path and query parameters, read strictly."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -53,11 +54,12 @@ def parameters(request: ApiRequest, names: Collection[str] | None = None) -> dic
     """Return the query parameters. Raises BadRequest for a repeated one and, with `names`, for an unknown one."""
     pairs = list(request.query_params.multi_items())
     values = dict(pairs)
+    counts = Counter(name for name, _ in pairs)
     for name in values:
         if names is not None and name not in names:
             remedy = f"use {', '.join(sorted(names))}" if names else "this URL has no parameters"
             raise BadRequest.of(name, f"is not a valid parameter: {remedy}")
-        if sum(pair_name == name for pair_name, _ in pairs) > 1:
+        if counts[name] > 1:
             raise BadRequest.of(name, "is repeated: send it once")
     return values
 

@@ -13,6 +13,12 @@ _VOLATILE_HEADERS: Final = frozenset(
     {"date", "webhook-timestamp", "webhook-signature", "x-webhook-timestamp"}
 )
 """Headers that differ between any two attempts."""
+_MAX_HEADERS: Final = 200
+"""Headers of one side that are compared."""
+_MAX_CHANGES: Final = 20
+"""Changed headers of one side that are listed."""
+_MAX_VALUE: Final = 200
+"""Characters of a header value in a change."""
 _SLOWER_FACTOR: Final = 3
 _SLOW_MS: Final = 500
 
@@ -65,15 +71,22 @@ def _headers(side: str, before: Headers, after: Headers) -> list[str]:
     if not before or not after:
         return []
     old, new = _by_name(before), _by_name(after)
-    return [
+    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    listed = [
         f"{side} header {name}: {_header_change(old.get(name), new.get(name))}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        for name in names[:_MAX_CHANGES]
     ]
+    rest = len(names) - len(listed)
+    return [*listed, f"{rest} more {side.lower()} headers changed"] if rest else listed
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers if name.lower() not in _VOLATILE_HEADERS}
+    lowered = ((name.lower(), value) for name, value in headers[:_MAX_HEADERS])
+    return {name: _shortened(value) for name, value in lowered if name not in _VOLATILE_HEADERS}
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _MAX_VALUE else f"{value[:_MAX_VALUE]}…"
 
 
 def _header_change(old: str | None, new: str | None) -> str:

@@ -7,11 +7,11 @@ from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from breakwater.core.queries.deliveries.model import DeliveryDetail
-from breakwater.web.pages.bodies import as_curl
-from breakwater.web.pages.changes import changes_between
+from breakwater.web.off_loop import MAX_ON_LOOP, run_off_loop
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.pages.submissions import form_post
+from breakwater.web.pages.timeline import DeliveryContent, content_size, delivery_content
 from breakwater.web.security.guards import requires
 
 
@@ -25,17 +25,16 @@ async def delivery(request: PageRequest, delivery_id: FromPath[str]) -> Template
         "deliveries/one.html",
         live=(f"deliveries:{delivery_id}", f"circuits:{endpoint_id}", f"endpoints:{endpoint_id}"),
         later_delays=_later_delays(detail),
-        changes=changes_between(detail.attempts),
-        curl=_curl(detail),
+        content=await _content(detail),
         detail=detail,
         row=detail.row,
     )
 
 
-def _curl(detail: DeliveryDetail) -> str:
-    attempts = detail.attempts
-    headers = attempts[-1].request_headers if attempts else (("Content-Type", "application/json"),)
-    return as_curl(detail.row.webhook_url, headers, detail.payload)
+async def _content(detail: DeliveryDetail) -> DeliveryContent:
+    if content_size(detail) <= MAX_ON_LOOP:
+        return delivery_content(detail)
+    return await run_off_loop(delivery_content, detail)
 
 
 def _later_delays(detail: DeliveryDetail) -> tuple[float, ...]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from litestar import Litestar
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup, escape
@@ -17,7 +18,7 @@ from breakwater.core.text.statuses import circuit_state_name, status_name
 from breakwater.core.text.timestamps import iso
 from breakwater.core.text.zones import format_time, reader_zone
 from breakwater.web.assets import TEMPLATES
-from breakwater.web.pages import bodies, replay_words, words
+from breakwater.web.pages import replay_words, words
 from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
 from breakwater.web.pages.charts.progress import progress_bar
 from breakwater.web.pages.fingerprint import asset
@@ -71,8 +72,6 @@ _FILTERS: Final = {
     "page_of": words.page_of,
     "plural": pluralize,
     "problem_text": problem_text,
-    "pretty": bodies.pretty,
-    "raw": bodies.raw,
     "replay_progress": replay_words.replay_progress,
     "replay_badge": replay_words.replay_badge,
     "share": words.share,
@@ -143,6 +142,13 @@ def environment() -> Environment:
         when=_when,
     )
     return jinja
+
+
+def load_templates(app: Litestar) -> None:
+    """Compile every template, so that no page waits for it. The environment is safe to use from another thread."""
+    jinja = cast("JinjaTemplateEngine", app.template_engine).engine
+    for name in jinja.list_templates():
+        jinja.get_template(name)
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:

@@ -17,6 +17,8 @@ CSRF_FIELD: Final = "_csrf"
 FORM_ID_FIELD: Final = "_form"
 """Identifies one rendered form, which is carried out once."""
 CSRF_HEADER: Final = "x-csrf-token"
+_MAX_FIELDS: Final = 200
+"""Fields that a form of the service has at most."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -49,5 +51,8 @@ def csrf_field(context: Context) -> Markup:
 async def _token_in_form(request: Request[Any, Any, Any]) -> str | None:
     if not request.headers.get("content-type", "").lower().startswith(_FORM):
         return None
-    fields = parse_qs((await request.body()).decode("latin-1"))
+    try:
+        fields = parse_qs((await request.body()).decode("latin-1"), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return None
     return fields.get(CSRF_FIELD, [None])[0]

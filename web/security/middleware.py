@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from breakwater.web.problems import MEDIA_TYPE, encoded, host_problem
+from breakwater.web.problems import MEDIA_TYPE, Problem, encoded, host_problem, too_many_parameters
 from breakwater.web.security.hosts import AllowedHosts
 
 Scope = Any
@@ -26,6 +26,8 @@ _SECURITY_HEADERS: Final = (
 )
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 """A year. Not for subdomains, which may be other services."""
+MAX_PARAMETERS: Final = 200
+"""Parameters of a query string. The longest URL has room for tens of thousands, and each costs time."""
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -67,8 +69,10 @@ class SecurityMiddleware:
                 message["headers"] = self._secured(self._with_allow(inner_scope, message.get("headers", ())))
             await send_outward(message)
 
-        if (problem := self._hosts.problem(scope["headers"])) is not None:
-            await _refuse(respond, problem)
+        if (detail := self._hosts.problem(scope["headers"])) is not None:
+            await _refuse(respond, host_problem(detail))
+        elif scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+            await _refuse(respond, too_many_parameters(MAX_PARAMETERS))
         else:
             await self._app(inner_scope, receive, respond)
 
@@ -101,8 +105,7 @@ def _without_body(send: Send) -> Send:
     return send_headers
 
 
-async def _refuse(send: Send, detail: str) -> None:
-    problem = host_problem(detail)
+async def _refuse(send: Send, problem: Problem) -> None:
     body = encoded(problem)
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})

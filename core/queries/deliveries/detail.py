@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import NotFound
@@ -26,6 +26,8 @@ from breakwater.core.text.credentials import mask_request_headers, public_names
 
 SHOWN_ATTEMPTS: Final = 100
 """A schedule allows 51; of a delivery that was resent often, the newest are shown."""
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of all response bodies that are read of one delivery. Each attempt gets an equal share."""
 _D = DELIVERIES.c
 
 
@@ -36,7 +38,7 @@ async def read_detail(connection: AsyncConnection, delivery_id: str, now: float)
         raise NotFound("delivery", delivery_id)
     # As public as they are today: an older version stored the values of some headers that are secret now.
     public = public_names(row["endpoint__headers"])
-    attempts = await _attempts(connection, delivery_id, public)
+    attempts = await _attempts(connection, delivery_id, row["attempt_count"], public)
     snapshot = await read_snapshot(connection, row, attempts, now)
     return _detail(row, attempts, snapshot)
 
@@ -60,10 +62,17 @@ def delivery_statement(delivery_id: str, now: float) -> Select[*tuple[object, ..
 
 
 async def _attempts(
-    connection: AsyncConnection, delivery_id: str, public: Collection[str]
+    connection: AsyncConnection, delivery_id: str, count: int, public: Collection[str]
 ) -> tuple[AttemptView, ...]:
+    share = MAX_BODY_BYTES // min(max(count, 1), SHOWN_ATTEMPTS)
+    body = ATTEMPTS.c.response_body
     statement = (
-        select(ATTEMPTS)
+        select(
+            *(column for column in ATTEMPTS.c if column is not body),
+            # SQLite's substr of an empty value is NULL.
+            func.coalesce(func.substr(body, 1, share), body, type_=body.type).label(body.name),
+            (func.length(body) > share).label("body_shortened"),
+        )
         .where(ATTEMPTS.c.delivery_id == delivery_id)
         .order_by(ATTEMPTS.c.number.desc())
         .limit(SHOWN_ATTEMPTS)
@@ -86,7 +95,7 @@ def _attempt(row: Row, public: Collection[str]) -> AttemptView:
         request_headers=mask_request_headers(row["request_headers"], public),
         response_headers=tuple((name, value) for name, value in row["response_headers"] if name),
         response_body=row["response_body"],
-        response_truncated=row["response_truncated"],
+        response_truncated=row["response_truncated"] or bool(row["body_shortened"]),
         response_headers_truncated=any(not name for name, _ in row["response_headers"]),
     )
 

@@ -13,6 +13,8 @@ from breakwater.core.text.timestamps import RelativeTime, Timestamp, TimestampEr
 _LONGEST_TEXT: Final = 200
 _MAX_QUOTED: Final = 40
 """Characters of a value that a message repeats."""
+_MOST_CHOICES: Final = 20
+"""Values of one list: every one that is not valid is reported."""
 _UNSEARCHABLE: Final = frozenset({"Cc", "Cs"})
 """Control characters and lone surrogates: PostgreSQL stores neither NUL nor half a character."""
 
@@ -37,7 +39,11 @@ class ParameterReader:
     def choices(self, field: str, kind: type[E]) -> frozenset[E]:
         """Return the values of a comma-separated list of an enumeration."""
         values: set[E] = set()
-        for part in self._values.get(field, "").split(","):
+        parts = self._values.get(field, "").split(",")
+        if len(parts) > _MOST_CHOICES:
+            self._refuse(field, f"{field} has too many values. Use at most {_MOST_CHOICES}.")
+            return frozenset()
+        for part in parts:
             if value := self._choice(field, part.strip().lower(), kind):
                 values.add(value)
         return frozenset(values)

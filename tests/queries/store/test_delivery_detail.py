@@ -7,7 +7,7 @@ from breakwater.core.domain.errors import NotFound
 from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import EndpointState, FailureClass, Trigger
 from breakwater.core.queries import Queries
-from breakwater.core.queries.deliveries.detail import SHOWN_ATTEMPTS
+from breakwater.core.queries.deliveries.detail import MAX_BODY_BYTES, SHOWN_ATTEMPTS
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
@@ -34,6 +34,17 @@ async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> No
     assert (detail.endpoint_state, detail.circuit_state) == (EndpointState.ENABLED, CircuitState.CLOSED)
     assert (detail.can_resend, detail.can_cancel) == (True, False)
     assert "may get it twice" in detail.resend_consequence
+
+
+async def test_response_bodies_share_what_is_read_of_one_delivery(stored: Stored, queries: Queries) -> None:
+    endpoint_id = await stored.endpoint("billing")
+    delivery_id = await stored.delivery(endpoint_id, "failed", attempt_count=8)
+    share = MAX_BODY_BYTES // 8
+    for number, body in enumerate((b"x" * (share + 1), b"\xff" * share, b"", None), start=1):
+        await stored.attempt(delivery_id, endpoint_id, number, response_body=body)
+    attempts = (await queries.deliveries.get(delivery_id)).attempts
+    assert [attempt.response_body for attempt in attempts] == [b"x" * share, b"\xff" * share, b"", None]
+    assert [attempt.response_truncated for attempt in attempts] == [True, False, False, False]
 
 
 async def test_an_unknown_id_is_told_apart_from_an_empty_answer(queries: Queries) -> None:

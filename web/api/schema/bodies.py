@@ -174,10 +174,11 @@ def _invalid_json(body: bytes, message: str) -> BadRequest:
         return BadRequest.of("body", "is empty: send JSON")
     match = _BYTE.match(message)
     surrogate = find_lone_surrogate(body)
-    if surrogate and (match is None or surrogate.start() <= int(match["byte"])):
+    if surrogate and (match is None or surrogate[0] <= int(match["byte"])):
+        position, escape = surrogate
         return BadRequest.of(
             "body",
-            f"is not valid JSON: {surrogate[0].decode()} in {_place(body, surrogate.start())} is a lone surrogate, "
+            f"is not valid JSON: {escape.decode()} in {_place(body, position)} is a lone surrogate, "
             "half of a character: write both halves, or remove it",
         )
     if match is None:
