@@ -29,11 +29,13 @@ from breakwater.core.domain.errors import (
     Unauthorized,
 )
 from breakwater.core.domain.retry import RetryConfig, RetryPolicy
-from breakwater.core.domain.states import NotificationStatus
+from breakwater.core.domain.states import NotificationStatus, SignatureScheme
+from breakwater.core.domain.verification import VerificationCheck, VerificationFailed, VerifiedWebhook
 
 if TYPE_CHECKING:
     from breakwater.core.adapters.records import WebhookDelivery, WebhookDeliveryAttempt
     from breakwater.core.adapters.service import WebhookDeliveryService
+    from breakwater.core.adapters.verification import verify
     from breakwater.core.adapters.webhook import WebhookAdapter
     from breakwater.core.runtime import Runtime
     from breakwater.core.settings import Settings
@@ -59,14 +61,19 @@ __all__ = [
     "RetryPolicy",
     "Runtime",
     "Settings",
+    "SignatureScheme",
     "StartRefused",
     "StoreUnavailable",
     "TargetRefused",
     "Unauthorized",
+    "VerificationCheck",
+    "VerificationFailed",
+    "VerifiedWebhook",
     "WebhookAdapter",
     "WebhookDelivery",
     "WebhookDeliveryAttempt",
     "WebhookDeliveryService",
+    "verify",
 ]
 
 _LAZY_MODULES: Final = {
@@ -76,17 +83,20 @@ _LAZY_MODULES: Final = {
     "WebhookDelivery": "breakwater.core.adapters.records",
     "WebhookDeliveryAttempt": "breakwater.core.adapters.records",
     "WebhookDeliveryService": "breakwater.core.adapters.service",
+    "verify": "breakwater.core.adapters.verification",
 }
 """The module of each name that is imported at its first use."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name of `_LAZY_MODULES` and keep it in the module."""
-    module = _LAZY_MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(module), name)
-    return value
+if not TYPE_CHECKING:  # a type checker would accept every misspelt name
+
+    def __getattr__(name: str) -> Any:
+        """Import a name of `_LAZY_MODULES` and keep it in the module."""
+        module = _LAZY_MODULES.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(module), name)
+        return value
 
 
 def __dir__() -> list[str]:

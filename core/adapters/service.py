@@ -116,7 +116,12 @@ class WebhookDeliveryService:
         pauses = iter(_SHORTAGE_PAUSES)
         while True:
             result = await attempt(
-                endpoint, webhook_id=webhook_id, body=body, sender=self._sender, clock=self._clock
+                endpoint,
+                webhook_id=webhook_id,
+                event_type=None,  # the specification's `deliver` has none
+                body=body,
+                sender=self._sender,
+                clock=self._clock,
             )
             pause = next(pauses, None)
             if pause is None or classify(result.outcome) is not FailureClass.LOCAL_SHORTAGE:

@@ -3,7 +3,8 @@
 from functools import lru_cache
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SEED_BYTES: Final = 32
 _LONG_FORM_BYTES: Final = 64
@@ -32,6 +33,15 @@ def sign_ed25519(private: bytes, message: bytes) -> bytes:
 
     """
     return _key(private).sign(message)
+
+
+def verify_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether `signature` is that of `message` by the owner of the public key of 32 bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -34,13 +34,19 @@ class AttemptResult:
 
 
 async def attempt(
-    endpoint: DeliveryTarget, *, webhook_id: str, body: bytes, sender: Sender, clock: Clock
+    endpoint: DeliveryTarget,
+    *,
+    webhook_id: str,
+    event_type: str | None,
+    body: bytes,
+    sender: Sender,
+    clock: Clock,
 ) -> AttemptResult:
     """Send `body` to `endpoint` once. Never raises; cancellation passes through."""
     started_at = clock.now()
     headers: Headers = ()
     try:
-        headers = _headers(endpoint, webhook_id, body, clock)
+        headers = _headers(endpoint, webhook_id, event_type, body, clock)
         outcome = await _send(endpoint, headers, body, sender)
     except Exception as error:  # noqa: BLE001 - an internal error must not look like a worker that died
         resource = resource_of(error)
@@ -83,7 +89,9 @@ def _mask_secrets(endpoint: DeliveryTarget, text: str) -> str:
     return text
 
 
-def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Clock) -> Headers:
+def _headers(
+    endpoint: DeliveryTarget, webhook_id: str, event_type: str | None, body: bytes, clock: Clock
+) -> Headers:
     signed = sign(
         endpoint.signature,
         endpoint.secrets_at(clock.now()),
@@ -96,4 +104,5 @@ def _headers(endpoint: DeliveryTarget, webhook_id: str, body: bytes, clock: Cloc
     content_type = next(
         (value for name, value in endpoint.headers if name.lower() == "content-type"), "application/json"
     )
-    return (("content-type", content_type), *signed, *custom)
+    typed = (("webhook-event-type", event_type),) if event_type is not None else ()
+    return (("content-type", content_type), *typed, *signed, *custom)

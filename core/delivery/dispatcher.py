@@ -250,6 +250,7 @@ class Dispatcher:
             attempt(
                 lane.endpoint,
                 webhook_id=claim.message_id,
+                event_type=claim.event_type,
                 body=claim.payload,
                 sender=self._sender,
                 clock=self._clock,

@@ -53,7 +53,7 @@ def sign(
             return headers + _standard(secrets, signed, ed25519)
         case SignatureScheme.GITHUB:
             return headers + tuple(
-                ("X-Hub-Signature-256", f"sha256={_hex(secret, body)}") for secret in secrets[:1]
+                ("X-Hub-Signature-256", f"sha256={hmac_hex(secret, body)}") for secret in secrets[:1]
             )
         case SignatureScheme.LEGACY:
             return headers + _legacy(secrets, webhook_id, timestamp, body)
@@ -79,13 +79,14 @@ def _standard(secrets: Sequence[str], signed: bytes, ed25519: SignEd25519 | None
 
 def _signature(secret: str, signed: bytes, ed25519: SignEd25519 | None) -> str:
     if not secret.startswith(PRIVATE_PREFIX):
-        return _hmac_signature(parse_secret(secret), signed)
+        return hmac_signature(parse_secret(secret), signed)
     if ed25519 is None:
         raise InvalidInput.of("signature", "ed25519 is not available here; use the standard scheme")
     return f"v1a,{base64.b64encode(ed25519(parse_private_key(secret), signed)).decode()}"
 
 
-def _hmac_signature(key: bytes, signed: bytes) -> str:
+def hmac_signature(key: bytes, signed: bytes) -> str:
+    """Return the signature of Standard Webhooks with a symmetric key: `v1,<base64>`."""
     return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
 
 
@@ -94,9 +95,10 @@ def _legacy(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes
     return (
         ("X-Webhook-Timestamp", str(timestamp)),
         ("X-Webhook-Delivery-ID", webhook_id),
-        *(("X-Webhook-Signature", f"v1={_hex(secret, signed)}") for secret in secrets[:1]),
+        *(("X-Webhook-Signature", f"v1={hmac_hex(secret, signed)}") for secret in secrets[:1]),
     )
 
 
-def _hex(secret: str, signed: bytes) -> str:
+def hmac_hex(secret: str, signed: bytes) -> str:
+    """Return the HMAC-SHA256 as hex digits. The whole text of `secret` is the key, its prefix included."""
     return hmac.digest(secret.encode(), signed, hashlib.sha256).hex()

@@ -57,6 +57,16 @@ def parse_private_key(text: str) -> bytes:
     return _decode(text, PRIVATE_PREFIX, (_KEY_BYTES, 2 * _KEY_BYTES), "an ed25519 private key")[:_KEY_BYTES]
 
 
+def parse_public_key(text: str) -> bytes:
+    """Return the 32 bytes of the public key in a `whpk_...`.
+
+    Raises:
+        InvalidInput: naming `secret`.
+
+    """
+    return _decode(text, PUBLIC_PREFIX, (_KEY_BYTES,), "an ed25519 public key")
+
+
 def check_secret(scheme: SignatureScheme, text: str) -> None:
     """Check a secret that a caller supplies for `scheme`.
 

@@ -52,6 +52,13 @@ async def test_a_5xx_is_retried_by_schedule_under_the_same_webhook_id(engine: Ru
     assert len(webhook_ids) == 1
 
 
+async def test_the_event_type_reaches_the_receiver_in_a_header(engine: RunningEngine) -> None:
+    await engine.endpoint()
+    await engine.reaches(await engine.send_one(), DeliveryState.DELIVERED)
+    (request,) = engine.sender.requests
+    assert dict(request.headers)["webhook-event-type"] == "invoice.paid"
+
+
 async def test_an_exhausted_schedule_fails_the_delivery(engine: RunningEngine) -> None:
     await engine.endpoint(retry={"delays": [1], "jitter": 0})
     engine.sender.default = TransportFailure(FailureClass.CONNECT, "connection refused")
