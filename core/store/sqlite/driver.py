@@ -70,6 +70,8 @@ class SqliteConnection:
         self._rollback_code = _UNKNOWN_CODE
         """Result code of the statement after which SQLite itself rolled the transaction back."""
         self._changes = 0
+        self._abandoned = False
+        """Whether the caller of a call in the thread was cancelled. SQLAlchemy then discards the connection."""
 
     @classmethod
     async def connect(
@@ -160,6 +162,7 @@ class SqliteConnection:
                 self._changes = raw.total_changes
             else:
                 self._refuse_rolled_back(raw)
+            self._refuse_abandoned()
             try:
                 return work(raw)
             except sqlite3.Error as error:
@@ -228,7 +231,8 @@ class SqliteConnection:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except asyncio.CancelledError:
-            # The caller is gone: an abandoned query must not occupy the thread.
+            # The caller is gone: an abandoned query must not occupy the thread. `interrupt` ends one that runs.
+            self._abandoned = True
             with suppress(sqlite3.Error):
                 self._open().interrupt()
             raise
@@ -244,6 +248,12 @@ class SqliteConnection:
         if self._active and not raw.in_transaction:
             error = sqlite3.OperationalError("SQLite rolled the transaction back after an error")
             error.sqlite_errorcode = self._rollback_code
+            raise error
+
+    def _refuse_abandoned(self) -> None:
+        if self._abandoned:
+            error = sqlite3.OperationalError("interrupted")
+            error.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
             raise error
 
     def _open(self) -> sqlite3.Connection:
