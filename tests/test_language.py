@@ -1,5 +1,6 @@
-"""The texts use the terms of the glossary in docs/architecture.md: phrases that nobody can search for are rejected."""
+"""Texts and identifiers use the terms of the glossary in docs/architecture.md. Private words are rejected."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,6 +204,34 @@ ALLOWED: Final[dict[tuple[str, str], str]] = {
 """The start of a path and the phrase that stays there, with the reason."""
 
 
+IDENTIFIERS: Final = {
+    **dict.fromkeys(
+        ("found", "known", "seen", "one", "each"), "what it holds: rows, statement, cached, endpoint"
+    ),
+    **dict.fromkeys(("wanted", "asked", "given"), "filters, fields, values, change"),
+    **dict.fromkeys(
+        ("kept", "told", "said", "meant", "taken", "moved"), "what it holds: transitions, phrases, names"
+    ),
+    **dict.fromkeys(("answer", "answers", "answered"), "response"),
+    **dict.fromkeys(("thing", "things", "whom", "who", "beside"), "the noun of the thing"),
+    **dict.fromkeys(
+        ("tell", "turn", "bury", "hush", "spend"), "a verb with an object: publish_change, set_state"
+    ),
+    **dict.fromkeys(("insights", "warden", "sweeper", "journal", "deed"), "a term of the glossary"),
+    "of": "get, list, parse, count: what the function does",
+}
+"""Rejected names of functions, classes, parameters and variables, without underscores, and what to use instead."""
+
+IDENTIFIER_FOLDERS: Final = ("core", "web")
+ALLOWED_IDENTIFIERS: Final[dict[tuple[str, str], str]] = {
+    ("core/domain/errors.py", "of"): "an alternative constructor: InvalidInput.of(field, message)",
+    ("core/domain/retry.py", "of"): "an alternative constructor: RetryPolicy.of(delays, jitter)",
+    ("core/endpoints/fields.py", "given"): "the fields that a caller sent, in contrast to the stored ones",
+    ("core/endpoints/fields.py", "kept"): "the stored secret, in contrast to a new one",
+}
+"""The file and the name that stays there, with the reason."""
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Yield the path and the content of every text file of the repository."""
     folders = (path for name in FOLDERS for path in (ROOT / name).rglob("*"))
@@ -256,3 +285,60 @@ def test_a_phrase_is_seen_across_lines_and_in_comments() -> None:
     assert lines_of("under way", "one\n# what is under\n# way here") == [2]
     assert lines_of("lest ", "the latest one, Lest it fall") == [1]
     assert lines_of("warden", "wardens and WARDEN") == [1]
+
+
+def names_in(source: str) -> Iterator[tuple[str, int]]:
+    """Yield every name that `source` defines, with its line: functions, classes, parameters, variables, aliases."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name, node.lineno
+            case ast.arg():
+                yield node.arg, node.lineno
+            case ast.Name(ctx=ast.Store()):
+                yield node.id, node.lineno
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.attr, node.lineno
+            case ast.alias(asname=str() as alias):
+                yield alias, node.lineno
+            case ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name):
+                yield name, node.lineno
+            case _:
+                pass
+
+
+def identifiers() -> Iterator[tuple[str, str, int]]:
+    """Yield file, name and line of every rejected identifier."""
+    for path in sorted(path for folder in IDENTIFIER_FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        for name, line in names_in(path.read_text(encoding="utf-8")):
+            if name.strip("_").lower() in IDENTIFIERS:
+                yield path.relative_to(ROOT).as_posix(), name.strip("_").lower(), line
+
+
+def test_identifiers_say_what_they_hold() -> None:
+    problems = [
+        f"{file}:{line}: {name} (use: {IDENTIFIERS[name]})"
+        for file, name, line in identifiers()
+        if (file, name) not in ALLOWED_IDENTIFIERS
+    ]
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_every_kind_of_definition_is_seen() -> None:
+    source = """
+import json as told
+class Wanted:
+    kept = 1
+    def of(self, asked):
+        self._found = [one for one in asked]
+        with open(asked) as given:
+            match given:
+                case {"a": each}:
+                    pass
+        try:
+            pass
+        except OSError as said:
+            pass
+"""
+    names = {"told", "Wanted", "kept", "of", "self", "asked", "_found", "one", "given", "each", "said"}
+    assert {name for name, _ in names_in(source)} == names

@@ -39,7 +39,7 @@ class Interests:
     words: frozenset[str]
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> "Interests":
+    def parse(cls, words: Sequence[str]) -> "Interests":
         """Read the words of a URL; unknown topics are ignored, as an older page may name them."""
         return cls(frozenset(word for word in words[:_MAX_WORDS] if word.partition(":")[0] in TOPICS))
 
@@ -167,7 +167,7 @@ async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
 
     async def content() -> AsyncIterator[ServerSentEventMessage]:
         try:
-            interests = Interests.of(request.query_params.getall("on", []))
+            interests = Interests.parse(request.query_params.getall("on", []))
             async for event in events(
                 request.app.state.runtime.change_feed, interests, lambda: still_valid(request), ended
             ):

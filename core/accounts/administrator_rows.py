@@ -17,14 +17,14 @@ async def lock_administrators(connection: AsyncConnection) -> Administrators:
     The rows are locked: two administrators who disable each other on two nodes must not both succeed.
     """
     people = (await connection.execute(_PEOPLE.with_for_update())).mappings()
-    return Administrators.of([_person_access(row) for row in people])
+    return Administrators.among([_person_access(row) for row in people])
 
 
 async def lock_administrators_and_keys(connection: AsyncConnection) -> Administrators:
     """Return the people and the valid keys that can administer, for the revocation of a key."""
     people = (await connection.execute(_PEOPLE.with_for_update())).mappings().all()
     keys = (await connection.execute(_LIVE_KEYS.with_for_update())).mappings().all()
-    return Administrators.of(
+    return Administrators.among(
         [_person_access(row) for row in people],
         [KeyAccess(row["id"], frozenset(map(Scope, row["scopes"]))) for row in keys],
     )

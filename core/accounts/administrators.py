@@ -45,7 +45,7 @@ class Administrators:
     key_ids: frozenset[str]
 
     @classmethod
-    def of(cls, people: Collection[PersonAccess], keys: Collection[KeyAccess] = ()) -> Self:
+    def among(cls, people: Collection[PersonAccess], keys: Collection[KeyAccess] = ()) -> Self:
         """Return those of `people` and `keys` that can administer."""
         return cls(
             frozenset(person.id for person in people if person.is_administrator),

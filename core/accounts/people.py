@@ -148,8 +148,8 @@ class People:
         """Return a name for the first administrator. An account that somebody uses or used must not become one."""
         in_use = or_(PEOPLE.c.password_digest.is_not(None), PEOPLE.c.disabled_at.is_not(None))
         statement = select(PEOPLE.c.id).where(PEOPLE.c.name == FIRST_ADMINISTRATOR, in_use)
-        taken = (await connection.execute(statement)).first() is not None
-        return self._ids.make(FIRST_ADMINISTRATOR) if taken else FIRST_ADMINISTRATOR
+        name_taken = (await connection.execute(statement)).first() is not None
+        return self._ids.make(FIRST_ADMINISTRATOR) if name_taken else FIRST_ADMINISTRATOR
 
     async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
         """Create the person, or give an existing one this role; a disabled one starts again without a password."""

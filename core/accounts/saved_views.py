@@ -77,9 +77,9 @@ class SavedViews:
 
 
 def _validated_name(name: str) -> str:
-    shown = " ".join(name.split())
-    if not shown:
+    cleaned_name = " ".join(name.split())
+    if not cleaned_name:
         raise InvalidInput.of("name", "is empty. Enter a name for the view")
-    if len(shown) > NAME_LENGTH:
+    if len(cleaned_name) > NAME_LENGTH:
         raise InvalidInput.of("name", f"is too long. Use at most {NAME_LENGTH} characters")
-    return shown
+    return cleaned_name

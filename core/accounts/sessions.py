@@ -96,8 +96,8 @@ class Sessions:
             row = (await connection.execute(live)).mappings().one_or_none()
         if row is None:
             return None
-        seen = update(SESSIONS).where(SESSIONS.c.digest == digest).values(last_seen_at=self._clock.now())
-        self._last_use.record(row["last_seen_at"], seen)
+        last_use = update(SESSIONS).where(SESSIONS.c.digest == digest).values(last_seen_at=self._clock.now())
+        self._last_use.record(row["last_seen_at"], last_use)
         return _principal(row), row["expires_at"]
 
 

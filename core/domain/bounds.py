@@ -13,7 +13,9 @@ def whole_number(field: str, value: object, low: int, high: int) -> list[FieldPr
     """Return the problem of `value` as a whole number from `low` to `high`, or an empty list."""
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return []
-    return [FieldProblem(field, f"must be a whole number from {low:,} to {high:,}, not {_shown(value)}")]
+    return [
+        FieldProblem(field, f"must be a whole number from {low:,} to {high:,}, not {_quote_value(value)}")
+    ]
 
 
 def number(field: str, value: object, low: float, high: float, *, above: bool = False) -> list[FieldProblem]:
@@ -25,7 +27,7 @@ def number(field: str, value: object, low: float, high: float, *, above: bool = 
     ):
         return []
     bounds = f"greater than {low:,g} and at most {high:,g}" if above else f"from {low:,g} to {high:,g}"
-    return [FieldProblem(field, f"must be a number {bounds}, not {_shown(value)}")]
+    return [FieldProblem(field, f"must be a number {bounds}, not {_quote_value(value)}")]
 
 
 def _within(value: float, low: float, high: float, *, above: bool) -> bool:
@@ -33,7 +35,7 @@ def _within(value: float, low: float, high: float, *, above: bool) -> bool:
     return (low < value if above else low <= value) and value <= high
 
 
-def _shown(value: object) -> str:
+def _quote_value(value: object) -> str:
     """Return `value` as it was written, cut to a short text."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
         return "a number of that many digits"

@@ -34,9 +34,9 @@ def percentile(histogram: Mapping[int, int], q: float) -> float | None:
     """
     measured = {bucket: count for bucket, count in histogram.items() if count > 0 and bucket != UNMEASURED}
     rank = q * sum(measured.values())
-    seen = 0
+    cumulative = 0
     for bucket in sorted(measured):
-        seen += measured[bucket]
-        if seen >= rank:
+        cumulative += measured[bucket]
+        if cumulative >= rank:
             return upper_ms(bucket)
     return None

@@ -17,8 +17,8 @@ def require_descriptors(pairs: int = 1) -> None:
         for _ in range(pairs):
             opened += socket.socketpair()
     finally:
-        for each in opened:
-            each.close()
+        for opened_socket in opened:
+            opened_socket.close()
 
 
 def has_source_address(address: Address, port: int) -> bool:

@@ -41,13 +41,13 @@ def header_columns(
     """
     stored, public_before = current.get("headers", {}), _lowered(current.get("public_headers", ()))
     headers = columns.get("headers", stored)
-    chosen = columns.get("public_headers")
-    if chosen is not None:
+    requested = columns.get("public_headers")
+    if requested is not None:
         secrets = _lowered(stored) - public_before - _entered(fields.get("headers"))
-        _check_public(chosen, _lowered(headers), secrets)
-    public = public_before if chosen is None else _lowered(chosen)
-    shown = [name for name in headers if name.lower() in public or is_always_public(name)]
-    return {"headers": headers, "public_headers": shown}
+        _check_public(requested, _lowered(headers), secrets)
+    public = public_before if requested is None else _lowered(requested)
+    public_names = [name for name in headers if name.lower() in public or is_always_public(name)]
+    return {"headers": headers, "public_headers": public_names}
 
 
 def _check_public(names: Iterable[str], headers: set[str], secrets: set[str]) -> None:

@@ -133,8 +133,8 @@ class Endpoints:
             return pending
 
         pending = await self._commit(endpoint_id, write)
-        why = f"The endpoint was deleted by {format_actor(actor)}"
-        step = partial(cancel_some_pending, endpoint_id=endpoint_id, why=why, now=now)
+        cancel_reason = f"The endpoint was deleted by {format_actor(actor)}"
+        step = partial(cancel_some_pending, endpoint_id=endpoint_id, reason=cancel_reason, now=now)
         try:
             cancelled = await self._database.writer.run_in_steps(step)
         except StoreUnavailable as error:

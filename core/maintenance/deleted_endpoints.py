@@ -28,6 +28,6 @@ class DeletedEndpointsJob:
             endpoint_ids = list((await connection.execute(deleted_with_pending())).scalars())
         for endpoint_id in endpoint_ids:
             now = self._context.clock.now()
-            step = partial(cancel_some_pending, endpoint_id=endpoint_id, why=_REASON, now=now)
+            step = partial(cancel_some_pending, endpoint_id=endpoint_id, reason=_REASON, now=now)
             await self._context.database.writer.run_in_steps(step)
             self._context.change_feed.publish("deliveries", endpoint_id)

@@ -96,8 +96,8 @@ class CircuitOperations:
             circuit.breaker.lift_hold(now=circuit.now, cause=_cause("released", actor, reason))
             if not circuit.pending:
                 return f"{circuit.endpoint_name} released. Probing first; no deliveries waiting."
-            rest = format_held(circuit.pending)
-            return f"{circuit.endpoint_name} released. Probing first; {rest} will be sent after that."
+            held = format_held(circuit.pending)
+            return f"{circuit.endpoint_name} released. Probing first; {held} will be sent after that."
 
         return await self._change("release", endpoint_id, step, actor, reason)
 

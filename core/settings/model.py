@@ -265,19 +265,19 @@ class Settings(BaseSettings):
         return self.port + 1_000 if 0 < self.port <= LAST_PORT - 1_000 else 0
 
 
-def load_settings(given: Mapping[str, object] | None = None) -> Settings:
-    """Return the settings: `given` ones by field name (flags) before the environment's.
+def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings: `flags`, by field name, before the environment's.
 
     Raises `InvalidInput` with every problem at once; each names its setting and the remedy.
     """
     try:
-        return Settings(**dict(given or {}))  # type: ignore[arg-type]  # pydantic judges the values
+        return Settings(**dict(flags or {}))  # type: ignore[arg-type]  # pydantic judges the values
     except ValidationError as invalid:
         raise InvalidInput(tuple(problem_of(error, ENV_PREFIX) for error in invalid.errors())) from None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the `BREAKWATER_*` variables that nothing reads: a misspelt one would otherwise be silent."""
-    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
-    known |= set(service_links(environ))
-    return tuple(sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known))
+    known_names = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
+    known_names |= set(service_links(environ))
+    return tuple(sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known_names))

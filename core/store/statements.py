@@ -182,7 +182,7 @@ class ConnectionStatements:
 
 async def run_statements(connection: AsyncConnection, work: Callable[[Statements], T]) -> T:
     """Run `work` in the transaction of `connection` and return its result."""
-    driver = SqliteConnection.of(connection)
+    driver = SqliteConnection.unwrap(connection)
     if driver is not None:
         return await driver.run(lambda raw: work(SqliteStatements(raw)))
     return await connection.run_sync(lambda inner: work(ConnectionStatements(inner)))

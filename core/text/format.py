@@ -50,10 +50,10 @@ def pluralize(number: int, noun: str, plural: str | None = None, *, more: bool =
 
 def join_names(names: list[str], most: int = 3) -> str:
     """Return `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`."""
-    shown, rest = names[:most], len(names) - most
-    if rest > 0:
-        return f"{', '.join(shown)} and {rest:,} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    listed, more = names[:most], len(names) - most
+    if more > 0:
+        return f"{', '.join(listed)} and {more:,} more"
+    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
 
 
 def format_actor(actor: str) -> str:

@@ -13,11 +13,11 @@ ADMIN_KEY = KeyAccess("key_1", frozenset({Scope.ADMIN}))
 
 def test_the_last_administrator_cannot_go() -> None:
     with pytest.raises(Conflict, match="Ada is the last administrator who can sign in"):
-        Administrators.of([ADA]).check_person_can_go(ADA.id, "Ada")
+        Administrators.among([ADA]).check_person_can_go(ADA.id, "Ada")
 
 
 def test_one_of_two_administrators_can_go() -> None:
-    Administrators.of([ADA, BOB]).check_person_can_go(ADA.id, "Ada")
+    Administrators.among([ADA, BOB]).check_person_can_go(ADA.id, "Ada")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_one_of_two_administrators_can_go() -> None:
     ids=["another role", "an invitation that is not opened", "disabled"],
 )
 def test_only_people_who_can_sign_in_as_administrators_count(other: PersonAccess) -> None:
-    administrators = Administrators.of([ADA, other])
+    administrators = Administrators.among([ADA, other])
     with pytest.raises(Conflict):
         administrators.check_person_can_go(ADA.id, "Ada")
     administrators.check_person_can_go(other.id, "Bob")
@@ -38,12 +38,12 @@ def test_only_people_who_can_sign_in_as_administrators_count(other: PersonAccess
 
 def test_an_admin_key_does_not_replace_the_last_administrator() -> None:
     with pytest.raises(Conflict):
-        Administrators.of([ADA], [ADMIN_KEY]).check_person_can_go(ADA.id, "Ada")
+        Administrators.among([ADA], [ADMIN_KEY]).check_person_can_go(ADA.id, "Ada")
 
 
 def test_the_last_admin_key_cannot_go_while_no_person_can_administer() -> None:
     reader = KeyAccess("key_2", frozenset({Scope.READ, Scope.SEND, Scope.OPERATE}))
-    administrators = Administrators.of([], [ADMIN_KEY, reader])
+    administrators = Administrators.among([], [ADMIN_KEY, reader])
     with pytest.raises(Conflict, match="Key ci is the last credential that can administer"):
         administrators.check_key_can_go(ADMIN_KEY.id, "ci")
     administrators.check_key_can_go(reader.id, "reader")
@@ -51,5 +51,5 @@ def test_the_last_admin_key_cannot_go_while_no_person_can_administer() -> None:
 
 def test_an_admin_key_can_go_while_a_person_or_another_key_can_administer() -> None:
     another = KeyAccess("key_2", frozenset({Scope.ADMIN}))
-    Administrators.of([], [ADMIN_KEY, another]).check_key_can_go(ADMIN_KEY.id, "ci")
-    Administrators.of([ADA], [ADMIN_KEY]).check_key_can_go(ADMIN_KEY.id, "ci")
+    Administrators.among([], [ADMIN_KEY, another]).check_key_can_go(ADMIN_KEY.id, "ci")
+    Administrators.among([ADA], [ADMIN_KEY]).check_key_can_go(ADMIN_KEY.id, "ci")

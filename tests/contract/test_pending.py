@@ -55,7 +55,7 @@ async def test_cancelling_a_large_backlog_delays_an_accept_by_one_step_at_most(s
     endpoint_id, other = await stored.endpoint(), await stored.endpoint("other")
     await store_backlog(stored, endpoint_id, BACKLOG)
     await store_backlog(stored, other, 1)
-    step = partial(cancel_some_pending, endpoint_id=endpoint_id, why="deleted", now=stored.now)
+    step = partial(cancel_some_pending, endpoint_id=endpoint_id, reason="deleted", now=stored.now)
     with write_sizes(database) as sizes:
         cancelling = asyncio.create_task(database.writer.run_in_steps(step))
         transactions_waited = []
@@ -77,7 +77,7 @@ async def test_only_pending_deliveries_are_cancelled(stored: Stored) -> None:
         state: await stored.delivery(endpoint_id, state) for state in ("in_flight", "delivered", "failed")
     }
     waiting = await stored.delivery(endpoint_id)
-    step = partial(cancel_some_pending, endpoint_id=endpoint_id, why="The endpoint was deleted", now=9.0)
+    step = partial(cancel_some_pending, endpoint_id=endpoint_id, reason="The endpoint was deleted", now=9.0)
     assert await stored.database.writer.run_in_steps(step) == 1
     async with stored.database.read() as connection:
         rows = {row["id"]: row for row in (await connection.execute(select(DELIVERIES))).mappings()}

@@ -10,7 +10,7 @@ from breakwater.core.delivery.change_feed import MAX_SUBJECTS, ChangeFeed, Chang
 from breakwater.web import live
 from breakwater.web.live import Interests, Streams, events
 
-EVERYTHING = Interests.of(["deliveries", "circuits"])
+EVERYTHING = Interests.parse(["deliveries", "circuits"])
 
 
 async def signed_in() -> bool:
@@ -28,7 +28,7 @@ def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
-    interests = Interests.of(
+    interests = Interests.parse(
         ["circuits", "deliveries:dlv_1", "deliveries:dlv_2", "nonsense", "endpoints:ep_1"]
     )
     everything = {
@@ -43,11 +43,11 @@ def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
 
 def test_a_full_change_set_reaches_the_pages_of_every_subject() -> None:
     full = frozenset(f"dlv_{number}" for number in range(MAX_SUBJECTS))
-    assert Interests.of(["deliveries:dlv_left_out"]).met_by(ChangeSet({"deliveries": full}))
+    assert Interests.parse(["deliveries:dlv_left_out"]).met_by(ChangeSet({"deliveries": full}))
 
 
 def test_a_whole_topic_includes_each_of_its_subjects() -> None:
-    assert Interests.of(["deliveries:dlv_1", "deliveries"]).met_by(
+    assert Interests.parse(["deliveries:dlv_1", "deliveries"]).met_by(
         ChangeSet({"deliveries": frozenset({"x"})})
     )
 
@@ -79,7 +79,7 @@ async def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPa
 async def test_a_stream_is_not_silent_while_only_other_topics_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
     change_feed = ChangeFeed(pause_seconds=0)
-    stream = events(change_feed, Interests.of(["audit"]), signed_in, asyncio.Event())
+    stream = events(change_feed, Interests.parse(["audit"]), signed_in, asyncio.Event())
     await following(stream)
 
     async def change_something_else() -> None:

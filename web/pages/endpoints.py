@@ -138,8 +138,8 @@ async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Res
     except (Conflict, NotFound, StoreUnavailable) as problem:
         return respond_with_problem(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
     name = (await runtime.endpoints.get(endpoint_id)).name
-    shown = ShownOnce(kind="secret", id=endpoint_id, name=name, text=secret, rotated=True)
-    return redirect_to_secret(request, shown)
+    secret_page = ShownOnce(kind="secret", id=endpoint_id, name=name, text=secret, rotated=True)
+    return redirect_to_secret(request, secret_page)
 
 
 @form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/delete", "admin")

@@ -97,18 +97,20 @@ class AcceptMessage:
 
 
 def _accept(statements: Statements, members: Sequence[AcceptMessage]) -> list[Accepted | BreakwaterError]:
-    known = _known_keys(statements, members)
+    accepted_by_key = _known_keys(statements, members)
     results: list[Accepted | BreakwaterError] = []
     fresh: list[AcceptMessage] = []
     for member in members:
         earlier = (
-            known.get((member.idempotency.scope, member.idempotency.key)) if member.idempotency else None
+            accepted_by_key.get((member.idempotency.scope, member.idempotency.key))
+            if member.idempotency
+            else None
         )
         if earlier is None:
             fresh.append(member)
             accepted = _accepted(member)
             if member.idempotency:
-                known[member.idempotency.scope, member.idempotency.key] = (
+                accepted_by_key[member.idempotency.scope, member.idempotency.key] = (
                     member.idempotency.fingerprint,
                     accepted,
                 )

@@ -14,5 +14,5 @@ async def delete_some(
     A step for `GroupCommitWriter.run_in_steps`. An index must serve `condition`.
     """
     key = tuple_(*table.primary_key.columns)
-    chosen = select(*table.primary_key.columns).where(condition).limit(limit)
-    return int((await connection.execute(delete(table).where(key.in_(chosen)))).rowcount)
+    keys_to_delete = select(*table.primary_key.columns).where(condition).limit(limit)
+    return int((await connection.execute(delete(table).where(key.in_(keys_to_delete)))).rowcount)

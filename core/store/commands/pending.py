@@ -60,7 +60,9 @@ async def count_pending(connection: AsyncConnection, endpoint_id: str) -> int:
     return int((await connection.execute(select(func.count()).select_from(pending))).scalar_one())
 
 
-async def cancel_some_pending(connection: AsyncConnection, *, endpoint_id: str, why: str, now: float) -> int:
+async def cancel_some_pending(
+    connection: AsyncConnection, *, endpoint_id: str, reason: str, now: float
+) -> int:
     """Cancel the oldest pending deliveries of the endpoint, `STEP_ROWS` at most, and return how many.
 
     A step for `GroupCommitWriter.run_in_steps`.
@@ -74,7 +76,7 @@ async def cancel_some_pending(connection: AsyncConnection, *, endpoint_id: str, 
     cancelled = await connection.execute(
         update(DELIVERIES)
         .where(DELIVERIES.c.id.in_(oldest), _PENDING)
-        .values(state=DeliveryState.CANCELLED.value, error=why, next_attempt_at=None, finished_at=now)
+        .values(state=DeliveryState.CANCELLED.value, error=reason, next_attempt_at=None, finished_at=now)
     )
     return int(cancelled.rowcount)
 

@@ -183,11 +183,13 @@ def _free_permits(connection: Connection, member: FreePermits) -> tuple[str, ...
         .order_by(CIRCUITS.c.endpoint_id)
         .with_for_update()
     )
-    taken = tuple(endpoint_id for endpoint_id, permits in connection.execute(half_open) if permits)
+    freed_ids = tuple(endpoint_id for endpoint_id, permits in connection.execute(half_open) if permits)
     connection.execute(
-        update(CIRCUITS).where(CIRCUITS.c.endpoint_id.in_(taken)).values(permits=[], updated_at=member.now)
+        update(CIRCUITS)
+        .where(CIRCUITS.c.endpoint_id.in_(freed_ids))
+        .values(permits=[], updated_at=member.now)
     )
-    return taken
+    return freed_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from sqlmodel.sql.sqltypes import AutoString
 from breakwater.core.store import schema as schema  # noqa: PLC0414  # registers the tables with SQLModel's metadata
 
 
-def render(kind: str, thing: Any, _context: AutogenContext) -> str | Literal[False]:
+def render(kind: str, column_type: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write SQLModel's own string type as the plain one that it is, so that migrations need SQLAlchemy alone."""
-    return "sa.String()" if kind == "type" and isinstance(thing, AutoString) else False
+    return "sa.String()" if kind == "type" and isinstance(column_type, AutoString) else False
 
 
 context.configure(

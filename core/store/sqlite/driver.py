@@ -106,7 +106,7 @@ class SqliteConnection:
         return
 
     @classmethod
-    def of(cls, connection: AsyncConnection) -> "SqliteConnection | None":
+    def unwrap(cls, connection: AsyncConnection) -> "SqliteConnection | None":
         """Return the driver's connection of an open `connection`, or None when its database is not SQLite."""
         sync_connection = connection.sync_connection
         driver = None if sync_connection is None else sync_connection.connection.driver_connection

@@ -166,7 +166,7 @@ class SqliteMemoryStore:
 
     def __init__(self) -> None:
         self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], OffloadPolicy.NONE, StaticPool)
-        self._turn = asyncio.Lock()
+        self._connection_lock = asyncio.Lock()
 
     async def open(self) -> None:
         """Create the tables."""
@@ -184,14 +184,14 @@ class SqliteMemoryStore:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Provide the connection, read-only, when it is free."""
-        async with self._turn, self._engine.connect() as connection:
+        async with self._connection_lock, self._engine.connect() as connection:
             with _driver(connection).query_only():
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction when the connection is free."""
-        async with self._turn, self._engine.begin() as connection:
+        async with self._connection_lock, self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
@@ -209,7 +209,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _driver(connection: AsyncConnection) -> SqliteConnection:
-    driver = SqliteConnection.of(connection)
+    driver = SqliteConnection.unwrap(connection)
     assert driver is not None  # noqa: S101  # `_engine` creates no other
     return driver
 
