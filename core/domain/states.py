@@ -1,6 +1,7 @@
 """The states of deliveries and endpoints, failure classes, triggers and signature schemes."""
 
 from enum import StrEnum, unique
+from typing import assert_never
 
 
 @unique
@@ -120,6 +121,17 @@ class SignatureScheme(StrEnum):
     """`X-Hub-Signature-256: sha256=<hex>` over the body."""
     LEGACY = "legacy"
     """The adapter's `X-Webhook-Signature: v1=<hex>` over `{timestamp}.{body}`."""
+
+    @property
+    def signs_with_both(self) -> bool:
+        """Whether the header has room for a signature of each secret during a rotation."""
+        match self:
+            case SignatureScheme.STANDARD | SignatureScheme.ED25519:
+                return True
+            case SignatureScheme.GITHUB | SignatureScheme.LEGACY:
+                return False
+            case _:
+                assert_never(self)
 
 
 @unique

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from breakwater.core.crypto.headers import open_headers, seal_headers
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
+from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import parse_target
 from breakwater.core.endpoints.fields import Columns, Rules, prefixed_columns
 from breakwater.core.ids import Ids
@@ -86,9 +87,13 @@ class EndpointRows:
         return self._secret_columns(row, secret)
 
     def _secret_columns(self, row: RowMapping, secret: str) -> Columns:
-        """Return the columns of a new secret. The previous one signs too for a day, if it can be opened."""
+        """Return the columns of a new secret.
+
+        The previous one signs too for a day, if it can be opened and the signature has room for both.
+        """
         now = self._clock.now()
-        previous = row["secret"] if self._opens(row) else None
+        overlaps = SignatureScheme(row["signature"]).signs_with_both and self._opens(row)
+        previous = row["secret"] if overlaps else None
         return {
             "secret": self._vault.seal(secret, context=row["id"]),
             "previous_secret": previous,

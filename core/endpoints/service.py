@@ -99,8 +99,9 @@ class Endpoints:
         return await self._commit(endpoint_id, write)
 
     async def rotate_secret(self, endpoint_id: str, *, actor: str, secret: str | None = None) -> str:
-        """Give the endpoint a new secret (or `secret`) and return it; the previous one signs too for 24 hours.
+        """Give the endpoint a new secret (or `secret`) and return it.
 
+        The previous one signs too for 24 hours, where the signature has room for both (`SignatureScheme`).
         Raises NotFound, and InvalidInput for a secret of the wrong kind.
         """
 
@@ -108,7 +109,12 @@ class Endpoints:
             row = await endpoint_row(connection, endpoint_id, lock=True)
             created = new_secret(SignatureScheme(row["signature"])) if secret is None else secret
             await _update(connection, endpoint_id, self._rows.rotated_columns(row, created))
-            outcome = f"Secret of {row['name']} rotated; the previous one stays valid for 24 hours"
+            overlap = (
+                "the previous one stays valid for 24 hours"
+                if SignatureScheme(row["signature"]).signs_with_both
+                else "the previous one no longer signs"
+            )
+            outcome = f"Secret of {row['name']} rotated; {overlap}"
             entry = AuditEntry(actor, "endpoint.rotate_secret", endpoint_id, outcome)
             await self._audit_log.write(connection, entry)
             return created

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
+from breakwater import VerificationFailed, verify
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.store.schema import ENDPOINTS
 from tests.web.running_app import RunningApp, problems
@@ -216,6 +217,24 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
         await service.sent(sent_before + 1)
         request = service.sender.requests[-1]
         assert sum(_verifies(secret, request) for secret in (created["secret"], fresh)) == verifies
+
+
+@pytest.mark.parametrize("scheme", ["github", "legacy"])
+async def test_a_signature_with_room_for_one_secret_promises_no_overlap(
+    service: RunningApp, scheme: str
+) -> None:
+    created = await make(service, signature=scheme)
+    fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]
+    assert (await service.get(f"/endpoints/{created['id']}"))["secret_rotated_until"] is None
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    await service.sent(1)
+    request = service.sender.requests[-1]
+    now = service.clock.now()
+    verify(request.body, request.headers, fresh, scheme=scheme, now=now)
+    with pytest.raises(VerificationFailed):
+        verify(request.body, request.headers, created["secret"], scheme=scheme, now=now)
+    entry = (await service.get("/audit"))["items"][0]
+    assert entry["outcome"].endswith("the previous one no longer signs")
 
 
 def _verifies(secret: str, request: Any) -> bool:

@@ -111,7 +111,11 @@ async def delete_endpoint(request: ApiRequest, endpoint_id: FromPath[str]) -> Re
     opt=documented({200: responses.NewSecret}, body=bodies.Rotation, body_required=False, problems=_PROBLEMS),
 )
 async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
-    """Rotate the signing secret. Messages are signed with both secrets for 24 hours."""
+    """Rotate the signing secret.
+
+    With the signatures `standard` and `ed25519`, messages are signed with both secrets for 24 hours.
+    `github` and `legacy` have room for one signature: the new secret replaces the old one at once.
+    """
     body = await bodies.read_optional_body(request, bodies.Rotation)
     endpoint_id = checked_id("endpoint", endpoint_id)
     rotate = runtime_of(request).endpoints.rotate_secret

@@ -74,7 +74,13 @@ async def create(request: PageRequest) -> Response[Any]:
         endpoint, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
     except (InvalidInput, StoreUnavailable) as problem:
         return _invalid_form_page(request, form, None, problem)
-    shown = ShownOnce(kind="secret", id=endpoint.id, name=endpoint.name, text=secret)
+    shown = ShownOnce(
+        kind="secret",
+        id=endpoint.id,
+        name=endpoint.name,
+        text=secret,
+        overlaps=endpoint.signature.signs_with_both,
+    )
     return redirect_to_secret(request, shown)
 
 

@@ -130,15 +130,22 @@ async def _ping(request: PageRequest, endpoint_id: str) -> Flash:
 
 @form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/rotate-secret", "admin")
 async def rotate_secret(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
-    """Rotate the signing secret and show the new one once. The old one stays valid for 24 hours."""
+    """Rotate the signing secret and show the new one once, and say whether the old one still signs."""
     await read_form(request)
     runtime = runtime_of(request)
     try:
         secret = await runtime.endpoints.rotate_secret(endpoint_id, actor=actor_of(request))
     except (Conflict, NotFound, StoreUnavailable) as problem:
         return respond_with_problem(request, problem, back=f"{ENDPOINTS}/{endpoint_id}")
-    name = (await runtime.endpoints.get(endpoint_id)).name
-    secret_page = ShownOnce(kind="secret", id=endpoint_id, name=name, text=secret, rotated=True)
+    endpoint = await runtime.endpoints.get(endpoint_id)
+    secret_page = ShownOnce(
+        kind="secret",
+        id=endpoint_id,
+        name=endpoint.name,
+        text=secret,
+        rotated=True,
+        overlaps=endpoint.signature.signs_with_both,
+    )
     return redirect_to_secret(request, secret_page)
 
 

@@ -36,6 +36,8 @@ class ShownOnce(msgspec.Struct, frozen=True, kw_only=True):
     """The secret, the key or the link."""
     scopes: tuple[str, ...] = ()
     rotated: bool = False
+    overlaps: bool = True
+    """Whether the old secret of an endpoint signs too for a day after a rotation."""
 
 
 _TEMPLATES: Final = {

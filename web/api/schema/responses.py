@@ -159,7 +159,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Created for messages to a URL; it subscribes to no event types."""
     throttled_until: Time | None
     secret_rotated_until: Time | None
-    """Until then messages are also signed with the old secret."""
+    """Until then messages are also signed with the old secret. Null for `github` and `legacy`, which sign with one."""
     created_at: Time
     updated_at: Time
 
