@@ -63,6 +63,7 @@ def endpoint_columns(deliveries: FromClause, now: float) -> list[ColumnElement[A
     return [
         ENDPOINTS.c.name.label("endpoint_name"),
         ENDPOINTS.c.url.label("webhook_url"),
+        ENDPOINTS.c.deleted_at.label("endpoint_deleted_at"),
         held(deliveries, now).label("held"),
     ]
 
@@ -86,6 +87,7 @@ def delivery_row(row: Row) -> DeliveryRow:
         next_attempt_at=row["next_attempt_at"],
         created_at=row["created_at"],
         finished_at=row["finished_at"],
+        endpoint_deleted=row["endpoint_deleted_at"] is not None,
     )
 
 

@@ -74,6 +74,7 @@ class Replays:
             frozen_at=frozen_at,
             total=coverage.total,
             endpoints=coverage.endpoints,
+            deleted_endpoints=coverage.deleted_endpoints,
             states=coverage.states,
             sample=rows[::-1],
             bounds=coverage.bounds,

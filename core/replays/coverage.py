@@ -5,7 +5,7 @@ For any other filter the rows are checked one by one up to a scan limit; "12+" t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -58,6 +58,8 @@ class Coverage:
     total: BoundedCount
     endpoints: tuple[tuple[str, str, int], ...]
     """Id, name and count, most first."""
+    deleted_endpoints: tuple[tuple[str, str, int], ...]
+    """The same of deleted endpoints, whose deliveries match and are left out."""
     states: dict[DeliveryState, int]
     first: tuple[str, ...]
     """The oldest ids; with `bounds`, the oldest of the scanned ones."""
@@ -75,9 +77,13 @@ async def read_coverage(
         scan_limit = await find_scan_limit(connection, _D.id, scans, covered)
         covered = covered.within(floor=scan_limit.down_to)
         tally = await _read_tally(connection, tally_statement(scans, covered))
-    first = (
-        (await connection.execute(first_statement(scans, covered, sample_size))).scalars() if tally else ()
-    )
+    endpoints, deleted = await _endpoint_counts(connection, tally)
+    deleted_ids = frozenset(id_ for id_, _name, _number in deleted)
+    tally = Tally({key: number for key, number in tally.items() if key[0] not in deleted_ids})
+    first: Iterable[str] = ()
+    if tally:
+        statement = first_statement(scans, covered, sample_size, without_endpoints=deleted_ids)
+        first = (await connection.execute(statement)).scalars()
     bounds = bounds_of(scan_limit, frozen_at, "deliveries")
     states = Counter[DeliveryState]()
     for (_endpoint_id, state), number in tally.items():
@@ -86,7 +92,8 @@ async def read_coverage(
         total=BoundedCount(
             min(tally.total(), COUNT_LIMIT), bounds is not None or tally.total() > COUNT_LIMIT
         ),
-        endpoints=await _endpoint_counts(connection, tally),
+        endpoints=endpoints,
+        deleted_endpoints=deleted,
         states=dict(states),
         first=tuple(first),
         bounds=bounds,
@@ -164,13 +171,23 @@ async def _read_tally(connection: AsyncConnection, statement: Any) -> Tally:
     return +Tally({(endpoint_id, state): number for endpoint_id, state, number in counted})
 
 
-async def _endpoint_counts(connection: AsyncConnection, tally: Tally) -> tuple[tuple[str, str, int], ...]:
+EndpointCounts = tuple[tuple[str, str, int], ...]
+
+
+async def _endpoint_counts(
+    connection: AsyncConnection, tally: Tally
+) -> tuple[EndpointCounts, EndpointCounts]:
+    """Return the counts of the endpoints that exist, and of those that were deleted."""
     numbers = Counter[str]()
     for (endpoint_id, _state), number in tally.items():
         numbers[endpoint_id] += number
-    names_statement = select(ENDPOINTS.c.id, ENDPOINTS.c.name)
-    names = {row.id: row.name for row in await connection.execute(names_statement)} if numbers else {}
-    return tuple((id_, names[id_], number) for id_, number in numbers.most_common())
+    statement = select(ENDPOINTS.c.id, ENDPOINTS.c.name, ENDPOINTS.c.deleted_at)
+    rows = {row.id: row for row in await connection.execute(statement)} if numbers else {}
+    counts = [(rows[id_], number) for id_, number in numbers.most_common()]
+    return (
+        tuple((row.id, row.name, number) for row, number in counts if row.deleted_at is None),
+        tuple((row.id, row.name, number) for row, number in counts if row.deleted_at is not None),
+    )
 
 
 def edges_statement(filters: DeliveryFilter, covered: IdRange) -> CompoundSelect[str, str]:
@@ -225,12 +242,15 @@ def tally_statement(scans: Sequence[IndexScan], covered: IdRange) -> Select[str,
     return select(rows.endpoint_id, rows.state, func.count()).group_by(rows.endpoint_id, rows.state)
 
 
-def first_statement(scans: Sequence[IndexScan], covered: IdRange, limit: int) -> Select[str]:
+def first_statement(
+    scans: Sequence[IndexScan], covered: IdRange, limit: int, *, without_endpoints: Collection[str] = ()
+) -> Select[str]:
     """Return the statement that finds the oldest deliveries of these scans, which are resent first."""
+    included = (no_index(_D.endpoint_id).not_in(sorted(without_endpoints)),) if without_endpoints else ()
     oldest = union(
         *(
             select(_D.id)
-            .where(branch.condition, *covered.conditions(_D.id))
+            .where(branch.condition, *included, *covered.conditions(_D.id))
             .order_by(_D.id)
             .limit(limit)
             .subquery()

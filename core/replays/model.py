@@ -37,6 +37,8 @@ class Plan:
     total: BoundedCount
     endpoints: tuple[tuple[str, str, int], ...]
     """Id, name and count, most first."""
+    deleted_endpoints: tuple[tuple[str, str, int], ...]
+    """The same of deleted endpoints: nothing can be sent to them, so a replay leaves them out."""
     states: dict[DeliveryState, int]
     """The covered deliveries by state. Receivers may get the delivered ones twice."""
     sample: tuple[DeliveryRow, ...]

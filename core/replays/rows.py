@@ -9,22 +9,32 @@ from breakwater.core.domain.errors import NotFound
 from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount
+from breakwater.core.queries.paging.scan import no_index
 from breakwater.core.replays.coverage import RESENDABLE
 from breakwater.core.replays.model import ReplayState, ReplayView
 from breakwater.core.replays.outcome_counts import Outcomes
-from breakwater.core.store.schema import DELIVERIES, REPLAYS
+from breakwater.core.store.schema import DELIVERIES, ENDPOINTS, REPLAYS
 
 
 def coverage_condition(filters: DeliveryFilter, up_to: str, frozen_at: float) -> ColumnElement[bool]:
     """Return the condition on deliveries that a replay resends.
 
-    They match the filter, can be resent, and had finished when the filter was frozen.
+    They match the filter, can be resent, had finished when the filter was frozen, and have an endpoint.
     """
     return and_(
         clause(filters, frozen_at, up_to),
         DELIVERIES.c.state.in_(RESENDABLE),
         DELIVERIES.c.finished_at <= frozen_at,
+        endpoint_exists(),
     )
+
+
+def endpoint_exists() -> ColumnElement[bool]:
+    """Return the condition on deliveries whose endpoint was not deleted."""
+    deleted = select(ENDPOINTS.c.id).where(
+        ENDPOINTS.c.id == no_index(DELIVERIES.c.endpoint_id), ENDPOINTS.c.deleted_at.is_not(None)
+    )
+    return ~deleted.exists()
 
 
 async def next_ids(

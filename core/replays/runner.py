@@ -12,7 +12,7 @@ from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.states import DeliveryState, Trigger
 from breakwater.core.replays.coverage import RESENDABLE
 from breakwater.core.replays.model import ReplayState
-from breakwater.core.replays.rows import coverage_condition, filter_of, next_ids, replay_row
+from breakwater.core.replays.rows import coverage_condition, endpoint_exists, filter_of, next_ids, replay_row
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS, REPLAYS
 
 STEP_SECONDS: Final = 1.0
@@ -101,8 +101,9 @@ class ReplayRunner:
                 DELIVERIES.c.id.in_(ids),
                 DELIVERIES.c.state.in_(RESENDABLE),
                 DELIVERIES.c.finished_at <= row["frozen_at"],
+                endpoint_exists(),
             )
-            .with_for_update()
+            .with_for_update(of=DELIVERIES)
         )
         return (await connection.execute(unchanged)).mappings().all()
 
@@ -132,8 +133,15 @@ class ReplayRunner:
         await connection.execute(insert(REPLAY_ITEMS), items)
 
     async def _finish(self, connection: AsyncConnection, row: RowMapping) -> None:
-        values = {"state": ReplayState.FINISHED.value, "finished_at": self._context.clock.now()}
+        # Deliveries whose endpoint was deleted during the replay are not read any more.
+        unread = 0 if row["total_is_bound"] else row["total"] - row["resent"] - row["skipped"]
+        skipped = row["skipped"] + max(0, unread)
+        values = {
+            "state": ReplayState.FINISHED.value,
+            "finished_at": self._context.clock.now(),
+            "skipped": skipped,
+        }
         await connection.execute(update(REPLAYS).where(REPLAYS.c.id == row["id"]).values(values))
-        outcome = f"Finished: {row['resent']:,} resent, {row['skipped']:,} skipped (changed since then)."
+        outcome = f"Finished: {row['resent']:,} resent, {skipped:,} skipped (changed since then)."
         entry = AuditEntry("breakwater", "replay.finish", row["id"], outcome, affected=row["resent"])
         await self._context.audit_log.write(connection, entry)

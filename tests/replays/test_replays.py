@@ -52,6 +52,44 @@ async def test_the_dry_run_counts_names_endpoints_and_shows_a_sample(engine: Run
     assert engine.sender.requests == []
 
 
+async def test_deliveries_of_a_deleted_endpoint_are_left_out_and_keep_their_history(
+    engine: RunningEngine,
+) -> None:
+    await engine.endpoint("one.example", event_types=["one"])
+    gone = await engine.endpoint("gone.example", event_types=["gone"])
+    resent = await failed(engine, 2, event_type="one")
+    left_out = await failed(engine, 3, event_type="gone")
+    await engine.runtime.endpoints.delete(gone, actor=ADA)
+    everything = DeliveryFilter.parse({})
+    for filters in (FAILED, everything, DeliveryFilter.parse({"class": "client_error"})):
+        plan = await engine.runtime.replays.plan(filters)
+        assert (plan.total.value, [name for _id, name, _count in plan.endpoints]) == (2, ["one.example"])
+        assert plan.deleted_endpoints == ((gone, "gone.example", 3),)
+        assert [row.id for row in plan.sample] == resent
+    replay = await started(engine)
+    await seconds(engine, 3)
+    finished = await engine.runtime.replays.get(replay.id)
+    assert (finished.state, finished.resent, finished.skipped) == (ReplayState.FINISHED, 2, 0)
+    for delivery_id in left_out:
+        detail = await engine.runtime.queries.deliveries.get(delivery_id)
+        assert (detail.row.state, detail.row.endpoint_deleted) == (DeliveryState.FAILED, True)
+    with pytest.raises(Conflict):
+        await started(engine, DeliveryFilter.parse({"endpoint": gone}))
+
+
+async def test_an_endpoint_that_is_deleted_during_its_replay_gets_no_more(engine: RunningEngine) -> None:
+    gone = await engine.endpoint("gone.example", event_types=["gone"])
+    ids = await failed(engine, 4, event_type="gone")
+    replay = await started(engine, pace=1.0)
+    await seconds(engine, 1)
+    await engine.runtime.endpoints.delete(gone, actor=ADA)
+    await seconds(engine, 2)
+    finished = await engine.runtime.replays.get(replay.id)
+    assert (finished.state, finished.resent, finished.skipped) == (ReplayState.FINISHED, 1, 3)
+    states = [(await engine.runtime.queries.deliveries.get(id_)).row.state for id_ in ids]
+    assert states == [DeliveryState.DELIVERED, *[DeliveryState.FAILED] * 3]
+
+
 async def test_a_replay_resends_what_matches_at_its_pace_and_nothing_else(engine: RunningEngine) -> None:
     await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])

@@ -1,10 +1,12 @@
 """The state and the progress of a replay in words."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from breakwater.core.replays import Plan, ReplayState, ReplayView
-from breakwater.core.text.format import format_duration
+from breakwater.core.text.format import format_duration, join_names, pluralize, sanitize
 from breakwater.core.text.zones import format_time
+
+_NAMES_SHOWN: Final = 3
 
 
 def coverage_in_words(replay: Plan | ReplayView) -> str:
@@ -15,6 +17,14 @@ def coverage_in_words(replay: Plan | ReplayView) -> str:
         if stored_span
         else replay.words
     )
+
+
+def left_out_in_words(plan: Plan) -> str:
+    """Return which deliveries a replay leaves out because their endpoints were deleted."""
+    count = sum(number for _id, _name, number in plan.deleted_endpoints)
+    names = join_names([sanitize(name) for _id, name, _number in plan.deleted_endpoints], _NAMES_SHOWN)
+    was = "was" if len(plan.deleted_endpoints) == 1 else "were"
+    return f"{pluralize(count, 'matching delivery')} left out: {names} {was} deleted."
 
 
 def replay_badge(state: ReplayState) -> tuple[str, str]:

@@ -70,6 +70,7 @@ _FILTERS: Final = {
     "marks_of": circuit_marks.marks_of,
     "ms": words.milliseconds,
     "page_of": words.page_of,
+    "left_out_in_words": replay_words.left_out_in_words,
     "plural": pluralize,
     "problem_text": problem_text,
     "replay_progress": replay_words.replay_progress,

@@ -113,4 +113,5 @@ def _detail(row: Row, attempts: tuple[AttemptView, ...], snapshot: DeliverySnaps
         resend_consequence=explain_resend(snapshot),
         can_resend=can_resend(snapshot),
         can_cancel=can_cancel(snapshot),
+        endpoint_deleted=snapshot.endpoint.deleted,
     )

@@ -34,6 +34,7 @@ class DeliveryRow:
     next_attempt_at: float | None
     created_at: float
     finished_at: float | None
+    endpoint_deleted: bool = False
 
     @property
     def status(self) -> DeliveryStatus:
@@ -89,6 +90,7 @@ class DeliveryDetail:
     """One sentence: what a resend does now."""
     can_resend: bool
     can_cancel: bool
+    endpoint_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
