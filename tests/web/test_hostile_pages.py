@@ -71,7 +71,13 @@ async def filled(service: RunningApp) -> Filled:
         "/replays", {"filter": {"event_type": "a"}, "reason": CORPUS[1], "pace": 0.01}, 201
     )
     await service.post(f"/endpoints/{await service.endpoint('gone.example')}/pause")
-    ids = {"endpoint_id": endpoint, "delivery_id": delivery, "message_id": message, "replay_id": replay["id"]}
+    ids = {
+        "created_id": endpoint,
+        "endpoint_id": endpoint,
+        "delivery_id": delivery,
+        "message_id": message,
+        "replay_id": replay["id"],
+    }
     return Filled(service, browser, ids)
 
 
