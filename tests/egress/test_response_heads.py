@@ -1,11 +1,15 @@
 """Whatever a response head contains, the attempt ends with a response or with a class and words. Over both senders."""
 
+from collections.abc import Callable
+
 import pytest
 
-from breakwater.core.domain.outcome import Response, TransportFailure
+from breakwater.core.domain.outcome import RESPONSE_HEADERS_MAX, Response, TransportFailure
+from breakwater.core.domain.retry import SERVICE_SCHEDULE
 from breakwater.core.domain.states import FailureClass
+from breakwater.core.domain.verdict import BreakerSignal, Delivered, breaker_signal, classify, decide
 from tests.egress.conftest import PATIENT, Wire, make_wire
-from tests.egress.receivers import Receiver, once
+from tests.egress.receivers import Receiver, Script, once, then_reset, then_silence
 from tests.egress.response_heads import fuzz_heads
 
 FUZZED_HEADS = 500
@@ -61,7 +65,24 @@ async def test_a_response_with_many_headers_counts(wire: Wire, count: int) -> No
     async with Receiver(once(many_headers(count))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
-    assert (outcome.status, outcome.body, len(outcome.headers)) == (200, b"ok", count + 1)
+    stored = min(count + 1, RESPONSE_HEADERS_MAX)
+    assert (outcome.status, outcome.body, len(outcome.headers)) == (200, b"ok", stored)
+    assert outcome.headers_truncated is (stored < count + 1)
+
+
+@pytest.mark.parametrize("ending", [once, then_reset, then_silence], ids=["closed", "reset", "stalls"])
+@pytest.mark.parametrize("headers", [3, 300])
+async def test_a_200_delivers_however_many_headers_it_has_and_however_its_body_ends(
+    wire: Wire, headers: int, ending: Callable[[bytes], Script]
+) -> None:
+    cut = many_headers(headers).replace(b"Content-Length: 2", b"Content-Length: 20")
+    async with Receiver(ending(cut)) as receiver:
+        outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
+    assert isinstance(outcome, Response)
+    assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"ok", True)
+    verdict = decide(outcome, policy=SERVICE_SCHEDULE, spent=1, now=1.0, wall=1.0, draw=0.5)
+    assert verdict == Delivered()
+    assert breaker_signal(classify(outcome)) is BreakerSignal.SUCCESS
 
 
 async def test_an_origin_that_sends_many_headers_gets_one_repeated_request_only() -> None:
