@@ -1,5 +1,6 @@
 """Check numbers against bounds, with one wording for all settings."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from breakwater.core.domain.errors import FieldProblem
@@ -7,6 +8,31 @@ from breakwater.core.domain.errors import FieldProblem
 _SHOWN_LENGTH: Final = 40
 _SHOWN_BITS: Final = 128
 """Python raises ValueError for the text of an int with thousands of digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """Whole numbers from `low` to `high`."""
+
+    low: int
+    high: int
+
+    def problems(self, field: str, value: object) -> list[FieldProblem]:
+        """Return the problem of `value`, or an empty list."""
+        return whole_number(field, value, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Finite numbers from (`above`: greater than) `low` to `high`."""
+
+    low: float
+    high: float
+    above: bool = False
+
+    def problems(self, field: str, value: object) -> list[FieldProblem]:
+        """Return the problem of `value`, or an empty list."""
+        return number(field, value, self.low, self.high, above=self.above)
 
 
 def whole_number(field: str, value: object, low: int, high: int) -> list[FieldProblem]:

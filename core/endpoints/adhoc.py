@@ -14,7 +14,7 @@ from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.errors import InvalidInput, StoreUnavailable
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import parse_endpoint_url
-from breakwater.core.endpoints.fields import Columns, prefixed_columns
+from breakwater.core.endpoints.fields import Columns, parse_fields
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.secrets import new_secret
 from breakwater.core.lru_map import LruMap
@@ -52,7 +52,7 @@ class AdhocEndpoints:
         if (endpoint := await self._read(key)) is not None:
             return endpoint
         own_secret = {} if secret is None else {"secret": secret}
-        columns = prefixed_columns({"url": url, **own_secret, **fields}, self._rows.rules)
+        columns = parse_fields({"url": url, **own_secret, **fields}, self._rows.rules)
         created_secret = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
         for _ in range(_TRIES):
             row = self._rows.new_row(columns | {"adhoc_key": key}, created_secret if signed else None)

@@ -1,12 +1,28 @@
-"""An endpoint's fields as callers write them, checked and turned into columns; all problems are told at once."""
+"""Validate the fields of an endpoint and convert them to columns. All problems are reported together."""
 
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import asdict, dataclass
+from typing import Any, Final, assert_never
 
-from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.bounds import Number, WholeNumber
 from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from breakwater.core.domain.endpoint_fields import (
+    ENDPOINT_FIELDS,
+    GROUPS,
+    Choice,
+    Delays,
+    EndpointField,
+    EventTypes,
+    FromSetting,
+    HeaderNames,
+    Headers,
+    Required,
+    Secret,
+    Text,
+    Url,
+)
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, TargetRefused
 from breakwater.core.domain.event_type import event_type_problems
 from breakwater.core.domain.retry import SERVICE_SCHEDULE, RetryPolicy
@@ -17,20 +33,7 @@ from breakwater.core.endpoints.headers import header_columns, parse_headers, par
 
 Columns = dict[str, Any]
 
-NAME_MAX: Final = 120
-DESCRIPTION_MAX: Final = 2_000
-EVENT_TYPES_MAX: Final = 200
-SECRET_MAX: Final = 256
-TIMEOUT_MAX: Final = 300.0
-IN_FLIGHT_MAX: Final = 10_000
-RATE_MAX: Final = 10_000.0
-RATE_MIN: Final = 0.01
-TIMEOUT_MIN: Final = 0.1
-
-_UNWRITABLE: Final = frozenset({"Cc", "Cs"})
-"""Unicode's controls and lone surrogates: no database, header or page does anything good with them."""
-
-FIXED: Final = {
+READ_ONLY: Final = {
     "id": "is set by Breakwater",
     "state": "is changed by pause and resume",
     "state_reason": "is changed by pause and resume",
@@ -38,37 +41,47 @@ FIXED: Final = {
     "updated_at": "is set by Breakwater",
     "adhoc": "is set by Breakwater",
 }
-"""Fields that are shown, and cannot be written."""
+"""Fields that responses contain and callers cannot set."""
+
+_PLAIN: Final = {field.name: field for field in ENDPOINT_FIELDS if not field.group}
+_GROUPED: Final = {
+    group: {field.name.removeprefix(f"{group}."): field for field in ENDPOINT_FIELDS if field.group == group}
+    for group in GROUPS
+}
+_GROUP_DEFAULTS: Final[Mapping[str, Columns]] = {
+    "retry": {"retry_delays": [], "retry_jitter": SERVICE_SCHEDULE.jitter},
+    "circuit": {"circuit": {}},
+}
+"""Columns of a group. Empty ones follow the service, should a later version change its defaults."""
+_NAMES: Final = tuple(dict.fromkeys(field.group or field.name for field in ENDPOINT_FIELDS))
+_UNSTORABLE: Final = frozenset({"Cc", "Cs"})
+"""Control characters and lone surrogates: databases, headers and pages cannot represent them safely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What applies where a caller says nothing, and what the operator allows."""
+    """The defaults that settings decide, by the names of the settings, and the addresses that the operator allows."""
 
     allowed: AllowedNetworks
-    timeout_seconds: float
-    max_in_flight: int
+    attempt_timeout_seconds: float
+    lane_max_in_flight: int
 
 
-Parser = Callable[[Any, Rules, Mapping[str, Any]], Columns]
-"""Takes a field's value (never None), the rules and the columns so far; raises InvalidInput."""
-
-
-def prefixed_columns(
-    given: Mapping[str, object], rules: Rules, current: Mapping[str, Any] | None = None
+def parse_fields(
+    fields: Mapping[str, object], rules: Rules, current: Mapping[str, Any] | None = None
 ) -> Columns:
-    """Return the columns that `given` asks for; on top of `current`, or of the defaults for a new endpoint.
+    """Return the columns for `fields`: only these when there is a `current` endpoint, else with all defaults.
 
-    None means the default. `secret` and `headers`, here and in `current`, are in clear. Raises InvalidInput with every
-    problem, unknown fields among them.
+    None resets a field to its default. `secret` and `headers`, here and in `current`, are in clear. Raises InvalidInput
+    with every problem, unknown fields among them.
     """
     columns = default_columns(rules) if current is None else {}
     problems: list[FieldProblem] = []
-    if given.get("url", current) is None:
+    if fields.get("url", current) is None:
         problems.append(FieldProblem("url", "is missing. Enter the URL that webhooks are sent to"))
-    for name, value in given.items():
+    for name, value in fields.items():
         try:
-            columns |= _column(name, value, rules, current or {})
+            columns |= _parse_field(name, value, rules, current or {})
         except InvalidInput as invalid:
             problems += invalid.problems
     problems += _secret_problems(columns, current)
@@ -76,7 +89,7 @@ def prefixed_columns(
         problem.field.startswith("headers") for problem in problems
     ):
         try:
-            columns |= header_columns(given, columns, current or {})
+            columns |= header_columns(fields, columns, current or {})
         except InvalidInput as invalid:
             problems += invalid.problems
     if problems:
@@ -84,91 +97,115 @@ def prefixed_columns(
     return columns
 
 
+def default_columns(rules: Rules) -> Columns:
+    """Return the columns of an endpoint without fields."""
+    columns = {
+        name: _default(field, rules)
+        for name, field in _PLAIN.items()
+        if not field.is_write_only and field.default is not Required.REQUIRED
+    }
+    return columns | _GROUP_DEFAULTS["retry"] | _GROUP_DEFAULTS["circuit"]
+
+
+def _default(field: EndpointField, rules: Rules) -> object:
+    default = field.default
+    if isinstance(default, FromSetting):
+        return getattr(rules, default.name)
+    return copy(list(default) if isinstance(default, tuple) else default)
+
+
 def _secret_problems(columns: Columns, current: Mapping[str, Any] | None) -> list[FieldProblem]:
-    """Return what is wrong where the secret does not serve the signature, whichever of the two changes."""
-    kept = (current or {}).get("secret")
-    secret = columns.get("secret") or kept
+    """Return the problem of a secret that the signature cannot use, whichever of the two changes."""
+    stored = (current or {}).get("secret")
+    secret = columns.get("secret") or stored
     if secret is None or not columns.keys() & {"secret", "signature"}:
         return []
     scheme = SignatureScheme(columns.get("signature") or (current or {})["signature"])
     try:
         check_secret(scheme, secret)
     except InvalidInput as invalid:
-        if secret is kept:
-            return [FieldProblem("secret", f"is needed with it: {scheme} cannot sign with the one there is")]
+        if secret is stored:
+            return [FieldProblem("secret", f"is needed with it: {scheme} cannot sign with the stored one")]
         return list(invalid.problems)
     return []
 
 
-def default_columns(rules: Rules) -> Columns:
-    """Return what an endpoint has that says nothing. Empty retry and circuit columns mean the service's."""
-    return {
-        "name": "",
-        "description": "",
-        "event_types": [],
-        "timeout_seconds": rules.timeout_seconds,
-        "retry_delays": [],
-        "retry_jitter": SERVICE_SCHEDULE.jitter,
-        "circuit": {},
-        "max_in_flight": rules.max_in_flight,
-        "rate_limit_per_second": None,
-        "headers": {},
-        "public_headers": [],
-        "signature": SignatureScheme.STANDARD.value,
-    }
-
-
-def _column(name: str, value: object, rules: Rules, current: Mapping[str, Any]) -> Columns:
-    parser = _PARSERS.get(name)
-    if parser is None:
-        remedy = FIXED.get(name, f"is not a field of an endpoint: choose from {', '.join(_PARSERS)}")
+def _parse_field(name: str, value: object, rules: Rules, current: Mapping[str, Any]) -> Columns:
+    if name in GROUPS:
+        if value is None:
+            return dict(_GROUP_DEFAULTS[name])
+        return _parse_retry(value, current) if name == "retry" else _parse_circuit(value, current)
+    field = _PLAIN.get(name)
+    if field is None:
+        remedy = READ_ONLY.get(name, f"is not a field of an endpoint: choose from {', '.join(_NAMES)}")
         raise InvalidInput.of(name, remedy)
     if value is not None:
-        return parser(value, rules, current)
-    defaults = default_columns(rules)
-    return {column: defaults[column] for column in _COLUMNS.get(name, (name,)) if column in defaults}
+        return {name: _parse_value(field, value, rules, current)}
+    has_default = not field.is_write_only and field.default is not Required.REQUIRED
+    return {name: _default(field, rules)} if has_default else {}
 
 
-def _url(value: Any, rules: Rules, current: Mapping[str, Any]) -> Columns:
+def _parse_value(  # noqa: C901, PLR0911 - one branch per kind
+    field: EndpointField, value: Any, rules: Rules, current: Mapping[str, Any]
+) -> object:
+    """Return the value of a field as it is stored, or in clear if it will be sealed. Raises InvalidInput."""
+    match field.kind:
+        case WholeNumber() | Number() as bounds:
+            _raise(bounds.problems(field.name, value))
+            return float(value) if isinstance(bounds, Number) else value
+        case Text(max_length, multiline):
+            return _parse_text(field.name, value, max_length, multiline=multiline).strip()
+        case Url():
+            return _parse_url(field.name, value, rules, current)
+        case Choice(values):
+            if not isinstance(value, str) or value not in set(values):
+                raise InvalidInput.of(field.name, f"must be one of {', '.join(values)}")
+            return value
+        case EventTypes(max_items):
+            return _parse_event_types(field.name, value, max_items)
+        case Headers():
+            return parse_headers(value, current.get(field.name) or {})
+        case HeaderNames():
+            return parse_public_headers(value)
+        case Secret(max_length):
+            return _parse_secret(field.name, value, max_length)
+        case Delays():
+            raise TypeError("delays belong to the group that has their jitter")
+        case _:
+            assert_never(field.kind)
+
+
+def _parse_secret(name: str, value: Any, max_length: int) -> str:
+    if value == "":
+        raise InvalidInput.of(name, "is empty; enter a secret, or leave the field out")
+    return _parse_text(name, value, max_length, multiline=False)
+
+
+def _parse_url(name: str, value: Any, rules: Rules, current: Mapping[str, Any]) -> str:
     if not isinstance(value, str):
-        raise TargetRefused.of("url", "must be text, such as https://hooks.example.com/path")
+        raise TargetRefused.of(name, "must be text, such as https://hooks.example.com/path")
     # A form sends every field: an endpoint whose URL stays as it is can still be edited.
-    unchanged = value == current.get("url")
-    return {"url": (parse_target if unchanged else parse_endpoint_url)(value, rules.allowed).url}
+    unchanged = value == current.get(name)
+    return (parse_target if unchanged else parse_endpoint_url)(value, rules.allowed).url
 
 
-def _name(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    return {"name": _line("name", value, NAME_MAX).strip()}
+def _parse_event_types(name: str, value: Any, max_items: int) -> list[str]:
+    if not isinstance(value, list | tuple) or len(value) > max_items:
+        raise InvalidInput.of(name, f"must be a list of at most {max_items}; empty means every type")
+    _raise(
+        [
+            problem
+            for position, item in enumerate(value)
+            for problem in event_type_problems(f"{name}.{position}", item)
+        ]
+    )
+    return list(dict.fromkeys(value))
 
 
-def _description(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    return {"description": _text("description", value, DESCRIPTION_MAX).strip()}
-
-
-def _event_types(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    if not isinstance(value, list | tuple) or len(value) > EVENT_TYPES_MAX:
-        raise InvalidInput.of(
-            "event_types", f"must be a list of at most {EVENT_TYPES_MAX}; empty means every type"
-        )
-    problems = [
-        problem
-        for place, item in enumerate(value)
-        for problem in event_type_problems(f"event_types.{place}", item)
-    ]
-    if problems:
-        raise InvalidInput(problems)
-    return {"event_types": list(dict.fromkeys(value))}
-
-
-def _timeout(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    _raise(number("timeout_seconds", value, TIMEOUT_MIN, TIMEOUT_MAX))
-    return {"timeout_seconds": float(value)}
-
-
-def _retry(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
-    given = _object("retry", value, ("delays", "jitter"))
-    delays = given.get("delays", current.get("retry_delays") or None)
-    jitter = given.get("jitter", current.get("retry_jitter"))
+def _parse_retry(value: Any, current: Mapping[str, Any]) -> Columns:
+    fields = _parse_group("retry", value)
+    delays = fields.get("delays", current.get("retry_delays") or None)
+    jitter = fields.get("jitter", current.get("retry_jitter"))
     try:
         policy = RetryPolicy.of(
             SERVICE_SCHEDULE.delays if delays is None else delays,
@@ -176,102 +213,46 @@ def _retry(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
         )
     except InvalidInput as invalid:
         raise invalid.under("retry") from None
-    # An empty column follows the service's schedule, should a later version change it.
-    own = [] if delays is None else list(policy.delays)
-    return {"retry_delays": own, "retry_jitter": float(policy.jitter)}
+    stored_delays = [] if delays is None else list(policy.delays)
+    return {"retry_delays": stored_delays, "retry_jitter": float(policy.jitter)}
 
 
-def _circuit(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
-    names = tuple(field.name for field in fields(CircuitBreakerConfig))
-    given = _object("circuit", value, names)
+def _parse_circuit(value: Any, current: Mapping[str, Any]) -> Columns:
+    fields = dict(_parse_group("circuit", value))
     service = asdict(SERVICE_CIRCUIT)
-    merged = {**service, **(current.get("circuit") or {}), **given}
-    # None takes a field back to the service's value, except where None itself is a meaning of the field.
-    optional = {"failure_rate_threshold", "max_timeout_seconds"}
-    merged |= {name: service[name] for name in given if given[name] is None and name not in optional}
+    for name, field_value in fields.items():
+        if field_value is None and not _GROUPED["circuit"][name].nullable:
+            fields[name] = service[name]
     try:
-        config = CircuitBreakerConfig(**merged)
+        config = CircuitBreakerConfig(**{**service, **(current.get("circuit") or {}), **fields})
     except InvalidInput as invalid:
         raise invalid.under("circuit") from None
     return {"circuit": asdict(config)}
 
 
-def _max_in_flight(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    _raise(whole_number("max_in_flight", value, 1, IN_FLIGHT_MAX))
-    return {"max_in_flight": value}
-
-
-def _rate(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    _raise(number("rate_limit_per_second", value, RATE_MIN, RATE_MAX))
-    return {"rate_limit_per_second": float(value)}
-
-
-def _headers(value: Any, _rules: Rules, current: Mapping[str, Any]) -> Columns:
-    return {"headers": parse_headers(value, current.get("headers") or {})}
-
-
-def _public_headers(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    return {"public_headers": parse_public_headers(value)}
-
-
-def _signature(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    if not isinstance(value, str) or value not in set(SignatureScheme):
-        raise InvalidInput.of("signature", f"must be one of {', '.join(SignatureScheme)}")
-    return {"signature": value}
-
-
-def _secret(value: Any, _rules: Rules, _current: Mapping[str, Any]) -> Columns:
-    secret = _line("secret", value, SECRET_MAX)
-    if not secret:
-        raise InvalidInput.of("secret", "is empty; enter a secret, or leave the field out")
-    return {"secret": secret}
-
-
-_PARSERS: Final[dict[str, Parser]] = {
-    "url": _url,
-    "name": _name,
-    "description": _description,
-    "event_types": _event_types,
-    "timeout_seconds": _timeout,
-    "retry": _retry,
-    "circuit": _circuit,
-    "max_in_flight": _max_in_flight,
-    "rate_limit_per_second": _rate,
-    "headers": _headers,
-    "public_headers": _public_headers,
-    "signature": _signature,
-    "secret": _secret,
-}
-_COLUMNS: Final = {"retry": ("retry_delays", "retry_jitter")}
-"""The columns of a field that is not a column of its own name."""
-
-
-def _raise(problems: list[FieldProblem]) -> None:
-    if problems:
-        raise InvalidInput(problems)
-
-
-def _object(field: str, value: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+def _parse_group(group: str, value: Any) -> Mapping[str, Any]:
+    names = ", ".join(_GROUPED[group])
     if not isinstance(value, Mapping):
-        raise InvalidInput.of(field, f"must be an object with any of {', '.join(names)}")
+        raise InvalidInput.of(group, f"must be an object with any of {names}")
     _raise(
         [
-            FieldProblem(f"{field}.{name}", f"is unknown: choose from {', '.join(names)}")
+            FieldProblem(f"{group}.{name}", f"is unknown: choose from {names}")
             for name in value
-            if name not in names
+            if name not in _GROUPED[group]
         ]
     )
     return value
 
 
-def _text(field: str, value: Any, most: int, *, lines: bool = True) -> str:
-    if not isinstance(value, str) or len(value) > most:
-        raise InvalidInput.of(field, f"must be text of at most {most:,} characters")
-    allowed = "\n\t" if lines else ""
-    if any(unicodedata.category(letter) in _UNWRITABLE and letter not in allowed for letter in value):
-        raise InvalidInput.of(field, "has a control character: remove it")
+def _parse_text(name: str, value: Any, max_length: int, *, multiline: bool) -> str:
+    if not isinstance(value, str) or len(value) > max_length:
+        raise InvalidInput.of(name, f"must be text of at most {max_length:,} characters")
+    allowed = "\n\t" if multiline else ""
+    if any(unicodedata.category(letter) in _UNSTORABLE and letter not in allowed for letter in value):
+        raise InvalidInput.of(name, "has a control character: remove it")
     return value
 
 
-def _line(field: str, value: Any, most: int) -> str:
-    return _text(field, value, most, lines=False)
+def _raise(problems: list[FieldProblem]) -> None:
+    if problems:
+        raise InvalidInput(problems)

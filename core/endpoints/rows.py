@@ -9,7 +9,7 @@ from breakwater.core.crypto.headers import open_headers, seal_headers
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import parse_target
-from breakwater.core.endpoints.fields import Columns, Rules, prefixed_columns
+from breakwater.core.endpoints.fields import Columns, Rules, parse_fields
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.text.credentials import public_names
@@ -51,7 +51,7 @@ class EndpointRows:
 
     def changed_columns(self, row: RowMapping, fields: Mapping[str, object]) -> Columns:
         """Return the columns that `fields` change on `row`; none when there are none. Raises InvalidInput."""
-        columns = prefixed_columns(fields, self.rules, {**row, **self._opened(row)})
+        columns = parse_fields(fields, self.rules, {**row, **self._opened(row)})
         if not columns:
             return {}
         if "name" in columns:
@@ -83,7 +83,7 @@ class EndpointRows:
 
         A rotation also replaces a secret that is damaged.
         """
-        prefixed_columns({"secret": secret}, self.rules, {"url": row["url"], "signature": row["signature"]})
+        parse_fields({"secret": secret}, self.rules, {"url": row["url"], "signature": row["signature"]})
         return self._secret_columns(row, secret)
 
     def _secret_columns(self, row: RowMapping, secret: str) -> Columns:

@@ -12,7 +12,7 @@ from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.states import SignatureScheme
-from breakwater.core.endpoints.fields import Columns, prefixed_columns
+from breakwater.core.endpoints.fields import Columns, parse_fields
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.secrets import new_secret
 from breakwater.core.operations.rows import endpoint_row, format_pending
@@ -68,7 +68,7 @@ class Endpoints:
         `fields` are those of the API, and `secret` for a secret of the caller's choice. Raises InvalidInput with
         every problem, TargetRefused among them.
         """
-        columns = prefixed_columns(fields, self._rows.rules)
+        columns = parse_fields(fields, self._rows.rules)
         secret = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
         row = self._rows.new_row(columns, secret)
 

@@ -20,7 +20,8 @@ def test_an_endpoint_is_created_and_its_secret_is_shown_once(
     page.get_by_label("Name", exact=True).fill("Warehouse")
     page.get_by_label("Event types").fill("order.created\norder.shipped")
     page.get_by_label("Delays").fill("1s 5m 2h")
-    page.get_by_label("Custom headers").fill("X-Environment: production")
+    page.get_by_label("Custom headers").fill("X-Environment: production\nX-Auth-Key: hunter2")
+    page.get_by_label("Public headers").fill("X-Environment")
     page.get_by_role("button", name="Create endpoint").click()
     expect(page.locator("#secret")).to_contain_text("whsec_")
     secret = page.locator("#secret").inner_text()
@@ -32,7 +33,7 @@ def test_an_endpoint_is_created_and_its_secret_is_shown_once(
     endpoint = service.api.get(f"/endpoints/{page.url.rpartition('/')[2]}").json()
     assert endpoint["event_types"] == ["order.created", "order.shipped"]
     assert endpoint["retry"]["delays"] == [1.0, 300.0, 7200.0]
-    assert endpoint["headers"] == {"X-Environment": "production"}
+    assert endpoint["headers"] == {"X-Environment": "production", "X-Auth-Key": "•••"}
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -2,31 +2,34 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Final
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, assert_never
 
-from breakwater.core.domain.circuit import SERVICE_CIRCUIT, CircuitBreakerConfig
+from breakwater.core.domain.bounds import Number, WholeNumber
+from breakwater.core.domain.endpoint_fields import (
+    ENDPOINT_FIELDS,
+    Choice,
+    Delays,
+    EndpointField,
+    EventTypes,
+    FromSetting,
+    HeaderNames,
+    Headers,
+    Kind,
+    Required,
+    Secret,
+    Section,
+    Text,
+    Url,
+)
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
-from breakwater.core.domain.retry import SERVICE_SCHEDULE
-from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.queries.endpoints.model import EndpointView
 from breakwater.core.settings import Settings
 from breakwater.core.text.credentials import MASK
 from breakwater.web.pages.forms import Form
 
-CIRCUIT_FIELDS: Final = tuple(f"circuit.{field.name}" for field in fields(CircuitBreakerConfig))
-_PLAIN: Final = ("url", "name", "description", "signature", "secret")
-_NUMBERS: Final = ("timeout_seconds", "max_in_flight", "rate_limit_per_second")
-FIELDS: Final = (
-    *_PLAIN,
-    *_NUMBERS,
-    "event_types",
-    "headers",
-    "public_headers",
-    "retry.delays",
-    "retry.jitter",
-    *CIRCUIT_FIELDS,
-)
+FIELDS: Final = {declared.name: declared for declared in ENDPOINT_FIELDS}
 
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|min|h|d)?")
 _SECONDS: Final = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -56,44 +59,105 @@ def _owns(name: str, problem_field: str) -> bool:
     return problem_field == name or problem_field.startswith(f"{name}.")
 
 
+# --- inputs
+
+
+class Widget(StrEnum):
+    """How a field is entered."""
+
+    LINE = "line"
+    AREA = "area"
+    CHOICE = "choice"
+
+
+def form_sections(
+    fields: Iterable[EndpointField] = ENDPOINT_FIELDS,
+) -> list[tuple[Section, list[EndpointField]]]:
+    """Return the sections of the form with their fields."""
+    sections: dict[Section, list[EndpointField]] = {}
+    for declared in fields:
+        sections.setdefault(declared.section, []).append(declared)
+    return list(sections.items())
+
+
+def widget_of(kind: Kind) -> Widget:
+    """Return how a value of this kind is entered."""
+    match kind:
+        case Text(multiline=True) | EventTypes() | Headers() | HeaderNames():
+            return Widget.AREA
+        case Choice():
+            return Widget.CHOICE
+        case WholeNumber() | Number() | Text() | Url() | Delays() | Secret():
+            return Widget.LINE
+        case _:
+            assert_never(kind)
+
+
+def input_mode(kind: Kind) -> str:
+    """Return the keyboard that a phone shows."""
+    match kind:
+        case WholeNumber():
+            return "numeric"
+        case Number():
+            return "decimal"
+        case Url():
+            return "url"
+        case Text() | Choice() | EventTypes() | Delays() | Headers() | HeaderNames() | Secret():
+            return "text"
+        case _:
+            assert_never(kind)
+
+
 # --- settings as text
 
 
 def blank(settings: Settings) -> EndpointForm:
     """Return the form of a new endpoint, with the defaults of the service."""
-    return EndpointForm(
-        {
-            **dict.fromkeys(FIELDS, ""),
-            "timeout_seconds": _number(settings.attempt_timeout_seconds),
-            "max_in_flight": str(settings.lane_max_in_flight),
-            "signature": SignatureScheme.STANDARD.value,
-            "retry.delays": delays_text(SERVICE_SCHEDULE.delays),
-            "retry.jitter": _number(SERVICE_SCHEDULE.jitter),
-            **_circuit_texts(SERVICE_CIRCUIT),
-        }
-    )
+    return EndpointForm({name: _default_text(declared, settings) for name, declared in FIELDS.items()})
 
 
 def of_endpoint(view: EndpointView) -> EndpointForm:
     """Return the form of an existing endpoint."""
-    return EndpointForm(
-        {
-            "url": view.url,
-            "name": view.name,
-            "description": view.description,
-            "signature": view.signature.value,
-            "secret": "",
-            "timeout_seconds": _number(view.timeout_seconds),
-            "max_in_flight": str(view.max_in_flight),
-            "rate_limit_per_second": _number(view.rate_limit_per_second),
-            "event_types": "\n".join(view.event_types),
-            "headers": "\n".join(f"{name}: {value}" for name, value in view.headers.items()),
-            "public_headers": "\n".join(view.public_headers),
-            "retry.delays": delays_text(view.retry_delays),
-            "retry.jitter": _number(view.retry_jitter),
-            **_circuit_texts(view.circuit),
-        }
+    return EndpointForm({name: _text(declared.kind, _value(view, name)) for name, declared in FIELDS.items()})
+
+
+def _default_text(declared: EndpointField, settings: Settings) -> str:
+    default = declared.default
+    if default is Required.REQUIRED:
+        return ""
+    return _text(
+        declared.kind, getattr(settings, default.name) if isinstance(default, FromSetting) else default
     )
+
+
+def _value(view: EndpointView, name: str) -> Any:
+    """Return a field of an endpoint; None for one that is never shown."""
+    group, _, inner = name.partition(".")
+    match group:
+        case "retry":
+            return getattr(view, f"retry_{inner}")
+        case "circuit":
+            return getattr(view.circuit, inner)
+        case _:
+            return None if FIELDS[name].is_write_only else getattr(view, name)
+
+
+def _text(kind: Kind, value: Any) -> str:
+    match kind:
+        case WholeNumber() | Number():
+            return _number(value)
+        case Text() | Url() | Choice():
+            return str(value)
+        case EventTypes() | HeaderNames():
+            return "\n".join(value)
+        case Headers():
+            return "\n".join(f"{name}: {text}" for name, text in value.items())
+        case Delays():
+            return delays_text(value)
+        case Secret():
+            return ""
+        case _:
+            assert_never(kind)
 
 
 def of_form(form: Form) -> EndpointForm:
@@ -134,10 +198,6 @@ def _duration_text(seconds: float) -> str:
     return f"{_number(seconds)}s"
 
 
-def _circuit_texts(config: CircuitBreakerConfig) -> dict[str, str]:
-    return {f"circuit.{name}": _number(value) for name, value in asdict(config).items()}
-
-
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -165,23 +225,31 @@ def changed_fields(form: Form, original: EndpointForm) -> dict[str, object]:
 
 
 def _put(settings: dict[str, object], name: str, form: Form) -> None:
+    value = _parsed(FIELDS[name].kind, form[name])
     group, _, inner = name.partition(".")
     if inner:
         nested = settings.setdefault(group, {})
         if isinstance(nested, dict):
-            nested[inner] = parse_delays(form[name]) if inner == "delays" else _parsed_number(form[name])
+            nested[inner] = value
     else:
-        settings[name] = _parsed(name, form[name])
+        settings[name] = value
 
 
-def _parsed(name: str, text: str) -> object:
-    if name in _NUMBERS:
-        return _parsed_number(text)
-    if name in {"event_types", "public_headers"}:
-        return re.split(r"[\s,]+", text) if text else []
-    if name == "headers":
-        return parse_headers(text)
-    return text or None
+def _parsed(kind: Kind, text: str) -> object:
+    """Return the value that the API takes. Raises InvalidInput for an invalid list of delays or headers."""
+    match kind:
+        case WholeNumber() | Number():
+            return _parsed_number(text)
+        case EventTypes() | HeaderNames():
+            return re.split(r"[\s,]+", text) if text else []
+        case Headers():
+            return parse_headers(text)
+        case Delays():
+            return parse_delays(text)
+        case Text() | Url() | Choice() | Secret():
+            return text or None
+        case _:
+            assert_never(kind)
 
 
 def _parsed_number(text: str) -> float | str | None:

@@ -7,10 +7,9 @@ from litestar.params import FromPath
 from litestar.response import Response, Template
 
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
-from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.queries.endpoints.model import DeletedEndpoint, EndpointView
 from breakwater.web.pages import endpoint_form
-from breakwater.web.pages.endpoint_form import EndpointForm
+from breakwater.web.pages.endpoint_form import EndpointForm, form_sections
 from breakwater.web.pages.endpoints import ENDPOINTS
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
@@ -42,7 +41,7 @@ def _form_page(
         deleted=deleted,
         endpoint=endpoint,
         form=form,
-        schemes=tuple(SignatureScheme),
+        sections=form_sections(),
     )
 
 

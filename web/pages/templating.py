@@ -18,7 +18,7 @@ from breakwater.core.text.statuses import circuit_state_name, status_name
 from breakwater.core.text.timestamps import iso
 from breakwater.core.text.zones import format_time, reader_zone
 from breakwater.web.assets import TEMPLATES
-from breakwater.web.pages import replay_words, words
+from breakwater.web.pages import endpoint_form, replay_words, words
 from breakwater.web.pages.charts import circuit_marks, glyphs, histogram, svg, traffic
 from breakwater.web.pages.charts.progress import progress_bar
 from breakwater.web.pages.fingerprint import asset
@@ -66,6 +66,7 @@ _FILTERS: Final = {
     "in_words": _in_words,
     "group_counts": traffic.group_counts,
     "occurring_groups": traffic.occurring_groups,
+    "input_mode": endpoint_form.input_mode,
     "latency_scale": traffic.latency_scale,
     "marks_of": circuit_marks.marks_of,
     "ms": words.milliseconds,
@@ -81,6 +82,7 @@ _FILTERS: Final = {
     "status_badge": words.status_badge,
     "status_counts": histogram.status_counts,
     "when_accepted": histogram.when_accepted,
+    "widget": endpoint_form.widget_of,
     "without_all": _without_all,
 }
 

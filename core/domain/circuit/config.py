@@ -1,15 +1,28 @@
 """When a circuit opens, how long it stays open, and what closes it again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from breakwater.core.domain.bounds import number, whole_number
+from breakwater.core.domain.bounds import Number, WholeNumber
 from breakwater.core.domain.errors import FieldProblem, InvalidInput
 
 DAY: Final = 86_400.0
-_MAX_COUNT: Final = 10_000
-_MAX_MULTIPLIER: Final = 10.0
-_MAX_JITTER: Final = 0.5
+_COUNT: Final = WholeNumber(1, 10_000)
+CIRCUIT_BOUNDS: Final[Mapping[str, WholeNumber | Number]] = {
+    "failure_threshold": _COUNT,
+    "success_threshold": _COUNT,
+    "timeout_seconds": Number(0, 7 * DAY),
+    "half_open_max_calls": _COUNT,
+    "failure_rate_threshold": Number(0, 1, above=True),
+    "minimum_calls": _COUNT,
+    "window_seconds": Number(1, DAY),
+    "timeout_multiplier": Number(1, 10),
+    "max_timeout_seconds": Number(0, 7 * DAY),
+    "timeout_jitter": Number(0, 0.5),
+}
+CIRCUIT_OPTIONAL: Final = frozenset({"failure_rate_threshold", "max_timeout_seconds"})
+"""Fields that may be None."""
 _MAX_EXPONENT: Final = 64
 """Above it every cooldown is at its cap; prevents an overflow."""
 
@@ -47,39 +60,21 @@ class CircuitBreakerConfig:
     """Jitter of a cooldown as a share of it, so that many circuits do not probe in the same second."""
 
     def __post_init__(self) -> None:
-        if problems := [*self._counts(), *self._rate(), *self._cooldowns()]:
+        if problems := self._problems():
             raise InvalidInput(problems)
 
-    def _counts(self) -> list[FieldProblem]:
-        return [
-            *whole_number("failure_threshold", self.failure_threshold, 1, _MAX_COUNT),
-            *whole_number("success_threshold", self.success_threshold, 1, _MAX_COUNT),
-            *whole_number("half_open_max_calls", self.half_open_max_calls, 1, _MAX_COUNT),
-        ]
-
-    def _rate(self) -> list[FieldProblem]:
-        threshold = self.failure_rate_threshold
-        return [
-            *([] if threshold is None else number("failure_rate_threshold", threshold, 0, 1, above=True)),
-            *whole_number("minimum_calls", self.minimum_calls, 1, _MAX_COUNT),
-            *number("window_seconds", self.window_seconds, 1, DAY),
-        ]
-
-    def _cooldowns(self) -> list[FieldProblem]:
+    def _problems(self) -> list[FieldProblem]:
         problems = [
-            *number("timeout_seconds", self.timeout_seconds, 0, 7 * DAY),
-            *number("timeout_multiplier", self.timeout_multiplier, 1, _MAX_MULTIPLIER),
-            *number("timeout_jitter", self.timeout_jitter, 0, _MAX_JITTER),
+            problem
+            for name, bounds in CIRCUIT_BOUNDS.items()
+            if not (name in CIRCUIT_OPTIONAL and getattr(self, name) is None)
+            for problem in bounds.problems(name, getattr(self, name))
         ]
-        if self.max_timeout_seconds is not None:
-            problems += number("max_timeout_seconds", self.max_timeout_seconds, 0, 7 * DAY)
-            if not problems and self.max_timeout_seconds < self.timeout_seconds:
-                problems = [
-                    FieldProblem(
-                        "max_timeout_seconds",
-                        f"is below timeout_seconds; make it at least {self.timeout_seconds:g}, or lower that",
-                    )
-                ]
+        cap = self.max_timeout_seconds
+        if cap is not None and not problems and cap < self.timeout_seconds:
+            lowest = f"{self.timeout_seconds:g}"
+            problem = f"is below timeout_seconds; make it at least {lowest}, or lower that"
+            return [FieldProblem("max_timeout_seconds", problem)]
         return problems
 
     def cooldown(self, reopenings: int, draw: float = 0.5) -> float:

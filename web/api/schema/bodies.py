@@ -14,7 +14,7 @@ from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.deliveries import MAX_BULK_RESEND
 from breakwater.core.text.timestamps import TimestampError, parse_timestamp
-from breakwater.web.api.schema.endpoint_bodies import Delays, EventType
+from breakwater.web.api.schema.endpoint_bodies import DelayList, EventType
 from breakwater.web.api.schema.surrogates import find_lone_surrogate
 from breakwater.web.problems import BadRequest
 
@@ -33,7 +33,7 @@ _OneScope = Annotated[str, Meta(extra_json_schema={"enum": list(Scope)})]
 class RetryOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A retry schedule for this message only."""
 
-    delays: Delays
+    delays: DelayList
     """Seconds to wait after each failed attempt, the first one first."""
 
 

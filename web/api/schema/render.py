@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw
 from breakwater.core.accounts.model import KeyView
 from breakwater.core.delivery.intake import Accepted
 from breakwater.core.domain.circuit import CircuitState
+from breakwater.core.domain.endpoint_fields import ENDPOINT_FIELDS
 from breakwater.core.domain.errors import BreakwaterError
 from breakwater.core.operations import OperationResult
 from breakwater.core.queries.circuits.model import CircuitView, TransitionView
@@ -123,18 +124,13 @@ def endpoint_fields(view: EndpointView) -> dict[str, Any]:
     """Return the fields of an endpoint, by name."""
     return {
         "id": view.id,
-        "url": view.url,
-        "name": view.name,
-        "description": view.description,
-        "event_types": list(view.event_types),
-        "timeout_seconds": view.timeout_seconds,
+        **{
+            field.name: getattr(view, field.name)
+            for field in ENDPOINT_FIELDS
+            if not field.group and not field.is_write_only
+        },
         "retry": responses.Retry(list(view.retry_delays), view.retry_jitter),
         "circuit": view.circuit,
-        "max_in_flight": view.max_in_flight,
-        "rate_limit_per_second": view.rate_limit_per_second,
-        "headers": view.headers,
-        "public_headers": list(view.public_headers),
-        "signature": view.signature,
         "state": view.state,
         "state_reason": view.state_reason,
         "adhoc": view.adhoc,

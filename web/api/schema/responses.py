@@ -3,21 +3,22 @@
 Times are ISO 8601 in UTC with milliseconds, durations are seconds unless the name ends in `_ms`.
 """
 
-from typing import Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from breakwater.core.accounts import Scope
 from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
+from breakwater.core.domain.endpoint_fields import ENDPOINT_FIELDS
 from breakwater.core.domain.states import (
     DeliveryState,
     EndpointState,
     FailureClass,
     NotificationStatus,
-    SignatureScheme,
     Trigger,
 )
+from breakwater.web.api.schema.endpoint_bodies import response_members
 from breakwater.web.problems import Problem
 
 T = TypeVar("T")
@@ -134,25 +135,28 @@ class Retry(msgspec.Struct, frozen=True):
     """Maximum fraction by which a delay is randomly shortened or lengthened."""
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class _WithId(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+
+
+if TYPE_CHECKING:
+    _EndpointSettings = _WithId  # a type checker cannot see the members of a generated struct
+else:
+    _EndpointSettings = msgspec.defstruct(
+        "EndpointSettings",
+        response_members(ENDPOINT_FIELDS),
+        bases=(_WithId,),
+        frozen=True,
+        kw_only=True,
+        module=__name__,
+    )
+
+
+class Endpoint(_EndpointSettings, frozen=True, kw_only=True):
     """An endpoint: a URL and the settings for sending to it."""
 
-    id: str
-    url: str
-    name: str
-    description: str
-    event_types: list[str]
-    """Event types to send; an empty list means all."""
-    timeout_seconds: float
     retry: Retry
     circuit: CircuitBreakerConfig
-    max_in_flight: int
-    rate_limit_per_second: float | None
-    headers: dict[str, str]
-    """Secret values are masked. Sending a masked value back keeps the stored one."""
-    public_headers: list[str]
-    """Headers whose values are not secret."""
-    signature: SignatureScheme
     state: EndpointState
     state_reason: str | None
     adhoc: bool
