@@ -28,6 +28,10 @@ class LruMap(Generic[K, V]):
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
+    def values(self) -> tuple[V, ...]:
+        """Return every value, the one that was used longest ago first."""
+        return tuple(self._entries.values())
+
     def pop(self, key: K) -> V | None:
         """Remove `key` and return its value; None where there is none."""
         return self._entries.pop(key, None)

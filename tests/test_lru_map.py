@@ -20,6 +20,13 @@ def test_storing_again_counts_as_use_and_takes_no_room() -> None:
     assert len(entries) == 2
 
 
+def test_values_come_in_the_order_of_their_use() -> None:
+    entries = LruMap[str, int](3)
+    entries["a"], entries["b"] = 1, 2
+    entries.get("a")
+    assert entries.values() == (2, 1)
+
+
 def test_entries_can_be_removed() -> None:
     entries = LruMap[str, int](2)
     entries["a"] = 1

@@ -185,7 +185,7 @@ def closed_without_response(where: str) -> TransportError:
 
 
 def unexpected_upgrade() -> TransportError:
-    """Return the failure of a 101 response to a request that asked for no upgrade."""
+    """Return the failure of a 101 response to a request that requested no upgrade."""
     return TransportError(
         FailureClass.PROTOCOL, "the response is 101 Switching Protocols, but no upgrade was requested"
     )

@@ -18,6 +18,7 @@ from breakwater.core.egress.dns import Addresses, Resolver
 from breakwater.core.egress.dns_cache import DnsCache, system_resolver
 from breakwater.core.egress.failures import DnsFailed, RequestBlocked, raise_if_shortage, socket_address
 from breakwater.core.egress.local import is_own_address
+from breakwater.core.lru_map import LruMap
 
 __all__ = ["DnsFailed", "Guard", "RequestBlocked", "Resolver"]
 
@@ -57,7 +58,7 @@ class Guard:
         self._own = frozenset((_listening_address(host), port) for host, port in own_addresses)
         self._own_ports = frozenset(port for _, port in self._own)
         self._dns = DnsCache(resolve, max_lookups=max_lookups, per_zone=lookups_per_zone, now=now)
-        self._checked: dict[tuple[str, int], Addresses] = {}
+        self._checked = LruMap[tuple[str, int], Addresses](MAX_CHECKED_HOSTS)
 
     async def resolve_target(self, target: Target, deadline_seconds: float) -> Addresses:
         """Return the checked addresses of `target`, in the order to try them.
@@ -75,8 +76,6 @@ class Guard:
         # Compared by identity: the result of one lookup is checked once, however often it is used.
         if self._checked.get((host, port)) is not addresses:
             self._check_all(addresses, host, port)
-            if len(self._checked) > MAX_CHECKED_HOSTS:
-                self._checked.clear()
             self._checked[host, port] = addresses
         return addresses
 

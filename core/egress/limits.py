@@ -1,4 +1,4 @@
-"""Limits that both senders keep."""
+"""Limits of both senders."""
 
 import asyncio
 from typing import Final

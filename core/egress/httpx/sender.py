@@ -1,7 +1,7 @@
 """The library's sender, on httpx, so that programs can test with `respx` and any other httpx transport.
 
 A connection serves one request: httpx 0.28 would take bytes that follow a response for the next response. Requests go
-to the transport directly and not through a client, which would keep cookies and log whole URLs.
+to the transport directly and not through a client, which would store cookies and log whole URLs.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 class PinnedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over the guarded network, without kept connections and without proxies."""
+    """httpx's transport over the guarded network, without persistent connections and without proxies."""
 
     def __init__(self, guard: Guard, *, body_limit: int, added_roots: bytes | None) -> None:
         context = tls_context(validate_roots(added_roots))
         super().__init__(verify=context, trust_env=False)
-        # httpx has no public way to give httpcore a network backend; 0.28 (pinned) keeps its pool here.
+        # httpx has no public option for the network backend of httpcore; 0.28 (pinned) has its pool in this attribute.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=None,
@@ -73,8 +73,8 @@ class HttpxSender:
             guard: resolves hosts and checks every address.
             user_agent: the User-Agent of requests that do not set their own.
             transport: replaces the guarded network; then only addresses that are written in URLs are checked.
-            body_cap: bytes of a response body that are kept.
-            headers_cap: bytes of the response headers that are kept.
+            body_cap: bytes of a response body that are stored.
+            headers_cap: bytes of the response headers that are stored.
             body_grace: seconds that a body may take after its headers.
             connect_limit: seconds that connecting may take, including the TLS handshake.
             added_roots: PEM certificates of authorities to trust in addition to the system's.

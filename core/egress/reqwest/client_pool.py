@@ -1,12 +1,11 @@
 """Clients that are each pinned to one address of one host.
 
 reqwest fixes name resolution when a client is built. Building parses all certificate authorities, so it happens in a
-thread and the client is kept. Above the limit the least recently used client is discarded; its requests in flight
+thread and the client is cached. Above the limit the least recently used client is discarded; its requests in flight
 still complete, because they hold a reference to it.
 """
 
 import asyncio
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,9 +23,10 @@ from breakwater.core.egress.failures import RequestBlocked
 from breakwater.core.egress.local import require_descriptors
 from breakwater.core.egress.trust import mozilla_roots
 from breakwater.core.egress.user_agent import COMMON_HEADERS
+from breakwater.core.lru_map import LruMap
 
 IDLE_SECONDS: Final = 4.0
-"""How long an idle connection is kept. Node and uvicorn close theirs after 5 s, possibly while a request arrives."""
+"""How long an idle connection stays open. Common servers close theirs after 5 s, possibly while a request arrives."""
 IDLE_PER_HOST: Final = 64
 _PAIRS_FOR_BUILDING: Final = 4
 """Pairs of descriptors that building needs: the client's runtime has three, and reads files."""
@@ -60,10 +60,9 @@ class ClientPool:
 
     def __init__(self, user_agent: str, *, limit: int, idle_per_host: int, added_roots: bytes | None) -> None:
         self._user_agent = user_agent
-        self._limit = limit
         self._idle_per_host = idle_per_host
         self._added_roots = added_roots
-        self._clients: OrderedDict[str, Client] = OrderedDict()
+        self._clients = LruMap[str, Client](limit)
         self._building: dict[str, asyncio.Future[Client]] = {}
         # One thread: building is pure CPU work, and many threads would take the processor from the event loop.
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="reqwest-client")
@@ -76,10 +75,7 @@ class ClientPool:
 
     def get(self, pinned: PinnedAddress) -> Client | None:
         """Return the client for `pinned`, or None when there is none yet."""
-        client = self._clients.get(pinned.key)
-        if client is not None:
-            self._clients.move_to_end(pinned.key)
-        return client
+        return self._clients.get(pinned.key)
 
     async def build(self, pinned: PinnedAddress) -> Client:
         """Return a new client for `pinned`. Concurrent callers share the one that is being built.
@@ -106,12 +102,12 @@ class ClientPool:
 
     def discard(self, pinned: PinnedAddress) -> None:
         """Remove the client for `pinned`."""
-        self._clients.pop(pinned.key, None)
+        self._clients.pop(pinned.key)
 
     async def close(self) -> None:
         """Close every client and its connections."""
         self._builder.shutdown(wait=False, cancel_futures=True)
-        clients = tuple(self._clients.values())
+        clients = self._clients.values()
         self._clients.clear()
         for client in clients:
             await client.close()
@@ -121,8 +117,6 @@ class ClientPool:
         if building.cancelled() or building.exception() is not None:
             return
         self._clients[pinned.key] = building.result()
-        if len(self._clients) > self._limit:
-            self._clients.popitem(last=False)
 
     def _build(self, pinned: PinnedAddress) -> Client:
         # Without a descriptor the certificate authorities cannot be read, and the client would trust none.

@@ -1,8 +1,8 @@
 """Origins whose connections are closed after each request, because a recent response was not a success.
 
-HTTP/1.1 matches responses to requests by their order alone. On a kept connection, bytes that a receiver sends after
-its response are the response to the next request. The dangerous case is a failure followed by a stray success. So
-after a failure no connection is kept, and whatever follows the response meets no request.
+HTTP/1.1 matches responses to requests by their order alone. On a persistent connection, bytes that a receiver sends
+after its response are the response to the next request. The dangerous case is a failure followed by a stray success.
+So after a failure no connection is reused, and nothing that follows the response can be taken for another response.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CLOSE_AFTER_USE_SECONDS: Final = 60.0
 
 
 class KeepAlivePolicy:
-    """Decides from the latest responses of an origin whether its connections are kept."""
+    """Decides from the latest responses of an origin whether its connections are reused."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._failed = ExpiringOrigins(CLOSE_AFTER_USE_SECONDS, now)

@@ -8,6 +8,7 @@ from breakwater.core.egress.dns import Addresses
 from breakwater.core.egress.limits import MAX_ADDRESSES, connect_timeout
 from breakwater.core.egress.reqwest.client_pool import ClientPool, PinnedAddress
 from breakwater.core.egress.reqwest.keep_alive import KeepAlivePolicy
+from breakwater.core.lru_map import LruMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,7 @@ class ConnectionPlan:
     def __init__(self, clients: ClientPool, connect_limit: float, *, max_plans: int) -> None:
         self._clients = clients
         self._connect_limit = connect_limit
-        self._max_plans = max_plans
-        self._plans: dict[tuple[str, float, bool], _Plan] = {}
+        self._plans = LruMap[tuple[str, float, bool], _Plan](max_plans)
         self._keep_alive = KeepAlivePolicy()
 
     def on_response(self, target: Target, status: int) -> None:
@@ -49,8 +49,6 @@ class ConnectionPlan:
             PinnedAddress.create(address, host, limit, close_after_use=close_after_use)
             for address in addresses[:MAX_ADDRESSES]
         )
-        if len(self._plans) >= self._max_plans:
-            self._plans.clear()
         plan = _Plan(addresses, pinned)
         self._plans[target.host, limit, close_after_use] = plan
         return plan

@@ -17,7 +17,7 @@ _MAX_DIGITS: Final = 18
 
 
 class StreamedResponse:
-    """Reads a body in pieces, so that the pieces that arrived are kept when the rest does not arrive."""
+    """Reads a body in pieces, so that a body that ends early is stored as far as it arrived."""
 
     __slots__ = ("_complete", "_pieces", "_response", "_size", "_streamed")
 
@@ -48,7 +48,7 @@ class StreamedResponse:
         except Exception:  # noqa: BLE001 -- the head has decided the outcome, however the body ends
             return
         self._complete = True
-        # The client's own thread keeps the connection once it has seen the end; the next request must find it there.
+        # The client's thread returns the connection to its pool once it has read the end, before the next request.
         with suppress(PyreqwestError):
             await self._streamed.__aexit__(None, None, None)
 

@@ -60,12 +60,12 @@ def _new_httpx_sender(guard: Guard, user_agent: str, **options: Any) -> "HttpxSe
 
 
 class ReqwestSender:
-    """A `breakwater.core.ports.Sender` for many concurrent requests, with kept connections. Belongs to one event loop.
+    """A `breakwater.core.ports.Sender` for many concurrent requests, with persistent connections. For one event loop.
 
     A cancelled request is abandoned, not aborted: reqwest continues with it until its deadline, so the receiver may
     still get it. Bytes that follow a response end its connection if they are noticed before the next request is sent;
     after that, no HTTP/1.1 client can tell which request they belong to. So after a response that is not a success,
-    the origin's connections are not kept for a while (`keep_alive`).
+    the origin's connections are closed after each use for a while (`keep_alive`).
 
     reqwest reads at most 100 response headers and does not return the status of a larger head. The request is then
     repeated with httpx, which reads more, and for an hour further requests to this origin use httpx directly.
@@ -89,12 +89,12 @@ class ReqwestSender:
         Args:
             guard: resolves hosts and checks every address.
             user_agent: the User-Agent of requests that do not set their own.
-            body_cap: bytes of a response body that are kept.
-            headers_cap: bytes of the response headers that are kept.
+            body_cap: bytes of a response body that are stored.
+            headers_cap: bytes of the response headers that are stored.
             body_grace: seconds that a body may take after its headers.
             connect_limit: seconds that connecting may take, including the TLS handshake.
-            max_clients: pairs of host and address for which connections are kept; about 0.13 MB each.
-            idle_per_host: idle connections to one host that are kept; with 0 each connection serves one request.
+            max_clients: pairs of host and address that have a client with connections of its own.
+            idle_per_host: idle connections to one host that stay open; with 0 each connection serves one request.
             added_roots: PEM certificates of authorities to trust in addition to the system's.
 
         """
@@ -147,7 +147,7 @@ class ReqwestSender:
         return await response.to_outcome(self._body_cap, self._headers_cap, started)
 
     async def close(self) -> None:
-        """Close every kept connection."""
+        """Close every connection."""
         await self._clients.close()
         if self._large_head_sender is not None:
             await self._large_head_sender.close()
