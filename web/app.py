@@ -32,6 +32,7 @@ from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
 from breakwater.web.security.guards import authenticate
 from breakwater.web.security.hosts import AllowedHosts
 from breakwater.web.security.middleware import SecurityMiddleware
+from breakwater.web.security.rate_limits import RateLimits
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request body in addition to its payload."""
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     """
     metrics = Metrics()
     app_runtime = runtime or Runtime(settings)
+    rate_limits = RateLimits(app_runtime, settings)
     streams = Streams(per_caller=settings.streams_per_caller, total=settings.max_streams)
     body_max = settings.payload_cap + ENVELOPE_MAX
     app = Litestar(
@@ -65,14 +67,22 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         exception_handlers={Exception: _error_response},
         lifespan=[_lifespan(app_runtime, owned=runtime is None)],
         request_max_body_size=_BODY_MAX,
-        state=State({"runtime": app_runtime, "settings": settings, "metrics": metrics, "streams": streams}),
+        state=State(
+            {
+                "runtime": app_runtime,
+                "settings": settings,
+                "metrics": metrics,
+                "streams": streams,
+                "rate_limits": rate_limits,
+            }
+        ),
         template_config=template_config(),
         openapi_config=None,
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
     inner = zones.InReaderZone(app.asgi_handler, _API_PREFIXES)
-    intake = FastIntake(inner, app_runtime, body_max)
+    intake = FastIntake(inner, app_runtime, rate_limits.messages, body_max)
     app.asgi_handler = SecurityMiddleware(
         intake,
         AllowedHosts(settings),

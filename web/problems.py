@@ -19,6 +19,7 @@ from breakwater.core.domain.errors import (
     LimitReached,
     NotFound,
     PayloadTooLarge,
+    RateLimited,
     StoreUnavailable,
     TargetRefused,
     TooManyAttempts,
@@ -128,6 +129,7 @@ _INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
 }
 
 _LIMITS: Final[dict[type, str]] = {
+    RateLimited: "rate-limited",
     TooManyAttempts: "too-many-attempts",
     TooManyStreams: "too-many-streams",
 }

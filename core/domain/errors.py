@@ -12,6 +12,7 @@
     ├── Unauthorized               no valid credential: 401
     ├── Forbidden                  a valid credential without the right to do it: 403
     ├── LimitReached               the caller did or has too much; the message names the limit: 429 with Retry-After
+    │   ├── RateLimited            requests of one caller
     │   ├── TooManyAttempts        sign-in attempts
     │   └── TooManyStreams         open event streams
     ├── StoreUnavailable           the database cannot be written now: 503 with Retry-After
@@ -113,6 +114,10 @@ class LimitReached(BreakwaterError):
         self.retry_after = retry_after
         """Seconds until a retry can succeed."""
         super().__init__(message)
+
+
+class RateLimited(LimitReached):
+    """Too many requests of one caller."""
 
 
 class TooManyAttempts(LimitReached):

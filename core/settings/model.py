@@ -186,6 +186,20 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Hours until a person has to sign in again.",
     )
+    messages_per_second: float = Field(
+        default=5_000,
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Messages that one API key may send per second, with bursts of ten seconds' worth; 0: no limit.",
+    )
+    requests_per_second: float = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Other requests of one API key or person per second, with bursts as above; 0: no limit.",
+    )
     streams_per_caller: int = Field(
         default=50,
         ge=1,

@@ -13,6 +13,7 @@ from breakwater.web.api.messages import accept_body
 from breakwater.web.problems import MEDIA_TYPE, encoded, problem_of
 from breakwater.web.security.guards import principal_of_key, require
 from breakwater.web.security.middleware import App, Receive, Scope, Send
+from breakwater.web.security.rate_limits import RateLimit
 
 PATH: Final = "/api/v1/messages"
 _JSON: Final = b"application/json"
@@ -24,10 +25,11 @@ _Response = tuple[int, bytes, bytes, dict[str, str]]
 class FastIntake:
     """ASGI middleware between the security middleware and the framework."""
 
-    def __init__(self, app: App, runtime: Runtime, body_max: int) -> None:
+    def __init__(self, app: App, runtime: Runtime, rate_limit: RateLimit, body_max: int) -> None:
         """`body_max` is the maximum length in bytes of a body that is served here."""
         self._app = app
         self._runtime = runtime
+        self._rate_limit = rate_limit
         self._body_max = body_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,15 +38,15 @@ class FastIntake:
             headers = _headers(scope)
             if "authorization" in headers and self._fits(headers.get("content-length", "")):
                 scope["path_template"] = PATH  # the label of the request counter
-                await self._serve(headers, receive, send)
+                await self._serve(scope, headers, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _fits(self, length: str) -> bool:
         return length.isdecimal() and int(length) <= self._body_max
 
-    async def _serve(self, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        response = await self._respond(headers, receive)
+    async def _serve(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        response = await self._respond(scope, headers, receive)
         if response is None:  # the client has disconnected
             return
         status, media_type, content, further = response
@@ -56,10 +58,11 @@ class FastIntake:
         await send({**start, "headers": [*content_headers, *further_headers]})
         await send({"type": "http.response.body", "body": content})
 
-    async def _respond(self, headers: dict[str, str], receive: Receive) -> _Response | None:
-        """Check the credential before reading the body, so that only known clients can keep it waiting."""
+    async def _respond(self, scope: Scope, headers: dict[str, str], receive: Receive) -> _Response | None:
+        """Check the credential and the rate before reading the body, so that only known clients can keep it waiting."""
         try:
             principal = await principal_of_key(self._runtime.access, headers["authorization"])
+            self._rate_limit.apply(scope, principal.id)
             require(principal, ApiScope.SEND)
             body = await _body(receive)
             if body is None:

@@ -27,6 +27,7 @@ from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
 from breakwater.web.off_loop import run_off_loop
 from breakwater.web.problems import BadRequest
 from breakwater.web.security.guards import principal_of, requires
+from breakwater.web.security.rate_limits import RateLimits
 
 BODY_MAX: Final = 16 * 1024 * 1024
 """Maximum bytes of a batch."""
@@ -85,16 +86,22 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     """Send 1 to 1,000 messages.
 
     Each message is accepted or refused by itself; the response lists the results in the same order. An
-    `Idempotency-Key` applies to each message by its position in the batch.
+    `Idempotency-Key` applies to each message by its position in the batch. For the rate limit a batch counts as its
+    messages.
     """
     key = request.headers.get("idempotency-key")
     _check_key(key)
     body = await request.body()
-    scope = f"{principal_of(request).sender}/batch"
+    principal = principal_of(request)
+    scope = f"{principal.sender}/batch"
     if len(body) <= _MAX_ON_LOOP:
         submissions = _read_batch(body, scope, key)
     else:
         submissions = await run_off_loop(_read_batch, body, scope, key)
+    rate_limits: RateLimits = request.app.state.rate_limits
+    rate_limits.messages.apply(
+        request.scope, principal.id, len(submissions) - 1
+    )  # the request counted as one
     results = await _accept_valid(runtime_of(request), submissions)
     unavailable = [result for result in results if isinstance(result, StoreUnavailable)]
     if len(unavailable) == len(results):

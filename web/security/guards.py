@@ -18,6 +18,7 @@ from breakwater.web.security.cookies import Connection, session_token
 from breakwater.web.security.csrf import check_csrf_token
 from breakwater.web.security.origin import SAFE_METHODS, check_same_origin
 from breakwater.web.security.preserved_form import preserve
+from breakwater.web.security.rate_limits import RateLimits
 
 __all__ = [
     "PUBLIC",
@@ -37,7 +38,10 @@ _BEARER: Final = "bearer "
 
 
 async def authenticate(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Authenticate a request. Raises Unauthorized without a valid credential, Forbidden for a forged change."""
+    """Authenticate a request.
+
+    Raises Unauthorized without a valid credential, Forbidden for a forged change, and RateLimited.
+    """
     public = handler.opt.get("public", False)
     unsafe = cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS
     if public:
@@ -51,6 +55,9 @@ async def authenticate(connection: Connection, handler: BaseRouteHandler) -> Non
     else:
         principal = await _principal_or_preserve(access, connection, unsafe=unsafe)
     connection.scope["state"][_PRINCIPAL] = principal
+    rate_limits: RateLimits = connection.app.state.rate_limits
+    scope = cast("HTTPScope", connection.scope)
+    rate_limits.of(scope["method"], scope["path"]).apply(scope, principal.id)
 
 
 def requires(scope: Scope | str) -> Guard:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from breakwater.web.problems import MEDIA_TYPE, Problem, encoded, host_problem, too_many_parameters
 from breakwater.web.security.hosts import AllowedHosts
+from breakwater.web.security.rate_limits import RATE_LIMIT_HEADERS
 
 Scope = Any
 Message = Any
@@ -66,7 +67,8 @@ class SecurityMiddleware:
         async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._observe(inner_scope, message["status"])
-                message["headers"] = self._secured(self._with_allow(inner_scope, message.get("headers", ())))
+                headers = self._with_allow(inner_scope, message.get("headers", ()))
+                message["headers"] = self._secured(headers, inner_scope.get(RATE_LIMIT_HEADERS, ()))
             await send_outward(message)
 
         if (detail := self._hosts.problem(scope["headers"])) is not None:
@@ -83,8 +85,8 @@ class SecurityMiddleware:
             return headers
         return [(name, methods.encode() if name == b"allow" else value) for name, value in headers]
 
-    def _secured(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        secured = [*headers, *self._security_headers]
+    def _secured(self, headers: Any, rate_limit_headers: Any) -> list[tuple[bytes, bytes]]:
+        secured = [*headers, *self._security_headers, *rate_limit_headers]
         if not any(name == b"cache-control" for name, _ in secured):
             secured.append(_NO_STORE)
         return secured

@@ -15,8 +15,8 @@ from breakwater.web.problems import MEDIA_TYPE, Problem
 
 _REF: Final = "#/components/schemas/{name}"
 _DOC: Final = "doc"
-_ALWAYS: Final = (400, 401, 403)
-"""Every route can respond with these: host not allowed, no credential, missing scope."""
+_ALWAYS: Final = (400, 401, 403, 429)
+"""Every route can respond with these: host not allowed, no credential, missing scope, rate limit."""
 _PROBLEM_TEXTS: Final = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read, or a parameter is not valid.",
     HTTPStatus.UNAUTHORIZED: "The credential is missing or not valid.",
@@ -25,8 +25,18 @@ _PROBLEM_TEXTS: Final = {
     HTTPStatus.CONFLICT: "The state of the resource does not allow the operation.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The payload or the body is too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Fields are not valid; `problems` lists each with its remedy.",
+    HTTPStatus.TOO_MANY_REQUESTS: "The caller reached a limit; retry after `Retry-After` seconds.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database is unavailable; retry after `Retry-After` seconds.",
 }
+
+
+_DESCRIPTION: Final = (
+    "Send messages, and inspect and operate their deliveries.\n\n"
+    "Requests are limited per API key or person; sending messages has a limit of its own. Every response to a valid "
+    "credential has the header `RateLimit-Policy` (`q` requests in `w` seconds). When at most half are left, it also "
+    "has `RateLimit` (`r` requests left, all of them again in `t` seconds). Both are those of "
+    "draft-ietf-httpapi-ratelimit-headers. A request over the limit gets 429 with `Retry-After`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ def openapi_document(app: Litestar, version: str) -> dict[str, Any]:
         "info": {
             "title": "Breakwater",
             "version": version,
-            "description": "Send messages, and inspect and operate their deliveries.",
+            "description": _DESCRIPTION,
         },
         "paths": dict(sorted(paths.items())),
         "components": {
