@@ -57,7 +57,7 @@ async def authenticate(connection: Connection, handler: BaseRouteHandler) -> Non
     connection.scope["state"][_PRINCIPAL] = principal
     rate_limits: RateLimits = connection.app.state.rate_limits
     scope = cast("HTTPScope", connection.scope)
-    rate_limits.of(scope["method"], scope["path"]).apply(scope, principal.id)
+    rate_limits.limit_for(scope["method"], scope["path"]).apply(scope, principal.id)
 
 
 def requires(scope: Scope | str) -> Guard:

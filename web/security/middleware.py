@@ -73,7 +73,7 @@ class SecurityMiddleware:
 
         if (detail := self._hosts.problem(scope["headers"])) is not None:
             await _refuse(respond, host_problem(detail))
-        elif scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+        elif scope.get("query_string", b"").count(b"&") >= MAX_PARAMETERS:
             await _refuse(respond, too_many_parameters(MAX_PARAMETERS))
         else:
             await self._app(inner_scope, receive, respond)

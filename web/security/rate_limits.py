@@ -50,7 +50,7 @@ class RateLimits:
         self.messages = _rate_limit(runtime, "messages", settings.messages_per_second)
         self._requests = _rate_limit(runtime, "requests", settings.requests_per_second)
 
-    def of(self, method: str, path: str) -> RateLimit:
+    def limit_for(self, method: str, path: str) -> RateLimit:
         """Return the limit for a request."""
         is_message = method == "POST" and path.startswith(_MESSAGES_PATH)
         return self.messages if is_message else self._requests
