@@ -1,9 +1,11 @@
 """Plan, start, pause, resume, cancel and read bulk resends."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry
@@ -110,7 +112,10 @@ class Replays:
             entry = AuditEntry(actor, "replay.start", row["id"], outcome, reason, affected=plan.total.value)
             await self._context.audit_log.write(connection, entry)
 
-        await self._context.database.writer.run(write)
+        try:
+            await self._context.database.writer.run(write)
+        except IntegrityError:  # another node started the same replay after this transaction had looked
+            await self._context.database.writer.run(write)
         self._publish(row["id"])
         return await self.get(row["id"])
 
@@ -118,6 +123,7 @@ class Replays:
         return {
             "id": self._context.ids.make("rpl"),
             "filter": plan.filter.to_query(),
+            "filter_digest": hashlib.sha256(plan.filter.to_query().encode()).hexdigest(),
             "words": plan.words,
             "up_to": plan.up_to,
             "frozen_at": plan.frozen_at,

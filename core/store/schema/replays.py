@@ -3,18 +3,26 @@
 from sqlalchemy import Double, Index, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import epoch_column, long_text
+from breakwater.core.store.schema.columns import epoch_column, long_text, partial_index
 
 
 class Replay(SQLModel, table=True):
     """A bulk resend: its filter, its upper bound, its rate and its progress."""
 
     __tablename__ = "replays"
-    __table_args__ = (Index("ix_replays_state", "state", "id"),)
+    __table_args__ = (
+        Index("ix_replays_state", "state", "id"),
+        # Two nodes cannot start the same replay.
+        partial_index(
+            "ix_replays_active_filter", "filter_digest", where="state IN ('running', 'paused')", unique=True
+        ),
+    )
 
     id: str = Field(primary_key=True)
     filter: str = Field(sa_type=Text)
     """The filter of deliveries, as a query string."""
+    filter_digest: str | None = None
+    """SHA-256 of the filter, which can be too long for an index. None in replays of older versions that had ended."""
     words: str = Field(sa_type=Text)
     """The filter in words, with the names at its creation."""
     up_to: str
