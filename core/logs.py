@@ -9,6 +9,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
 
 import msgspec
@@ -28,8 +30,11 @@ _SENSITIVE_TEXT: Final = re.compile(
 )
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_SUSPECT: Final = re.compile(rf"{_CONTROL.pattern}|://|bw_|whs|bearer|basic", re.IGNORECASE)
+_SUSPECT_PARTS: Final = ("://", "bw_", "whs", "bearer", "basic")
+_SUSPECT: Final = re.compile(f"{_CONTROL.pattern}|{'|'.join(_SUSPECT_PARTS)}", re.IGNORECASE)
 """A cheap first check: most values need no change, and there can be thousands of lines per second."""
+_PLAIN_TYPES: Final = frozenset({str, int, float, bool, type(None)})
+_encoder: Final = msgspec.json.Encoder()
 _QUIET_LOGGERS: Final = (
     "httpx",
     "httpcore",
@@ -107,17 +112,41 @@ class _Unbreakable:
             return
 
 
-def _as_json(value: Any, **_options: Any) -> str:
-    return msgspec.json.encode(value).decode()
+def json_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
+    """Return the clean line as JSON; a structlog processor, the last one.
+
+    There can be thousands of lines per second. Most have only short plain values, and their whole text is checked at
+    once.
+    """
+    if _PLAIN_TYPES.issuperset(map(type, line.values())) and not _any_credential(tuple(line)):
+        with suppress(ValueError):  # a lone surrogate cannot be encoded before it is replaced
+            text = _encoder.encode(line).decode()
+            if len(text) <= LONGEST_VALUE and _needs_no_change(text):
+                return text
+    return _encoder.encode(clean_line(logger, method, line)).decode()
+
+
+@lru_cache(maxsize=1_024)
+def _any_credential(names: tuple[str, ...]) -> bool:
+    return any(is_credential(name) for name in names)
+
+
+def _needs_no_change(text: str) -> bool:
+    """Return whether JSON text has nothing that `clean_text` changes: encoding escapes control characters."""
+    if not text.isascii() or "\\" in text or "\x7f" in text:
+        return False
+    lowered = text.lower()
+    for part in _SUSPECT_PARTS:  # noqa: SIM110  # a generator would cost more than the comparisons
+        if part in lowered:
+            return False
+    return True
 
 
 def line_processors(log_format: LogFormat, *, colors: bool = False) -> list[Processor]:
     """Return the processors that turn an event into one clean line of `log_format`."""
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=_as_json)
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
-    )
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, json_line]
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     return [structlog.processors.format_exc_info, clean_line, renderer]
 
 

@@ -6,10 +6,21 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from breakwater.core.logs import LONGEST_VALUE, LogFormat, clean_text, clean_value, configure_logging
+from breakwater.core.logs import (
+    LONGEST_VALUE,
+    LogFormat,
+    clean_line,
+    clean_text,
+    clean_value,
+    configure_logging,
+    json_line,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +155,33 @@ def test_a_stream_that_is_gone_breaks_nothing() -> None:
     stream.close()
     structlog.get_logger().info("delivery.attempted")
     logging.getLogger("some.library").warning("still here")
+
+
+_WORDS = st.sampled_from(
+    [
+        "https://user:secret@host/?a=b",
+        "bw_0123456789",
+        "Bearer abcdefghijk",
+        "\x7f",
+        "\ud800",
+        "\n",
+        "é",
+        '"',
+        "x" * 2_001,
+    ]
+)
+_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=9), _WORDS, st.lists(_WORDS, max_size=2)
+)
+_NAMES = st.sampled_from(
+    ["event", "error", "authorization", "token", "claim_token", "delivery_id", "duration_ms"]
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(_NAMES, _VALUES))
+def test_a_json_line_is_the_same_whether_or_not_its_whole_text_was_checked_at_once(
+    line: dict[str, Any],
+) -> None:
+    cleaned = clean_line(None, "info", dict(line))
+    assert json_line(None, "info", dict(line)) == msgspec.json.encode(cleaned).decode()
