@@ -22,7 +22,7 @@ from breakwater.core.store.postgres.store import PostgresStore
 from breakwater.core.store.sqlite.store import SqliteFileStore, SqliteMemoryStore
 from breakwater.core.store.statements import Prepared
 from breakwater.core.store.store import Store
-from breakwater.core.store.writer import GroupCommitWriter
+from breakwater.core.store.writer import PATIENCE_SECONDS, GroupCommitWriter
 
 _FORMS = (
     "sqlite+aiosqlite:///path, sqlite+aiosqlite:///:memory: or postgresql+asyncpg://user:password@host/name"
@@ -37,7 +37,10 @@ class Database:
         self._store = _store_for(url, sealer)
         self._readers: set[asyncio.Task[Any] | None] = set()
         self.writer = GroupCommitWriter(
-            self._store.write, self._store.off_loop, check=self._refuse_inside_read
+            self._store.write,
+            self._store.off_loop,
+            patience_seconds=PATIENCE_SECONDS if self._store.durable else 0.0,
+            check=self._refuse_inside_read,
         )
 
     @property

@@ -14,6 +14,11 @@ class Store(Protocol):
         """Whether no other process can have it open at the same time."""
         ...
 
+    @property
+    def durable(self) -> bool:
+        """Whether a commit waits for a disk or a server."""
+        ...
+
     async def open(self) -> None:
         """Open and check it, and migrate it to the newest schema. Raises StartRefused."""
         ...

@@ -34,6 +34,8 @@ MAX_BATCH: Final = 1_000
 """Members of one transaction. More would let the first ones wait too long for the others."""
 STALLED_SECONDS: Final = 30.0
 """A batch that takes longer waits for a database that does not answer: later callers are refused."""
+PATIENCE_SECONDS: Final = 0.01
+"""How long a patient member waits for another one to share its commit with."""
 STEP_ROWS: Final = 500
 """Rows that one step of `run_in_steps` changes, unless they are large."""
 _LOOP_TURNS: Final = 4
@@ -54,6 +56,7 @@ class GroupCommitWriter:
         *,
         max_batch: int = MAX_BATCH,
         stalled_seconds: float = STALLED_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """Write by `transaction`; `check` may refuse a caller before it queues."""
@@ -61,6 +64,9 @@ class GroupCommitWriter:
         self._off_loop = off_loop
         self._max_batch = max_batch
         self._stalled_seconds = stalled_seconds
+        self._patience_seconds = patience_seconds
+        self._patience: asyncio.TimerHandle | None = None
+        """Begins a batch for the patient members that are queued."""
         self._check = check
         self._queue: deque[Member[Any]] = deque()
         self._batch: list[Member[Any]] = []
@@ -103,8 +109,12 @@ class GroupCommitWriter:
             self._task = None
         self._fail(self._take_queue(), _closed)
 
-    async def submit(self, command: Command[R], *, on_commit: Callable[[R], None] | None = None) -> R:
+    async def submit(
+        self, command: Command[R], *, on_commit: Callable[[R], None] | None = None, patient: bool = False
+    ) -> R:
         """Write `command` and return its result, after the commit.
+
+        A `patient` command waits a few milliseconds for another one that is not, and shares its commit.
 
         `on_commit` is called with the result after the commit, before any caller goes on, and also where this caller
         was cancelled. It must neither block nor raise.
@@ -112,7 +122,7 @@ class GroupCommitWriter:
         Raises the error that stands in its slot, or StoreUnavailable when the database cannot commit. A caller that is
         cancelled does not know whether its command was written; the other members of the batch are not affected.
         """
-        result: R = await self._enqueue(command, on_commit)
+        result: R = await self._enqueue(command, on_commit, patient=patient)
         return result
 
     async def run(
@@ -144,7 +154,9 @@ class GroupCommitWriter:
                 return total
             total += count
 
-    async def _enqueue(self, command: Any, on_commit: Callable[[Any], None] | None) -> Any:
+    async def _enqueue(
+        self, command: Any, on_commit: Callable[[Any], None] | None, *, patient: bool = False
+    ) -> Any:
         self._check()
         if self._closing or self._task is None:
             raise _closed()
@@ -152,9 +164,13 @@ class GroupCommitWriter:
             raise _stopped()
         if (stalled := self._stalled()) is not None:
             raise stalled
-        member: Member[Any] = Member(command, asyncio.get_running_loop().create_future(), on_commit)
+        loop = asyncio.get_running_loop()
+        member: Member[Any] = Member(command, loop.create_future(), on_commit)
         self._queue.append(member)
-        self._arrived.set()
+        if not patient or self._patience_seconds == 0.0:
+            self._arrived.set()
+        elif self._patience is None:
+            self._patience = loop.call_later(self._patience_seconds, self._arrived.set)
         return await member.done
 
     async def _run(self) -> None:
@@ -190,6 +206,9 @@ class GroupCommitWriter:
         self._batch = []
 
     def _next_batch(self) -> list[Member[Any]]:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         batch: list[Member[Any]] = []
         while self._queue and len(batch) < self._max_batch:
             member = self._queue.popleft()

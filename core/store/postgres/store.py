@@ -29,6 +29,7 @@ class PostgresStore:
     """A database on a server."""
 
     exclusive: Final = False
+    durable: Final = True
 
     def __init__(self, url: URL, sealer: Sealer | None) -> None:
         self._sealer = sealer

@@ -56,6 +56,7 @@ class SqliteFileStore:
     """A database in one file."""
 
     exclusive: Final = True
+    durable: Final = True
 
     def __init__(self, url: URL, sealer: Sealer | None) -> None:
         self._sealer = sealer
@@ -163,6 +164,7 @@ class SqliteMemoryStore:
     """A database in memory: readers and the writer take turns on one connection."""
 
     exclusive: Final = True
+    durable: Final = False
 
     def __init__(self) -> None:
         self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], OffloadPolicy.NONE, StaticPool)
