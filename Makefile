@@ -28,7 +28,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime-installed ## Start the service on SQLite; prints a sign-in link, an API key and a command to try
-	@exec $(BIN)/breakwater serve
+	@exec $(BIN)/breakwater serve --example-endpoint
 
 demo: $(VENV)/.runtime-installed ## Start the service with a scripted receiver and demo traffic
 	@exec $(BIN)/breakwater demo

@@ -137,7 +137,7 @@ class Runtime:
         """Return a runtime for use inside another program: it does not listen, and sends with httpx."""
         from breakwater.core.egress.httpx.sender import HttpxSender  # noqa: PLC0415  # the service seldom needs it
 
-        settings = Settings(database_url=database_url, example_endpoint=False)
+        settings = Settings(database_url=database_url)
         if ":memory:" in database_url and settings.secret_key is None:
             # The encrypted secrets end with the process, so their key can too: no key file is left behind.
             settings = settings.model_copy(update={"secret_key": SecretStr(secrets.token_urlsafe(32))})

@@ -17,6 +17,8 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "bw_tests-only-0123456789abcdef0123456789abcdef"
 _START_SECONDS = 30.0
+_STARTED = re.compile(r'Breakwater is running\.|^(?=\{.*"service\.started")', re.MULTILINE)
+"""What a start prints in the formats console and JSON."""
 _URL = re.compile(r"http://(?:127\.0\.0\.1|\[::1\]):\d+")
 
 T = TypeVar("T")
@@ -76,12 +78,13 @@ def start(arguments: list[str], folder: Path, variables: Mapping[str, str] | Non
     return Process(popen, output)
 
 
-def url_printed_by(process: Process, after: str) -> str:
+def url_printed_by(process: Process, after: str | re.Pattern[str]) -> str:
     """Wait until it prints the URL on which it listens, and return the URL."""
 
     def read() -> str | None:
         assert process.popen.poll() is None, f"it ended:\n{process.printed}"
-        ready = process.printed.partition(after)[2]
+        start = re.search(after, process.printed)
+        ready = process.printed[start.end() :] if start else ""
         match = _URL.search(ready)
         return match[0] if match and "\n" in ready else None
 
@@ -96,6 +99,7 @@ class Service(Process):
     key: str = KEY
     api: httpx.Client = field(default_factory=httpx.Client)
     """A client with the scope admin."""
+    first_start_file: Path = Path("breakwater-first-start.txt")
 
     def endpoint(self, url: str, **fields: Any) -> str:
         """Create an endpoint and return its id."""
@@ -130,9 +134,10 @@ class Service(Process):
 
     @property
     def sign_in_link(self) -> str:
-        """Return the single-use link that the start printed."""
-        match = re.search(r"http://\S+/welcome#\S+", self.printed)
-        assert match, self.printed
+        """Return the single-use link that the start printed or wrote to its file."""
+        text = self.printed + (self.first_start_file.read_text() if self.first_start_file.exists() else "")
+        match = re.search(r"http://\S+/welcome#\S+", text)
+        assert match, text
         return match[0]
 
 
@@ -189,10 +194,16 @@ def running_service(
     variables = {**service_variables(folder, **settings), **(environment or {})}
     process = start(["serve", *flags], folder, variables)
     try:
-        url = url_printed_by(process, "Breakwater is running.")
+        url = url_printed_by(process, _STARTED)
         headers = {"authorization": f"Bearer {KEY}"}
         with httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30, trust_env=False) as api:
-            yield Service(process.popen, process.output, url=url, api=api)
+            yield Service(
+                process.popen,
+                process.output,
+                url=url,
+                api=api,
+                first_start_file=folder / "breakwater-first-start.txt",
+            )
     finally:
         end(process)
 

@@ -57,7 +57,7 @@ def test_white_space_at_the_end_of_a_variable_is_not_part_of_its_value(
     monkeypatch.setenv("BREAKWATER_USER_AGENT", f"Tester/1{end}")
     monkeypatch.setenv("BREAKWATER_LOG_FORMAT", f"json{end}")
     monkeypatch.setenv("BREAKWATER_EXAMPLE_ENDPOINT", f"on{end}")
-    assert load_settings() == clean.model_copy(update={"log_format": "json"})
+    assert load_settings() == clean.model_copy(update={"log_format": "json", "example_endpoint": True})
 
 
 def test_a_secret_key_is_taken_exactly_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,8 @@ def test_a_lane_cannot_let_more_through_than_the_process() -> None:
 
 
 def test_the_example_receiver_cannot_have_the_port_of_the_service() -> None:
-    assert "choose another" in problems_of(port=9000, example_receiver_port=9000)["example_receiver_port"]
+    problems = problems_of(port=9000, example_endpoint=True, example_receiver_port=9000)
+    assert "choose another" in problems["example_receiver_port"]
 
 
 def test_the_key_is_kept_beside_the_database() -> None:

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         description="An API key with every scope, for automation: bw_ and 32 to 128 letters, digits, - or _.",
     )
     example_endpoint: bool = Field(
-        default=True,
+        default=False,
         description="Run a test receiver on loopback and, on an empty database, create an endpoint for it.",
     )
     example_receiver_port: int | None = Field(
@@ -212,7 +212,10 @@ class Settings(BaseSettings):
         le=10_000,
         description="Event streams of all callers; at most half of the connections that may be open.",
     )
-    log_format: Literal["console", "json"] = Field(default="console", description="Format of log lines.")
+    log_format: Literal["console", "json"] = Field(
+        default="console",
+        description="Format of log lines. With json, a first start writes its sign-in link to a file.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
     )

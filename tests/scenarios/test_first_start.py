@@ -1,5 +1,6 @@
 """The first start prints its URL, a sign-in link, a key and an example command that works."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -18,7 +19,7 @@ def first_start(folder: Path, **settings: object) -> "object":
         **{
             "bootstrap_key": None,
             "allowed_networks": None,
-            "example_endpoint": None,
+            "example_endpoint": True,
             "log_format": None,
             **settings,
         },
@@ -100,10 +101,44 @@ def test_the_next_start_prints_no_secret_and_creates_no_second_example(tmp_path:
         api.close()
 
 
-def test_a_setting_turns_example_and_receiver_off(tmp_path: Path) -> None:
-    with running_service(tmp_path, example_endpoint=False) as service:
+def test_a_plain_start_has_no_example_endpoint_and_no_receiver(tmp_path: Path) -> None:
+    with running_service(tmp_path, example_endpoint=None, log_format=None) as service:
         assert service.api.get("/endpoints").json()["items"] == []
         assert "curl" not in service.printed
+
+
+def test_with_json_logs_every_line_is_json_and_the_secrets_are_in_a_private_file(tmp_path: Path) -> None:
+    with first_start(tmp_path, log_format="json") as service:
+        file = tmp_path / "breakwater-first-start.txt"
+        code = service.sign_in_link.partition("#")[2]
+        assert code in file.read_text()
+        assert file.stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in service.printed.splitlines()]
+    (started,) = (line for line in lines if line["event"] == "service.started")
+    assert started["url"] == service.url
+    assert started["first_start_file"] == str(file)
+    assert code not in service.printed
+    assert "bw_" not in service.printed
+
+
+def test_a_first_start_file_of_somebody_else_is_replaced_and_not_written_into(tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("mine")
+    (tmp_path / "breakwater-first-start.txt").symlink_to(other)
+    with first_start(tmp_path, log_format="json") as service:
+        assert service.sign_in_link
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "breakwater-first-start.txt").is_symlink()
+
+
+def test_a_start_with_json_logs_that_has_no_secret_to_tell_writes_no_file(tmp_path: Path) -> None:
+    with first_start(tmp_path, log_format="json") as service:
+        code = service.sign_in_link.partition("#")[2]
+        form = {"code": code, "password": "correct horse battery staple"}
+        httpx.post(f"{service.url}/welcome", data=form, headers={"origin": service.url})
+    (tmp_path / "breakwater-first-start.txt").unlink()
+    with first_start(tmp_path, log_format="json"):
+        assert not (tmp_path / "breakwater-first-start.txt").exists()
 
 
 def test_other_endpoints_on_loopback_are_refused(tmp_path: Path) -> None:

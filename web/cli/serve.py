@@ -1,7 +1,7 @@
 """`breakwater serve`: run the service."""
 
 import os
-from typing import TYPE_CHECKING
+from functools import partial
 
 import click
 import structlog
@@ -11,9 +11,6 @@ from breakwater.core.logs import configure_logging
 from breakwater.core.settings import service_links, unknown_variables
 from breakwater.web.cli.interrupt import exit_on_interrupt
 from breakwater.web.cli.options import setting_flags, settings_from
-
-if TYPE_CHECKING:
-    from breakwater.web.serve.first_start import Welcome
 
 
 @click.command("serve", context_settings={"max_content_width": 110})
@@ -25,7 +22,9 @@ def command(**flags: object) -> None:
     other users of the machine can read the flags of a process.
     """
     settings = settings_from(flags)
-    from breakwater.web.serve.process import serve  # noqa: PLC0415 - help and wrong flags need no framework
+    # Help and wrong flags need no framework.
+    from breakwater.web.serve.announcement import announce  # noqa: PLC0415
+    from breakwater.web.serve.process import serve  # noqa: PLC0415
 
     configure_logging(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
@@ -37,10 +36,4 @@ def command(**flags: object) -> None:
             note="ignored: Kubernetes sets them for a service named breakwater; enableServiceLinks: false avoids them",
         )
     with exit_on_interrupt():
-        uvloop.run(serve(settings, _announce))
-
-
-def _announce(welcome: "Welcome") -> None:
-    from breakwater.web.serve.banner import banner  # noqa: PLC0415 - as above
-
-    click.echo(banner(welcome))
+        uvloop.run(serve(settings, partial(announce, settings=settings)))

@@ -51,7 +51,7 @@ async def _try_to_listen(receiver: Receiver) -> bool:
             "example.no_receiver",
             port=receiver.port,
             error=error.strerror,
-            remedy="set BREAKWATER_EXAMPLE_RECEIVER_PORT, or BREAKWATER_EXAMPLE_ENDPOINT=false",
+            remedy="set BREAKWATER_EXAMPLE_RECEIVER_PORT",
         )
         return False
     return True
