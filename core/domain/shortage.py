@@ -19,6 +19,8 @@ class Resource(StrEnum):
     THREADS = "threads"
     LOOKUPS = "lookups"
     """Threads for DNS lookups, all of which wait for other zones."""
+    PROCESSOR = "processor"
+    """Time to create an HTTP client, while many receivers are new at once."""
     WATCHES = "watches"
     """Sockets that the kernel watches for one user."""
 
@@ -28,7 +30,7 @@ def shortage_text(resource: Resource) -> str:
     return f"Breakwater has run out of {_name(resource)}; {_remedy(resource)}"
 
 
-def _name(resource: Resource) -> str:
+def _name(resource: Resource) -> str:  # noqa: PLR0911 - one case for each resource, all checked
     match resource:
         case Resource.FILE_DESCRIPTORS:
             return "file descriptors"
@@ -40,13 +42,15 @@ def _name(resource: Resource) -> str:
             return "threads"
         case Resource.LOOKUPS:
             return "threads for DNS lookups"
+        case Resource.PROCESSOR:
+            return "processor time"
         case Resource.WATCHES:
             return "socket watches"
         case _:
             assert_never(resource)
 
 
-def _remedy(resource: Resource) -> str:
+def _remedy(resource: Resource) -> str:  # noqa: PLR0911 - one case for each resource, all checked
     match resource:
         case Resource.FILE_DESCRIPTORS:
             return "raise the limit (`ulimit -n`, LimitNOFILE=) or lower BREAKWATER_MAX_IN_FLIGHT"
@@ -58,6 +62,8 @@ def _remedy(resource: Resource) -> str:
             return "raise the limit of processes (`ulimit -u`, TasksMax=)"
         case Resource.LOOKUPS:
             return "check the DNS servers of this machine"
+        case Resource.PROCESSOR:
+            return "HTTP clients for new receivers are still being created"
         case Resource.WATCHES:
             return "raise fs.epoll.max_user_watches"
         case _:

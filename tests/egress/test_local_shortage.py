@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from pyreqwest.client import Client
 
 from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.shortage import Resource, resource_of
@@ -21,6 +22,7 @@ from breakwater.core.domain.verdict import BreakerSignal, breaker_signal
 from breakwater.core.egress.dns_cache import system_resolver
 from breakwater.core.egress.failures import LocalShortage, connection_failed
 from breakwater.core.egress.guard import Guard
+from breakwater.core.egress.reqwest.client_pool import ClientPool, PinnedAddress
 from tests.egress.certificates import Authority
 from tests.egress.conftest import LINUX, LOOPBACK, FakeResolver, Wire, make_wire
 from tests.egress.receivers import OK, Receiver, closed_port, respond
@@ -213,6 +215,27 @@ async def test_memory_that_runs_out_in_the_client_is_a_shortage(
         else:
             monkeypatch.setattr("httpcore.AsyncConnectionPool.handle_async_request", no_memory)
         assert short_of(await wire.post(url), Resource.MEMORY)
+    await wire.sender.close()
+
+
+async def test_an_attempt_whose_client_is_not_ready_in_time_is_postponed_and_the_next_one_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+    build = ClientPool._build
+
+    def slow_build(clients: ClientPool, pinned: PinnedAddress) -> Client:
+        let_go.wait(10)
+        return build(clients, pinned)
+
+    monkeypatch.setattr(ClientPool, "_build", slow_build)
+    wire = make_wire("reqwest")
+    async with Receiver(respond(OK)) as receiver:
+        url = f"http://hooks.example:{receiver.port}/"
+        assert short_of(await wire.post(url, timeout=0.4), Resource.PROCESSOR)
+        assert receiver.connections == 0
+        let_go.set()
+        assert isinstance(await wire.post(url), Response)
     await wire.sender.close()
 
 

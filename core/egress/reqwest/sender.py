@@ -15,12 +15,13 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP, Outcome, TransportFailure
-from breakwater.core.domain.shortage import resource_of
+from breakwater.core.domain.shortage import Resource, resource_of
 from breakwater.core.egress import failures
 from breakwater.core.egress.failures import (
     ConnectFailed,
     HeadTooLarge,
     InvalidHttp,
+    LocalShortage,
     RequestBlocked,
     TransportError,
     raise_if_shortage,
@@ -48,6 +49,8 @@ _EMPTY: Final = ("Content-Length", "0")
 """reqwest sends no length for an empty body, and some servers respond to that with 411."""
 _TIMEOUT_MARGIN: Final = 0.1
 """Seconds by which Python's deadline is later than Rust's, which knows in which phase it expired."""
+_BUILDING_SHARE: Final = 0.5
+"""Share of an attempt's timeout that creating its client may take: the receiver gets the rest."""
 _MIN_TIMEOUT: Final = 0.001
 """Seconds that Rust gets when resolving used the whole timeout; zero would mean no timeout."""
 
@@ -178,10 +181,17 @@ class ReqwestSender:
             self._large_head_sender = self._new_large_head_sender()
         return self._large_head_sender
 
+    async def _build_client(self, request: OutboundRequest, pinned: PinnedAddress) -> Client:
+        try:
+            async with asyncio.timeout(request.timeout * _BUILDING_SHARE):
+                return await self._clients.build(pinned)
+        except TimeoutError:  # many clients are being created; this one will be there for the next attempt
+            raise LocalShortage(Resource.PROCESSOR) from None
+
     async def _exchange(
         self, request: OutboundRequest, pinned: PinnedAddress, started: float
     ) -> StreamedResponse:
-        client = self._clients.get(pinned) or await self._clients.build(pinned)
+        client = self._clients.get(pinned) or await self._build_client(request, pinned)
         remaining = max(_MIN_TIMEOUT, request.timeout - (perf_counter() - started))
         streamed = _streamed(client, request, remaining)
         try:
