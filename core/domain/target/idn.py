@@ -21,7 +21,8 @@ def to_ascii(label: str) -> str:
         ValueError: it is not valid, or mapping changes more than its case: programs would read different hosts.
 
     """
-    plain = unicodedata.normalize("NFC", label).lower()
+    # Letter by letter, as UTS 46 maps: of a whole word, Python makes a final capital sigma another letter.
+    plain = "".join(letter.lower() for letter in unicodedata.normalize("NFC", label))
     _check(plain)
     return PREFIX + plain.encode("punycode").decode("ascii")
 
@@ -46,6 +47,8 @@ def check_direction(labels: Sequence[str]) -> None:
 
 
 def _check(label: str) -> None:
+    if label.startswith(PREFIX):
+        raise ValueError("it is encoded twice")
     if label.isascii() or idna.uts46_remap(label, std3_rules=False, transitional=False) != label:
         raise ValueError("it is changed by mapping")
     # Not `idna.check_label`: it also refuses hyphens in the third and fourth place, which HTTP clients accept.
