@@ -242,8 +242,12 @@ async def test_an_attempt_whose_client_is_not_ready_in_time_is_postponed_and_the
 def run_in_namespace(script: str) -> str:
     """Run a script in a network namespace of its own, and return what it prints."""
     command = f"ip link set lo up && exec {sys.executable} -c '{textwrap.dedent(script)}'"
+    return run("unshare", "-rn", "sh", "-c", command)
+
+
+def run(*command: str) -> str:
     completed = subprocess.run(  # noqa: S603 -- our own script
-        ["unshare", "-rn", "sh", "-c", command],  # noqa: S607 -- from PATH
+        command,
         check=False,
         capture_output=True,
         text=True,
@@ -271,6 +275,26 @@ async def send(url):
         print(kind, outcome.failure, outcome.shortage, outcome.detail)
         await wire.sender.close()
 """
+
+
+@LINUX
+def test_without_memory_for_a_thread_an_attempt_is_short_of_threads() -> None:
+    printed = run(
+        sys.executable,
+        "-c",
+        SEND
+        + """
+import resource
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 4_000_000, resource.RLIM_INFINITY))
+asyncio.run(send("http://hooks.example/"))
+end()
+""",
+    )
+    assert [line.split()[:3] for line in printed.splitlines()] == [
+        ["httpx", "local_shortage", "threads"],
+        ["reqwest", "local_shortage", "threads"],
+    ]
 
 
 @NAMESPACES
