@@ -30,6 +30,7 @@ from breakwater.core.egress.guard import Guard
 from breakwater.core.egress.reqwest.client_pool import IDLE_PER_HOST
 from breakwater.core.egress.reqwest.sender import ReqwestSender
 from breakwater.core.endpoints.adhoc import AdhocEndpoints
+from breakwater.core.endpoints.adhoc_limits import AdhocLimits
 from breakwater.core.endpoints.fields import Rules
 from breakwater.core.endpoints.key_check import require_key
 from breakwater.core.endpoints.rows import EndpointRows
@@ -120,7 +121,9 @@ class Runtime:
         rules = Rules(allowed, settings.attempt_timeout_seconds, settings.lane_max_in_flight)
         rows = EndpointRows(self.vault, self.ids, self.clock, rules)
         self.endpoints = Endpoints(context, rows)
-        self.adhoc_endpoints = AdhocEndpoints(context, rows)
+        self.adhoc_endpoints = AdhocEndpoints(
+            context, rows, AdhocLimits(settings.adhoc_endpoints_per_sender, settings.max_adhoc_endpoints)
+        )
         self.intake = Intake(
             context, adhoc=self.adhoc_endpoints, node_id=self.node_id, payload_cap=settings.payload_cap
         )

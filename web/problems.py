@@ -23,6 +23,7 @@ from breakwater.core.domain.errors import (
     StoreUnavailable,
     TargetRefused,
     TooManyAttempts,
+    TooManyEndpoints,
     TooManyStreams,
     Unauthorized,
 )
@@ -131,6 +132,7 @@ _INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
 _LIMITS: Final[dict[type, str]] = {
     RateLimited: "rate-limited",
     TooManyAttempts: "too-many-attempts",
+    TooManyEndpoints: "too-many-endpoints",
     TooManyStreams: "too-many-streams",
 }
 

@@ -172,7 +172,7 @@ class WebhookAdapter(NotificationAdapter):
         if policy.delays:
             settings["retry"] = {"delays": list(policy.delays), "jitter": policy.jitter}
         endpoint = await runtime.adhoc_endpoints.find_or_create(
-            url, secret=self._secret, signed=self._secret is not None, **settings
+            url, owner=None, secret=self._secret, signed=self._secret is not None, **settings
         )
         return endpoint.id
 

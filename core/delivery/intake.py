@@ -42,6 +42,8 @@ class NewMessage:
     idempotency_key: str | None = None
     scope: str = ""
     """The owner of the idempotency key: two callers may use the same one."""
+    sender: str | None = None
+    """The sender that an endpoint created for `url` counts for; None is not limited."""
     fingerprint: str = ""
     """SHA-256 of the request that the key stands for."""
     retry_delays: tuple[float, ...] | None = None
@@ -51,7 +53,7 @@ class NewMessage:
 class AdhocEndpointFinder(Protocol):
     """Finds the endpoint of a URL, or creates it."""
 
-    async def find_or_create(self, url: str) -> DeliveryTarget:
+    async def find_or_create(self, url: str, *, owner: str | None = None) -> DeliveryTarget:
         """Return the endpoint. Raises TargetRefused and InvalidInput, which name `url`, and StoreUnavailable."""
         ...
 
@@ -100,7 +102,7 @@ class Intake:
                 return endpoints
             return list({endpoint.id: endpoint for endpoint in endpoints}.values())
         if message.url is not None:
-            return [await self._adhoc.find_or_create(message.url)]
+            return [await self._adhoc.find_or_create(message.url, owner=message.sender)]
         return self._endpoint_cache.subscribers(message.event_type)
 
     def _by_id(self, endpoint_ids: Sequence[str]) -> list[DeliveryTarget]:

@@ -14,6 +14,7 @@
     ├── LimitReached               the caller did or has too much; the message names the limit: 429 with Retry-After
     │   ├── RateLimited            requests of one caller
     │   ├── TooManyAttempts        sign-in attempts
+    │   ├── TooManyEndpoints       endpoints that messages to a URL create
     │   └── TooManyStreams         open event streams
     ├── StoreUnavailable           the database cannot be written now: 503 with Retry-After
     └── StartRefused               the service will not start: one sentence, exit code 2
@@ -126,6 +127,10 @@ class TooManyAttempts(LimitReached):
     def __init__(self, retry_after: float) -> None:
         message = f"Too many sign-in attempts. Try again in {ceil(retry_after)} seconds."
         super().__init__(message, retry_after)
+
+
+class TooManyEndpoints(LimitReached):
+    """Too many endpoints that messages to a URL created, of the sender or in total."""
 
 
 class TooManyStreams(LimitReached):

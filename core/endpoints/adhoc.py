@@ -14,6 +14,7 @@ from breakwater.core.delivery.endpoint_cache import DeliveryTarget
 from breakwater.core.domain.errors import InvalidInput, StoreUnavailable
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.domain.target import parse_endpoint_url
+from breakwater.core.endpoints.adhoc_limits import AdhocLimits, AdhocRoom
 from breakwater.core.endpoints.fields import Columns, parse_fields
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.secrets import new_secret
@@ -27,23 +28,31 @@ _TRIES: Final = 2
 class AdhocEndpoints:
     """Finds the endpoint of a URL, or creates it. Ad-hoc endpoints subscribe to no event type."""
 
-    def __init__(self, context: EngineContext, rows: EndpointRows) -> None:
+    def __init__(self, context: EngineContext, rows: EndpointRows, limits: AdhocLimits) -> None:
         self._database = context.database
         self._endpoint_cache = context.endpoint_cache
         self._endpoint_changes = context.endpoint_changes
         self._change_feed = context.change_feed
         self._audit_log = context.audit_log
         self._rows = rows
+        self._room = AdhocRoom(limits, context.clock)
         self._ids = LruMap[str, str](_CACHED_IDS)
         """Endpoint ids by key. An id counts only while the endpoint cache has it."""
 
     async def find_or_create(
-        self, url: str, *, secret: str | None = None, signed: bool = True, **fields: object
+        self,
+        url: str,
+        *,
+        owner: str | None = None,
+        secret: str | None = None,
+        signed: bool = True,
+        **fields: object,
     ) -> DeliveryTarget:
         """Return the endpoint for `url` with these settings. An endpoint that was deleted is created again.
 
-        Without `secret` a new endpoint gets a secret of its own, or none when not `signed`. Raises TargetRefused,
-        InvalidInput for wrong `fields` (those of `Endpoints.create`), and StoreUnavailable.
+        A new endpoint counts for the sender `owner`; without one it is not limited. Without `secret` it gets a secret
+        of its own, or none when not `signed`. Raises TargetRefused, InvalidInput for wrong `fields` (those of
+        `Endpoints.create`), TooManyEndpoints, and StoreUnavailable.
         """
         target = parse_endpoint_url(url, self._rows.rules.allowed)
         key = _digest(target.url, secret, signed, fields)
@@ -51,11 +60,15 @@ class AdhocEndpoints:
             return endpoint
         if (endpoint := await self._read(key)) is not None:
             return endpoint
+        if owner is not None:
+            self._room.check_remembered(owner)
         own_secret = {} if secret is None else {"secret": secret}
         columns = parse_fields({"url": url, **own_secret, **fields}, self._rows.rules)
         created_secret = columns.pop("secret", None) or new_secret(SignatureScheme(columns["signature"]))
         for _ in range(_TRIES):
-            row = self._rows.new_row(columns | {"adhoc_key": key}, created_secret if signed else None)
+            row = self._rows.new_row(
+                columns | {"adhoc_key": key, "adhoc_owner": owner}, created_secret if signed else None
+            )
             endpoint = await self._find_or_insert(row, target.origin)
             if endpoint is not None:
                 return endpoint
@@ -80,6 +93,8 @@ class AdhocEndpoints:
             existing: str | None = (await connection.execute(_id_by_key(key))).scalar_one_or_none()
             if existing is not None:
                 return existing
+            if (owner := row["adhoc_owner"]) is not None:
+                await self._room.check(connection, owner)
             await connection.execute(insert(ENDPOINTS), row)
             outcome = f"Endpoint for messages to {origin} created"
             entry = AuditEntry("breakwater", "endpoint.create", row["id"], outcome)

@@ -36,6 +36,7 @@ class EndpointRows:
         return {
             "id": endpoint_id,
             "adhoc_key": None,
+            "adhoc_owner": None,
             "state": "enabled",
             "state_reason": None,
             "secret": None if secret is None else self._vault.seal(secret, context=endpoint_id),

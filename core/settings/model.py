@@ -212,6 +212,18 @@ class Settings(BaseSettings):
         le=10_000,
         description="Event streams of all callers; at most half of the connections that may be open.",
     )
+    adhoc_endpoints_per_sender: int = Field(
+        default=1_000,
+        ge=0,
+        le=1_000_000,
+        description="Endpoints that the messages of one sender to a `url` may create. Unused ones expire.",
+    )
+    max_adhoc_endpoints: int = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="Endpoints that the messages of all senders to a `url` may create.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         description="Format of log lines. With json, a first start writes its sign-in link to a file.",

@@ -93,11 +93,10 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     _check_key(key)
     body = await request.body()
     principal = principal_of(request)
-    scope = f"{principal.sender}/batch"
     if len(body) <= _MAX_ON_LOOP:
-        submissions = _read_batch(body, scope, key)
+        submissions = _read_batch(body, principal.sender, key)
     else:
-        submissions = await run_off_loop(_read_batch, body, scope, key)
+        submissions = await run_off_loop(_read_batch, body, principal.sender, key)
     rate_limits: RateLimits = request.app.state.rate_limits
     rate_limits.messages.apply(
         request.scope, principal.id, len(submissions) - 1
@@ -123,21 +122,21 @@ async def one_message(request: ApiRequest, message_id: FromPath[str]) -> Respons
 MESSAGES: Final = [accept_message, accept_batch, one_message]
 
 
-def _read_batch(body: bytes, scope: str, key: str | None) -> list[Submission | BreakwaterError]:
+def _read_batch(body: bytes, sender: str, key: str | None) -> list[Submission | BreakwaterError]:
     batch = bodies.decode(body, bodies.Batch)
     if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
         raise InvalidInput.of(
             "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
         )
     return [
-        _read_item(raw, scope, f"{key}#{position}" if key else None)
+        _read_item(raw, sender, f"{key}#{position}" if key else None)
         for position, raw in enumerate(batch.messages)
     ]
 
 
-def _read_item(raw: Raw, scope: str, key: str | None) -> Submission | BreakwaterError:
+def _read_item(raw: Raw, sender: str, key: str | None) -> Submission | BreakwaterError:
     try:
-        return _submission(bodies.decode(raw, bodies.NewMessage), scope, key)
+        return _submission(bodies.decode(raw, bodies.NewMessage), sender, key, in_batch=True)
     except BreakwaterError as error:
         return error
 
@@ -153,7 +152,9 @@ async def _accept_valid(
     ]
 
 
-def _submission(body: bodies.NewMessage, scope: str, key: str | None) -> Submission:
+def _submission(
+    body: bodies.NewMessage, sender: str, key: str | None, *, in_batch: bool = False
+) -> Submission:
     """Return the message as intake accepts it. Raises InvalidInput with every problem."""
     payload = bytes(body.payload)
     problems = [*event_type_problems("event_type", body.event_type), *_destination_problems(body)]
@@ -172,7 +173,8 @@ def _submission(body: bodies.NewMessage, scope: str, key: str | None) -> Submiss
         endpoint_ids=None if body.endpoint_ids is None else tuple(body.endpoint_ids),
         url=body.url,
         idempotency_key=key,
-        scope=scope,
+        scope=f"{sender}/batch" if in_batch else sender,
+        sender=sender,
         fingerprint=_fingerprint(body, payload) if key else "",
         retry_delays=delays,
     )

@@ -5,14 +5,17 @@ from typing import Any
 from sqlalchemy import Double, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from breakwater.core.store.schema.columns import epoch_column, json_column, long_text
+from breakwater.core.store.schema.columns import epoch_column, json_column, long_text, partial_index
 
 
 class Endpoint(SQLModel, table=True):
     """An endpoint: its URL and its settings."""
 
     __tablename__ = "endpoints"
-    __table_args__ = (Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True),)
+    __table_args__ = (
+        Index("ix_endpoints_adhoc_url", "adhoc_key", unique=True),
+        partial_index("ix_endpoints_adhoc_owner", "adhoc_owner", where="adhoc_key IS NOT NULL"),
+    )
 
     id: str = Field(primary_key=True)
     name: str
@@ -20,6 +23,8 @@ class Endpoint(SQLModel, table=True):
     url: str = Field(sa_type=Text)
     adhoc_key: str | None = None
     """For an endpoint created for messages to a URL: a digest of URL and settings, so that it is created once."""
+    adhoc_owner: str | None = None
+    """The sender whose message created it; None for one of a library caller."""
     event_types: list[str] = json_column("[]")
     """Subscribed event types; empty means every type. An ad-hoc endpoint subscribes to none."""
     state: str = "enabled"

@@ -48,6 +48,7 @@ class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ) = None
     """Each endpoint gets one delivery, also if it is named twice. Cannot be combined with `url`."""
     url: str | None = None
+    """The first message to a URL creates an endpoint. Each sender can create a limited number; more get 429."""
     retry: RetryOverride | None = None
 
 
