@@ -22,14 +22,12 @@ def is_credential(name: str) -> bool:
     return _CREDENTIAL_NAME.search(name) is not None
 
 
-def mask_credential(name: str, value: str) -> str:
-    """Return `value`, or a mask when `name` is that of a credential."""
-    return MASK if is_credential(name) else value
-
-
 def public_names(stored: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return the names of the public headers, from the column that stores only their values."""
-    return tuple(name for name, value in stored.items() if value is not None)
+    """Return the names of the public headers, from the column that stores only their values.
+
+    A credential is not public, whatever is stored.
+    """
+    return tuple(name for name, value in stored.items() if value is not None and not is_credential(name))
 
 
 def mask_request_headers(headers: Iterable[tuple[str, str]], public: Collection[str]) -> Headers:

@@ -3,7 +3,7 @@
 import pytest
 
 from breakwater.core.logs import clean_value
-from breakwater.core.text.credentials import MASK, is_credential, mask_credential
+from breakwater.core.text.credentials import MASK, is_credential, mask_request_headers
 from breakwater.web.pages.bodies import as_curl
 from breakwater.web.security.preserved_form import PreservedForm
 
@@ -26,7 +26,7 @@ CREDENTIALS = [
 
 @pytest.mark.parametrize("name", CREDENTIALS)
 def test_a_credential_is_masked_wherever_it_is_shown(name: str) -> None:
-    assert mask_credential(name, "hunter2") == MASK
+    assert mask_request_headers([(name, "hunter2")], public=()) == ((name, MASK),)
     assert clean_value({name: "hunter2"}) == {name: "***"}
     assert "hunter2" not in as_curl("https://a.example", ((name, "hunter2"),), b"{}")
 

@@ -12,6 +12,7 @@ from breakwater.core.text.credentials import MASK, public_names
 
 def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
     """Return the view of an endpoint's row: defaults filled in, secret header values masked, no signing secret."""
+    public = public_names(row["headers"])
     return EndpointView(
         id=row["id"],
         name=row["name"],
@@ -27,8 +28,8 @@ def endpoint_view(row: Mapping[Any, Any]) -> EndpointView:
         circuit=circuit_config(row["circuit"]),
         max_in_flight=row["max_in_flight"],
         rate_limit_per_second=row["rate_limit_per_second"],
-        headers={name: MASK if value is None else value for name, value in row["headers"].items()},
-        public_headers=public_names(row["headers"]),
+        headers={name: value if name in public else MASK for name, value in row["headers"].items()},
+        public_headers=public,
         signature=SignatureScheme(row["signature"]),
         secret_rotated_until=row["previous_secret_until"],
         throttled_until=row["throttled_until"],
