@@ -76,7 +76,7 @@ $(BIN)/python:
 $(VENV)/.runtime-installed: $(BIN)/python $(INPUTS)
 	@echo "Installing Breakwater into $(VENV) ..."
 	@$(REMOVE_FORMER)
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[server]'
 	@touch $@
 
 $(VENV)/.dev-installed: $(BIN)/python $(INPUTS)

@@ -31,6 +31,7 @@ from breakwater.core.domain.errors import (
 from breakwater.core.domain.retry import RetryConfig, RetryPolicy
 from breakwater.core.domain.states import NotificationStatus, SignatureScheme
 from breakwater.core.domain.verification import VerificationCheck, VerificationFailed, VerifiedWebhook
+from breakwater.core.extras import install_hint
 
 if TYPE_CHECKING:
     from breakwater.core.adapters.records import WebhookDelivery, WebhookDeliveryAttempt
@@ -95,7 +96,10 @@ if not TYPE_CHECKING:  # a type checker would accept every misspelt name
         module = _LAZY_MODULES.get(name)
         if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(module), name)
+        try:
+            value = globals()[name] = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            raise ImportError(install_hint(name, error), name=error.name) from error
         return value
 
 

@@ -1,6 +1,18 @@
-"""`python -m breakwater` is the command `breakwater`."""
+"""The command `breakwater`, also as `python -m breakwater`."""
 
-from breakwater.web.cli import main
+import sys
+
+from breakwater.core.extras import install_hint
+
+
+def main() -> None:
+    """Run the command, or say what to install when its packages are missing."""
+    try:
+        from breakwater.web.cli import main as run  # noqa: PLC0415 - may be missing in a base installation
+    except ModuleNotFoundError as error:
+        sys.exit(install_hint("The command breakwater", error))
+    run()
+
 
 if __name__ == "__main__":
     main()

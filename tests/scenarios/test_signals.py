@@ -12,7 +12,7 @@ from tests.processes import clean_environment, eventually
 
 PRELUDE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 """PID 1 ignores a signal that it does not handle; so does a process that inherits this."""
-RUN = PRELUDE + "import sys; sys.argv = ['breakwater', 'serve']; from breakwater.web.cli import main; main()"
+RUN = PRELUDE + "import sys; sys.argv = ['breakwater', 'serve']; from breakwater.__main__ import main; main()"
 
 
 def handles_sigterm(process: "subprocess.Popen[bytes]") -> bool:

@@ -167,6 +167,39 @@ def test_an_installed_breakwater_serves_its_pages(wheel: Path, tmp_path: Path) -
     assert popen.returncode == 0, process.printed
 
 
+def test_the_base_installation_has_breaker_and_verification_and_says_what_else_needs(
+    wheel: Path, tmp_path: Path
+) -> None:
+    program = _installed(wheel, tmp_path, lend=False)
+    environment = clean_environment()
+    del environment["PYTHONPATH"]
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own program
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    use = (
+        "from breakwater import CircuitBreaker, RetryPolicy, VerificationFailed, verify\n"
+        "CircuitBreaker(); RetryPolicy\n"
+        "try: verify(b'', {}, 'whsec_' + 'A' * 32)\n"
+        "except VerificationFailed as failure: print(failure.check)\n"
+        "try: from breakwater import WebhookAdapter\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = run(program.with_name("python"), "-c", use)
+    assert done.returncode == 0, done.stderr
+    check, hint = done.stdout.splitlines()
+    assert check == "header_missing"
+    assert hint.startswith("WebhookAdapter needs the package ")
+    assert hint.endswith("pip install 'breakwater-webhooks[server]'")
+    command = run(program, "serve")
+    assert command.returncode == 1
+    assert command.stderr == (
+        "The command breakwater needs the package click: pip install 'breakwater-webhooks[server]'\n"
+    )
+
+
 def _assets_of(page: str) -> list[str]:
     parts = page.replace('"', " ").split()
     assets = [part for part in parts if part.startswith("/static/")]
@@ -174,8 +207,8 @@ def _assets_of(page: str) -> list[str]:
     return assets
 
 
-def _installed(wheel: Path, folder: Path) -> Path:
-    """Install only the wheel into a new environment that borrows the dependencies; return its program."""
+def _installed(wheel: Path, folder: Path, *, lend: bool = True) -> Path:
+    """Install only the wheel into a new environment that borrows the dependencies, or not; return its program."""
     created = folder / "venv"
     venv.create(created, with_pip=False, symlinks=True)
     install = [
@@ -190,6 +223,8 @@ def _installed(wheel: Path, folder: Path) -> Path:
         "--no-index",
     ]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)  # noqa: S603 - our own wheel
+    if not lend:
+        return created / "bin" / "breakwater"
     (site,) = created.glob("lib/python*/site-packages")
     lent = next(path for path in sys.path if path.endswith("site-packages"))
     (site / "lent.pth").write_text(lent)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from breakwater.core.domain.errors import BreakwaterError
+from breakwater.core.extras import install_hint
 from breakwater.web.cli.errors import CommandRefusedError
 from breakwater.web.serve.signals import exit_on_sigterm
 
@@ -52,7 +53,10 @@ class LazyGroup(click.Group):
             return None
         if entry.runs_service:
             exit_on_sigterm()
-        command: click.Command = import_module(entry.module).command
+        try:
+            command: click.Command = import_module(entry.module).command
+        except ModuleNotFoundError as error:
+            raise CommandRefusedError(install_hint(f"breakwater {cmd_name}", error)) from error
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
