@@ -1,7 +1,6 @@
-"""How the sentences of the read models name times, spans, numbers, people and failures.
+"""Format times, durations, counts, people and untrusted text for sentences.
 
-A sentence names a time as it stands on the clock, never as "in 28 s": it is read long after it was made, and the page
-beside it counts down.
+Sentences use absolute times, never "in 28 s", because they are read long after they were built.
 """
 
 import unicodedata
@@ -15,31 +14,26 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def format_time_utc(at: float, now: float | None = None) -> str:
-    """Return `03:12:07 UTC`, with the date in front unless it is that of `now`."""
+    """Return `03:12:07 UTC`, with the date in front unless it is the date of `now`."""
     return format_time(at, now, UTC)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a length of time with two units at most: `340 ms`, `4.2 s`, `3 min 20 s`, `28 h`, `2 d 4 h`."""
-    if seconds < 1:
+    """Return a duration with two units at most: `340 ms`, `4.2 s`, `3 min 20 s`, `28 h`, `2 d 4 h`."""
+    if round(seconds * 1000) < 1000:  # noqa: PLR2004 - milliseconds of a second
         return f"{max(0, round(seconds * 1000))} ms"
-    if seconds < _MINUTE:
+    if round(seconds * 10) < _MINUTE * 10:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     for big, small, big_name, small_name in _UNITS:
-        if seconds < big * _LIMITS[big_name]:
-            count, rest = divmod(round(seconds / small) * small, big)
+        rounded = round(seconds / small) * small
+        if rounded < big * _LIMITS[big_name]:
+            count, rest = divmod(rounded, big)
             return f"{count} {big_name}" + (f" {rest // small} {small_name}" if rest else "")
     return f"{round(seconds / _DAY)} d"
 
 
 _UNITS: Final = ((_MINUTE, 1, "min", "s"), (_HOUR, _MINUTE, "h", "min"), (_DAY, _HOUR, "d", "h"))
 _LIMITS: Final = {"min": 60, "h": 48, "d": 14}
-
-
-def ordinal(number: int) -> str:
-    """Return `1st`, `2nd`, `3rd`, `4th`, `11th`."""
-    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number:,}{ending}"
 
 
 def pluralize(number: int, noun: str, plural: str | None = None, *, more: bool = False) -> str:
@@ -69,7 +63,7 @@ def format_actor(actor: str) -> str:
 
 
 def sanitize(text: str, longest: int = _LONGEST_QUOTE) -> str:
-    """Return text of others fit for a sentence: on one line, without control characters, cut with `…`."""
+    """Return untrusted text for a sentence: one line, without control characters, at most `longest` characters."""
     clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text[: longest * 4])
     short = " ".join(clean.split())
     return short if len(short) <= longest else f"{short[: longest - 1].rstrip()}…"

@@ -49,7 +49,7 @@ def test_latencies_and_shares_are_read_aloud_too() -> None:
         "Response times from 21:20 to 22:19 UTC: p50 32 ms, p95 32 ms, p99 32 ms over all of it"
     )
     assert titles(parsed(traffic.mix_chart(HOUR)))[0] == (
-        "Outcome share from 21:20 to 22:19 UTC: 99.9% delivered, 0% server error (5xx)"
+        "Outcome share from 21:20 to 22:19 UTC: 99.9% delivered, <0.1% server error (5xx)"
     )
 
 

@@ -10,7 +10,7 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.deliveries.model import DeliveryRow
-from breakwater.core.text.format import format_duration
+from breakwater.core.text.format import format_duration, pluralize
 from breakwater.core.text.statuses import DeliveryStatus, circuit_state_name, status_name
 
 MINUTE: Final = 60
@@ -18,13 +18,16 @@ HOUR: Final = 3_600
 DAY: Final = 86_400
 SECOND_MS: Final = 1_000
 KIBI: Final = 1_024
+_SMALLEST_SHARE: Final = 0.0005
+"""Rounded to a tenth of a percent, smaller shares would be 0%."""
 NOTHING: Final = "\N{EN DASH}"
 """Shown where there is no figure."""
 
 _UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Invisible characters: controls, terminal escapes, zero-width characters and bidirectional overrides."""
+"""Invisible characters: controls, terminal escapes, zero-width and filler characters, tags, bidirectional overrides."""
 
 
 def visible(text: str) -> str:
@@ -63,20 +66,22 @@ def milliseconds(value: float | None) -> str:
     """Return `84 ms`, `1.24 s`, or a dash without a value."""
     if value is None:
         return NOTHING
-    return f"{value:.0f} ms" if value < SECOND_MS else f"{value / SECOND_MS:.2f} s"
+    return f"{value:.0f} ms" if round(value) < SECOND_MS else f"{value / SECOND_MS:.2f} s"
 
 
 def share(value: float | None) -> str:
-    """Return a share of 0 to 1 as `99.8%`; only 1 is `100%`."""
+    """Return a share of 0 to 1 as `99.8%`; only 1 is `100%`, and only 0 is `0%`."""
     if value is None:
         return NOTHING
+    if 0 < value < _SMALLEST_SHARE:
+        return "<0.1%"
     percent = min(round(value * 100, 1), 99.9) if value < 1 else 100.0
     return f"{percent:.1f}%" if percent % 1 else f"{percent:.0f}%"
 
 
 def size(count: int) -> str:
-    """Return `812 bytes` or `16.4 KiB`."""
-    return f"{count:,} bytes" if count < KIBI else f"{count / KIBI:.1f} KiB".replace(".0 ", " ")
+    """Return `1 byte`, `812 bytes` or `16.4 KiB`."""
+    return pluralize(count, "byte") if count < KIBI else f"{count / KIBI:,.1f} KiB".replace(".0 ", " ")
 
 
 def capitalize_first(text: str) -> str:
