@@ -14,12 +14,17 @@ from sqlalchemy.pool import NullPool
 
 from breakwater.core.crypto.headers import open_headers
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.runtime import Runtime
 from breakwater.core.store.engine import Database
 from breakwater.core.store.migrations.alembic_runner import config_for
 from breakwater.core.store.schema import ENDPOINTS
 from tests.contract.conftest import administer, rendered
+from tests.delivery.running_engine import RunningEngine, settings_for
+from tests.fakes import ManualClock, ScriptedSender
 
 KEY, OTHER_KEY = Vault(bytes(range(32))), Vault(bytes(32))
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 VALUE = "hunter2-of-the-receiver"
 HEADERS = {"Ocp-Apim-Subscription-Key": VALUE, "Content-Type": "text/plain", "X-Auth-Key": VALUE * 2}
 
@@ -71,7 +76,7 @@ def _write_old_database(connection: Connection) -> None:
             "id": id_,
             "name": id_,
             "headers": headers,
-            "secret": vault.seal("s", id_),
+            "secret": vault.seal(SECRET, id_),
             "deleted_at": deleted_at,
         }
         for id_, headers, vault, deleted_at in (
@@ -141,3 +146,20 @@ async def test_no_value_is_left_in_the_file(old_url: str, tmp_path: Path) -> Non
     assert files_with_the_value(tmp_path) == ["breakwater.db"]
     await migrated(old_url, KEY)
     assert files_with_the_value(tmp_path) == []
+
+
+async def test_a_service_that_starts_on_it_sends_the_values_and_shows_none(
+    old_url: str, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "breakwater.key"
+    key_file.write_text(bytes(range(32)).hex())
+    settings = settings_for(tmp_path, secret_key=None, key_file=key_file)
+    settings = settings.model_copy(update={"database_url": old_url})
+    clock, sender = ManualClock(), ScriptedSender()
+    async with Runtime(settings, clock=clock, sender=sender) as runtime:
+        engine = RunningEngine(runtime, clock, sender)
+        delivery_id = await engine.send_one(endpoint_ids=("ep_1",))
+        await engine.reaches(delivery_id, DeliveryState.DELIVERED)
+        assert dict(sender.requests[0].headers).items() >= {"X-Auth-Key": VALUE * 2}.items()
+        assert VALUE not in str(await runtime.endpoints.get("ep_1"))
+        assert VALUE not in str(await engine.detail(delivery_id))
