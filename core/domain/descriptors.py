@@ -39,8 +39,9 @@ class DescriptorBudget:
         """Return that fewer attempts run concurrently than configured, with the remedy; None when it is not so."""
         if self.attempts >= self.requested_attempts:
             return None
+        attempts = "1 attempt runs" if self.attempts == 1 else f"{self.attempts:,} attempts run"
         return (
-            f"At most {self.attempts:,} attempts run concurrently instead of {self.requested_attempts:,}, because "
+            f"At most {attempts} concurrently instead of {self.requested_attempts:,}, because "
             f"this process may open {self.limit:,} files. Raise the limit (`ulimit -n`, LimitNOFILE=) and restart, "
             f"or set BREAKWATER_MAX_IN_FLIGHT to {self.attempts}."
         )

@@ -43,3 +43,7 @@ def test_the_parts_never_exceed_the_limit(limit: int, max_in_flight: int) -> Non
     assert 1 <= budget.attempts <= max_in_flight
     assert budget.api_connections <= MAX_API_CONNECTIONS
     assert (budget.notice is None) == (budget.attempts == max_in_flight)
+
+
+def test_one_attempt_is_one() -> None:
+    assert "At most 1 attempt runs concurrently" in (plan_descriptors(64, 4096).notice or "")

@@ -70,7 +70,7 @@ class Delivery(SQLModel, table=True):
     lost_count: int = 0
     """Consecutive claims whose worker died."""
     failure_class: str | None = None
-    """Of the latest attempt; None when it succeeded, or before the first."""
+    """Of the latest attempt; None when it succeeded, or before the first; `local_shortage` after one was postponed."""
     status_code: int | None = None
     error: str | None = long_text()
     claim_token: str | None = None

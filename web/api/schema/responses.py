@@ -98,7 +98,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     final_status: NotificationStatus
     """The status with pending split into pending, retrying and held."""
     failure_class: FailureClass | None
-    """Failure class of the latest attempt."""
+    """Failure class of the latest attempt; `local_shortage` after an attempt was postponed for one."""
     status_code: int | None
     error: str | None
     why: str | None
