@@ -38,6 +38,10 @@ class BadRequest(InvalidInput):
     """A request that cannot be read, or a parameter that is not valid: 400."""
 
 
+class UnsupportedEncoding(InvalidInput):
+    """A request body with a content coding that is not supported: 415."""
+
+
 class FieldError(msgspec.Struct, frozen=True):
     """One invalid field, and the remedy."""
 
@@ -95,6 +99,8 @@ def _problem(kind: str, status: int, detail: str, problems: Iterable[FieldProble
 
 def _of_breakwater(error: BreakwaterError) -> tuple[Problem, Headers]:  # noqa: PLR0911 - one branch per error class
     match error:
+        case UnsupportedEncoding():
+            return _of_input(error), {"Accept-Encoding": "identity"}
         case InvalidInput():
             return _of_input(error), {}
         case NotFound():
@@ -123,6 +129,7 @@ def _of_input(error: InvalidInput) -> Problem:
 
 _INPUT: Final[dict[type, tuple[str, HTTPStatus]]] = {
     BadRequest: ("bad-request", HTTPStatus.BAD_REQUEST),
+    UnsupportedEncoding: ("unsupported-encoding", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     PayloadTooLarge: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     IdempotencyMismatch: ("idempotency-mismatch", HTTPStatus.UNPROCESSABLE_ENTITY),
     TargetRefused: ("target-refused", HTTPStatus.UNPROCESSABLE_ENTITY),

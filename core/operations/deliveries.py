@@ -252,5 +252,7 @@ def _bulk_message(resent: int, held: int, requested: int) -> str:
 
 def _why_not_cancellable(row: RowMapping) -> str:
     if row["state"] == DeliveryState.IN_FLIGHT.value:
-        return "An attempt is in flight and cannot be cancelled. Cancel the delivery after the attempt."
+        return (
+            "An attempt is in flight, and its result will be recorded. Cancel the delivery after the attempt."
+        )
     return f"This delivery is already {row['state']}."

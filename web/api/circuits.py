@@ -77,7 +77,9 @@ async def probe_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     "/circuits/{endpoint_id:str}/hold",
     guards=[requires("operate")],
     status_code=200,
-    opt=documented({200: responses.OperationResult}, body=bodies.NewHold, problems=(404, 409, 413, 422, 503)),
+    opt=documented(
+        {200: responses.OperationResult}, body=bodies.NewHold, problems=(404, 409, 413, 415, 422, 503)
+    ),
 )
 async def hold_circuit(request: ApiRequest, endpoint_id: FromPath[str]) -> Response[bytes]:
     """Hold all deliveries of an endpoint until a time, or until the hold is released."""

@@ -88,7 +88,7 @@ async def one_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Respo
         {200: responses.OperationResult},
         body=bodies.Resend,
         body_required=False,
-        problems=(404, 409, 413, 422, 503),
+        problems=(404, 409, 413, 415, 422, 503),
     ),
 )
 async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
@@ -106,7 +106,7 @@ async def resend_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Re
     guards=[requires("operate")],
     status_code=200,
     opt=documented(
-        {200: responses.OperationResult}, body=bodies.ResendSeveral, problems=(409, 413, 422, 503)
+        {200: responses.OperationResult}, body=bodies.ResendSeveral, problems=(409, 413, 415, 422, 503)
     ),
 )
 async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
@@ -124,7 +124,11 @@ async def resend_deliveries(request: ApiRequest) -> Response[bytes]:
 
 @post("/deliveries/{delivery_id:str}/cancel", guards=[requires("operate")], status_code=200, opt=REASON_BODY)
 async def cancel_delivery(request: ApiRequest, delivery_id: FromPath[str]) -> Response[bytes]:
-    """Cancel a pending delivery. It can be resent."""
+    """Cancel a pending delivery. It can be resent.
+
+    The response is 409 while an attempt is in flight: the receiver may have the request already, so its result is
+    recorded. Cancel again after the attempt, which ends within the timeout of the endpoint.
+    """
     return await run_operation(
         request, runtime_of(request).operations.deliveries.cancel, "delivery", delivery_id
     )

@@ -34,7 +34,7 @@ from breakwater.web.security.guards import requires
 TEST_EVENT: Final = "breakwater.test"
 _MAX_FIELDS: Final = 100
 """Fields of a request, of which each that does not exist is reported."""
-_PROBLEMS: Final = (404, 413, 422, 503)
+_PROBLEMS: Final = (404, 413, 415, 422, 503)
 
 
 @get(
@@ -55,7 +55,7 @@ async def list_endpoints(request: ApiRequest) -> Response[bytes]:
     "/endpoints",
     guards=[requires("admin")],
     status_code=201,
-    opt=documented({201: responses.NewEndpoint}, body=EndpointFields, problems=(413, 422, 503)),
+    opt=documented({201: responses.NewEndpoint}, body=EndpointFields, problems=(413, 415, 422, 503)),
 )
 async def create_endpoint(request: ApiRequest) -> Response[bytes]:
     """Create an endpoint. Only this response contains its signing secret."""

@@ -1,8 +1,8 @@
 """`POST /api/v1/messages` as plain ASGI. This is the hot path, and it bypasses the framework.
 
 It serves the usual request of a program: a bearer key and a body of known length. Any other request to this URL (with a
-session, without a credential, chunked, too large) goes to the framework's handler, which is also the documented one.
-Both call `accept_body`, so they decide alike.
+session, without a credential, compressed, chunked, too large) goes to the framework's handler, which is also the
+documented one. Both call `accept_body`, so they decide alike.
 """
 
 from typing import Final
@@ -17,7 +17,9 @@ from breakwater.web.security.rate_limits import RateLimit
 
 PATH: Final = "/api/v1/messages"
 _JSON: Final = b"application/json"
-_HEADERS_READ: Final = frozenset({b"authorization", b"content-length", b"idempotency-key"})
+_HEADERS_READ: Final = frozenset(
+    {b"authorization", b"content-encoding", b"content-length", b"idempotency-key"}
+)
 _Response = tuple[int, bytes, bytes, dict[str, str]]
 """Status, media type, body, and further headers."""
 
@@ -36,7 +38,8 @@ class FastIntake:
         """Serve the request, or pass it on."""
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
             headers = _headers(scope)
-            if "authorization" in headers and self._fits(headers.get("content-length", "")):
+            usual = "authorization" in headers and "content-encoding" not in headers
+            if usual and self._fits(headers.get("content-length", "")):
                 scope["path_template"] = PATH  # the label of the request counter
                 await self._serve(scope, headers, receive, send)
                 return

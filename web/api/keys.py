@@ -24,7 +24,7 @@ async def list_keys(request: ApiRequest) -> Response[bytes]:
     "/keys",
     guards=[requires("admin")],
     status_code=201,
-    opt=documented({201: responses.NewKey}, body=bodies.KeyFields, problems=(413, 422, 503)),
+    opt=documented({201: responses.NewKey}, body=bodies.KeyFields, problems=(413, 415, 422, 503)),
 )
 async def create_key(request: ApiRequest) -> Response[bytes]:
     """Create an API key. Only this response contains the token."""

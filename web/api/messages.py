@@ -44,7 +44,7 @@ _REPLAYED: Final = {"Idempotent-Replayed": "true"}
     opt=documented(
         body=bodies.NewMessage,
         responses={202: responses.Accepted},
-        problems=(400, 409, 413, 422, 503),
+        problems=(400, 409, 413, 415, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
 )
@@ -54,6 +54,7 @@ async def accept_message(request: ApiRequest) -> Response[bytes]:
     202 means that the message is committed and will be delivered, even if the service restarts. Repeating the request
     with the same `Idempotency-Key` returns the first response again, with `Idempotent-Replayed: true`.
     """
+    bodies.check_encoding(request.headers.get("content-encoding"))
     key = request.headers.get("idempotency-key")
     body = await request.body()
     content, headers = await accept_body(runtime_of(request), principal_of(request), key, body)
@@ -65,7 +66,7 @@ async def accept_body(
 ) -> tuple[bytes, dict[str, str]]:
     """Accept one message; return the body and headers of the response. Raises BreakwaterError."""
     _check_key(key)
-    submission = _submission(bodies.decode(body, bodies.NewMessage), caller.sender, key)
+    submission = _submission(bodies.decode_message(body), caller.sender, key)
     result = await runtime.intake.accept(submission)
     return render.encoded(render.accepted(result)), _REPLAYED if result.replayed else {}
 
@@ -78,7 +79,7 @@ async def accept_body(
     opt=documented(
         body=bodies.Batch,
         responses={202: responses.ListOf[responses.BatchItem]},
-        problems=(400, 413, 422, 503),
+        problems=(400, 413, 415, 422, 503),
         parameters=(IDEMPOTENCY_KEY,),
     ),
 )
@@ -91,6 +92,7 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     """
     key = request.headers.get("idempotency-key")
     _check_key(key)
+    bodies.check_encoding(request.headers.get("content-encoding"))
     body = await request.body()
     principal = principal_of(request)
     if len(body) <= _MAX_ON_LOOP:
@@ -123,7 +125,7 @@ MESSAGES: Final = [accept_message, accept_batch, one_message]
 
 
 def _read_batch(body: bytes, sender: str, key: str | None) -> list[Submission | BreakwaterError]:
-    batch = bodies.decode(body, bodies.Batch)
+    batch = bodies.decode_batch(body)
     if not 1 <= len(batch.messages) <= bodies.BATCH_MAX:
         raise InvalidInput.of(
             "messages", f"has {len(batch.messages):,} messages: send 1 to {bodies.BATCH_MAX:,} in a batch"
@@ -136,7 +138,7 @@ def _read_batch(body: bytes, sender: str, key: str | None) -> list[Submission | 
 
 def _read_item(raw: Raw, sender: str, key: str | None) -> Submission | BreakwaterError:
     try:
-        return _submission(bodies.decode(raw, bodies.NewMessage), sender, key, in_batch=True)
+        return _submission(bodies.decode_message(raw), sender, key, in_batch=True)
     except BreakwaterError as error:
         return error
 

@@ -13,7 +13,7 @@ REASON_BODY: Final[dict[str, Any]] = documented(
     {200: responses.OperationResult},
     body=bodies.WithReason,
     body_required=False,
-    problems=(404, 409, 413, 422, 503),
+    problems=(404, 409, 413, 415, 422, 503),
 )
 """The documentation of a route that runs an operation."""
 

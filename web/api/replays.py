@@ -38,7 +38,7 @@ _OPERATION: Final[dict[str, Any]] = documented({200: responses.OperationResult},
     opt=documented(
         {200: schema.Plan, 201: schema.Replay},
         body=schema.NewReplay,
-        problems=(404, 409, 413, 422, 503),
+        problems=(404, 409, 413, 415, 422, 503),
     ),
 )
 async def create_replay(request: ApiRequest) -> Response[bytes]:

@@ -1,5 +1,6 @@
 """`breakwater send`: send a message."""
 
+import codecs
 import json
 import os
 import sys
@@ -71,6 +72,8 @@ def command(
 def _payload(text: str) -> msgspec.Raw:
     """Return the exact bytes of PAYLOAD, checked to be one JSON value: they are put into the request as they are."""
     content = _read(text)
+    if content.startswith(codecs.BOM_UTF8):
+        raise click.UsageError("The payload begins with a byte order mark (bytes EF BB BF). Remove it.")
     try:
         json.loads(content.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:

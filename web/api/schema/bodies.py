@@ -1,5 +1,6 @@
 """The request bodies of the API, and how they are read: once, strictly, with the place and remedy of each problem."""
 
+import codecs
 import functools
 import re
 import unicodedata
@@ -14,9 +15,10 @@ from breakwater.core.accounts.model import Scope
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.operations.deliveries import MAX_BULK_RESEND
 from breakwater.core.text.timestamps import TimestampError, parse_timestamp
+from breakwater.web.api.schema.doubled_keys import envelope, find_doubled_key, is_doubled_list, may_double
 from breakwater.web.api.schema.endpoint_bodies import DelayList, EventType
 from breakwater.web.api.schema.surrogates import find_lone_surrogate
-from breakwater.web.problems import BadRequest
+from breakwater.web.problems import BadRequest, UnsupportedEncoding
 
 T = TypeVar("T")
 
@@ -108,12 +110,22 @@ class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """Return the body as `kind`. Raises BadRequest for invalid JSON, InvalidInput for JSON of another shape."""
-    return decode(await request.body(), kind)
+    check_encoding(request.headers.get("content-encoding"))
+    return decode_once(await request.body(), kind)
 
 
 async def read_optional_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """Return the body, or `kind` with its defaults when the body is empty."""
-    return decode(await request.body() or b"{}", kind)
+    check_encoding(request.headers.get("content-encoding"))
+    return decode_once(await request.body() or b"{}", kind)
+
+
+def check_encoding(value: str | None) -> None:
+    """Raise UnsupportedEncoding unless the body is sent as it is."""
+    if value is not None and value.strip().lower() not in {"", "identity"}:
+        raise UnsupportedEncoding.of(
+            "Content-Encoding", "is not supported: send the body without compression"
+        )
 
 
 class HasReason(Protocol):
@@ -141,6 +153,53 @@ def time_of(field: str, text: str, remedy: str) -> float:
     return moment
 
 
+def decode_message(body: bytes | Raw) -> NewMessage:
+    """Return a message. Raises as `read_body` does, also for a doubled key outside of the payload."""
+    message = decode(body, NewMessage)
+    content = bytes(body)
+    outside = envelope(content, [bytes(message.payload)])
+    if may_double(outside, _MESSAGE_KEYS):
+        try:
+            _refuse_doubled_key(outside)
+        except ValueError:  # the payload is a text that also occurs as a key, and that one was replaced
+            _refuse_doubled_key(content)
+    return message
+
+
+def decode_batch(body: bytes) -> Batch:
+    """Return a batch, whose messages `decode_message` checks. Raises as `read_body` does."""
+    batch = decode(body, Batch)
+    outside = envelope(body, map(bytes, batch.messages))
+    if is_doubled_list(outside, b"messages"):
+        raise BadRequest.of("messages", _DOUBLED)
+    return batch
+
+
+def decode_once(body: bytes, kind: type[T]) -> T:
+    """Return `body` as `kind`; see `read_body`. A doubled key is refused."""
+    decoded = decode(body, kind)
+    _refuse_doubled_key(body)
+    return decoded
+
+
+_MESSAGE_KEYS: Final = tuple(
+    field.encode() for kind in (NewMessage, RetryOverride) for field in kind.__struct_fields__
+)
+_DOUBLED: Final = "occurs more than once in its object: send it once"
+
+
+def _refuse_doubled_key(text: bytes) -> None:
+    try:
+        key = find_doubled_key(text)
+    except RecursionError:
+        raise BadRequest.of("body", _TOO_DEEP) from None
+    if key is not None:
+        raise BadRequest.of(key[:_NAME_MAX], _DOUBLED)
+
+
+_TOO_DEEP: Final = "is nested too deeply: flatten it"
+
+
 def decode(body: bytes | Raw, kind: type[T]) -> T:
     """Return `body` as `kind`; see `read_body`."""
     try:
@@ -150,11 +209,13 @@ def decode(body: bytes | Raw, kind: type[T]) -> T:
     except msgspec.DecodeError as error:
         raise _invalid_json(bytes(body), str(error)) from None
     except UnicodeDecodeError as error:
+        if mark := _byte_order_mark(bytes(body), 0):
+            raise BadRequest.of("body", mark) from None
         raise BadRequest.of(
             "body", f"is not valid UTF-8 ({error.reason}): encode the JSON as UTF-8"
         ) from None
     except RecursionError:
-        raise BadRequest.of("body", "is nested too deeply: flatten it") from None
+        raise BadRequest.of("body", _TOO_DEEP) from None
     return decoded
 
 
@@ -174,6 +235,8 @@ def _invalid_json(body: bytes, message: str) -> BadRequest:
     if not body.strip():
         return BadRequest.of("body", "is empty: send JSON")
     match = _BYTE.match(message)
+    if mark := _byte_order_mark(body, int(match["byte"]) if match else 0):
+        return BadRequest.of("body", mark)
     surrogate = find_lone_surrogate(body)
     if surrogate and (match is None or surrogate[0] <= int(match["byte"])):
         position, escape = surrogate
@@ -185,6 +248,16 @@ def _invalid_json(body: bytes, message: str) -> BadRequest:
     if match is None:
         return BadRequest.of("body", "is not valid JSON: it ends too early")
     return BadRequest.of("body", f"is not valid JSON: {match['what']} in {_place(body, int(match['byte']))}")
+
+
+def _byte_order_mark(body: bytes, position: int) -> str | None:
+    """Return the problem when a byte order mark is where the decoder stopped."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "is not UTF-8: it begins with the byte order mark of UTF-16. Encode it as UTF-8"
+    if not body.startswith(codecs.BOM_UTF8, position):
+        return None
+    place = _place(body, position)
+    return f"is not valid JSON: a byte order mark (bytes EF BB BF) in {place}. Remove it"
 
 
 def _place(body: bytes, position: int) -> str:

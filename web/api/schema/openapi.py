@@ -24,6 +24,7 @@ _PROBLEM_TEXTS: Final = {
     HTTPStatus.NOT_FOUND: "The resource does not exist.",
     HTTPStatus.CONFLICT: "The state of the resource does not allow the operation.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The payload or the body is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The request body is compressed, which is not supported.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Fields are not valid; `problems` lists each with its remedy.",
     HTTPStatus.TOO_MANY_REQUESTS: "The caller reached a limit; retry after `Retry-After` seconds.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database is unavailable; retry after `Retry-After` seconds.",
