@@ -154,7 +154,7 @@ async def test_disabling_a_person_deletes_their_password_codes_and_sessions(node
     assert await nodes.count(SIGN_IN_CODES) == 1  # Ada's, which is used
 
 
-async def test_a_person_who_is_invited_again_starts_from_nothing(nodes: Nodes) -> None:
+async def test_a_person_who_is_invited_again_has_no_earlier_credentials(nodes: Nodes) -> None:
     await nodes.person("ada")
     bob = await nodes.person("bob")
     session = await nodes.first.sign_in("bob", PASSWORD, source=SOURCE)
@@ -171,7 +171,7 @@ async def test_a_person_who_is_invited_again_starts_from_nothing(nodes: Nodes) -
     assert await nodes.role_of("bob") == "viewer"
 
 
-async def test_what_an_older_version_left_of_a_disabled_person_is_of_no_use(nodes: Nodes) -> None:
+async def test_credentials_that_an_older_version_left_of_a_disabled_person_do_not_work(nodes: Nodes) -> None:
     await nodes.person("ada")
     bob = await nodes.person("bob")
     session = await nodes.first.sign_in("bob", PASSWORD, source=SOURCE)
@@ -192,7 +192,7 @@ async def test_what_an_older_version_left_of_a_disabled_person_is_of_no_use(node
 
 
 @pytest.mark.parametrize("change", ["disabled", "new password"])
-async def test_a_sign_in_that_a_change_of_the_account_overtakes_starts_no_session(
+async def test_a_sign_in_overtaken_by_a_change_of_the_account_starts_no_session(
     nodes: Nodes, change: str
 ) -> None:
     await nodes.person("ada")

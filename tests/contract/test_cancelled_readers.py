@@ -45,7 +45,7 @@ class LateConnection:
 async def with_late_connection(database: Database) -> LateConnection:
     """Let the next reader of `database` begin late."""
     async with database.read() as connection:
-        driver = SqliteConnection.of(connection)
+        driver = SqliteConnection.unwrap(connection)
         assert driver is not None
         assert driver._connection is not None
         late = LateConnection(driver._connection)

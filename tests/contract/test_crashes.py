@@ -33,7 +33,7 @@ ROUNDS = 4
 
 
 @pytest.mark.slow
-async def test_what_was_confirmed_survives_kill_9(sqlite_url: str, sqlite_path: Path) -> None:
+async def test_confirmed_writes_survive_kill_9(sqlite_url: str, sqlite_path: Path) -> None:
     draw = random.Random(8420)
     confirmed: set[str] = set()
     for turn in range(ROUNDS):

@@ -77,7 +77,7 @@ async def test_a_reader_sees_one_state(durable_url: str) -> None:
     await database.close()
 
 
-async def test_many_read_while_one_writes(database: Database) -> None:
+async def test_readers_run_while_a_write_is_in_progress(database: Database) -> None:
     async def write() -> None:
         for n in range(20):
             await database.writer.submit(Add(f"m{n:02}"))
@@ -87,7 +87,7 @@ async def test_many_read_while_one_writes(database: Database) -> None:
     assert await count(database) == 20
 
 
-async def test_a_database_that_has_just_opened_is_never_taken_for_locked(durable_url: str) -> None:
+async def test_a_new_database_is_never_reported_as_locked(durable_url: str) -> None:
     for turn in range(5):
         database = Database(durable_url)
         await database.open()
@@ -108,7 +108,7 @@ async def test_a_cancelled_reader_does_not_harm_the_others(database: Database) -
     assert await count(database) == 1
 
 
-async def test_a_reader_that_fails_gives_its_connection_back(database: Database) -> None:
+async def test_a_failed_reader_releases_its_connection(database: Database) -> None:
     async def failing() -> None:
         async with database.read() as connection:
             await connection.execute(text("SELECT 1"))
@@ -120,7 +120,7 @@ async def test_a_reader_that_fails_gives_its_connection_back(database: Database)
     assert await count(database) == 0
 
 
-async def test_a_reader_inside_a_reader_is_told_so(database: Database) -> None:
+async def test_a_nested_read_transaction_is_refused(database: Database) -> None:
     async with database.read():
         with pytest.raises(RuntimeError, match="leave the block"):
             async with database.read():
@@ -128,7 +128,7 @@ async def test_a_reader_inside_a_reader_is_told_so(database: Database) -> None:
     assert await count(database) == 0
 
 
-async def test_a_mistaken_statement_is_not_taken_for_a_lost_database(database: Database) -> None:
+async def test_an_invalid_statement_is_not_reported_as_a_lost_database(database: Database) -> None:
     with pytest.raises(Exception, match="nowhere") as caught:
         async with database.read() as connection:
             await connection.execute(text("SELECT * FROM nowhere"))
@@ -143,7 +143,7 @@ async def test_a_plan_names_the_index_that_it_uses(database: Database) -> None:
     assert not any("SCAN" in line or "Seq Scan" in line for line in plan)
 
 
-async def test_what_was_written_is_there_after_a_restart(durable_url: str) -> None:
+async def test_committed_rows_are_there_after_a_restart(durable_url: str) -> None:
     for n in range(3):
         database = Database(durable_url)
         await database.open()
@@ -152,7 +152,7 @@ async def test_what_was_written_is_there_after_a_restart(durable_url: str) -> No
         await database.close()
 
 
-async def test_closing_twice_and_closing_what_was_never_opened_is_harmless(database_url: str) -> None:
+async def test_closing_twice_or_without_opening_is_allowed(database_url: str) -> None:
     database = Database(database_url)
     await database.close()
     await database.open()
@@ -160,7 +160,7 @@ async def test_closing_twice_and_closing_what_was_never_opened_is_harmless(datab
     await database.close()
 
 
-async def test_columns_come_back_as_they_were_given(database: Database) -> None:
+async def test_column_values_are_read_as_they_were_written(database: Database) -> None:
     given = {
         "id": "ep_1",
         "name": "Größe ☃",
@@ -212,7 +212,7 @@ async def seed_delivery(database: Database) -> None:
     await database.writer.run(work)
 
 
-async def test_a_message_takes_its_deliveries_and_attempts_along(database: Database) -> None:
+async def test_deleting_a_message_deletes_its_deliveries_and_attempts(database: Database) -> None:
     await seed_delivery(database)
     await database.writer.run(lambda connection: connection.execute(MESSAGES.delete()))
     async with database.read() as connection:

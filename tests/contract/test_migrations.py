@@ -82,7 +82,7 @@ def test_every_older_schema_can_be_brought_to_the_newest() -> None:
             assert differences(connection) == [], HINT
 
 
-def test_upgrading_what_is_newest_changes_nothing() -> None:
+def test_upgrading_the_newest_schema_changes_nothing() -> None:
     with create_engine("sqlite://").connect() as connection:
         upgrade(connection)
         before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
@@ -90,7 +90,7 @@ def test_upgrading_what_is_newest_changes_nothing() -> None:
         assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
 
 
-def test_the_history_is_one_line() -> None:
+def test_the_migrations_have_no_branches() -> None:
     with create_engine("sqlite://").connect() as connection:
         script = ScriptDirectory.from_config(config_for(connection))
     assert len(script.get_heads()) == 1
@@ -100,7 +100,7 @@ def tables_of(module: ModuleType) -> set[type[SQLModel]]:
     return {kind for kind in vars(module).values() if hasattr(kind, "__table__")}
 
 
-def test_the_package_gives_every_table_so_that_migrations_see_it() -> None:
+def test_the_schema_package_exports_every_table() -> None:
     given = tables_of(schema)
     for module in iter_modules(schema.__path__, f"{schema.__name__}."):
         assert tables_of(import_module(module.name)) <= given

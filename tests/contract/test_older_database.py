@@ -41,7 +41,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[RunningEngine]:
         yield RunningEngine(runtime, clock, sender)
 
 
-async def test_what_was_in_flight_is_sent_again(engine: RunningEngine) -> None:
+async def test_deliveries_in_flight_are_sent_again(engine: RunningEngine) -> None:
     for delivery_id in CONTENTS["in_flight"]:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
         attempts = [row for row in await engine.rows(ATTEMPTS) if row["delivery_id"] == delivery_id]
@@ -51,7 +51,7 @@ async def test_what_was_in_flight_is_sent_again(engine: RunningEngine) -> None:
         ]
 
 
-async def test_retries_what_an_open_circuit_held_and_the_rest_of_a_replay_are_delivered(
+async def test_retries_held_deliveries_and_the_rest_of_a_replay_are_delivered(
     engine: RunningEngine,
 ) -> None:
     (before,) = [row for row in await engine.rows(CIRCUITS) if row["endpoint_id"] == endpoint("down")]
@@ -70,7 +70,7 @@ async def test_retries_what_an_open_circuit_held_and_the_rest_of_a_replay_are_de
     assert left == {CONTENTS["paused"]}
 
 
-async def test_a_paused_endpoint_stays_paused_and_goes_on_when_it_is_resumed(engine: RunningEngine) -> None:
+async def test_a_paused_endpoint_stays_paused_until_it_is_resumed(engine: RunningEngine) -> None:
     await engine.quiet()
     assert await engine.state(CONTENTS["paused"]) is DeliveryState.PENDING
     await engine.runtime.operations.endpoints.resume(endpoint("paused"), actor="person:ada")
@@ -79,7 +79,7 @@ async def test_a_paused_endpoint_stays_paused_and_goes_on_when_it_is_resumed(eng
     await engine.reaches(CONTENTS["cancelled"], DeliveryState.DELIVERED)
 
 
-async def test_its_secrets_sign_and_both_of_a_rotation_do(engine: RunningEngine) -> None:
+async def test_stored_secrets_sign_and_both_secrets_of_a_rotation_do(engine: RunningEngine) -> None:
     await engine.reaches(CONTENTS["in_flight"][0], DeliveryState.DELIVERED)
     (request,) = engine.sender.sent_to("billing.example")
     headers = dict(request.headers)
@@ -97,7 +97,7 @@ async def test_its_secrets_sign_and_both_of_a_rotation_do(engine: RunningEngine)
     assert dict(request.headers)["webhook-signature"].startswith("v1a,")
 
 
-async def test_its_idempotency_keys_api_keys_people_and_views_are_known(engine: RunningEngine) -> None:
+async def test_stored_idempotency_keys_api_keys_people_and_views_work(engine: RunningEngine) -> None:
     again = await engine.send(
         endpoint_ids=(endpoint("billing"),), idempotency_key="order-1", scope="ci", fingerprint="f" * 64
     )
@@ -111,7 +111,7 @@ async def test_its_idempotency_keys_api_keys_people_and_views_are_known(engine: 
     assert [view.name for view in await engine.runtime.saved_views.list("person:ada")] == ["Failed"]
 
 
-async def test_its_history_is_listed(engine: RunningEngine) -> None:
+async def test_the_stored_history_is_listed(engine: RunningEngine) -> None:
     page = await engine.runtime.queries.deliveries.list(DeliveryFilter.from_query("status=failed"))
     assert {row.id for row in page.items} >= set(CONTENTS["failed"][1:])
     detail = await engine.detail(CONTENTS["failed"][1])

@@ -74,7 +74,9 @@ async def set_pragma(database: Database, pragma: str) -> None:
     await database.writer.run(work)
 
 
-async def test_a_locked_file(file_database: Database, sqlite_path: Path) -> None:
+async def test_a_locked_file_delays_writes_and_is_reported(
+    file_database: Database, sqlite_path: Path
+) -> None:
     await file_database.writer.submit(Add("before"))
     with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -84,7 +86,9 @@ async def test_a_locked_file(file_database: Database, sqlite_path: Path) -> None
     await assert_it_recovers(file_database, "before")
 
 
-async def test_the_event_loop_goes_on_while_a_lock_is_waited_for(sqlite_url: str, sqlite_path: Path) -> None:
+async def test_the_event_loop_stays_responsive_while_a_lock_is_waited_for(
+    sqlite_url: str, sqlite_path: Path
+) -> None:
     database = Database(sqlite_url)
     await database.open()
     with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as other:
@@ -101,7 +105,7 @@ async def test_the_event_loop_goes_on_while_a_lock_is_waited_for(sqlite_url: str
     await database.close()
 
 
-async def test_a_full_disk(file_database: Database) -> None:
+async def test_a_full_disk_is_reported_and_writes_resume(file_database: Database) -> None:
     await file_database.writer.submit(Add("before"))
     await set_pragma(file_database, "max_page_count=1")
     big = insert(MESSAGES).values(message("big", payload=bytes(1_000_000)))
@@ -179,7 +183,7 @@ async def test_a_lone_member_that_ignores_the_rollback_of_its_transaction_fails(
     await assert_it_recovers(file_database)
 
 
-async def test_a_file_that_became_read_only(file_database: Database) -> None:
+async def test_a_file_that_became_read_only_is_reported_and_writes_resume(file_database: Database) -> None:
     await file_database.writer.submit(Add("before"))
     await set_pragma(file_database, "query_only=ON")
     await assert_all_are_told(file_database, "its file is read-only")
@@ -197,7 +201,7 @@ def failing_disk(bytes_before: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_an_input_output_error(file_database: Database) -> None:
+async def test_an_io_error_is_reported_and_writes_resume(file_database: Database) -> None:
     await file_database.writer.submit(Add("before"))
     assert await count(file_database) == 1
     before = file_database._store._writer._connection
@@ -217,7 +221,7 @@ async def test_a_disk_that_fails_at_the_start_is_named(sqlite_url: str) -> None:
     await database.close()
 
 
-async def test_a_file_that_was_removed(file_database: Database, sqlite_path: Path) -> None:
+async def test_a_removed_file_is_reported(file_database: Database, sqlite_path: Path) -> None:
     await file_database.writer.submit(Add("before"))
     with moved_aside(sqlite_path):
         await assert_all_are_told(file_database, "its file was removed or replaced; put it back, or restart")
@@ -268,7 +272,7 @@ async def cut_off(database: Database, url: URL) -> None:
     )
 
 
-async def test_connections_that_the_server_dropped(server_database: Database, postgres_url: str) -> None:
+async def test_dropped_server_connections_are_replaced(server_database: Database, postgres_url: str) -> None:
     await server_database.writer.submit(Add("before"))
     assert await count(server_database) == 1
     await cut_off(server_database, make_url(postgres_url))
@@ -278,7 +282,7 @@ async def test_connections_that_the_server_dropped(server_database: Database, po
     await assert_it_recovers(server_database, "before")
 
 
-async def test_an_aborted_transaction_on_a_server_is_never_taken_for_a_commit(
+async def test_an_aborted_transaction_on_a_server_is_never_reported_as_committed(
     server_database: Database,
 ) -> None:
     await server_database.writer.submit(Add("before"))
@@ -304,7 +308,7 @@ async def test_an_aborted_transaction_on_a_server_is_never_taken_for_a_commit(
     await assert_it_recovers(server_database, "before", "m1", "m2")
 
 
-async def test_an_idle_connection_that_the_server_dropped_is_replaced_unnoticed(
+async def test_a_dropped_idle_connection_is_replaced_transparently(
     server_database: Database, postgres_url: str
 ) -> None:
     await server_database.writer.submit(Add("before"))
@@ -313,7 +317,9 @@ async def test_an_idle_connection_that_the_server_dropped_is_replaced_unnoticed(
     await assert_it_recovers(server_database, "before")
 
 
-async def test_a_server_that_takes_no_connections(server_database: Database, postgres_url: str) -> None:
+async def test_a_server_that_accepts_no_connections_is_reported(
+    server_database: Database, postgres_url: str
+) -> None:
     url = make_url(postgres_url)
     await server_database.writer.submit(Add("before"))
     server = url.set(database="postgres")
@@ -328,7 +334,7 @@ async def test_a_server_that_takes_no_connections(server_database: Database, pos
     await assert_it_recovers(server_database, "before")
 
 
-async def test_members_that_cross_another_process_are_tried_again(
+async def test_members_in_conflict_with_another_process_are_retried(
     server_database: Database, postgres_url: str
 ) -> None:
     other = Database(postgres_url)
@@ -367,7 +373,7 @@ async def test_members_that_cross_another_process_are_tried_again(
         ({"query": {}, "host": "127.0.0.1", "port": 1}, "Connect call failed"),
     ],
 )
-async def test_a_server_that_refuses_is_named_without_its_password(
+async def test_a_refusing_server_is_reported_without_its_password(
     postgres_server: URL, change: dict[str, Any], sentence: str
 ) -> None:
     url = postgres_server.set(password="hunter2", **change)

@@ -126,7 +126,7 @@ async def test_ten_workers_share_a_lane_without_claiming_anything_twice(workers:
     assert len({work.delivery_id for work in claimed}) == len(claimed) == FIFTY
 
 
-async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> None:
+async def test_fifty_concurrent_failures_are_one_transition(workers: Workers) -> None:
     await workers.pending(FIFTY)
     claimed = await workers.claim_together(1, limit=FIFTY)
     results = await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(claimed)))
@@ -139,7 +139,7 @@ async def test_fifty_failures_at_once_are_one_transition(workers: Workers) -> No
     assert len(await workers.rows(ATTEMPTS)) == FIFTY
 
 
-async def test_fifty_askers_never_exceed_the_permits(workers: Workers) -> None:
+async def test_fifty_concurrent_callers_never_exceed_the_permits(workers: Workers) -> None:
     await _opened(workers)
     await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
     probes = await workers.claim_together(FIFTY, limit=64)
@@ -148,7 +148,7 @@ async def test_fifty_askers_never_exceed_the_permits(workers: Workers) -> None:
     assert await workers.claim_together(FIFTY, limit=64) == []
 
 
-async def test_permits_of_a_dead_process_are_given_back_at_once_and_the_circuit_stays_half_open(
+async def test_permits_of_a_dead_process_are_released_and_the_circuit_stays_half_open(
     workers: Workers,
 ) -> None:
     await _opened(workers)
@@ -163,14 +163,14 @@ async def test_permits_of_a_dead_process_are_given_back_at_once_and_the_circuit_
     assert len(await workers.claim_together(FIFTY, limit=64)) == CONFIG.half_open_max_calls
 
 
-async def test_giving_permits_back_touches_no_other_circuit(workers: Workers) -> None:
+async def test_releasing_permits_changes_no_other_circuit(workers: Workers) -> None:
     await _opened(workers)
     before = await workers.rows(CIRCUITS)
     assert await workers.databases[0].writer.submit(FreePermits(workers.stored.now + 1)) == ()
     assert await workers.rows(CIRCUITS) == before
 
 
-async def test_fifty_results_of_which_three_are_probes_make_one_transition_more(workers: Workers) -> None:
+async def test_fifty_results_with_three_probes_add_one_transition(workers: Workers) -> None:
     before = await _opened(workers, late=FIFTY - CONFIG.half_open_max_calls)
     await workers.stored.clock.leap(CONFIG.timeout_seconds + 1)
     probes = await workers.claim_together(FIFTY, limit=64)
@@ -257,7 +257,7 @@ async def test_a_shorter_pause_of_a_later_result_does_not_replace_a_longer_one(w
     assert endpoint["throttled_until"] == workers.stored.now + 300
 
 
-async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_it(workers: Workers) -> None:
+async def test_a_stale_result_does_not_use_the_claim_of_a_current_one_in_its_batch(workers: Workers) -> None:
     await workers.pending(1)
     (stale,) = await workers.claim_together(1, limit=1)
     await workers.stored.clock.leap(LEASE + 1)
@@ -270,7 +270,7 @@ async def test_a_stale_result_does_not_spend_the_claim_of_the_fresh_one_beside_i
     assert isinstance(current, CircuitBreaker)
 
 
-async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Workers) -> None:
+async def test_a_requeue_excludes_claims_in_flight_in_the_same_process(workers: Workers) -> None:
     await workers.pending(2)
     in_hand, left = await workers.claim_together(1, limit=2)
     await workers.stored.clock.leap(LEASE + 1)
@@ -281,7 +281,9 @@ async def test_a_rescue_spares_what_its_own_worker_still_has_in_hand(workers: Wo
     assert isinstance(await workers.record(0, in_hand, Response(200)), CircuitBreaker)
 
 
-async def test_one_claim_is_recorded_once_however_often_its_result_is_handed_in(workers: Workers) -> None:
+async def test_one_claim_is_recorded_once_even_when_its_result_is_submitted_repeatedly(
+    workers: Workers,
+) -> None:
     await workers.pending(1)
     (work,) = await workers.claim_together(1, limit=1)
     results = await asyncio.gather(*(workers.record(n, work, Response(200)) for n in range(FIFTY)))

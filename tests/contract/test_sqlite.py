@@ -70,7 +70,7 @@ async def test_the_last_reader_to_close_does_not_checkpoint(sqlite_url: str, sql
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 
 
-async def test_a_query_that_nobody_waits_for_any_more_is_stopped(sqlite_url: str) -> None:
+async def test_a_query_whose_caller_was_cancelled_is_interrupted(sqlite_url: str) -> None:
     database = await opened(sqlite_url)
 
     async def endless() -> None:
@@ -87,7 +87,7 @@ async def test_a_query_that_nobody_waits_for_any_more_is_stopped(sqlite_url: str
         await database.close()
 
 
-async def test_the_event_loop_goes_on_during_long_work(sqlite_url: str) -> None:
+async def test_the_event_loop_stays_responsive_during_a_long_write(sqlite_url: str) -> None:
     database = await opened(sqlite_url)
     working = asyncio.create_task(
         database.writer.run(

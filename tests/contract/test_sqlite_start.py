@@ -41,7 +41,7 @@ def overwrite(path: Path, at: int, data: bytes) -> None:
         file.write(data)
 
 
-async def test_a_second_process_is_refused_and_told_who_holds_the_file(
+async def test_a_second_process_is_refused_with_the_name_of_the_first(
     sqlite_url: str, sqlite_path: Path
 ) -> None:
     with another_process(sqlite_url) as other:
@@ -92,7 +92,9 @@ async def test_a_newer_schema_is_refused(sqlite_url: str, sqlite_path: Path) -> 
     assert await count_again(sqlite_url) == 0
 
 
-async def test_what_is_no_database_is_refused_and_left_alone(sqlite_url: str, sqlite_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_refused_and_unchanged(
+    sqlite_url: str, sqlite_path: Path
+) -> None:
     notes = "these are the notes of the last incident\n" * 100
     overwrite(sqlite_path, 0, notes.encode())
     assert await refusal(sqlite_url) == (
@@ -148,7 +150,7 @@ async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path) -> None
         (0o200, "file", "is not readable and writable for this user"),
     ],
 )
-async def test_what_may_not_be_used_is_refused(
+async def test_a_file_without_permissions_is_refused(
     sqlite_url: str, sqlite_path: Path, mode: int, of: str, sentence: str
 ) -> None:
     await (await opened(sqlite_url)).close()
@@ -161,7 +163,7 @@ async def test_what_may_not_be_used_is_refused(
             path.chmod(0o700)
 
 
-async def test_what_cannot_be_reached_is_refused(sqlite_url: str, sqlite_path: Path) -> None:
+async def test_an_unreachable_path_is_refused(sqlite_url: str, sqlite_path: Path) -> None:
     await (await opened(sqlite_url)).close()
     with an_ordinary_user_who_owns(sqlite_path):
         sqlite_path.parent.chmod(0)

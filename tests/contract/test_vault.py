@@ -15,11 +15,11 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 KEY = bytes(range(32))
 
 
-def test_what_was_sealed_opens_with_the_same_key_and_context() -> None:
+def test_a_sealed_secret_opens_with_the_same_key_and_context() -> None:
     assert Vault(KEY).open(Vault(KEY).seal(SECRET, "ep_1"), "ep_1") == SECRET
 
 
-def test_a_sealed_secret_shows_nothing_and_is_never_sealed_alike_twice() -> None:
+def test_sealing_hides_the_secret_and_differs_every_time() -> None:
     one, two = Vault(KEY).seal(SECRET, "ep_1"), Vault(KEY).seal(SECRET, "ep_1")
     assert one != two
     assert b"whsec" not in one
@@ -53,7 +53,7 @@ def test_a_key_of_the_wrong_length_is_refused() -> None:
         Vault(b"short")
 
 
-def test_the_first_start_makes_a_key_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+def test_the_first_start_creates_a_key_file_that_only_its_owner_can_read(tmp_path: Path) -> None:
     path = tmp_path / "breakwater.key"
     sealed = Vault.from_settings(None, path).seal(SECRET, "ep_1")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -69,7 +69,7 @@ def test_a_missing_key_file_is_not_created_by_reading(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_concurrently_share_one_key(tmp_path: Path) -> None:
     path = tmp_path / "breakwater.key"
     with ThreadPoolExecutor(8) as pool:
         vaults = list(pool.map(lambda _: Vault.from_settings(None, path), range(16)))
@@ -95,7 +95,7 @@ def test_a_key_file_without_a_key_refuses_the_start(tmp_path: Path, content: str
     assert path.read_text() == content
 
 
-def test_a_key_file_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> None:
+def test_a_key_file_that_cannot_be_created_refuses_the_start(tmp_path: Path) -> None:
     vault = Vault.from_settings(None, tmp_path / "missing" / "breakwater.key")
     with pytest.raises(StartRefused, match=r"cannot be read or created \(No such file or directory\)"):
         vault.ensure_key()

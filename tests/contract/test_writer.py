@@ -27,7 +27,7 @@ def adding(name: str) -> Callable[[AsyncConnection], Awaitable[str]]:
     return work
 
 
-async def test_callers_at_the_same_time_share_a_transaction(database: Database) -> None:
+async def test_concurrent_callers_share_a_transaction(database: Database) -> None:
     seen = Seen()
     results = await asyncio.gather(*(database.writer.submit(Add(f"m{n:03}", seen)) for n in range(200)))
     assert results == [f"added m{n:03}" for n in range(200)]
@@ -104,7 +104,7 @@ async def test_a_lone_member_that_cannot_be_written_leaves_nothing_behind(databa
     assert await names(database) == []
 
 
-async def test_work_shares_the_transaction_and_its_failure_is_its_own(database: Database) -> None:
+async def test_a_write_function_shares_the_transaction_and_fails_alone(database: Database) -> None:
     async def failing(connection: AsyncConnection) -> None:
         await adding("undone")(connection)
         raise Conflict("no")
@@ -124,7 +124,7 @@ async def test_work_shares_the_transaction_and_its_failure_is_its_own(database: 
     assert seen.batches == [["m1", "m3"]]
 
 
-async def test_a_statement_that_fails_in_work_does_not_spoil_the_others(database: Database) -> None:
+async def test_a_failing_statement_of_a_write_function_does_not_fail_the_others(database: Database) -> None:
     await database.writer.submit(Add("taken"))
     results = await asyncio.gather(
         database.writer.run(adding("m1")),
@@ -136,7 +136,7 @@ async def test_a_statement_that_fails_in_work_does_not_spoil_the_others(database
     assert await names(database) == ["m1", "m2", "taken"]
 
 
-async def test_a_mistake_in_a_command_is_raised_to_its_callers_and_the_writer_goes_on(
+async def test_a_programming_error_in_a_command_is_raised_to_its_callers_and_the_writer_continues(
     database: Database,
 ) -> None:
     class Wrong:
@@ -159,7 +159,7 @@ async def test_a_mistake_in_a_command_is_raised_to_its_callers_and_the_writer_go
     assert database.writer.healthy
 
 
-async def test_what_was_written_is_read_at_once(database: Database) -> None:
+async def test_committed_rows_are_readable_immediately(database: Database) -> None:
     for n in range(20):
         await database.writer.submit(Add(f"m{n}"))
         assert await count(database) == n + 1
@@ -195,7 +195,7 @@ async def test_closing_writes_what_is_queued(database: Database, database_url: s
     assert await count(database) == 2500
 
 
-async def test_closing_after_the_writer_was_cancelled_leaves_nobody_waiting(database: Database) -> None:
+async def test_closing_after_the_writer_was_cancelled_fails_waiting_callers(database: Database) -> None:
     assert database.writer._task is not None
     database.writer._task.cancel()
     caller = asyncio.create_task(database.writer.submit(Add("m1")))
@@ -205,7 +205,7 @@ async def test_closing_after_the_writer_was_cancelled_leaves_nobody_waiting(data
         await caller
 
 
-async def test_a_writer_whose_task_has_ended_is_unhealthy_and_nobody_waits_for_it(database: Database) -> None:
+async def test_a_writer_whose_task_has_ended_is_unhealthy_and_refuses_callers(database: Database) -> None:
     waiting = [asyncio.create_task(database.writer.submit(Add(f"m{n}"))) for n in range(3)]
     await asyncio.sleep(0)
     assert database.writer._task is not None
@@ -249,7 +249,7 @@ class GivenUp(Add):
         raise asyncio.CancelledError
 
 
-async def test_a_driver_that_gives_a_statement_up_does_not_end_the_writer(database: Database) -> None:
+async def test_a_statement_cancelled_by_the_driver_does_not_end_the_writer(database: Database) -> None:
     async with asyncio.timeout(5):
         results = await asyncio.gather(
             database.writer.submit(GivenUp("m1")),
@@ -329,7 +329,7 @@ async def test_a_writer_that_was_closed_or_never_started_is_not_healthy(database
     assert database.writer.last_error == "The database is closed."
 
 
-async def test_work_in_steps_lets_others_in_between(database: Database) -> None:
+async def test_other_writes_run_between_the_steps_of_a_long_write(database: Database) -> None:
     seen = Seen()
     steps = 0
     written: list[str] = []
@@ -353,7 +353,7 @@ async def test_work_in_steps_lets_others_in_between(database: Database) -> None:
     assert all(later - earlier <= 3 for earlier, later in pairwise([0, *places]))
 
 
-async def test_many_who_work_in_steps_take_turns(database: Database) -> None:
+async def test_several_long_writes_alternate_their_steps(database: Database) -> None:
     batches: list[int] = []
     left = dict.fromkeys(range(10), 3)
 
@@ -389,7 +389,7 @@ async def test_a_closed_writer_refuses(database: Database) -> None:
         await database.writer.submit(Add("m1"))
 
 
-async def test_a_writer_inside_a_reader_is_told_so(database: Database) -> None:
+async def test_a_write_inside_a_read_transaction_is_refused(database: Database) -> None:
     async with database.read():
         with pytest.raises(RuntimeError, match="leave the block"):
             await database.writer.submit(Add("m1"))

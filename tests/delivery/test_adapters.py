@@ -83,7 +83,7 @@ async def test_neither_a_4xx_nor_a_redirect_is_retried_or_delivered(status: int)
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow")])
 @respx.mock
-async def test_no_answer_is_retried_and_never_raises(error: Exception) -> None:
+async def test_a_missing_response_is_retried_and_never_raises(error: Exception) -> None:
     route = respx.post(HOOK)
     route.side_effect = error
     assert await WebhookDeliveryService(clock=ImpatientClock()).deliver(HOOK, {"test": True}) is False
@@ -137,12 +137,12 @@ async def test_a_payload_that_contains_itself_is_refused() -> None:
         await WebhookDeliveryService().deliver(HOOK, payload)
 
 
-async def test_a_private_address_is_not_called() -> None:
+async def test_a_private_address_is_not_requested() -> None:
     assert await WebhookDeliveryService(allowed_networks=()).deliver("http://127.0.0.1:9/hook", {}) is False
 
 
 @respx.mock
-async def test_every_recipient_has_a_record_of_its_own(adapter: WebhookAdapter) -> None:
+async def test_every_recipient_has_its_own_record(adapter: WebhookAdapter) -> None:
     respx.post("https://one.example/hook").respond(200)
     respx.post("https://two.example/hook").respond(400)
     result = await adapter.send(to("https://one.example/hook", "https://two.example/hook"))
@@ -168,7 +168,7 @@ async def test_two_recipients_at_one_url_are_two_deliveries(adapter: WebhookAdap
 
 
 @respx.mock
-async def test_send_returns_when_the_retries_are_through(adapter: WebhookAdapter) -> None:
+async def test_send_returns_after_the_last_retry(adapter: WebhookAdapter) -> None:
     respx.post(HOOK).side_effect = [httpx.Response(500), httpx.Response(503), httpx.Response(200)]
     result = await adapter.send(to(HOOK))
     assert result.success
@@ -179,7 +179,7 @@ async def test_send_returns_when_the_retries_are_through(adapter: WebhookAdapter
 
 
 @respx.mock
-async def test_an_open_circuit_holds_what_is_sent_and_loses_nothing(adapter: WebhookAdapter) -> None:
+async def test_an_open_circuit_holds_deliveries_and_loses_none(adapter: WebhookAdapter) -> None:
     respx.post(HOOK).respond(500)
     assert (await adapter.send(to(HOOK))).status is NotificationStatus.FAILED
     held = await adapter.send(to(HOOK))
@@ -190,7 +190,7 @@ async def test_an_open_circuit_holds_what_is_sent_and_loses_nothing(adapter: Web
 
 
 @respx.mock
-async def test_the_dead_letter_callback_gets_what_failed() -> None:
+async def test_the_dead_letter_callback_gets_failed_deliveries() -> None:
     respx.post(HOOK).respond(500)
     dead: list[WebhookDelivery] = []
     async with WebhookAdapter(QUICK, dead_letter_callback=dead.append) as adapter:
@@ -209,20 +209,20 @@ async def test_requests_carry_the_adapters_signature(adapter: WebhookAdapter) ->
 
 
 @respx.mock
-async def test_a_batch_answers_in_its_order(adapter: WebhookAdapter) -> None:
+async def test_a_batch_returns_its_results_in_order(adapter: WebhookAdapter) -> None:
     respx.post("https://one.example/hook").respond(200)
     respx.post("https://two.example/hook").respond(404)
     results = await adapter.send_batch([to("https://one.example/hook"), to("https://two.example/hook")])
     assert [result.success for result in results] == [True, False]
 
 
-async def test_a_message_to_nobody_is_refused(adapter: WebhookAdapter) -> None:
+async def test_a_message_without_recipients_is_refused(adapter: WebhookAdapter) -> None:
     with pytest.raises(InvalidInput):
         await adapter.send(to())
 
 
 @respx.mock
-async def test_a_durable_adapter_remembers_across_restarts(tmp_path: Path) -> None:
+async def test_a_durable_adapter_keeps_its_records_across_restarts(tmp_path: Path) -> None:
     respx.post(HOOK).respond(200)
     url = f"sqlite+aiosqlite:///{tmp_path}/adapter.db"
     async with WebhookAdapter(QUICK, database_url=url) as adapter:

@@ -35,7 +35,7 @@ async def state(engine: RunningEngine, endpoint_id: str) -> CircuitState:
     return (await engine.runtime.queries.circuits.get(endpoint_id)).state
 
 
-async def test_an_open_circuit_holds_and_spends_no_attempts(engine: RunningEngine) -> None:
+async def test_an_open_circuit_holds_deliveries_without_using_attempts(engine: RunningEngine) -> None:
     await failing(engine)
     held = await engine.send_one()
     await engine.clock.advance(30.0)
@@ -46,7 +46,9 @@ async def test_an_open_circuit_holds_and_spends_no_attempts(engine: RunningEngin
     assert (detail.row.state, detail.row.attempt_count) == (DeliveryState.PENDING, 0)
 
 
-async def test_a_recovered_endpoint_is_probed_then_closed_and_gets_all_it_held(engine: RunningEngine) -> None:
+async def test_a_recovered_endpoint_is_probed_closed_and_gets_all_held_deliveries(
+    engine: RunningEngine,
+) -> None:
     endpoint_id = await failing(engine)
     held = [await engine.send_one() for _ in range(30)]
     engine.sender.default = Response(200)
@@ -60,7 +62,7 @@ async def test_a_recovered_endpoint_is_probed_then_closed_and_gets_all_it_held(e
     assert told[-1].attempt_id is not None
 
 
-async def test_half_open_lets_no_more_probes_through_than_allowed(engine: RunningEngine) -> None:
+async def test_a_half_open_circuit_admits_at_most_its_probes(engine: RunningEngine) -> None:
     await failing(engine)
     for _ in range(30):
         await engine.send_one()
@@ -72,7 +74,7 @@ async def test_half_open_lets_no_more_probes_through_than_allowed(engine: Runnin
     assert engine.sender.most_in_flight == CIRCUIT["half_open_max_calls"]
 
 
-async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: RunningEngine) -> None:
+async def test_a_recovered_endpoint_starts_slowly(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine, max_in_flight=20)
     for _ in range(100):
         await engine.send_one()
@@ -90,7 +92,7 @@ async def test_a_recovered_endpoint_is_brought_back_step_by_step(engine: Running
     assert engine.sender.most_in_flight == 20
 
 
-async def test_the_last_probes_answer_does_not_hasten_the_slow_start(engine: RunningEngine) -> None:
+async def test_the_response_of_the_last_probe_does_not_speed_up_the_slow_start(engine: RunningEngine) -> None:
     await failing(engine, circuit={**CIRCUIT, "half_open_max_calls": 5})
     for _ in range(50):
         await engine.send_one()
@@ -105,7 +107,7 @@ async def test_the_last_probes_answer_does_not_hasten_the_slow_start(engine: Run
     assert engine.sender.in_flight == 1
 
 
-async def test_a_failed_probe_opens_it_again(engine: RunningEngine) -> None:
+async def test_a_failed_probe_reopens_the_circuit(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine)
     await engine.send_one()
     await engine.clock.advance(60.0)
@@ -116,7 +118,7 @@ async def test_a_failed_probe_opens_it_again(engine: RunningEngine) -> None:
     assert latest.cause == "a probe failed: connection refused"
 
 
-async def test_fifty_results_at_once_are_one_transition(engine: RunningEngine) -> None:
+async def test_fifty_concurrent_results_are_one_transition(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT, max_in_flight=50)
     engine.sender.default = DOWN
     engine.sender.hold()
@@ -128,7 +130,9 @@ async def test_fifty_results_at_once_are_one_transition(engine: RunningEngine) -
     assert len(await engine.runtime.queries.circuits.transitions(endpoint_id)) == 1
 
 
-async def test_a_reset_closes_it_clears_the_counters_and_lets_out_what_it_held(engine: RunningEngine) -> None:
+async def test_a_reset_closes_the_circuit_clears_its_counters_and_releases_held_deliveries(
+    engine: RunningEngine,
+) -> None:
     endpoint_id = await failing(engine)
     held = await engine.send_one()
     engine.sender.default = Response(200)
@@ -146,7 +150,7 @@ async def test_a_reset_closes_it_clears_the_counters_and_lets_out_what_it_held(e
     )
 
 
-async def test_a_probe_half_opens_at_once(engine: RunningEngine) -> None:
+async def test_a_requested_probe_makes_the_circuit_half_open_immediately(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine)
     held = await engine.send_one()
     engine.sender.default = Response(200)
@@ -154,13 +158,13 @@ async def test_a_probe_half_opens_at_once(engine: RunningEngine) -> None:
     await engine.reaches(held, DeliveryState.DELIVERED)
 
 
-async def test_a_probe_needs_an_open_circuit(engine: RunningEngine) -> None:
+async def test_a_probe_requires_an_open_circuit(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     with pytest.raises(Conflict):
         await engine.runtime.operations.circuits.probe(endpoint_id, actor=ADA)
 
 
-async def test_a_hold_keeps_everything_back_until_it_is_released(engine: RunningEngine) -> None:
+async def test_a_hold_holds_all_deliveries_until_it_is_released(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="receiver migrates")
     held = await engine.send_one()
@@ -185,7 +189,7 @@ async def test_a_hold_ends_by_itself_at_its_expiry(engine: RunningEngine) -> Non
     await engine.reaches(held, DeliveryState.DELIVERED)
 
 
-async def test_a_hold_needs_a_reason_and_an_end_to_come(engine: RunningEngine) -> None:
+async def test_a_hold_requires_a_reason_and_a_future_end(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     with pytest.raises(InvalidInput):
         await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason=" ")
@@ -196,12 +200,12 @@ async def test_a_hold_needs_a_reason_and_an_end_to_come(engine: RunningEngine) -
     assert await state(engine, endpoint_id) is CircuitState.CLOSED
 
 
-async def test_an_unknown_circuit_is_said_to_be_unknown(engine: RunningEngine) -> None:
+async def test_an_unknown_circuit_is_not_found(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
         await engine.runtime.operations.circuits.reset("ep_nobody", actor=ADA)
 
 
-async def test_a_permit_whose_attempt_says_nothing_is_given_back(engine: RunningEngine) -> None:
+async def test_an_attempt_without_a_breaker_signal_releases_its_permit(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine)
     engine.sender.default = Response(429)
     for _ in range(5):
@@ -212,7 +216,7 @@ async def test_a_permit_whose_attempt_says_nothing_is_given_back(engine: Running
     assert (circuit.state, circuit.half_open_calls) == (CircuitState.HALF_OPEN, 0)
 
 
-async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine: RunningEngine) -> None:
+async def test_an_expired_hold_ends_without_traffic(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     until = engine.clock.now() + 60
     await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="window", until=until)
@@ -223,7 +227,7 @@ async def test_a_hold_that_is_over_is_seen_to_be_over_without_any_traffic(engine
     assert (circuit.state, circuit.on_hold) == (CircuitState.HALF_OPEN, False)
 
 
-async def test_five_days_without_a_success_disable_the_endpoint_and_keep_what_waits(
+async def test_five_days_without_a_success_disable_the_endpoint_and_hold_its_deliveries(
     engine: RunningEngine,
 ) -> None:
     endpoint_id = await failing(engine)
@@ -263,7 +267,7 @@ async def change_elsewhere(
     await engine.runtime.database.writer.run(write)
 
 
-async def test_a_reset_that_another_process_made_is_noticed_at_the_next_poll(engine: RunningEngine) -> None:
+async def test_a_reset_by_another_process_applies_at_the_next_poll(engine: RunningEngine) -> None:
     endpoint_id = await failing(engine)
     held = await engine.send_one()
     engine.sender.default = Response(200)
@@ -272,7 +276,7 @@ async def test_a_reset_that_another_process_made_is_noticed_at_the_next_poll(eng
     await engine.reaches(held, DeliveryState.DELIVERED)
 
 
-async def test_an_opening_that_another_process_saw_holds_from_the_next_poll(engine: RunningEngine) -> None:
+async def test_a_circuit_opened_by_another_process_applies_at_the_next_poll(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(circuit=CIRCUIT)
     await engine.reaches(await engine.send_one(), DeliveryState.DELIVERED)
 
@@ -288,7 +292,7 @@ async def test_an_opening_that_another_process_saw_holds_from_the_next_poll(engi
     assert await engine.state(held) is DeliveryState.PENDING
 
 
-async def test_permits_that_the_lane_believes_taken_are_read_again_at_the_next_poll(
+async def test_permits_released_by_another_process_are_read_at_the_next_poll(
     engine: RunningEngine,
 ) -> None:
     endpoint_id = await failing(engine)
@@ -305,7 +309,7 @@ async def test_permits_that_the_lane_believes_taken_are_read_again_at_the_next_p
     await engine.sent(6)
 
 
-async def test_a_poll_reads_again_only_the_circuits_that_differ(engine: RunningEngine) -> None:
+async def test_a_poll_reloads_only_circuits_that_differ(engine: RunningEngine) -> None:
     for number in range(5):
         await engine.endpoint(f"e{number}.example")
     await engine.send()

@@ -24,7 +24,7 @@ async def test_a_message_goes_to_every_subscriber_and_to_no_other(engine: Runnin
     assert {request.body for request in engine.sender.requests} == {b'{"amount": 12}'}
 
 
-async def test_a_message_without_a_subscriber_is_kept_and_says_so(engine: RunningEngine) -> None:
+async def test_a_message_without_a_subscriber_is_stored_with_a_note(engine: RunningEngine) -> None:
     accepted = await engine.send()
     assert accepted.deliveries == ()
     assert accepted.note is not None
@@ -86,7 +86,7 @@ async def test_a_message_of_its_own_schedule_keeps_it(engine: RunningEngine) -> 
     await engine.reaches(delivery_id, DeliveryState.FAILED)
 
 
-async def test_gone_disables_the_endpoint_and_keeps_what_comes_later(engine: RunningEngine) -> None:
+async def test_410_disables_the_endpoint_and_holds_later_deliveries(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     engine.sender.default = Response(410)
     await engine.reaches(await engine.send_one(), DeliveryState.FAILED)
@@ -99,7 +99,7 @@ async def test_gone_disables_the_endpoint_and_keeps_what_comes_later(engine: Run
     assert ("breakwater", "endpoint.disable") in {(entry.actor, entry.action) for entry in audit.items}
 
 
-async def test_a_throttled_lane_waits_as_the_receiver_asks(engine: RunningEngine) -> None:
+async def test_a_rate_limited_lane_waits_as_the_receiver_requests(engine: RunningEngine) -> None:
     await engine.endpoint(retry={"delays": [1], "jitter": 0})
     engine.sender.script("billing.example", Response(429, (("Retry-After", "30"),)))
     first = await engine.send_one()
@@ -150,7 +150,7 @@ async def test_one_endpoint_that_hangs_delays_no_other(engine: RunningEngine) ->
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_fifty_submissions_of_one_key_are_one_message(engine: RunningEngine) -> None:
+async def test_fifty_requests_with_one_idempotency_key_are_one_message(engine: RunningEngine) -> None:
     await engine.endpoint()
     same = {"idempotency_key": "order-7", "scope": "key:ci", "fingerprint": "f"}
     accepted = await asyncio.gather(*(engine.send(**same) for _ in range(50)))
@@ -169,14 +169,14 @@ async def test_one_key_for_two_requests_is_refused(engine: RunningEngine) -> Non
     assert not other.replayed
 
 
-async def test_an_idempotency_key_is_forgotten_after_a_day(engine: RunningEngine) -> None:
+async def test_an_idempotency_key_expires_after_a_day(engine: RunningEngine) -> None:
     first = await engine.send(idempotency_key="order-7", fingerprint="a")
     await engine.clock.leap(24 * 3600 + 1)
     second = await engine.send(idempotency_key="order-7", fingerprint="b")
     assert second.id != first.id
 
 
-async def test_bad_messages_are_refused_whole(engine: RunningEngine) -> None:
+async def test_an_invalid_message_is_refused_completely(engine: RunningEngine) -> None:
     known = await engine.endpoint()
     with pytest.raises(InvalidInput) as unknown:
         await engine.send(endpoint_ids=(known, "ep_nobody"))

@@ -42,7 +42,7 @@ async def test_an_unexpected_exception_is_recorded_once_per_attempt_and_retried_
     assert classes == [FailureClass.INTERNAL_ERROR, None]
 
 
-async def test_a_delivery_that_fails_of_it_says_so_and_blames_no_worker_and_no_receiver(
+async def test_a_delivery_failed_by_an_internal_error_blames_neither_worker_nor_receiver(
     engine: RunningEngine,
 ) -> None:
     await engine.endpoint(retry=RETRIES, circuit={"failure_threshold": 1})
@@ -60,11 +60,11 @@ async def test_a_delivery_that_fails_of_it_says_so_and_blames_no_worker_and_no_r
     assert (circuit["state"], circuit["failure_count"]) == ("closed", 0)
 
 
-def test_lists_can_be_filtered_by_it() -> None:
+def test_lists_can_be_filtered_by_internal_error() -> None:
     assert DeliveryFilter.parse({"class": "internal_error"}).failure_class is FailureClass.INTERNAL_ERROR
 
 
-async def test_it_is_logged_with_its_traceback(engine: RunningEngine) -> None:
+async def test_an_internal_error_is_logged_with_its_traceback(engine: RunningEngine) -> None:
     await engine.endpoint(retry=RETRIES)
     engine.sender.script("billing.example", broken)
     with capture_logs() as logs:
@@ -76,7 +76,7 @@ async def test_it_is_logged_with_its_traceback(engine: RunningEngine) -> None:
     assert attempted["failure_class"] == "internal_error"
 
 
-async def test_its_text_shows_no_credential_of_the_endpoint(engine: RunningEngine) -> None:
+async def test_the_text_of_an_internal_error_shows_no_credential(engine: RunningEngine) -> None:
     def leaky(request: OutboundRequest) -> Outcome:
         raise ValueError(f"illegal header value {dict(request.headers)['authorization']!r}" + "x" * 10_000)
 
@@ -89,7 +89,7 @@ async def test_its_text_shows_no_credential_of_the_endpoint(engine: RunningEngin
     assert len(error) <= 300
 
 
-async def test_the_statistics_count_it_as_an_outcome_of_its_own(engine: RunningEngine) -> None:
+async def test_the_statistics_count_internal_errors_as_a_separate_outcome(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(retry=RETRIES)
     engine.sender.script("billing.example", broken)
     await engine.attempted(await engine.send_one(), 1)
@@ -98,7 +98,7 @@ async def test_the_statistics_count_it_as_an_outcome_of_its_own(engine: RunningE
 
 
 @pytest.mark.parametrize(("outcomes", "delivered"), [([broken, Response(200)], True), ([broken] * 3, False)])
-async def test_the_service_without_a_database_retries_it_too(outcomes: list[object], delivered: bool) -> None:
+async def test_the_library_service_retries_an_internal_error(outcomes: list[object], delivered: bool) -> None:
     sender = ScriptedSender()
     sender.script("billing.example", *outcomes)  # type: ignore[arg-type]  # a list of both kinds
     clock = ManualClock()

@@ -68,7 +68,7 @@ async def test_a_long_shortage_ends_no_delivery_opens_no_circuit_and_is_tried_ev
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_probe_that_a_shortage_prevents_gives_its_permit_back(engine: RunningEngine) -> None:
+async def test_a_probe_prevented_by_a_shortage_releases_its_permit(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(
         circuit={
             "failure_threshold": 1,
@@ -92,7 +92,7 @@ async def test_a_probe_that_a_shortage_prevents_gives_its_permit_back(engine: Ru
     assert (circuit["endpoint_id"], circuit["state"]) == (endpoint_id, "closed")
 
 
-async def test_a_claim_that_is_released_unsent_gives_its_permit_back(engine: RunningEngine) -> None:
+async def test_a_claim_released_unsent_releases_its_permit(engine: RunningEngine) -> None:
     """The process drains between the claim of a probe and its start."""
     await engine.endpoint(
         circuit={"failure_threshold": 1, "timeout_seconds": 5, "half_open_max_calls": 1},
@@ -115,7 +115,9 @@ async def test_a_claim_that_is_released_unsent_gives_its_permit_back(engine: Run
     assert (circuit["state"], circuit["permits"]) == ("half_open", [])
 
 
-async def test_after_a_shortage_a_lane_sends_less_at_once_and_grows_again(engine: RunningEngine) -> None:
+async def test_after_a_shortage_the_concurrency_of_a_lane_shrinks_and_grows_again(
+    engine: RunningEngine,
+) -> None:
     await engine.endpoint(max_in_flight=8, retry=TWO_ATTEMPTS)
     engine.sender.default = NO_DESCRIPTORS
     deliveries = [await engine.send_one() for _ in range(8)]
@@ -190,7 +192,7 @@ async def test_a_shortage_is_logged_once_counted_and_named_until_it_is_over(engi
 
 
 @pytest.mark.parametrize("failures", [1, 7])
-async def test_the_service_without_a_database_spends_no_retry(failures: int) -> None:
+async def test_the_library_service_uses_no_retry_for_a_shortage(failures: int) -> None:
     sender, clock = ScriptedSender(), ManualClock()
     sender.script("billing.example", *[NO_DESCRIPTORS] * failures)
     service = WebhookDeliveryService(sender=sender, clock=clock, allowed_networks=[], max_retries=1)
@@ -200,7 +202,7 @@ async def test_the_service_without_a_database_spends_no_retry(failures: int) -> 
     assert await delivering is True
 
 
-async def test_the_service_without_a_database_gives_up_in_the_end() -> None:
+async def test_the_library_service_fails_a_delivery_after_a_long_shortage() -> None:
     sender, clock = ScriptedSender(NO_DESCRIPTORS), ManualClock()
     service = WebhookDeliveryService(sender=sender, clock=clock, allowed_networks=[], max_retries=1)
     delivering = asyncio.create_task(service.deliver("https://billing.example/hook", {"n": 1}))

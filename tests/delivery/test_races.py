@@ -24,7 +24,7 @@ def timestamp(request: OutboundRequest) -> int:
 
 
 @pytest.mark.parametrize("jump", [-HOUR, DAY], ids=["back an hour", "forward a day"])
-async def test_a_calendar_that_jumps_makes_no_burst_and_no_stall_and_is_signed(
+async def test_a_calendar_step_causes_no_burst_and_no_stall_and_signatures_follow_it(
     engine: RunningEngine, jump: float
 ) -> None:
     patient = {"failure_threshold": 1000, "minimum_calls": 1000}
@@ -104,7 +104,7 @@ async def test_an_endpoint_deleted_between_two_attempts_ends_its_deliveries_as_c
     assert len(engine.sender.requests) == 2
 
 
-async def test_a_secret_rotated_between_two_attempts_signs_the_second_beside_the_old_one(
+async def test_a_secret_rotated_between_two_attempts_signs_the_second_with_both_secrets(
     engine: RunningEngine,
 ) -> None:
     engine.clock.wall_offset = time.time() - engine.clock.now()

@@ -146,7 +146,7 @@ async def test_a_result_is_written_after_an_outage(engine: RunningEngine) -> Non
     assert len(engine.sender.requests) == 1
 
 
-async def test_an_endpoint_that_a_result_with_a_lost_answer_disabled_gets_nothing_more(
+async def test_an_endpoint_disabled_by_a_result_with_an_unknown_commit_gets_no_deliveries(
     engine: RunningEngine,
 ) -> None:
     endpoint_id = await engine.endpoint()
@@ -164,7 +164,9 @@ async def test_an_endpoint_that_a_result_with_a_lost_answer_disabled_gets_nothin
     assert len(engine.sender.requests) == 1
 
 
-async def test_a_pause_that_a_result_with_a_lost_answer_requested_is_respected(engine: RunningEngine) -> None:
+async def test_a_pause_requested_by_a_result_with_an_unknown_commit_is_respected(
+    engine: RunningEngine,
+) -> None:
     await engine.endpoint()
     engine.sender.default = Response(429, (("retry-after", "300"),))
     with answer_lost(engine):

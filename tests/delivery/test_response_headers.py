@@ -5,7 +5,7 @@ from breakwater.core.domain.states import DeliveryState
 from tests.delivery.running_engine import RunningEngine
 
 
-async def test_an_attempt_says_whether_headers_were_left_out(engine: RunningEngine) -> None:
+async def test_an_attempt_shows_whether_headers_were_truncated(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     for truncated in (True, False):
         engine.sender.default = Response(200, headers=(("x-a", "1"),), headers_truncated=truncated)

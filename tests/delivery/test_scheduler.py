@@ -79,7 +79,7 @@ def fixture() -> Fixture:
     return Fixture()
 
 
-def test_a_lane_waits_for_a_slot_once_however_often_it_is_scheduled(fixture: Fixture) -> None:
+def test_a_lane_scheduled_repeatedly_is_queued_once(fixture: Fixture) -> None:
     fixture.take_all_slots()
     fixture.lane("waiting")
     for _ in range(1000):
@@ -88,7 +88,7 @@ def test_a_lane_waits_for_a_slot_once_however_often_it_is_scheduled(fixture: Fix
     assert fixture.fetched == []
 
 
-def test_a_freed_slot_goes_past_lanes_that_cannot_use_it(fixture: Fixture) -> None:
+def test_a_released_slot_skips_lanes_that_cannot_use_it(fixture: Fixture) -> None:
     slots = fixture.take_all_slots()
     for name in ("paused", "open", "deleted", "throttled", "ready", "later"):
         fixture.lane(name)
@@ -115,7 +115,7 @@ def test_a_fetch_that_finds_nothing_leaves_the_slot_to_the_next_lane(fixture: Fi
     assert fixture.fetched == ["first", "second"]
 
 
-def test_a_slot_counts_once_however_often_it_is_released(fixture: Fixture) -> None:
+def test_a_slot_released_twice_counts_once(fixture: Fixture) -> None:
     slots = fixture.take_all_slots()
     for _ in range(3):
         slots[0].release()
@@ -134,7 +134,7 @@ def test_the_slots_of_a_deleted_endpoint_are_released_to_the_process(fixture: Fi
     assert fixture.fetched == ["waiting"]
 
 
-def test_timers_that_were_replaced_do_not_pile_up(fixture: Fixture) -> None:
+def test_replaced_timers_do_not_accumulate(fixture: Fixture) -> None:
     fixture.lane("slow", rate_limit=None)
     for _ in range(10_000):
         fixture.scheduler.note_due("slow", fixture.clock.now() + 36_000)
@@ -157,9 +157,7 @@ def test_only_an_earlier_timer_wakes_the_loop(fixture: Fixture) -> None:
     assert fixture.scheduler.next_timer() == now + 5.0
 
 
-def test_a_lane_that_asks_for_the_present_time_runs_once_a_round(
-    fixture: Fixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lane_due_now_runs_once_per_round(fixture: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[float] = []
 
     def wait_until_now(_lane: Lane, now: float, _share: int) -> Step:
@@ -177,7 +175,7 @@ def test_a_lane_that_asks_for_the_present_time_runs_once_a_round(
 
 @pytest.mark.parametrize("start", [0.0, 1_790_000_000.1, 1_790_000_000.7])
 @pytest.mark.parametrize("spent", ["all", "some"])
-def test_a_token_is_available_at_the_time_that_any_rate_limit_announces(start: float, spent: str) -> None:
+def test_a_token_is_available_at_the_announced_time_for_any_rate_limit(start: float, spent: str) -> None:
     for rate in range(1, 1001):
         limit = RateLimit(float(rate))
         now = start
@@ -194,7 +192,7 @@ def test_a_token_is_available_at_the_time_that_any_rate_limit_announces(start: f
             limit.take(1)
 
 
-def test_whatever_happens_slots_taken_are_those_that_are_held() -> None:
+def test_the_number_of_taken_slots_equals_the_unreleased_slots() -> None:
     draw = random.Random(7)
     fixture = Fixture()
     held: list[Slot] = []

@@ -132,7 +132,7 @@ async def test_a_claim_whose_lane_was_removed_is_released_and_cancelled(
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_a_caller_that_hangs_up_leaks_nothing_and_its_committed_message_is_sent_at_once(
+async def test_a_disconnected_caller_leaks_no_slot_and_its_committed_message_is_sent(
     engine: RunningEngine, turns: int
 ) -> None:
     await engine.endpoint("a.example", max_in_flight=1)
@@ -146,7 +146,7 @@ async def test_a_caller_that_hangs_up_leaks_nothing_and_its_committed_message_is
     await assert_nothing_leaked(engine)
 
 
-async def test_a_caller_that_hangs_up_during_the_commit_has_its_message_sent(
+async def test_a_message_whose_caller_disconnects_during_the_commit_is_sent(
     engine: RunningEngine,
 ) -> None:
     await engine.endpoint()
@@ -220,7 +220,7 @@ async def test_a_message_accepted_while_draining_waits_for_the_next_start_and_wa
     assert (row["state"], row["attempt_count"], row["claim_token"]) == ("pending", 0, None)
 
 
-async def test_a_claim_committed_while_draining_is_given_back(tmp_path: Path) -> None:
+async def test_a_claim_committed_while_draining_is_released(tmp_path: Path) -> None:
     engine = on_file(tmp_path, drain_seconds=0)
     await engine.runtime.start()
     endpoint_id = await engine.endpoint()

@@ -16,7 +16,7 @@ def on_file(tmp_path: Path, clock: ManualClock, sender: ScriptedSender) -> Runni
     return RunningEngine(Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5), clock, sender)
 
 
-async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_where_it_moved(
+async def test_due_deliveries_wait_at_start_until_their_endpoint_has_its_new_url(
     tmp_path: Path,
 ) -> None:
     clock, sender = ManualClock(), ScriptedSender()
@@ -42,7 +42,7 @@ async def test_what_is_due_at_a_start_waits_until_its_endpoint_is_pointed_at_whe
     assert len(sender.sent_to("after.example")) == 1
 
 
-async def test_what_an_earlier_process_died_over_waits_for_that_too(tmp_path: Path) -> None:
+async def test_deliveries_of_a_dead_process_wait_for_the_new_url_too(tmp_path: Path) -> None:
     clock, sender = ManualClock(), ScriptedSender()
     earlier = on_file(tmp_path, clock, sender)
     async with earlier.runtime:

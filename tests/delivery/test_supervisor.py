@@ -56,7 +56,7 @@ async def test_a_task_that_fails_is_restarted_and_unhealthy_for_a_minute(
     assert supervisor.health()[0].healthy
 
 
-async def test_it_is_restarted_with_backoff(supervisor: Supervisor, clock: ManualClock) -> None:
+async def test_a_failing_task_is_restarted_with_backoff(supervisor: Supervisor, clock: ManualClock) -> None:
     task = Task(*[ValueError("again")] * 5)
     await begin(supervisor, task)
     for seconds, runs in ((0.5, 2), (1.0, 3), (2.0, 4), (4.0, 5), (8.0, 6)):

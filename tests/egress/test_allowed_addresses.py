@@ -25,14 +25,14 @@ from tests.egress.conftest import (
 from tests.egress.receivers import OK, Receiver, closed_port, hang_up, respond
 
 
-async def test_a_name_that_does_not_resolve_says_so(wire: Wire) -> None:
+async def test_a_name_that_does_not_resolve_is_a_dns_failure(wire: Wire) -> None:
     wire.resolver.answers["gone.example"] = no_such_name()
     outcome = await wire.post("http://gone.example/")
     assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the host gone.example does not resolve")
 
 
-async def test_name_servers_that_fail_say_so(wire: Wire) -> None:
+async def test_failing_name_servers_are_a_dns_failure(wire: Wire) -> None:
     wire.resolver.answers["sick.example"] = servers_failed()
     outcome = await wire.post("http://sick.example/")
     assert isinstance(outcome, TransportFailure)
@@ -78,7 +78,7 @@ async def test_a_forbidden_address_gets_no_packet(kind: str) -> None:
     await wire.sender.close()
 
 
-async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
+async def test_the_own_address_of_the_service_is_never_requested(kind: str) -> None:
     async with Receiver(respond(OK)) as own, Receiver(respond(OK)) as other:
         resolver = FakeResolver()
         guard = Guard(LOOPBACK, resolver, own_addresses=[("127.0.0.1", own.port)])
@@ -93,7 +93,7 @@ async def test_the_services_own_address_is_never_dialled(kind: str) -> None:
         await wire.sender.close()
 
 
-async def test_the_address_that_was_judged_is_the_one_that_is_dialled(wire: Wire) -> None:
+async def test_only_the_checked_address_is_connected_to(wire: Wire) -> None:
     answers = iter([["127.0.0.1"], ["169.254.169.254"], ["169.254.169.254"]])
     wire.resolver.answers["rebind.example"] = lambda: next(answers)
     async with Receiver(respond(OK)) as receiver:
@@ -102,7 +102,7 @@ async def test_the_address_that_was_judged_is_the_one_that_is_dialled(wire: Wire
     assert wire.resolver.asked == ["rebind.example"]
 
 
-async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again(kind: str) -> None:
+async def test_a_rebound_name_is_checked_again_after_its_next_lookup(kind: str) -> None:
     now = 1000.0
     answers = iter([["127.0.0.1"], ["169.254.169.254"]])
     resolver = FakeResolver({"rebind.example": lambda: next(answers)})
@@ -119,7 +119,7 @@ async def test_a_name_that_is_rebound_is_judged_again_when_it_is_looked_up_again
 
 
 @LINUX
-async def test_the_next_address_is_tried_when_one_takes_no_connection(wire: Wire) -> None:
+async def test_the_next_address_is_tried_when_one_does_not_accept_a_connection(wire: Wire) -> None:
     async with Receiver(respond(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{receiver.port}/")
@@ -141,7 +141,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
 
 
 @LINUX
-async def test_the_last_address_names_the_failure_when_none_takes_a_connection(wire: Wire) -> None:
+async def test_the_last_address_determines_the_failure_when_none_accepts_a_connection(wire: Wire) -> None:
     port = closed_port()
     wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
     outcome = await wire.post(f"http://two.example:{port}/")
@@ -149,7 +149,7 @@ async def test_the_last_address_names_the_failure_when_none_takes_a_connection(w
     assert outcome.detail == f"connection refused by 127.0.0.3:{port}"
 
 
-async def test_an_ipv6_address_is_dialled(wire: Wire) -> None:
+async def test_an_ipv6_address_is_connected_to(wire: Wire) -> None:
     try:
         receiver = await Receiver(respond(OK), address="::1").__aenter__()
     except OSError:

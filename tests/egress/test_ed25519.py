@@ -18,7 +18,7 @@ SIGNATURE = bytes.fromhex(
 )
 
 
-def test_the_vector_of_the_rfc_is_met() -> None:
+def test_the_test_vector_of_the_rfc_is_reproduced() -> None:
     assert sign_ed25519(PRIVATE, MESSAGE) == SIGNATURE
     assert public_key(PRIVATE) == PUBLIC
 
@@ -27,7 +27,7 @@ def test_the_long_form_of_a_key_signs_the_same() -> None:
     assert sign_ed25519(PRIVATE + PUBLIC, MESSAGE) == SIGNATURE
 
 
-def test_what_a_new_key_signs_verifies_with_its_public_key_and_nothing_else_does() -> None:
+def test_a_signature_verifies_only_with_the_public_key_of_its_key() -> None:
     private, public = generate()
     assert (len(private), len(public)) == (32, 32)
     message = os.urandom(500)

@@ -40,7 +40,7 @@ def failed(outcome: Outcome, failure: FailureClass, detail: str) -> bool:
     return True
 
 
-async def test_a_refused_connection_says_so(wire: Wire) -> None:
+async def test_a_refused_connection_is_reported_as_refused(wire: Wire) -> None:
     port = closed_port()
     outcome = await wire.post(f"http://hooks.example:{port}/")
     assert failed(outcome, FailureClass.CONNECT, f"connection refused by 127.0.0.1:{port}")
@@ -55,7 +55,7 @@ async def test_a_connection_that_hangs_ends_at_the_connect_limit(wire: Wire) -> 
     assert failed(outcome, FailureClass.TIMEOUT, f"timed out: no connection to 127.0.0.1:{port} within 0.4 s")
 
 
-async def test_a_connection_that_is_closed_at_once_is_a_failed_connection(wire: Wire) -> None:
+async def test_a_connection_closed_immediately_is_a_connection_failure(wire: Wire) -> None:
     async def script(connection: Connection) -> None:
         connection.writer.close()
 
@@ -63,7 +63,7 @@ async def test_a_connection_that_is_closed_at_once_is_a_failed_connection(wire: 
     assert failed(outcome, FailureClass.CONNECT, "127.0.0.1:")
 
 
-async def test_a_connection_that_is_reset_is_a_failed_connection(wire: Wire) -> None:
+async def test_a_reset_connection_is_a_connection_failure(wire: Wire) -> None:
     outcome, receiver = await meet(wire, reset_after_request)
     assert failed(outcome, FailureClass.CONNECT, f"connection reset by 127.0.0.1:{receiver.port}")
 
@@ -91,7 +91,7 @@ async def test_a_close_in_the_middle_of_the_headers_is_a_failure(wire: Wire) -> 
     ],
     ids=["silence", "headers byte by byte", "1xx byte by byte", "half a head", "only a 1xx"],
 )
-async def test_an_answer_that_does_not_come_ends_at_the_deadline(wire: Wire, script: Script) -> None:
+async def test_an_attempt_without_a_response_ends_at_the_deadline(wire: Wire, script: Script) -> None:
     started = time.perf_counter()
     outcome, _ = await meet(wire, script, DEADLINE)
     assert DEADLINE - 0.05 < time.perf_counter() - started < LATE
@@ -140,7 +140,7 @@ async def test_headers_without_an_end_are_not_http(wire: Wire, block: bytes) -> 
     ],
     ids=lambda said: said[:24],
 )
-async def test_an_answer_that_is_not_http_says_so(wire: Wire, said: bytes) -> None:
+async def test_a_response_that_is_not_http_is_a_protocol_error(wire: Wire, said: bytes) -> None:
     for script in (once(said), then_silence(said)):
         outcome, _ = await meet(wire, script)
         assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP: ")
@@ -156,7 +156,7 @@ async def test_a_banner_that_comes_before_the_request_is_not_http(wire: Wire) ->
     assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP")
 
 
-async def test_an_answer_before_the_whole_request_was_read_counts(wire: Wire) -> None:
+async def test_a_response_before_the_request_was_read_completely_counts(wire: Wire) -> None:
     async def script(connection: Connection) -> None:
         await connection.reader.readuntil(b"\r\n\r\n")
         await connection.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -29,7 +29,7 @@ class Now:
         return self.at
 
 
-async def test_public_addresses_are_handed_out_in_the_resolvers_order() -> None:
+async def test_public_addresses_are_returned_in_the_order_of_the_resolver() -> None:
     guard = Guard(NONE, FakeResolver({"hooks.example": [PUBLIC, "2606:2800:21f::1", "1.1.1.1"]}))
     assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == [
         PUBLIC,
@@ -73,16 +73,16 @@ async def test_the_own_address_is_refused_in_every_spelling(listen: str, address
     assert await guard.resolve_target(parse_target("http://hooks.example:8421/"), 1)
 
 
-def test_listening_everywhere_claims_this_machines_addresses_and_no_others() -> None:
+def test_listening_on_all_addresses_refuses_only_the_addresses_of_this_machine() -> None:
     guard = Guard(NONE, own_addresses=[("0.0.0.0", 8420)])
     guard.check_address(ip_address(PUBLIC), 8420)
 
 
-def test_listening_on_one_address_leaves_the_others_callable() -> None:
+def test_listening_on_one_address_leaves_the_others_allowed() -> None:
     Guard(LOOPBACK, own_addresses=[("127.0.0.1", 8420)]).check_address(ip_address("127.0.0.2"), 8420)
 
 
-async def test_a_literal_address_is_judged_and_never_looked_up() -> None:
+async def test_a_literal_address_is_checked_without_a_lookup() -> None:
     resolver = FakeResolver()
     guard = Guard(NONE, resolver)
     assert [str(address) for address in await guard.resolve_target(parse_target(f"http://{PUBLIC}/"), 1)] == [
@@ -93,7 +93,7 @@ async def test_a_literal_address_is_judged_and_never_looked_up() -> None:
     assert resolver.asked == []
 
 
-async def test_addresses_are_remembered_for_ten_seconds() -> None:
+async def test_addresses_are_cached_for_ten_seconds() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
     for at in (0, 3, 6.9):
@@ -105,7 +105,7 @@ async def test_addresses_are_remembered_for_ten_seconds() -> None:
     assert resolver.asked == ["hooks.example"] * 2
 
 
-async def test_a_busy_name_is_looked_up_again_before_it_is_forgotten() -> None:
+async def test_a_busy_name_is_refreshed_before_its_entry_expires() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
     await guard.resolve_target(HOOKS, 1)
@@ -123,7 +123,7 @@ async def test_a_busy_name_is_looked_up_again_before_it_is_forgotten() -> None:
     assert resolver.asked == ["hooks.example"] * 2
 
 
-async def test_a_failed_refresh_does_not_take_addresses_away_before_their_time() -> None:
+async def test_a_failed_refresh_keeps_addresses_until_they_expire() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
     await guard.resolve_target(HOOKS, 1)
@@ -136,7 +136,7 @@ async def test_a_failed_refresh_does_not_take_addresses_away_before_their_time()
         await guard.resolve_target(HOOKS, 1)
 
 
-async def test_a_failure_is_remembered_for_two_seconds() -> None:
+async def test_a_failed_lookup_is_cached_for_two_seconds() -> None:
     resolver, now = FakeResolver({"hooks.example": no_such_name()}), Now()
     guard = Guard(NONE, resolver, now=now)
     for at in (0, 1.9):
@@ -158,7 +158,7 @@ async def test_a_failure_is_remembered_for_two_seconds() -> None:
         ([], "the host hooks.example has no address"),
     ],
 )
-async def test_each_way_not_to_resolve_has_its_words(problem: Exception | list[str], words: str) -> None:
+async def test_each_resolver_error_has_its_description(problem: Exception | list[str], words: str) -> None:
     with pytest.raises(DnsFailed, match=words):
         await Guard(NONE, FakeResolver({"hooks.example": problem})).resolve_target(HOOKS, 1)
 
@@ -193,7 +193,7 @@ def gate() -> Iterator[Gate]:
     made.open.set()
 
 
-async def test_those_who_ask_for_one_name_at_once_share_one_lookup(gate: Gate) -> None:
+async def test_concurrent_lookups_of_one_name_are_shared(gate: Gate) -> None:
     guard = Guard(NONE, gate)  # type: ignore[arg-type]
     target = parse_target("https://a.dead.example/")
     asking = [asyncio.create_task(guard.resolve_target(target, 5)) for _ in range(50)]

@@ -31,7 +31,7 @@ def unresolving() -> Guard:
 
 
 @respx.mock
-async def test_respx_answers_for_names_that_do_not_resolve() -> None:
+async def test_respx_responds_for_names_that_do_not_resolve() -> None:
     route = respx.post("https://example.com/hook").respond(201, json={"ok": True}, headers={"X-Id": "7"})
     outcome = await send(HttpxSender(unresolving()))
     assert isinstance(outcome, Response)
@@ -72,7 +72,7 @@ async def test_respx_side_effects_are_taken_in_turn() -> None:
     ],
 )
 @respx.mock
-async def test_errors_of_httpx_have_their_class_and_words(
+async def test_errors_of_httpx_have_their_class_and_description(
     error: httpx.TransportError, failure: FailureClass, detail: str
 ) -> None:
     respx.post("https://example.com/hook").mock(side_effect=error)
@@ -91,7 +91,7 @@ async def test_a_forbidden_literal_address_is_refused_before_any_transport() -> 
     assert not route.called
 
 
-async def test_another_transport_can_be_given() -> None:
+async def test_the_transport_can_be_replaced() -> None:
     seen: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:

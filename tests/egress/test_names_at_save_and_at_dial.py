@@ -46,7 +46,7 @@ def agrees(host: str) -> bool:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_save_and_dial_agree_on_the_names_of_a_corpus(suffix: str) -> None:
+def test_names_of_a_corpus_are_refused_alike_when_saved_and_when_requested(suffix: str) -> None:
     for host in CORPUS:
         if host.endswith(f".{suffix}"):
             agrees(host)
@@ -60,10 +60,10 @@ def test_the_corpus_has_names_of_both_kinds() -> None:
 
 
 @given(st.text(max_size=12))
-def test_save_and_dial_agree_on_any_label(label: str) -> None:
+def test_any_label_is_refused_alike_when_saved_and_when_requested(label: str) -> None:
     agrees(f"{label}.example")
 
 
 @given(st.text(max_size=12))
-def test_save_and_dial_agree_on_any_encoded_label(label: str) -> None:
+def test_any_encoded_label_is_refused_alike_when_saved_and_when_requested(label: str) -> None:
     agrees(f"xn--{label.encode('punycode').decode('ascii')}.example")

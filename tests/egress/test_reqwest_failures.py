@@ -22,14 +22,14 @@ def attempt(*, secure: bool) -> ConnectionAttempt:
     return ConnectionAttempt("hooks.example", address, 8080, secure, timeout=30.0, connect_limit=10.0)
 
 
-def test_without_tls_the_only_thing_that_can_be_slow_is_dialling() -> None:
+def test_without_tls_a_timeout_before_the_request_is_a_connect_timeout() -> None:
     failure = failure_of(OUTER_TIMER, attempt(secure=False))
     assert isinstance(failure, ConnectFailed), "the next address is tried"
     assert failure.failure is FailureClass.TIMEOUT
     assert failure.detail == "timed out: no connection to 192.0.2.1:8080 within 10 s"
 
 
-def test_with_tls_it_was_the_handshake() -> None:
+def test_with_tls_a_timeout_after_connecting_is_a_handshake_timeout() -> None:
     failure = failure_of(OUTER_TIMER, attempt(secure=True))
     assert failure.failure is FailureClass.TLS
     assert failure.detail == "TLS handshake with 192.0.2.1:8080 not complete within 10 s"

@@ -42,7 +42,7 @@ async def connections_of_twenty_requests(response: bytes) -> int:
     return connections
 
 
-async def test_requests_at_once_have_a_connection_each() -> None:
+async def test_concurrent_requests_use_separate_connections() -> None:
     async def script(connection: Connection) -> None:
         while await connection.request() is not None:
             await asyncio.sleep(0.05)
@@ -57,7 +57,7 @@ async def test_requests_at_once_have_a_connection_each() -> None:
     await wire.sender.close()
 
 
-async def test_a_connection_with_an_unread_body_is_not_used_again() -> None:
+async def test_a_connection_with_an_unread_body_is_not_reused() -> None:
     async def script(connection: Connection) -> None:
         if connection.number == 1:
             await endless(b"HTTP/1.1 500 Oops\r\n\r\n")(connection)
@@ -84,7 +84,7 @@ async def test_a_receiver_that_closes_idle_connections_fails_no_request() -> Non
     await wire.sender.close()
 
 
-async def test_connections_can_be_used_once_only() -> None:
+async def test_connection_reuse_can_be_turned_off() -> None:
     wire = make_wire("reqwest", idle_per_host=0)
     async with Receiver(respond(OK)) as receiver:
         for _ in range(3):
@@ -113,7 +113,7 @@ async def test_targets_that_name_an_address_share_one_client() -> None:
     await wire.sender.close()
 
 
-async def test_a_client_dropped_for_the_bound_ends_its_requests_in_good_order() -> None:
+async def test_a_client_evicted_from_the_pool_finishes_its_requests() -> None:
     async def slow(connection: Connection) -> None:
         while await connection.request() is not None:
             await asyncio.sleep(0.2)
@@ -130,7 +130,7 @@ async def test_a_client_dropped_for_the_bound_ends_its_requests_in_good_order() 
 
 
 @LINUX
-async def test_the_address_that_took_the_last_connection_is_tried_first() -> None:
+async def test_the_address_of_the_last_connection_is_tried_first() -> None:
     wire = make_wire("reqwest")
     async with Receiver(respond(OK), address="127.0.0.3") as receiver:
         wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
@@ -143,7 +143,7 @@ async def test_the_address_that_took_the_last_connection_is_tried_first() -> Non
     await wire.sender.close()
 
 
-async def test_a_hanging_receiver_costs_the_others_nothing() -> None:
+async def test_a_hanging_receiver_does_not_delay_others() -> None:
     async def hangs(connection: Connection) -> None:
         await connection.closed_by_peer()
 
@@ -210,7 +210,7 @@ async def test_tls_connections_are_kept_too(authority: Authority, certificates: 
     await wire.sender.close()
 
 
-async def test_a_client_that_cannot_be_built_is_an_outcome_and_not_an_error(
+async def test_a_client_that_cannot_be_built_is_a_transport_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def build(_clients: ClientPool, _pin: object) -> None:
@@ -224,7 +224,7 @@ async def test_a_client_that_cannot_be_built_is_an_outcome_and_not_an_error(
     await wire.sender.close()
 
 
-async def test_without_authorities_of_the_system_the_common_ones_are_used(
+async def test_without_system_certificate_authorities_the_bundled_ones_are_used(
     monkeypatch: pytest.MonkeyPatch, authority: Authority, certificates: Path
 ) -> None:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):

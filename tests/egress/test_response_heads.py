@@ -44,7 +44,7 @@ async def test_a_content_length_that_is_not_one_number_is_a_protocol_error(
 
 
 @pytest.mark.parametrize("lengths", [b"0x2", b"\xff", b"9" * 5000, b"2, 3"])
-async def test_a_status_without_a_body_counts_whatever_length_it_announces(lengths: bytes) -> None:
+async def test_a_status_without_a_body_is_accepted_with_any_content_length(lengths: bytes) -> None:
     wire = make_wire("reqwest")
     async with Receiver(once(b"HTTP/1.1 204 None\r\nContent-Length: " + lengths + b"\r\n\r\n")) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
@@ -54,14 +54,16 @@ async def test_a_status_without_a_body_counts_whatever_length_it_announces(lengt
 
 
 @pytest.mark.parametrize("header", [b"Transfer-Encoding: \xff", b"Content-Encoding: \xff", b"Location: \xff"])
-async def test_a_header_that_is_not_ascii_is_not_an_error_of_ours(wire: Wire, header: bytes) -> None:
+async def test_a_response_header_that_is_not_ascii_causes_no_internal_error(
+    wire: Wire, header: bytes
+) -> None:
     async with Receiver(once(b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\nok")) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response) or outcome.failure is FailureClass.PROTOCOL
 
 
 @pytest.mark.parametrize("count", [101, 300])
-async def test_a_response_with_many_headers_counts(wire: Wire, count: int) -> None:
+async def test_a_response_with_many_headers_is_accepted(wire: Wire, count: int) -> None:
     async with Receiver(once(many_headers(count))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
@@ -72,7 +74,7 @@ async def test_a_response_with_many_headers_counts(wire: Wire, count: int) -> No
 
 @pytest.mark.parametrize("ending", [once, then_reset, then_silence], ids=["closed", "reset", "stalls"])
 @pytest.mark.parametrize("headers", [3, 300])
-async def test_a_200_delivers_however_many_headers_it_has_and_however_its_body_ends(
+async def test_a_200_delivers_with_any_number_of_headers_and_any_end_of_its_body(
     wire: Wire, headers: int, ending: Callable[[bytes], Script]
 ) -> None:
     cut = many_headers(headers).replace(b"Content-Length: 2", b"Content-Length: 20")
@@ -85,7 +87,7 @@ async def test_a_200_delivers_however_many_headers_it_has_and_however_its_body_e
     assert breaker_signal(classify(outcome)) is BreakerSignal.SUCCESS
 
 
-async def test_an_origin_that_sends_many_headers_gets_one_repeated_request_only() -> None:
+async def test_an_origin_that_sends_many_headers_gets_only_one_repeated_request() -> None:
     wire = make_wire("reqwest")
     async with Receiver(once(many_headers(300))) as receiver:
         for _ in range(4):
@@ -113,7 +115,7 @@ async def test_no_fuzzed_head_ends_in_an_exception(kind: str) -> None:
     assert min(counts["response"], counts["protocol"]) > FUZZED_HEADS // 5
 
 
-async def test_the_headers_that_are_kept_are_capped_and_the_decisive_ones_come_first(wire: Wire) -> None:
+async def test_stored_headers_are_capped_and_the_decisive_ones_come_first(wire: Wire) -> None:
     padding = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 4000) for number in range(20))
     head = b"HTTP/1.1 503 Busy\r\n" + padding + b"Retry-After: 7\r\nContent-Length: 2\r\n\r\nok"
     async with Receiver(once(head)) as receiver:

@@ -74,7 +74,7 @@ async def test_an_empty_body_is_sent_as_an_empty_body(wire: Wire) -> None:
     assert receiver.requests[0].header("Content-Length") == "0"
 
 
-async def test_a_large_body_arrives_whole(wire: Wire) -> None:
+async def test_a_large_body_arrives_complete(wire: Wire) -> None:
     body = bytes(range(256)) * 1024
     async with Receiver(respond(OK)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/", body=body)
@@ -82,7 +82,7 @@ async def test_a_large_body_arrives_whole(wire: Wire) -> None:
     assert receiver.requests[0].body == body
 
 
-async def test_an_answer_is_its_status_its_headers_and_its_body(wire: Wire) -> None:
+async def test_a_response_has_its_status_headers_and_body(wire: Wire) -> None:
     said = response(
         "422 No", "Content-Type: text/plain", "X-Trace: 7", "Set-Cookie: a=1", "Set-Cookie: b=2", body=b"no"
     )
@@ -106,7 +106,7 @@ async def test_cookies_are_never_sent_back(wire: Wire) -> None:
 @pytest.mark.parametrize(
     "status", [200, 201, 204, 299, 301, 304, 400, 408, 410, 429, 500, 503, 599, 600, 999]
 )
-async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> None:
+async def test_every_status_code_is_returned_unchanged(wire: Wire, status: int) -> None:
     async with Receiver(respond(response(f"{status} Something"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
@@ -114,7 +114,7 @@ async def test_every_status_is_handed_on_as_it_is(wire: Wire, status: int) -> No
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, status: int) -> None:
+async def test_a_redirect_is_not_followed_and_its_location_is_stored(wire: Wire, status: int) -> None:
     async with Receiver(respond(OK)) as elsewhere:
         there = f"http://hooks.example:{elsewhere.port}/there"
         async with Receiver(respond(response(f"{status} Moved", f"Location: {there}"))) as receiver:
@@ -125,14 +125,14 @@ async def test_a_redirect_is_not_followed_and_its_location_is_kept(wire: Wire, s
 
 
 @pytest.mark.parametrize("value", ["120", "1000000000", "-1", "NaN", "Fri, 31 Dec 2027 23:59:59 GMT", "soon"])
-async def test_retry_after_is_handed_on_whatever_it_says(wire: Wire, value: str) -> None:
+async def test_any_value_of_retry_after_is_returned_unchanged(wire: Wire, value: str) -> None:
     async with Receiver(respond(response("503 Busy", f"Retry-After: {value}"))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.header("retry-after") == value
 
 
-async def test_a_header_that_is_not_ascii_harms_nothing(wire: Wire) -> None:
+async def test_a_request_header_that_is_not_ascii_does_not_fail_the_attempt(wire: Wire) -> None:
     said = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
     async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
@@ -150,7 +150,7 @@ async def test_a_chunked_body_is_put_together(wire: Wire) -> None:
     assert (outcome.body, outcome.body_truncated) == (b"abcdefg", False)
 
 
-async def test_a_body_that_ends_with_the_connection_is_whole(wire: Wire) -> None:
+async def test_a_body_that_ends_with_the_connection_is_complete(wire: Wire) -> None:
     async with Receiver(once(b"HTTP/1.0 200 OK\r\n\r\nbye")) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
@@ -158,7 +158,7 @@ async def test_a_body_that_ends_with_the_connection_is_whole(wire: Wire) -> None
 
 
 @pytest.mark.parametrize(("size", "truncated"), [(99, False), (100, False), (101, True), (5000, True)])
-async def test_a_body_is_kept_up_to_the_cap(kind: str, size: int, truncated: bool) -> None:
+async def test_a_body_is_stored_up_to_the_cap(kind: str, size: int, truncated: bool) -> None:
     wire = make_wire(kind, body_cap=100)
     async with Receiver(respond(response("200 OK", body=b"x" * size))) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
@@ -171,7 +171,7 @@ async def test_a_body_is_kept_up_to_the_cap(kind: str, size: int, truncated: boo
 @pytest.mark.parametrize(
     "head", ["Content-Length: 10", "Transfer-Encoding: chunked", "Content-Length: 10000000000"]
 )
-async def test_a_body_that_stalls_changes_nothing(wire: Wire, status: str, head: str) -> None:
+async def test_a_stalled_body_does_not_change_the_outcome(wire: Wire, status: str, head: str) -> None:
     came = b"2\r\nok\r\n" if "chunked" in head else b"ok"
     said = f"HTTP/1.1 {status}\r\n{head}\r\n\r\n".encode() + came
     closed = asyncio.Event()
@@ -189,7 +189,7 @@ async def test_a_body_that_stalls_changes_nothing(wire: Wire, status: str, head:
     assert (outcome.status, outcome.body, outcome.body_truncated) == (int(status[:3]), b"ok", True)
 
 
-async def test_a_body_that_stalls_never_outlives_the_deadline(kind: str) -> None:
+async def test_a_stalled_body_ends_at_the_deadline(kind: str) -> None:
     wire = make_wire(kind, body_grace=30)
     async with Receiver(then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")) as receiver:
         started = time.perf_counter()
@@ -200,7 +200,7 @@ async def test_a_body_that_stalls_never_outlives_the_deadline(kind: str) -> None
     await wire.sender.close()
 
 
-async def test_a_dripping_body_is_kept_as_far_as_it_came(wire: Wire) -> None:
+async def test_the_received_part_of_a_slow_body_is_stored(wire: Wire) -> None:
     async def drips(connection: Connection) -> None:
         await connection.request()
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -215,7 +215,7 @@ async def test_a_dripping_body_is_kept_as_far_as_it_came(wire: Wire) -> None:
     assert outcome.body_truncated
 
 
-async def test_a_body_that_drips_fast_ends_after_its_grace_every_time(kind: str) -> None:
+async def test_a_body_that_keeps_dripping_ends_after_its_grace(kind: str) -> None:
     async def drips(connection: Connection) -> None:
         await connection.request()
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -260,14 +260,14 @@ async def test_an_endless_body_is_cut_at_the_cap_and_the_connection_closed(wire:
     ],
     ids=["closed", "reset", "bad chunk"],
 )
-async def test_what_goes_wrong_after_the_head_changes_nothing(wire: Wire, script: object) -> None:
+async def test_a_fault_after_the_head_does_not_change_the_outcome(wire: Wire, script: object) -> None:
     async with Receiver(script) as receiver:  # type: ignore[arg-type]
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (200, b"ok", True)
 
 
-async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
+async def test_a_compressed_body_is_stored_compressed(wire: Wire) -> None:
     bomb = gzip_bomb(10)
     said = response("200 OK", "Content-Encoding: gzip", body=bomb)
     async with Receiver(respond(said)) as receiver:
@@ -277,7 +277,7 @@ async def test_a_compressed_body_is_kept_as_it_came(wire: Wire) -> None:
     assert outcome.header("Content-Encoding") == "gzip"
 
 
-async def test_an_informational_response_before_the_answer_is_skipped(wire: Wire) -> None:
+async def test_an_informational_response_is_skipped(wire: Wire) -> None:
     said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
     async with Receiver(respond(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
@@ -285,7 +285,7 @@ async def test_an_informational_response_before_the_answer_is_skipped(wire: Wire
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
-async def test_an_upgrade_that_nobody_asked_for_is_no_answer(wire: Wire) -> None:
+async def test_an_unrequested_upgrade_is_a_protocol_error(wire: Wire) -> None:
     said = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     async with Receiver(then_silence(said)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")

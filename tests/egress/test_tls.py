@@ -32,7 +32,7 @@ async def test_a_good_certificate_is_accepted(wire: Wire, authority: Authority, 
     assert receiver.requests[0].header("Host") == f"hooks.example:{receiver.port}"
 
 
-async def test_the_server_is_told_the_name_and_not_the_address(
+async def test_the_server_name_indication_has_the_name_and_not_the_address(
     wire: Wire, authority: Authority, certificates: Path
 ) -> None:
     asked: list[str | None] = []
@@ -82,7 +82,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(wire: Wire, cert
     assert receiver.requests == []
 
 
-async def test_a_receiver_that_wants_our_certificate_is_a_tls_failure(
+async def test_a_receiver_that_requires_a_client_certificate_is_a_tls_failure(
     wire: Wire, authority: Authority, certificates: Path
 ) -> None:
     context = authority.server_context(certificates, "hooks.example")
@@ -117,7 +117,7 @@ async def test_a_handshake_that_drips_ends_inside_the_deadline(wire: Wire) -> No
     assert tls_failed(outcome, "not complete within 0.4 s")
 
 
-async def test_a_hang_up_during_the_handshake_is_a_tls_failure(wire: Wire) -> None:
+async def test_a_disconnect_during_the_handshake_is_a_tls_failure(wire: Wire) -> None:
     async def hangs_up(connection: Connection) -> None:
         await connection.reader.read(10)
 
@@ -142,7 +142,7 @@ async def test_plain_http_where_tls_is_expected_is_a_tls_failure(wire: Wire) -> 
     assert tls_failed(outcome, "TLS failed")
 
 
-async def test_a_response_cut_without_a_tls_goodbye_is_still_an_answer(
+async def test_a_response_without_close_notify_is_accepted(
     wire: Wire, authority: Authority, certificates: Path
 ) -> None:
     async def script(connection: Connection) -> None:
@@ -157,7 +157,7 @@ async def test_a_response_cut_without_a_tls_goodbye_is_still_an_answer(
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
-async def test_tls_to_a_receiver_that_closes_after_each_answer_works_again_and_again(
+async def test_tls_to_a_receiver_that_closes_after_each_response_works_repeatedly(
     wire: Wire, authority: Authority, certificates: Path
 ) -> None:
     context = authority.server_context(certificates, "hooks.example")

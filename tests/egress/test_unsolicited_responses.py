@@ -46,7 +46,7 @@ async def status(wire: Wire, receiver: Receiver, path: str = "/") -> int:
     return outcome.status
 
 
-async def test_what_came_before_the_next_request_never_answers_it_however_short_before(wire: Wire) -> None:
+async def test_bytes_received_before_the_next_request_are_never_its_response(wire: Wire) -> None:
     twice = Twice()
     async with Receiver(twice.script) as receiver:
         for _ in range(ROUNDS):
@@ -54,7 +54,7 @@ async def test_what_came_before_the_next_request_never_answers_it_however_short_
             twice.answer_again()  # and on with the next request, without giving anybody a turn between
 
 
-async def test_another_endpoint_of_the_origin_is_not_answered_by_it_either(wire: Wire) -> None:
+async def test_a_second_response_is_never_that_of_another_endpoint_of_the_origin(wire: Wire) -> None:
     twice = Twice()
     async with Receiver(twice.script) as receiver:
         for _ in range(ROUNDS // 10):
@@ -63,7 +63,7 @@ async def test_another_endpoint_of_the_origin_is_not_answered_by_it_either(wire:
             assert await status(wire, receiver, "/another") == 500
 
 
-async def test_after_a_failure_no_second_answer_counts_whenever_it_comes(wire: Wire) -> None:
+async def test_after_a_failure_a_second_response_never_counts(wire: Wire) -> None:
     twice, random = Twice(), Random(20261122)
     loop = asyncio.get_running_loop()
     async with Receiver(twice.script) as receiver:
@@ -74,7 +74,7 @@ async def test_after_a_failure_no_second_answer_counts_whenever_it_comes(wire: W
             assert await status(wire, receiver) == 500
 
 
-async def test_requests_at_once_are_not_answered_by_it(wire: Wire) -> None:
+async def test_a_second_response_is_never_that_of_a_concurrent_request(wire: Wire) -> None:
     twice = Twice()
     async with Receiver(twice.script) as receiver:
         assert await status(wire, receiver) == 500
@@ -84,7 +84,7 @@ async def test_requests_at_once_are_not_answered_by_it(wire: Wire) -> None:
             assert set(await asyncio.gather(*asking)) == {500}
 
 
-async def test_after_a_success_it_closes_the_connection_when_nobody_asks(wire: Wire) -> None:
+async def test_after_a_success_a_second_response_closes_an_idle_connection(wire: Wire) -> None:
     async def script(connection: Connection) -> None:
         while await connection.request() is not None:
             if connection.number > 1:
@@ -100,7 +100,7 @@ async def test_after_a_success_it_closes_the_connection_when_nobody_asks(wire: W
         assert await status(wire, receiver) == 500
 
 
-async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_are_kept() -> None:
+async def test_connections_to_a_failing_origin_are_used_once_until_it_recovers() -> None:
     wire, now = make_wire("reqwest"), [0.0]
     assert isinstance(wire.sender, ReqwestSender)
     wire.sender._plan._keep_alive = KeepAlivePolicy(lambda: now[0])
@@ -118,7 +118,7 @@ async def test_connections_of_who_fails_are_used_once_and_of_who_is_well_again_a
     await wire.sender.close()
 
 
-def test_what_is_remembered_of_failures_is_bounded() -> None:
+def test_remembered_failing_origins_are_bounded() -> None:
     policy = KeepAlivePolicy(lambda: 0.0)
     targets = [parse_target(f"https://h{number}.example/") for number in range(5000)]
     for target in targets:
@@ -135,7 +135,7 @@ async def unkept(kind: str) -> AsyncIterator[Wire]:
     await made.sender.close()
 
 
-async def test_without_kept_connections_no_second_answer_counts_whenever_it_comes(unkept: Wire) -> None:
+async def test_without_connection_reuse_a_second_response_never_counts(unkept: Wire) -> None:
     async def late(connection: Connection) -> None:
         if await connection.request() is not None:
             await connection.send(FAILED)

@@ -105,7 +105,7 @@ def test_names_of_idna_test_v2_are_saved_in_their_ascii_form_or_refused() -> Non
 
 @pytest.mark.parametrize("allowed", ALLOWED, ids=["nothing allowed", "some networks allowed"])
 @pytest.mark.parametrize("port", [80, 8080])
-async def test_an_address_has_one_verdict_when_saved_and_when_dialled(
+async def test_a_host_is_refused_alike_when_it_is_saved_and_when_it_is_requested(
     allowed: AllowedNetworks, port: int
 ) -> None:
     for address in (*PUBLIC, *BLOCKED):
@@ -118,5 +118,5 @@ async def test_an_address_has_one_verdict_when_saved_and_when_dialled(
 
 
 @pytest.mark.parametrize("url", SSRF)
-def test_no_way_to_write_a_forbidden_host_can_be_saved(url: str) -> None:
+def test_no_spelling_of_a_forbidden_host_can_be_saved(url: str) -> None:
     assert not saved(url)
