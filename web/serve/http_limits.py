@@ -7,12 +7,13 @@ arrived in full.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from breakwater.core.domain.descriptors import api_connections
+from breakwater.web.serve.coalesced_writes import CoalescedWrites
 from breakwater.web.serve.descriptors import descriptor_limit
 
 log = structlog.get_logger("breakwater.serving")
@@ -62,7 +63,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     # --- what arrives
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", CoalescedWrites(transport, self.loop)))
         if len(self.connections) > max_connections():
             close_longest_waiting(self.connections, self)
 
