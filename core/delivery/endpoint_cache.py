@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, select
 
 from breakwater.core.crypto.headers import open_headers
 from breakwater.core.crypto.vault import Vault
+from breakwater.core.delivery.subscriptions import Subscriptions
 from breakwater.core.domain.circuit import CircuitBreakerConfig
 from breakwater.core.domain.errors import TargetRefused
 from breakwater.core.domain.outcome import Headers
@@ -67,6 +68,7 @@ class EndpointCache:
         self._vault = vault
         self._allowed = allowed
         self._targets: dict[str, DeliveryTarget] = {}
+        self._subscriptions = Subscriptions()
         self._listeners: list[Callable[[str, DeliveryTarget | None], None]] = []
 
     def on_change(self, listener: Callable[[str, DeliveryTarget | None], None]) -> None:
@@ -91,7 +93,7 @@ class EndpointCache:
 
     def subscribers(self, event_type: str) -> list[DeliveryTarget]:
         """Return every endpoint that subscribes to `event_type`, paused and disabled ones included."""
-        return [endpoint for endpoint in self._targets.values() if endpoint.subscribes(event_type)]
+        return [self._targets[endpoint_id] for endpoint_id in self._subscriptions.get(event_type)]
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -105,8 +107,11 @@ class EndpointCache:
         targets = {row["id"]: self._delivery_target(row) for row in rows}
         deleted = (self._targets.keys() if only is None else only) - targets.keys()
         self._targets.update(targets)
+        for target in targets.values():
+            self._subscriptions.set(target.id, target.subscribes_to)
         for endpoint_id in deleted:
             self._targets.pop(endpoint_id, None)
+            self._subscriptions.remove(endpoint_id)
         for endpoint_id in (*targets, *deleted):
             self._notify(endpoint_id)
 

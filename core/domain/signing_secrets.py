@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Container
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final, assert_never
 
 from breakwater.core.domain.errors import InvalidInput
@@ -37,8 +38,9 @@ def make_key_pair(private: bytes, public: bytes) -> tuple[str, str]:
     )
 
 
+@lru_cache(maxsize=4_096)
 def parse_secret(text: str) -> bytes:
-    """Return the 24 to 64 bytes of a `whsec_...`.
+    """Return the 24 to 64 bytes of a `whsec_...`. Cached, because every attempt needs them.
 
     Raises:
         InvalidInput: naming `secret`; the message never repeats it.

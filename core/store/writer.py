@@ -154,9 +154,9 @@ class GroupCommitWriter:
                 return total
             total += count
 
-    async def _enqueue(
+    def _enqueue(
         self, command: Any, on_commit: Callable[[Any], None] | None, *, patient: bool = False
-    ) -> Any:
+    ) -> asyncio.Future[Any]:
         self._check()
         if self._closing or self._task is None:
             raise _closed()
@@ -171,7 +171,7 @@ class GroupCommitWriter:
             self._arrived.set()
         elif self._patience is None:
             self._patience = loop.call_later(self._patience_seconds, self._arrived.set)
-        return await member.done
+        return member.done
 
     async def _run(self) -> None:
         """Write batches until closed. A failure of the writer itself fails that batch, and the next one is written."""
