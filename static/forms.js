@@ -56,7 +56,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target
     if (form.method !== "post") return
-    if (isRepeated(form)) {
+    if (event.submitter?.getAttribute("aria-disabled") === "true" || isRepeated(form)) {
       event.preventDefault()
       event.stopImmediatePropagation()
     } else if (!form.hasAttribute("hx-post") && $("[name=_csrf]", form)) {

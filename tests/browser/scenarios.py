@@ -1,5 +1,6 @@
 """Endpoints whose receiver is scripted, with failed deliveries or an open circuit."""
 
+import re
 from dataclasses import dataclass
 from itertools import count
 
@@ -88,6 +89,12 @@ def row(page: Page, delivery_id: str) -> Locator:
 def circuit_of(page: Page, endpoint: ScriptedEndpoint) -> Locator:
     """Return the circuit of the endpoint on the board or on its page."""
     return page.locator(f"#circuit-{endpoint.endpoint_id}")
+
+
+def reset_button(place: Locator) -> Locator:
+    """Open the question that a reset asks in this row, and return the button that answers it."""
+    place.locator("summary").filter(has_text="Reset").click()
+    return place.get_by_role("button", name=re.compile("^Reset "))
 
 
 def audit_actions(service: Service, subject: str) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, signed_in
-from tests.browser.scenarios import audit_actions, circuit_of, scripted_endpoint
+from tests.browser.scenarios import audit_actions, circuit_of, reset_button, scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
 
@@ -50,9 +50,11 @@ def test_resetting_an_open_circuit_releases_its_held_deliveries(
     expect(brief).to_contain_text("open")
 
     down.respond_with("status=200")
-    brief.get_by_role("button", name="Reset").click()
+    reset_button(brief).click()
     expect(page.locator("#flash")).to_contain_text("reset.")
-    expect(brief).to_have_count(0)
+    expect(brief).to_contain_text("reset by you")
+    expect(brief.get_by_role("button")).to_have_count(0)
+    expect(brief.get_by_role("link", name="Hold open…")).to_be_visible()
     for delivery in deliveries[down.threshold :]:
         service.delivery_once(delivery, "delivered")
     assert audit_actions(service, down.endpoint_id)[0] == "circuit.reset"
@@ -70,7 +72,7 @@ def test_an_open_circuit_is_reset_without_a_script(
     down.respond_with("status=200")
     page = without_script(new_context, administrator)
     page.goto("/circuits")
-    circuit_of(page, down).get_by_role("button", name="Reset").click()
+    reset_button(circuit_of(page, down)).click()
     expect(page).to_have_url(f"{service.url}/circuits")
     expect(page.locator("#flash")).to_contain_text("reset.")
     expect(circuit_of(page, down)).to_contain_text("closed")
@@ -89,7 +91,7 @@ def test_a_change_in_one_browser_appears_in_another_within_two_seconds(
         tab.goto("/circuits")
         expect(tab.locator("#freshness")).to_have_text("live")
     down.respond_with("status=200")
-    circuit_of(page, down).get_by_role("button", name="Reset").click()
+    reset_button(circuit_of(page, down)).click()
     expect(circuit_of(other, down).locator(".state")).to_have_text("closed", timeout=2_000)
 
 

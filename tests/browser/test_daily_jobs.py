@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NewContext, signed_in
 from tests.browser.interactions import Keyboard, Mouse, Person
-from tests.browser.scenarios import ScriptedEndpoint, audit_actions, circuit_of, row, scripted_endpoint
+from tests.browser.scenarios import ScriptedEndpoint, audit_actions, row, scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service, eventually
 
@@ -82,12 +82,11 @@ def test_an_open_circuit_is_explained_and_reset(
     expect(person.page.get_by_role("heading", level=1)).to_contain_text(down.name)
     brief = person.page.locator(f"#brief-{down.endpoint_id}")
     expect(brief).to_contain_text("open")
-    person.activate(person.page.get_by_role("link", name="All circuits"))
-    circuit = circuit_of(person.page, down)
-    for text in ("Last error: 500", "(threshold 2)", "Next probe", "Probe now", "closes the circuit"):
-        expect(circuit).to_contain_text(text, ignore_case=True)
+    person.activate(brief.locator("summary"))
+    for text in ("500 Internal", "Closes the circuit and releases 4", "Next probe", "Probe first", "Waiting"):
+        expect(brief).to_contain_text(text, ignore_case=True)
     down.respond_with("status=200")
-    person.activate(circuit.get_by_role("button", name="Reset"))
+    person.activate(brief.get_by_role("button", name="Reset"))
     expect(person.page.locator("#flash")).to_contain_text("reset.")
     assert person.action_count == 2
     for delivery in held:

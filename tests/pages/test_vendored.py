@@ -10,7 +10,8 @@ import pytest
 from breakwater.web.assets import STATIC, TEMPLATES
 from breakwater.web.pages.fingerprint import asset
 
-OURS = {"app.css", "app.js", "favicon.svg", "VENDORED.md", "fonts/OFL.txt"}
+OUR_SCRIPTS = {"app.js", "forms.js", "steady.js", "stream.js", "stream-worker.js"}
+OURS = {"app.css", "favicon.svg", "VENDORED.md", "fonts/OFL.txt", *OUR_SCRIPTS}
 ROW = re.compile(
     r"^\| (?P<file>\S+) \| (?P<package>\S+) \| (?P<version>\S+) \| (?P<licence>.+) \| `(?P<sha384>\S+)` \|$"
 )

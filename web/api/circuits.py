@@ -32,7 +32,7 @@ _TIME_FORMAT: Final = "use the form 2026-11-22T03:12:00Z"
     opt=documented({200: responses.ListOf[responses.Circuit]}, parameters=(ENDPOINT_SEARCH, CURSOR, LIMIT)),
 )
 async def list_circuits(request: ApiRequest) -> Response[bytes]:
-    """List the circuits of all endpoints, worst first: open, then half-open, then closed."""
+    """List the circuits of all endpoints, open and half-open ones first, each group by name."""
     values = parameters(request, {"q", "cursor", "limit"})
     limit = limit_of(values)
     with query_errors():

@@ -38,7 +38,7 @@ main = LazyGroup(
         ),
         "circuits": CommandEntry(
             "breakwater.web.cli.circuits",
-            "List circuits, worst first; reset, probe, hold or release one.",
+            "List circuits, open ones first; reset, probe, hold or release one.",
         ),
         "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create, rotate or revoke them."),
         "secrets": CommandEntry(

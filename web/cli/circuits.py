@@ -11,7 +11,7 @@ from breakwater.web.cli.options import REASON_HELP
 @click.group("circuits", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List circuits, worst first; reset, probe, hold or release one."""
+    """List circuits, open ones first; reset, probe, hold or release one."""
     if ctx.invoked_subcommand is None:
         run_by_default(ctx, _list)
 
@@ -23,7 +23,7 @@ def command(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 def _list(client: Client, limit: int = 100, as_json: bool = False) -> None:
-    """List circuits, worst first."""
+    """List circuits, open ones first."""
     circuits = list(client.list_items("/circuits", limit=limit))
     if as_json:
         show.as_json(circuits)

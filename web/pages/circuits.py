@@ -1,6 +1,7 @@
 """The circuits page, and the actions reset, probe, hold and release."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from litestar import get
@@ -9,7 +10,7 @@ from litestar.response import Response, Template
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.errors import InvalidInput
-from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.circuits.model import CircuitView, ResetCircuit
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.lane_list import load_lane_list
@@ -39,16 +40,30 @@ async def circuits(request: PageRequest) -> Template:
     """List the circuits, open ones first, and the latest state changes."""
     queries = runtime_of(request).queries
     query, page = await load_lane_list(request, queries.circuits.board)
+    resets = () if query.cursor or query.q else await queries.circuits.recently_reset()
     return render_page(
         request,
         "circuits/board.html",
         live=("circuits", "endpoints", "deliveries"),
         query=query,
         page=page,
-        open=[circuit for circuit in page.items if needs_attention(circuit)],
-        closed=[circuit for circuit in page.items if not needs_attention(circuit)],
+        open=with_resets([circuit for circuit in page.items if needs_attention(circuit)], resets),
+        closed=[
+            circuit
+            for circuit in page.items
+            if not needs_attention(circuit)
+            and circuit.endpoint_id not in {r.circuit.endpoint_id for r in resets}
+        ],
         transitions=without_probes(await queries.circuits.transitions(limit=_READ))[:_RECENT],
     )
+
+
+def with_resets(
+    circuits: Iterable[CircuitView], resets: Iterable[ResetCircuit]
+) -> list[tuple[CircuitView, ResetCircuit | None]]:
+    """Return circuits by name, among them those that were reset a short time ago: each keeps its place."""
+    entries = [*((circuit, None) for circuit in circuits), *((reset.circuit, reset) for reset in resets)]
+    return sorted(entries, key=lambda entry: (entry[0].endpoint_name, entry[0].endpoint_id))
 
 
 def needs_attention(circuit: CircuitView) -> bool:

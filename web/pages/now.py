@@ -5,6 +5,7 @@ from typing import Final
 from litestar import get
 from litestar.response import Template
 
+from breakwater.web.pages.circuits import with_resets
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.pages.traffic import MAX_CHANGES, load_charts
@@ -22,6 +23,7 @@ async def now(request: PageRequest) -> Template:
         "now/now.html",
         live=("deliveries", "circuits", "endpoints", "audit", "health"),
         overview=overview,
+        troubles=with_resets(overview.open_circuits, overview.recently_reset),
         notices=runtime_of(request).notices(),
         charts=await load_charts(request, overview.traffic, changes),
         first_webhook=first_webhook(request),

@@ -16,11 +16,11 @@ from breakwater.core.queries.circuits.pages import (
     Place,
     cursor_after,
     lanes,
+    open_first,
     page_subquery,
     read_position,
     states_statement,
     text_conditions,
-    worst_first,
 )
 from breakwater.core.queries.circuits.sentence import (
     CircuitSnapshot,
@@ -90,13 +90,12 @@ def endpoint_rows_statement(
             *prefixed_columns(ENDPOINTS, "endpoint__"),
             *prefixed_columns(CIRCUITS, "circuit__"),
             page.c.rank,
-            page.c.failures,
             count_backlog(BACKLOG_BOUND).label("backlog"),
             last_error().label("last_error"),
             last_cause().label("last_cause"),
         )
         .select_from(page.join(lanes(), ENDPOINTS.c.id == page.c.id))
-        .order_by(*worst_first(page))
+        .order_by(*open_first(page))
     )
 
 
@@ -106,15 +105,8 @@ def is_not_closed() -> ColumnElement[bool]:
 
 
 def circuit_views(rows: Iterable[Row], now: float) -> tuple[CircuitView, ...]:
-    """Return the circuits of rows that were read worst first; open ones by backlog, then by failures."""
-    return tuple(sorted((circuit_view(row, now) for row in rows), key=_sort_key))
-
-
-def _sort_key(circuit: CircuitView) -> tuple[int, int, int]:
-    """Return the sort key of a circuit that needs attention; the others keep the order in which they were read."""
-    if circuit.state is CircuitState.CLOSED and circuit.endpoint_state is EndpointState.ENABLED:
-        return 2, 0, 0
-    return int(circuit.state is not CircuitState.OPEN), -circuit.backlog.value, -circuit.failure_count
+    """Return the circuits of rows, in the order in which they were read."""
+    return tuple(circuit_view(row, now) for row in rows)
 
 
 def circuit_view(row: Row, now: float) -> CircuitView:

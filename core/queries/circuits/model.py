@@ -45,6 +45,18 @@ class CircuitView:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetCircuit:
+    """A circuit that a person reset a short time ago: lists keep its line, with what was done and by whom."""
+
+    circuit: CircuitView
+    at: float
+    actor: str
+    outcome: str
+    """What the reset did, in one or two sentences that name the endpoint."""
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TransitionView:
     """A change of a circuit."""
 

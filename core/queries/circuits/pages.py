@@ -1,7 +1,10 @@
-"""Pages of endpoints, worst first: the order and the cursors that the circuit board and the list of endpoints share.
+"""Pages of endpoints, open circuits first: order and cursors of the circuit board and of the list of endpoints.
 
-Open circuits come first, then half-open ones and endpoints that are paused or disabled, each by consecutive failures.
-The rest follows by name, ad-hoc endpoints last. A cursor stores the position; name and kind are looked up by the id.
+Circuits that are open or half-open come first, then endpoints that are paused or disabled, then the rest. Within each
+group the order is by name, ad-hoc endpoints last: a key that does not change while a circuit alternates between open
+and half-open, so that no row moves under a pointer.
+
+A cursor stores the position; name and kind are looked up by the id.
 """
 
 from dataclasses import dataclass
@@ -37,12 +40,9 @@ _CALM: Final = 2
 
 _state: Final[ColumnElement[str]] = func.coalesce(CIRCUITS.c.state, CircuitState.CLOSED.value, type_=String)
 _rank: Final[ColumnElement[int]] = case(
-    (_state == CircuitState.OPEN.value, 0),
-    (or_(_state != CircuitState.CLOSED.value, _E.state != EndpointState.ENABLED.value), 1),
+    (_state != CircuitState.CLOSED.value, 0),
+    (_E.state != EndpointState.ENABLED.value, 1),
     else_=_CALM,
-)
-_failures: Final[ColumnElement[int]] = case(
-    (_rank == _CALM, 0), else_=func.coalesce(CIRCUITS.c.failure_count, 0)
 )
 _adhoc: Final[ColumnElement[int]] = case((_E.adhoc_key.is_(None), 0), else_=1)
 
@@ -52,7 +52,6 @@ class Place:
     """The last endpoint of a page: the next page continues after it."""
 
     rank: int
-    failures: int
     adhoc: int
     name: str
     endpoint_id: str
@@ -65,21 +64,18 @@ def lanes() -> FromClause:
 
 def page_subquery(*conditions: ColumnElement[bool], after: Place | None, limit: int) -> Subquery:
     """Return the ids of one page with their sort keys; details are read for these endpoints only."""
-    statement = select(
-        _E.id, _rank.label("rank"), _failures.label("failures"), _adhoc.label("adhoc"), _E.name
-    )
+    statement = select(_E.id, _rank.label("rank"), _adhoc.label("adhoc"), _E.name)
     statement = statement.select_from(lanes()).where(_E.deleted_at.is_(None), *conditions)
     if after is not None:
-        # Failures sort in descending order, all other keys ascending.
-        sort_key = tuple_(_rank, -_failures, _adhoc, _E.name, _E.id)
-        last_key = (after.rank, -after.failures, after.adhoc, after.name, after.endpoint_id)
+        sort_key = tuple_(_rank, _adhoc, _E.name, _E.id)
+        last_key = (after.rank, after.adhoc, after.name, after.endpoint_id)
         statement = statement.where(sort_key > tuple_(*(literal(value) for value in last_key)))
-    return statement.order_by(_rank, _failures.desc(), _adhoc, _E.name, _E.id).limit(limit).subquery("page")
+    return statement.order_by(_rank, _adhoc, _E.name, _E.id).limit(limit).subquery("page")
 
 
-def worst_first(page: Subquery) -> tuple[ColumnElement[Any], ...]:
+def open_first(page: Subquery) -> tuple[ColumnElement[Any], ...]:
     """Return the order of a page, for the statement that joins it."""
-    return page.c.rank, page.c.failures.desc(), page.c.adhoc, page.c.name, page.c.id
+    return page.c.rank, page.c.adhoc, page.c.name, page.c.id
 
 
 def states_statement(*conditions: ColumnElement[bool]) -> Select[str, int]:
@@ -105,17 +101,17 @@ def text_conditions(text: str) -> tuple[ColumnElement[bool], ...]:
 
 def cursor_after(row: Row, now: float) -> str:
     """Return the cursor of the page after `row`."""
-    return str(Cursor(row["endpoint__id"], now, (row["rank"], row["failures"])))
+    return str(Cursor(row["endpoint__id"], now, (row["rank"],)))
 
 
 async def read_position(connection: AsyncConnection, cursor: str | None, now: float) -> Place | None:
     """Return where the page of `cursor` begins. Raises InvalidInput naming `cursor`."""
-    place = read_place(cursor, "ep", now, keys=2)
+    place = read_place(cursor, "ep", now, keys=1)
     if place is None:
         return None
     row = (await connection.execute(select(_E.name, _adhoc).where(_E.id == place.last_id))).one_or_none()
     if row is None:
         refuse_cursor("malformed")
-    rank, failures = place.keys
+    (rank,) = place.keys
     name, adhoc = row
-    return Place(rank, failures, adhoc, name, place.last_id)
+    return Place(rank, adhoc, name, place.last_id)

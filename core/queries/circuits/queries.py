@@ -11,7 +11,8 @@ from breakwater.core.queries.circuits.board import (
     read_endpoint_rows,
 )
 from breakwater.core.queries.circuits.history import transitions_statement
-from breakwater.core.queries.circuits.model import CircuitView, TransitionView
+from breakwater.core.queries.circuits.model import CircuitView, ResetCircuit, TransitionView
+from breakwater.core.queries.circuits.recently_reset import read_recently_reset
 from breakwater.core.queries.paging.bounds import check_limit
 from breakwater.core.queries.paging.model import EndpointPage
 from breakwater.core.store.engine import Database
@@ -30,8 +31,8 @@ class CircuitQueries:
     ) -> EndpointPage[CircuitView]:
         """Return the circuits of the endpoints whose name or URL contains `text`, `limit` (1 to 500) at a time.
 
-        Worst first: open ones, then half-open ones and those of paused or disabled endpoints, each by consecutive
-        failures, and within a page by backlog; then the others by name. Two statements, three with a cursor.
+        Open and half-open ones come first, then those of paused or disabled endpoints, then the others; each group by
+        name. Two statements, three with a cursor.
         """
         now = self._clock.now()
         async with self._database.read() as connection:
@@ -39,10 +40,16 @@ class CircuitQueries:
         return EndpointPage(circuit_views(page.rows, now), page.next_cursor, page.states)
 
     async def by_ids(self, endpoint_ids: Collection[str]) -> tuple[CircuitView, ...]:
-        """Return the circuits of these endpoints (500 at most), worst first; deleted and unknown ones are left out."""
+        """Return the circuits of these endpoints (500 at most), open ones first; none for a deleted or unknown one."""
         async with self._database.read() as connection:
             rows = await read_endpoint_rows(connection, ENDPOINTS.c.id.in_(endpoint_ids))
         return circuit_views(rows, self._clock.now())
+
+    async def recently_reset(self) -> tuple[ResetCircuit, ...]:
+        """Return the circuits that people reset within the last minutes and that are still closed, by name."""
+        now = self._clock.now()
+        async with self._database.read() as connection:
+            return await read_recently_reset(connection, now)
 
     async def get(self, endpoint_id: str) -> CircuitView:
         """Return the circuit of one endpoint. Raises NotFound."""

@@ -31,7 +31,7 @@ HOUR: Final = 60
 async def read_summaries(
     connection: AsyncConnection, cursor: str | None, limit: int, text: str, now: float
 ) -> EndpointPage[EndpointSummary]:
-    """Return one page of endpoints, worst first, in four statements; five with a cursor."""
+    """Return one page of endpoints, open circuits first, in four statements; five with a cursor."""
     page = await read_endpoint_page(connection, cursor, limit, text, now)
     by_id = {row["endpoint__id"]: row for row in page.rows}
     charts = await _charts(connection, list(by_id), now)

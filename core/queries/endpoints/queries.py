@@ -18,7 +18,7 @@ class EndpointQueries:
     async def list(
         self, cursor: str | None = None, limit: int = 50, text: str = ""
     ) -> EndpointPage[EndpointSummary]:
-        """Return the endpoints whose name or URL contains `text`, worst first, `limit` (1 to 500) at a time."""
+        """Return the endpoints whose name or URL contains `text`, open circuits first, `limit` (1 to 500) at a time."""
         async with self._database.read() as connection:
             return await read_summaries(connection, cursor, limit, text, self._clock.now())
 

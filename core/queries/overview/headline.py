@@ -28,7 +28,7 @@ class SystemStatus:
     endpoints: int
     """Not deleted."""
     circuits: tuple[CircuitView, ...]
-    """Those that are not closed, or whose endpoint is not enabled; worst first."""
+    """Those that are not closed, or whose endpoint is not enabled; by name."""
     traffic: Traffic
     """Of the last hour."""
     tasks: tuple[TaskHealth, ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.queries.audit import AuditView
-from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.circuits.model import CircuitView, ResetCircuit
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.traffic.model import Traffic
@@ -21,7 +21,9 @@ class Overview:
     traffic: Traffic
     """Of the last hour."""
     open_circuits: tuple[CircuitView, ...]
-    """Worst first: by backlog, then by failures."""
+    """Open and half-open, by name."""
+    recently_reset: tuple[ResetCircuit, ...]
+    """Closed circuits that people reset a short time ago."""
     oldest_pending: DeliveryRow | None
     pending: BoundedCount
     in_flight: BoundedCount

@@ -13,6 +13,7 @@ from breakwater.core.ids import floor_id
 from breakwater.core.ports import Clock
 from breakwater.core.queries.audit import audit_scan, read_audit
 from breakwater.core.queries.circuits.board import circuit_views, is_not_closed, read_endpoint_rows
+from breakwater.core.queries.circuits.recently_reset import read_recently_reset
 from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.overview.model import Overview
@@ -48,7 +49,7 @@ class OverviewQueries:
         self._shortage = shortage
 
     async def now(self) -> Overview:
-        """Return the current overview, in six queries."""
+        """Return the current overview, in seven queries, eight after a reset."""
         now = self._clock.now()
         async with self._database.read() as connection:
             rows = await read_endpoint_rows(
@@ -57,6 +58,7 @@ class OverviewQueries:
             traffic = await read_traffic(connection, None, HOUR, now)
             counts = (await connection.execute(counts_statement(now))).mappings().one()
             oldest = await _oldest(connection, now)
+            recently_reset = await read_recently_reset(connection, now)
             actions = await read_audit(connection, (audit_scan({}),), IdRange(), RECENT_ACTIONS)
         circuits = circuit_views(rows, now)
         tasks = self._tasks()
@@ -73,6 +75,7 @@ class OverviewQueries:
             needs_attention=needs_attention(status),
             traffic=traffic,
             open_circuits=tuple(circuit for circuit in circuits if circuit.state is not CircuitState.CLOSED),
+            recently_reset=recently_reset,
             oldest_pending=oldest,
             pending=_bounded(counts["pending"]),
             in_flight=_bounded(counts["in_flight"]),

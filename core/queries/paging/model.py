@@ -45,7 +45,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class EndpointPage(Generic[T]):
-    """One page of a list with a row for each endpoint, worst first, and how many there are on all pages together."""
+    """One page of a list with a row for each endpoint, open circuits first, and the counts of all its pages."""
 
     items: tuple[T, ...]
     next_cursor: str | None

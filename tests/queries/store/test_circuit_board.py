@@ -1,19 +1,22 @@
-"""The circuit board: worst first, counted, and in a constant number of statements."""
+"""The circuit board: open circuits first, by name, counted, and in a constant number of statements."""
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.model import BoundedCount
+from breakwater.core.store.schema import CIRCUITS
 from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
 
 
-async def test_the_board_is_sorted_worst_first(stored: Stored, queries: Queries) -> None:
+async def test_open_circuits_come_first_and_keep_their_place_while_they_alternate(
+    stored: Stored, queries: Queries
+) -> None:
     for name, backlog, state in (
-        ("calm", 0, "closed"),
-        ("open-small", 1, "open"),
-        ("open-large", 3, "open"),
-        ("probing", 9, "half_open"),
-        ("paused-waiting", 2, "paused"),
+        ("closed", 0, "closed"),
+        ("a-open", 1, "open"),
+        ("b-half-open", 9, "half_open"),
+        ("c-open", 3, "open"),
+        ("paused", 2, "paused"),
     ):
         endpoint_id = await stored.endpoint(name, state="paused" if state == "paused" else "enabled")
         breaker = opened(stored.now) if state in {"open", "half_open"} else CircuitBreaker()
@@ -22,8 +25,15 @@ async def test_the_board_is_sorted_worst_first(stored: Stored, queries: Queries)
         await stored.circuit(endpoint_id, breaker)
         for _ in range(backlog):
             await stored.delivery(endpoint_id)
-    names = [circuit.endpoint_name for circuit in (await queries.circuits.board()).items]
-    assert names == ["open-large", "open-small", "probing", "paused-waiting", "calm"]
+    board = (await queries.circuits.board()).items
+    names = [circuit.endpoint_name for circuit in board]
+    assert names == ["a-open", "b-half-open", "c-open", "paused", "closed"]
+    await stored.change(
+        CIRCUITS, board[0].endpoint_id, state="half_open", failure_count=99, opened_at=stored.now + 9
+    )
+    await stored.change(CIRCUITS, board[1].endpoint_id, state="open")
+    again = [circuit.endpoint_name for circuit in (await queries.circuits.board()).items]
+    assert again == names
 
 
 async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, queries: Queries) -> None:
