@@ -45,7 +45,7 @@ def machine() -> Machine:
     return Machine()
 
 
-def test_a_clock_that_nobody_sets_runs_with_the_monotonic_clock(machine: Machine) -> None:
+def test_without_calendar_steps_the_clock_follows_the_monotonic_clock(machine: Machine) -> None:
     clock = machine.clock()
     with capture_logs() as lines:
         for _ in range(1_000):
@@ -72,7 +72,7 @@ def test_corrections_that_add_up_are_followed(machine: Machine) -> None:
         assert abs(clock.now() - machine.wall) <= TOLERANCE_SECONDS
 
 
-def test_after_a_suspension_time_goes_on_where_the_calendar_is(machine: Machine) -> None:
+def test_after_a_suspension_the_clock_follows_the_calendar(machine: Machine) -> None:
     clock = machine.clock()
     machine.run(10)
     clock.now()
@@ -115,7 +115,7 @@ def test_a_calendar_set_back_an_hour_neither_stops_time_nor_takes_it_back(machin
     assert abs(earlier - machine.wall) <= TOLERANCE_SECONDS
 
 
-def test_an_hour_back_and_forth_is_no_step_for_who_looks_later(machine: Machine) -> None:
+def test_a_calendar_step_back_and_forth_between_readings_is_no_step(machine: Machine) -> None:
     clock = machine.clock()
     machine.wall -= HOUR
     machine.run(1)
@@ -186,7 +186,7 @@ def wake(engine: RunningEngine) -> None:
     engine.runtime._dispatcher._timer_changed.set()
 
 
-async def test_what_became_due_while_the_machine_was_suspended_is_sent(
+async def test_deliveries_that_became_due_during_a_suspension_are_sent(
     engine: RunningEngine, machine: Machine
 ) -> None:
     delivery_id = await failed_once(engine, HOUR)
@@ -197,7 +197,7 @@ async def test_what_became_due_while_the_machine_was_suspended_is_sent(
     assert max(attempt.started_at for attempt in attempts) == pytest.approx(machine.wall, abs=1)
 
 
-async def test_a_calendar_set_back_an_hour_does_not_hold_a_retry_up(
+async def test_a_calendar_set_back_an_hour_does_not_delay_a_retry(
     engine: RunningEngine, machine: Machine
 ) -> None:
     delivery_id = await failed_once(engine, MINUTE)

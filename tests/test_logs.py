@@ -57,7 +57,7 @@ def test_a_line_break_in_a_field_forges_no_line(log_format: LogFormat) -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x07", "\x9b31m", "\u202e", "\u2028", "\ud800", "\x00"])
-def test_control_characters_are_written_out(log_format: LogFormat, hostile: str) -> None:
+def test_control_characters_are_escaped(log_format: LogFormat, hostile: str) -> None:
     written = lines_of(log_format, error=f"before{hostile}after", headers={hostile: [hostile]})
     assert hostile not in written
     assert "before\\" in written
@@ -77,7 +77,7 @@ def test_control_characters_are_written_out(log_format: LogFormat, hostile: str)
         "bootstrap_key",
     ],
 )
-def test_what_is_kept_under_a_sensitive_name_is_masked(name: str) -> None:
+def test_values_of_sensitive_names_are_masked(name: str) -> None:
     assert clean_value({name: "hunter2"}) == {name: "***"}
     assert clean_value([(name, "hunter2")]) == [[name, "***"]]
     assert "hunter2" not in lines_of("json", **{name: "hunter2"})
@@ -110,7 +110,7 @@ def test_query_values_and_passwords_of_urls_are_masked() -> None:
     assert "hunter2" not in clean_text("cannot reach postgresql+asyncpg://me:hunter2@db/name")
 
 
-def test_a_long_value_is_cut_and_says_so() -> None:
+def test_a_long_value_is_cut_with_a_note() -> None:
     cleaned = clean_text("x" * (LONGEST_VALUE + 1_000))
     assert cleaned.endswith("… (1,000 more characters)")
     assert len(cleaned) < LONGEST_VALUE + 40
@@ -149,7 +149,7 @@ def test_less_important_lines_are_not_written() -> None:
     assert lines_of("json", level="warning") == ""
 
 
-def test_a_stream_that_is_gone_breaks_nothing() -> None:
+def test_a_closed_log_stream_breaks_nothing() -> None:
     stream = io.StringIO()
     configure_logging("json", "info", stream)
     stream.close()

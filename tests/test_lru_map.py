@@ -3,7 +3,7 @@
 from breakwater.core.lru_map import LruMap
 
 
-def test_what_was_used_longest_ago_is_evicted_first() -> None:
+def test_the_least_recently_used_entry_is_evicted_first() -> None:
     entries = LruMap[str, int](2)
     entries["a"], entries["b"] = 1, 2
     assert entries.get("a") == 1
@@ -12,7 +12,7 @@ def test_what_was_used_longest_ago_is_evicted_first() -> None:
     assert entries.get("b") is None
 
 
-def test_storing_again_counts_as_use_and_takes_no_room() -> None:
+def test_storing_again_counts_as_use_and_replaces_the_entry() -> None:
     entries = LruMap[str, int](2)
     for key, value in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
         entries[key] = value

@@ -34,7 +34,7 @@ def test_every_setting_is_described_in_a_sentence() -> None:
         assert field.description.endswith("."), name
 
 
-def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKWATER_DRAIN_SECONDS", "7.5")
     monkeypatch.setenv("BREAKWATER_ALLOWED_NETWORKS", "127.0.0.1/32:9000, 10.2.0.0/16")
     settings = load_settings()
@@ -42,7 +42,7 @@ def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.allowed_networks == ("127.0.0.1/32:9000", "10.2.0.0/16")
 
 
-def test_a_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_overrides_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKWATER_PORT", "9000")
     assert load_settings({"port": 9001}).port == 9001
 
@@ -101,7 +101,7 @@ def test_a_port_flag_that_is_an_address_is_still_refused_as_a_port(monkeypatch: 
     assert "whole number" in problems_of()["port"]
 
 
-def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKWATER_BASE_URL", "")
     assert load_settings().base_url is None
 
@@ -133,15 +133,15 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
         ("colour", "blue", "is not a setting"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_name_and_the_remedy(name: str, value: str, remedy: str) -> None:
+def test_an_invalid_value_is_refused_with_its_name_and_the_remedy(name: str, value: str, remedy: str) -> None:
     assert remedy in problems_of(**{name: value})[name]
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_every_problem_of_the_settings_is_reported_together() -> None:
     assert set(problems_of(port="x", host="y", drain_seconds=-1)) == {"port", "host", "drain_seconds"}
 
 
-def test_a_secret_is_never_repeated_in_a_problem() -> None:
+def test_a_secret_is_never_quoted_in_a_problem() -> None:
     output = problems_of(secret_key="hunter2", bootstrap_key="hunter2")
     assert "hunter2" not in str(output)
 
@@ -152,7 +152,7 @@ def test_a_secret_is_not_shown_with_the_settings() -> None:
     assert "kkkk" not in repr(settings)
 
 
-def test_a_lane_cannot_let_more_through_than_the_process() -> None:
+def test_the_limit_of_a_lane_cannot_exceed_that_of_the_process() -> None:
     output = problems_of(max_in_flight=8, lane_max_in_flight=9)
     assert "more than max_in_flight (8)" in output["lane_max_in_flight"]
 
@@ -173,15 +173,15 @@ def test_the_key_is_kept_beside_the_database() -> None:
     ("host", "url"),
     [("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80"), ("localhost", "http://127.0.0.1:80")],
 )
-def test_people_are_sent_to_an_address_that_they_can_open(host: str, url: str) -> None:
+def test_the_public_url_can_be_opened_in_a_browser(host: str, url: str) -> None:
     assert load_settings({"host": host, "port": 80}).public_url == url
 
 
-def test_a_base_url_is_where_people_are_sent() -> None:
+def test_the_base_url_is_the_public_url() -> None:
     assert load_settings({"base_url": "https://Hooks.Example.com/"}).public_url == "https://hooks.example.com"
 
 
-def test_a_misspelt_variable_is_noticed() -> None:
+def test_a_misspelt_variable_is_reported() -> None:
     found = unknown_variables(
         {"BREAKWATER_PROT": "1", "BREAKWATER_PORT": "2", "BREAKWATER_URL": "x", "PATH": "y"}
     )

@@ -15,7 +15,7 @@ def allowed(limit: RequestLimit, caller: str, times: int) -> int:
     return sum(limit.take(caller).allowed for _ in range(times))
 
 
-def test_a_burst_is_allowed_and_no_more(clock: ManualClock) -> None:
+def test_a_burst_is_allowed_up_to_its_limit(clock: ManualClock) -> None:
     limit = RequestLimit(clock, 5)
     assert limit.quota == 50
     assert allowed(limit, "key_1", 100) == 50
@@ -48,7 +48,7 @@ async def test_a_refused_request_succeeds_after_its_wait(clock: ManualClock) -> 
     assert limit.take("key_1").allowed
 
 
-async def test_what_is_left_is_counted(clock: ManualClock) -> None:
+async def test_the_remaining_requests_are_counted(clock: ManualClock) -> None:
     limit = RequestLimit(clock, 2)
     first = limit.take("key_1")
     assert (first.remaining, first.full_in) == (19, pytest.approx(0.5))

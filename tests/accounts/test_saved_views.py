@@ -14,7 +14,7 @@ async def names(engine: RunningEngine, owner: str) -> list[tuple[str, str]]:
     return [(view.name, view.filter) for view in await engine.runtime.saved_views.list(owner)]
 
 
-async def test_a_view_is_kept_for_its_owner_alone(engine: RunningEngine) -> None:
+async def test_a_view_is_visible_only_to_its_owner(engine: RunningEngine) -> None:
     await engine.runtime.saved_views.save("prs_ada", "  Last  night ", FAILED)
     assert await names(engine, "prs_ada") == [("Last night", "status=failed&since=1d")]
     assert await names(engine, "prs_bob") == []
@@ -48,7 +48,7 @@ async def test_a_view_needs_a_short_name_and_a_filter(
     assert [problem.field for problem in refused.value.problems] == [field]
 
 
-async def test_a_person_keeps_thirty_views_and_may_still_change_them(engine: RunningEngine) -> None:
+async def test_a_person_may_save_thirty_views_and_still_replace_them(engine: RunningEngine) -> None:
     views = engine.runtime.saved_views
     for number in range(MAX_VIEWS):
         await views.save("prs_ada", f"view {number}", FAILED)

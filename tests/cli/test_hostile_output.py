@@ -107,7 +107,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str
         "replays cancel rpl_1",
     ],
 )
-def test_no_command_lets_through_what_steers_a_terminal(
+def test_no_command_prints_terminal_control_sequences(
     service: tuple[str, int, list[str]], command: str
 ) -> None:
     url, status, said = service

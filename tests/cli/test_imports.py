@@ -46,7 +46,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     )
 
 
-def test_the_list_says_of_each_command_what_its_own_help_says_first() -> None:
+def test_the_list_of_commands_has_the_first_sentence_of_each_help() -> None:
     context = click.Context(main)
     own = {name: _first_sentence(main.get_command(context, name)) for name in main.list_commands(context)}
     assert {name: entry.summary for name, entry in main.entries.items()} == own

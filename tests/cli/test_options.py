@@ -27,14 +27,14 @@ def test_each_setting_is_a_flag_with_its_variable_and_description(name: str, ser
     assert (Settings.model_fields[name].description or "").split(":")[0] in words
 
 
-def test_a_wrong_flag_value_names_flag_variable_and_remedy() -> None:
+def test_an_invalid_flag_is_reported_with_flag_variable_and_remedy() -> None:
     code, output = run("serve", "--port", "http", "--drain-seconds", "-1")
     assert code == 2
     assert "BREAKWATER_PORT (--port) is 'http'. Use a whole number" in output
     assert "BREAKWATER_DRAIN_SECONDS (--drain-seconds) is '-1'. Use a number of at least 0" in output
 
 
-def test_a_wrong_variable_is_reported_the_same_way() -> None:
+def test_an_invalid_variable_is_reported_with_flag_variable_and_remedy() -> None:
     code, output = run("serve", BREAKWATER_PORT="http")
     assert code == 2
     assert "BREAKWATER_PORT (--port)" in output
@@ -69,7 +69,7 @@ def test_the_version_is_printed() -> None:
 @pytest.mark.parametrize(
     "arguments", [("circuits",), ("keys",), ("deliveries",), ("resend", "dlv_1"), ("send", "a.b")]
 )
-def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -> None:
+def test_a_command_reports_an_unreachable_service(arguments: tuple[str, ...]) -> None:
     code, output = run(*arguments, BREAKWATER_URL="http://127.0.0.1:9", BREAKWATER_KEY="bw_x")
     assert code == 1
     assert "No response from http://127.0.0.1:9" in output
@@ -77,19 +77,19 @@ def test_a_command_says_so_when_no_service_answers(arguments: tuple[str, ...]) -
     assert "Traceback" not in output
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_an_invalid_service_url_is_refused() -> None:
     code, output = run("circuits", BREAKWATER_URL="localhost:8420")
     assert code == 2
     assert "Set BREAKWATER_URL to a URL such as http" in output
 
 
-def test_a_payload_that_is_no_json_is_refused_before_anything_is_sent() -> None:
+def test_a_payload_that_is_not_json_is_refused_before_sending() -> None:
     code, output = run("send", "order.created", "{nonsense")
     assert code == 2
     assert "The payload is not valid JSON" in output
 
 
-def test_a_payload_file_that_is_not_there_is_named() -> None:
+def test_a_missing_payload_file_is_reported() -> None:
     code, output = run("send", "order.created", "@missing.json")
     assert code == 1
     assert "Cannot read missing.json" in output

@@ -43,7 +43,7 @@ class TestTheConfiguration:
         assert problem.field == field
         assert problem.message.startswith("must be a ")
 
-    def test_every_wrong_field_is_named_at_once(self) -> None:
+    def test_every_invalid_field_is_reported_together(self) -> None:
         with pytest.raises(InvalidInput) as caught:
             CircuitBreakerConfig(failure_threshold=0, timeout_seconds=-1, timeout_jitter=2)
         assert [problem.field for problem in caught.value.problems] == [
@@ -58,6 +58,6 @@ class TestTheConfiguration:
         ):
             CircuitBreakerConfig(max_timeout_seconds=30)
 
-    def test_the_services_circuit_opens_on_half_of_twenty_in_a_minute(self) -> None:
+    def test_the_default_circuit_opens_at_half_of_twenty_calls_in_a_minute(self) -> None:
         assert SERVICE_CIRCUIT.failure_rate_threshold == 0.5
         assert (SERVICE_CIRCUIT.minimum_calls, SERVICE_CIRCUIT.window_seconds) == (20, 60.0)

@@ -11,7 +11,7 @@ from tests.domain.breakers import CLOSED, OPEN, causes, half_open, opened
 class TestTheShareOfFailures:
     CONFIG = replace(SERVICE_CIRCUIT, failure_threshold=100, timeout_jitter=0.0)
 
-    def test_four_failures_and_one_success_for_ever_do_not_stay_closed(self) -> None:
+    def test_repeated_four_failures_and_one_success_open_the_circuit(self) -> None:
         breaker = CircuitBreaker(config=SERVICE_CIRCUIT)
         for call in range(100):
             if call % 5 == 4:

@@ -64,7 +64,7 @@ def test_a_header_that_would_describe_the_body_wrongly_is_refused_with_the_reaso
 @pytest.mark.parametrize(
     "name", ["", "X Tenant", "X:Tenant", "X-Tenant\r\n", "X\x00", "Ä", "X-Tenant ", "x" * 129]
 )
-def test_what_is_no_header_name_is_refused(name: str) -> None:
+def test_an_invalid_header_name_is_refused(name: str) -> None:
     assert "is not a valid header name" in problem({name: "x"})
 
 
@@ -91,7 +91,7 @@ def test_a_value_with_line_breaks_controls_or_letters_beyond_ascii_is_refused(va
 
 
 @pytest.mark.parametrize("value", [None, 5, True, ["a"], b"a"])
-def test_a_value_that_is_no_text_is_refused(value: object) -> None:
+def test_a_value_that_is_not_text_is_refused(value: object) -> None:
     assert problem({"X-Tenant": value}) == "headers.X-Tenant: must be text"
 
 
@@ -115,5 +115,5 @@ def test_at_most_fifty_headers_are_sent() -> None:
     assert "has 51 entries" in problem({f"X-{number}": "" for number in range(51)})
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_every_problem_of_headers_is_reported_together() -> None:
     assert problem({"Host": "a", "X": "\n"}).count("headers.") == 2

@@ -18,7 +18,9 @@ from breakwater.core.domain.descriptors import MAX_API_CONNECTIONS, RESERVED, pl
         (65_536, 4096, True),
     ],
 )
-def test_attempts_follow_a_small_limit(limit: int, attempts: int, *, keep_connections: bool) -> None:
+def test_the_attempt_budget_follows_a_small_limit(
+    limit: int, attempts: int, *, keep_connections: bool
+) -> None:
     budget = plan_descriptors(limit, 4096)
     assert (budget.attempts, budget.keep_connections) == (attempts, keep_connections)
 

@@ -42,16 +42,16 @@ def test_a_refused_target_gives_its_reason_without_the_field() -> None:
     assert TargetRefused.of("url", "it is private").reason == "it is private"
 
 
-def test_not_found_says_what_was_looked_for() -> None:
+def test_not_found_names_the_object() -> None:
     assert str(NotFound("delivery", "dlv_1")) == "There is no delivery dlv_1."
 
 
-def test_an_unavailable_store_says_when_to_come_back() -> None:
+def test_an_unavailable_store_has_a_retry_after() -> None:
     assert StoreUnavailable("The disk is full.", retry_after=7.0).retry_after == 7.0
 
 
 @pytest.mark.parametrize("kind", [TargetRefused, IdempotencyMismatch, PayloadTooLarge])
-def test_what_is_wrong_with_a_request_is_invalid_input(kind: type[InvalidInput]) -> None:
+def test_problems_of_a_request_are_invalid_input(kind: type[InvalidInput]) -> None:
     assert issubclass(kind, InvalidInput)
 
 
@@ -67,6 +67,6 @@ def test_what_is_wrong_with_a_request_is_invalid_input(kind: type[InvalidInput])
         StartRefused("Port 8420 is taken."),
     ],
 )
-def test_every_error_is_ours_and_survives_a_process_boundary(error: BreakwaterError) -> None:
+def test_every_error_is_a_breakwater_error_and_can_be_pickled(error: BreakwaterError) -> None:
     assert isinstance(error, BreakwaterError)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 -- our own bytes

@@ -29,7 +29,7 @@ def test_a_host_has_at_least_two_parts(host: str) -> None:
         "1.1.1.01",
     ],
 )
-def test_a_number_that_a_resolver_takes_for_an_address_is_no_host(host: str) -> None:
+def test_a_number_that_resolvers_take_for_an_address_is_refused(host: str) -> None:
     assert "could be read as an address" in refusal(f"http://{host}/", LOOPBACK)
 
 
@@ -62,7 +62,7 @@ def test_a_host_has_no_percent_signs(host: str) -> None:
         "\U0001d41a.example",  # a mathematical letter
     ],
 )
-def test_a_host_that_two_programs_would_read_differently_is_refused(host: str) -> None:
+def test_an_ambiguous_host_is_refused(host: str) -> None:
     assert refusal(f"http://{host}/")
 
 
@@ -79,7 +79,7 @@ def test_a_host_that_two_programs_would_read_differently_is_refused(host: str) -
         "a.ex!mple",
     ],
 )
-def test_a_host_with_a_part_that_is_no_name_is_refused(host: str) -> None:
+def test_a_host_with_an_invalid_label_is_refused(host: str) -> None:
     assert refusal(f"http://{host}/")
 
 

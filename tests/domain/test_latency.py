@@ -22,7 +22,7 @@ def test_buckets_grow_by_a_quarter_of_an_octave(ms: float, bucket: int) -> None:
 @pytest.mark.parametrize(
     ("ms", "bucket"), [(-5.0, 0), (math.nan, 0), (-math.inf, 0), (math.inf, LAST_BUCKET)]
 )
-def test_what_no_clock_should_measure_has_a_bucket_too(ms: float, bucket: int) -> None:
+def test_invalid_latencies_have_a_bucket(ms: float, bucket: int) -> None:
     assert bucket_of(ms) == bucket
 
 
@@ -53,7 +53,7 @@ def test_a_percentile_is_the_upper_end_of_the_bucket_that_reaches_it() -> None:
 
 
 @given(st.lists(st.floats(1.0, 900_000.0), min_size=1, max_size=200), st.floats(0.01, 1.0))
-def test_a_percentile_is_true_to_within_a_bucket(latencies: list[float], q: float) -> None:
+def test_a_percentile_is_accurate_to_one_bucket(latencies: list[float], q: float) -> None:
     histogram: dict[int, int] = {}
     for latency in latencies:
         histogram[bucket_of(latency)] = histogram.get(bucket_of(latency), 0) + 1

@@ -84,23 +84,23 @@ def test_a_special_network_is_refused_from_its_first_address_to_its_last(network
         "3ffe::1",
     ],
 )
-def test_a_public_address_is_called_also_right_beside_a_special_network(address: str) -> None:
+def test_a_public_address_next_to_a_special_network_is_allowed(address: str) -> None:
     assert refusal(address) is None
 
 
 @pytest.mark.parametrize("address", ["224.0.0.1", "192.88.99.1", "64:ff9b::7f00:1", "fec0::1"])
-def test_what_python_takes_for_global_is_refused_all_the_same(address: str) -> None:
+def test_special_addresses_that_python_considers_global_are_refused(address: str) -> None:
     assert refusal(address)
 
 
 @given(st.ip_addresses(v=4))
-def test_ipv4_mapped_into_ipv6_is_judged_as_the_ipv4_that_it_is(address: IPv4Address) -> None:
+def test_ipv4_mapped_addresses_are_checked_as_ipv4(address: IPv4Address) -> None:
     mapped = ip_address(f"::ffff:{address}")
     assert (refusal(mapped) is None) == (refusal(address) is None)
 
 
 @given(st.ip_addresses(v=6))
-def test_no_ipv6_address_outside_the_public_range_is_called(address: IPv6Address) -> None:
+def test_no_ipv6_address_outside_the_public_range_is_allowed(address: IPv6Address) -> None:
     if address not in ip_network("2000::/3") and address.ipv4_mapped is None:
         assert refusal(address)
 
@@ -113,18 +113,18 @@ def test_a_refusal_says_why_and_what_an_operator_can_do() -> None:
 
 
 @pytest.mark.parametrize("port", [80, 443, 1024, 8080, 65535])
-def test_web_ports_and_unprivileged_ports_are_called(port: int) -> None:
+def test_web_ports_and_unprivileged_ports_are_allowed(port: int) -> None:
     assert is_allowed_port(port)
     assert refusal("1.1.1.1", port) is None
 
 
 @pytest.mark.parametrize("port", [-1, 0, 1, 22, 25, 53, 79, 81, 442, 444, 1023, 65536])
-def test_other_ports_are_never_called(port: int) -> None:
+def test_other_ports_are_never_allowed(port: int) -> None:
     assert not is_allowed_port(port)
     assert "not allowed" in refusal("1.1.1.1", port)
 
 
-def test_an_allowed_network_is_called_and_its_neighbour_is_not() -> None:
+def test_an_allowed_network_does_not_allow_its_neighbour() -> None:
     allowed = AllowedNetworks.parse("10.2.0.0/16")
     assert refusal("10.2.255.255", 443, allowed) is None
     assert refusal("10.3.0.0", 443, allowed)
@@ -140,7 +140,7 @@ def test_an_allowed_network_opens_no_forbidden_port() -> None:
     assert refusal("10.2.0.1", 22, AllowedNetworks.parse("10.2.0.0/16"))
 
 
-def test_an_allowed_ipv4_network_is_reached_through_ipv6_clothes_too() -> None:
+def test_an_allowed_ipv4_network_includes_its_ipv6_forms() -> None:
     assert refusal("::ffff:10.2.0.1", 443, AllowedNetworks.parse("10.2.0.0/16")) is None
 
 
@@ -178,14 +178,12 @@ def test_link_local_is_allowed_by_naming_it(rule: str, address: str) -> None:
         (["192.168.0.0/16", " 10.2.0.0/16 "], "10.2.0.1", 443),
     ],
 )
-def test_rules_are_read_in_each_way_that_people_write_them(
-    text: str | list[str], address: str, port: int
-) -> None:
+def test_every_notation_of_a_rule_is_parsed(text: str | list[str], address: str, port: int) -> None:
     assert AllowedNetworks.parse(text).allows(ip_address(address), port)
 
 
 @pytest.mark.parametrize("text", ["", " , ", []])
-def test_no_rule_allows_nothing(text: str | list[str]) -> None:
+def test_without_rules_nothing_is_allowed(text: str | list[str]) -> None:
     assert AllowedNetworks.parse(text) == NONE
     assert not NONE.allows(ip_address("127.0.0.1"), 80)
 
@@ -204,13 +202,13 @@ def test_no_rule_allows_nothing(text: str | list[str]) -> None:
         (":8080", "write it as CIDR"),
     ],
 )
-def test_a_rule_that_cannot_be_read_is_refused_with_the_remedy(text: str, remedy: str) -> None:
+def test_an_invalid_rule_is_refused_with_the_remedy(text: str, remedy: str) -> None:
     with pytest.raises(InvalidInput, match="allowed_networks") as caught:
         AllowedNetworks.parse(text)
     assert remedy in str(caught.value)
 
 
-def test_every_unreadable_rule_is_named_at_once() -> None:
+def test_every_invalid_rule_is_reported_together() -> None:
     with pytest.raises(InvalidInput) as caught:
         AllowedNetworks.parse("nonsense, 10.0.0.0/8, 10.0.0.1/8")
     assert len(caught.value.problems) == 2

@@ -29,13 +29,13 @@ def problems_of(error: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
     return [problem.field for problem in error.value.problems]
 
 
-def test_the_services_schedule_makes_eleven_attempts_in_about_28_hours() -> None:
+def test_the_default_schedule_has_eleven_attempts_in_about_28_hours() -> None:
     assert SERVICE_SCHEDULE.max_attempts == 11
     assert SERVICE_SCHEDULE.delays[:4] == (1.0, 2.0, 4.0, 30.0)
     assert 27 < sum(SERVICE_SCHEDULE.delays) / 3600 < 28
 
 
-def test_without_jitter_a_schedule_waits_exactly_what_it_says() -> None:
+def test_without_jitter_delays_are_exact() -> None:
     exact = RetryPolicy((1.0, 2.0), jitter=0.0)
     assert [exact.delay_after(spent, draw) for spent in (1, 2, 3) for draw in (0.0, 0.9)] == [
         *(1.0, 1.0),
@@ -55,12 +55,12 @@ def test_no_delays_mean_one_attempt() -> None:
     assert policy.delay_after(1, 0.5) is None
 
 
-def test_a_resent_delivery_that_spent_nothing_waits_the_first_delay() -> None:
+def test_a_resent_delivery_starts_with_the_first_delay() -> None:
     assert RetryPolicy((1.0, 2.0), jitter=0.0).delay_after(0, 0.5) == 1.0
 
 
 @given(DELAYS, st.floats(0.0, 0.5), DRAWS)
-def test_a_delay_never_leaves_its_jitter(delays: tuple[float, ...], jitter: float, draw: float) -> None:
+def test_a_delay_stays_within_its_jitter(delays: tuple[float, ...], jitter: float, draw: float) -> None:
     policy = RetryPolicy(delays, jitter)
     for spent, delay in enumerate(delays, start=1):
         waits = policy.delay_after(spent, draw)
@@ -106,7 +106,7 @@ def test_one_draw_spreads_evenly_over_the_whole_range() -> None:
         pytest.param(10**5000, id="huge"),
     ],
 )
-def test_a_delay_out_of_bounds_is_refused_by_its_place(delay: object) -> None:
+def test_a_delay_out_of_bounds_is_reported_with_its_position(delay: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         RetryPolicy((1.0, delay, 2.0))
     assert problems_of(caught) == ["delays.1"]
@@ -125,28 +125,28 @@ def test_a_schedule_of_more_than_fifty_delays_is_refused() -> None:
         RetryPolicy((1.0,) * 51)
 
 
-def test_what_a_person_writes_becomes_a_schedule() -> None:
+def test_valid_delays_become_a_schedule() -> None:
     assert RetryPolicy.of([1, 2.5], 0) == RetryPolicy((1.0, 2.5), 0)
 
 
 @pytest.mark.parametrize("delays", [[], (), None, "1,2", 5, {"1": 2}])
-def test_what_is_no_schedule_is_refused_with_an_example(delays: object) -> None:
+def test_an_invalid_schedule_is_refused_with_an_example(delays: object) -> None:
     with pytest.raises(InvalidInput, match=r"delays: must be a list of seconds, such as \[1, 2, 4\]"):
         RetryPolicy.of(delays)
 
 
-def test_everything_that_is_wrong_with_a_schedule_is_said_at_once() -> None:
+def test_every_problem_of_a_schedule_is_reported_together() -> None:
     with pytest.raises(InvalidInput) as caught:
         RetryPolicy.of([1, -2, "x"], 7)
     assert problems_of(caught) == ["delays.1", "delays.2", "jitter"]
 
 
-def test_the_adapters_schedule_doubles_up_to_its_cap() -> None:
+def test_the_schedule_of_the_adapter_doubles_up_to_its_cap() -> None:
     assert RetryConfig().policy() == RetryPolicy((1.0, 2.0, 4.0), 0.1)
     assert RetryConfig(max_retries=8, max_delay=30.0).policy().delays == (1, 2, 4, 8, 16, 30, 30, 30)
 
 
-def test_the_adapter_can_be_told_not_to_retry() -> None:
+def test_the_adapter_can_be_configured_without_retries() -> None:
     assert RetryConfig(max_retries=0).policy().max_attempts == 1
 
 
@@ -168,7 +168,7 @@ def test_the_steepest_schedule_does_not_overflow() -> None:
         ("jitter", 0.6),
     ],
 )
-def test_the_adapters_schedule_is_checked_by_field(field: str, value: object) -> None:
+def test_the_schedule_of_the_adapter_is_validated_by_field(field: str, value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         RetryConfig(**{field: value})
     assert problems_of(caught) == [field]
@@ -193,7 +193,9 @@ def test_the_adapters_schedule_is_checked_by_field(field: str, value: object) ->
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_a_date_and_kept_within_an_hour(value: str, seconds: float) -> None:
+def test_retry_after_is_parsed_as_seconds_or_a_date_and_limited_to_an_hour(
+    value: str, seconds: float
+) -> None:
     assert parse_retry_after(value, WALL) == seconds
 
 
@@ -228,12 +230,12 @@ def test_garbage_for_retry_after_is_ignored(value: str | None) -> None:
 
 @given(st.text() | st.text("SunMoJa ,:-0123456789GMT+", min_size=5).map("Sun{}".format), st.floats(0, 2e9))
 @example("Sun, 06 Nov 0001 00:00:00 +2359", 0.0)
-def test_whatever_a_receiver_writes_the_wait_is_within_an_hour_or_not_given(value: str, wall: float) -> None:
+def test_any_retry_after_is_ignored_or_limited_to_an_hour(value: str, wall: float) -> None:
     seconds = parse_retry_after(value, wall)
     assert seconds is None or 0.0 <= seconds <= MAX_RETRY_AFTER
 
 
-def test_a_date_without_a_zone_is_in_gmt_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_without_a_zone_is_gmt_in_any_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Pacific/Auckland")
         time.tzset()
@@ -242,6 +244,6 @@ def test_a_date_without_a_zone_is_in_gmt_wherever_the_machine_stands(monkeypatch
 
 
 @given(st.integers(0, 3600), st.integers(10**8, 2 * 10**9))
-def test_a_date_asks_for_the_time_until_it(seconds: int, wall: int) -> None:
+def test_a_date_means_the_time_until_it(seconds: int, wall: int) -> None:
     date = format_datetime(datetime.fromtimestamp(wall + seconds, UTC), usegmt=True)
     assert parse_retry_after(date, float(wall)) == seconds

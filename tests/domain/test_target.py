@@ -13,7 +13,7 @@ from breakwater.core.domain.target import Target, parse_target, safe_url
 from tests.domain.refusals import LOOPBACK, refusal
 
 
-def test_a_url_is_taken_apart_into_what_a_request_needs() -> None:
+def test_a_url_is_parsed_into_the_parts_of_a_request() -> None:
     assert parse_target("https://hooks.example.com:8443/in?x=1&y=2") == Target(
         url="https://hooks.example.com:8443/in?x=1&y=2",
         scheme="https",
@@ -44,7 +44,7 @@ def test_a_url_is_taken_apart_into_what_a_request_needs() -> None:
         ("http://[2606:4700:4700::1111]:8080/", "http://[2606:4700:4700::1111]:8080/"),
     ],
 )
-def test_a_url_is_kept_in_one_canonical_form(written: str, kept: str) -> None:
+def test_a_url_has_one_canonical_form(written: str, kept: str) -> None:
     assert parse_target(written).url == kept
     assert parse_target(kept).url == kept
 
@@ -65,7 +65,7 @@ def test_a_target_knows_whether_it_names_an_address_or_a_host() -> None:
 @pytest.mark.parametrize(
     "url", ["ftp://a.example/", "file:///etc/passwd", "gopher://a.example/", "a.example/", "", "//a.example/"]
 )
-def test_only_http_and_https_are_called(url: str) -> None:
+def test_only_http_and_https_are_allowed(url: str) -> None:
     assert "not a valid http or https URL" in refusal(url)
 
 
@@ -100,7 +100,7 @@ def test_a_forbidden_port_is_refused_while_the_name_is_still_unresolved(port: in
         "a.example:\u0668\u0660",
     ],
 )
-def test_a_port_that_is_no_number_is_refused(authority: str) -> None:
+def test_a_port_that_is_not_a_number_is_refused(authority: str) -> None:
     assert "no valid host and port" in refusal(f"http://{authority}/")
 
 
@@ -157,12 +157,12 @@ def test_a_percent_sign_that_escapes_nothing_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/../x", "/x/..", "/./x", "/x/.", "/x/%2e%2E/y", "/.%2e"])
-def test_a_path_that_climbs_is_refused(path: str) -> None:
+def test_a_path_with_dot_segments_is_refused(path: str) -> None:
     assert "'..'" in refusal(f"http://a.example{path}")
 
 
 @pytest.mark.parametrize("url", ["http://a.example/ä", "http://a.example/?ä", "http://a.example/\U0001f600"])
-def test_letters_beyond_ascii_are_escaped_by_who_writes_the_path(url: str) -> None:
+def test_an_unescaped_path_beyond_ascii_is_refused(url: str) -> None:
     assert "percent-encode" in refusal(url)
 
 
@@ -181,7 +181,7 @@ def test_letters_beyond_ascii_are_escaped_by_who_writes_the_path(url: str) -> No
         "http://255.255.255.255/",
     ],
 )
-def test_an_address_that_is_not_public_is_refused_at_once(url: str) -> None:
+def test_an_address_that_is_not_public_is_refused_immediately(url: str) -> None:
     assert "is not a public address" in refusal(url)
 
 
@@ -194,7 +194,7 @@ def test_an_address_that_the_operator_allows_is_accepted() -> None:
 @example("http://[::1%1]/")
 @example("http://\ud800.example/")
 @example("https://a.example:٣")
-def test_whatever_is_written_is_accepted_or_refused_and_nothing_else(text: str) -> None:
+def test_any_text_is_accepted_or_refused_without_another_error(text: str) -> None:
     for url in (text, f"http://{text}/", f"https://a.example/{text}", f"http://a.example:{text}"):
         try:
             target = parse_target(url)
@@ -224,7 +224,7 @@ URLS = st.builds(
 
 
 @given(URLS)
-def test_other_parsers_read_the_same_host_and_port_out_of_what_was_accepted(url: str) -> None:
+def test_other_parsers_read_the_same_host_and_port_of_accepted_urls(url: str) -> None:
     try:
         target = parse_target(url)
     except TargetRefused:

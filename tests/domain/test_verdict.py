@@ -75,11 +75,11 @@ def test_every_outcome_has_its_class_its_verdict_and_its_signal(
 
 
 @pytest.mark.parametrize("failure", [None, *FailureClass])
-def test_every_class_tells_the_breaker_something_definite(failure: FailureClass | None) -> None:
+def test_every_failure_class_has_a_breaker_signal(failure: FailureClass | None) -> None:
     assert breaker_signal(failure) in BreakerSignal
 
 
-def test_a_success_is_decided_at_the_headers_whatever_became_of_the_body() -> None:
+def test_a_success_is_decided_at_the_headers() -> None:
     assert verdict(Response(200, body=b"half of it", body_truncated=True)) == Delivered()
 
 
@@ -94,40 +94,40 @@ def test_the_last_attempt_of_the_schedule_fails_the_delivery() -> None:
 
 
 class TestThrottling:
-    def test_the_receivers_wish_counts_where_it_is_longer_than_the_delay(self) -> None:
+    def test_a_retry_after_longer_than_the_delay_is_respected(self) -> None:
         asked = Response(429, (("Retry-After", "300"),))
         assert verdict(asked) == RetryAt(NOW + 300.0, lane_until=NOW + 300.0)
 
-    def test_the_delay_counts_where_it_is_longer_than_the_wish(self) -> None:
+    def test_a_delay_longer_than_retry_after_is_respected(self) -> None:
         assert verdict(Response(429, WAIT_5)) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
-    def test_a_date_is_compared_with_the_calendar_and_not_with_the_schedules_clock(self) -> None:
+    def test_a_retry_after_date_is_compared_with_the_calendar(self) -> None:
         asked = Response(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
         assert verdict(asked) == RetryAt(NOW + 100.0, lane_until=NOW + 100.0)
 
     @pytest.mark.parametrize("value", ["1000000000", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
-    def test_nobody_is_made_to_wait_more_than_an_hour_by_a_receiver(self, value: str) -> None:
+    def test_retry_after_is_limited_to_an_hour(self, value: str) -> None:
         asked = Response(429, (("Retry-After", value),))
         assert verdict(asked) == RetryAt(NOW + 3600.0, lane_until=NOW + 3600.0)
 
     @pytest.mark.parametrize("value", ["-1", "NaN", "soon", ""])
-    def test_garbage_is_as_if_nothing_were_said(self, value: str) -> None:
+    def test_an_invalid_retry_after_is_ignored(self, value: str) -> None:
         assert verdict(Response(429, (("Retry-After", value),))) == verdict(Response(429))
         assert classify(Response(503, (("Retry-After", value),))) == FailureClass.SERVER_ERROR
 
-    def test_without_a_wish_the_lane_waits_the_delay_but_no_more_than_a_minute(self) -> None:
+    def test_without_retry_after_the_lane_waits_at_most_a_minute(self) -> None:
         assert verdict(Response(429), spent=2) == RetryAt(NOW + 20.0, lane_until=NOW + 20.0)
         assert verdict(Response(429), spent=3) == RetryAt(NOW + 7200.0, lane_until=NOW + 60.0)
 
-    def test_a_wish_for_no_wait_does_not_make_the_lane_run_hot(self) -> None:
+    def test_a_retry_after_of_zero_does_not_shorten_the_delay(self) -> None:
         asked = Response(429, (("Retry-After", "0"),))
         assert verdict(asked) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
-    def test_the_lane_waits_also_when_this_delivery_is_at_its_end(self) -> None:
+    def test_the_lane_waits_also_when_the_delivery_has_failed(self) -> None:
         ended = verdict(Response(429, (("Retry-After", "300"),)), spent=4)
         assert ended == Failed(lane_until=NOW + 300.0)
 
-    def test_other_answers_with_retry_after_keep_their_class(self) -> None:
+    def test_other_statuses_with_retry_after_keep_their_class(self) -> None:
         assert classify(Response(500, WAIT_5)) == FailureClass.SERVER_ERROR
         assert classify(Response(404, WAIT_5)) == FailureClass.CLIENT_ERROR
         assert classify(Response(200, WAIT_5)) is None
@@ -135,7 +135,7 @@ class TestThrottling:
 
 class TestLost:
     @pytest.mark.parametrize("times", [1, 2])
-    def test_a_delivery_whose_worker_died_goes_back_to_work_at_once(self, times: int) -> None:
+    def test_a_delivery_whose_worker_was_lost_is_due_immediately(self, times: int) -> None:
         assert decide_after_loss(consecutive_losses=times, now=NOW) == RetryAt(NOW)
 
     def test_after_three_consecutive_losses_it_fails(self) -> None:

@@ -63,7 +63,7 @@ def failed_check(
 
 
 @ALL
-def test_what_breakwater_signs_is_verified(case: Case) -> None:
+def test_a_request_that_breakwater_signed_is_verified(case: Case) -> None:
     webhook = verify(BODY, case.request(), case.verifying, scheme=case.explicit, now=NOW)
     assert webhook.webhook_id == "msg_1"
     assert webhook.timestamp == (None if case is GITHUB else NOW)
@@ -115,7 +115,7 @@ def test_a_request_out_of_the_tolerance_is_refused(case: Case, age: int, check: 
 
 @TIMED
 @pytest.mark.parametrize("text", ["now", "1.5", "-1", "\uff11\uff18\uff10\uff10", "9" * 400])
-def test_a_time_that_is_no_number_of_seconds_is_refused_as_that(case: Case, text: str) -> None:
+def test_a_timestamp_that_is_not_a_number_is_refused(case: Case, text: str) -> None:
     name = "X-Webhook-Timestamp" if case is LEGACY else "webhook-timestamp"
     headers = {**case.request(), name: text}
     assert failed_check(case, headers) is VerificationCheck.TIMESTAMP_INVALID

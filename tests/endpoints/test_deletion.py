@@ -25,7 +25,9 @@ async def test_a_deletion_cancels_a_large_backlog_in_small_transactions(engine: 
     assert {row["error"] for row in await engine.rows(DELIVERIES)} == {"The endpoint was deleted by ada"}
 
 
-async def test_what_a_deletion_could_not_cancel_is_cancelled_by_the_expiry_job(engine: RunningEngine) -> None:
+async def test_deliveries_that_a_deletion_left_pending_are_cancelled_by_the_job(
+    engine: RunningEngine,
+) -> None:
     endpoint_id = await paused_with_backlog(engine, LARGE)
     with write_sizes(engine.runtime.database) as sizes:
         deleting = asyncio.create_task(engine.runtime.endpoints.delete(endpoint_id, actor="person:ada"))

@@ -109,7 +109,7 @@ async def cancelled_after_its_commit(engine: RunningEngine, act: Act, endpoint_i
         (delete, lambda engine, id_: engine.runtime.endpoint_cache.get(id_) is None),
     ],
 )
-async def test_a_caller_that_hangs_up_does_not_keep_memory_behind(
+async def test_a_disconnected_caller_does_not_leave_the_cache_outdated(
     engine: RunningEngine, act: Act, follows: Callable[[RunningEngine, str], bool]
 ) -> None:
     endpoint_id = await engine.endpoint()
@@ -117,7 +117,7 @@ async def test_a_caller_that_hangs_up_does_not_keep_memory_behind(
     await eventually(lambda: follows(engine, endpoint_id))
 
 
-async def test_a_hold_whose_caller_hung_up_holds_the_next_message(engine: RunningEngine) -> None:
+async def test_a_hold_whose_caller_disconnected_holds_the_next_message(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     await engine.reaches(await engine.send_one(), DeliveryState.DELIVERED)
     await cancelled_after_its_commit(engine, hold, endpoint_id)
@@ -127,7 +127,7 @@ async def test_a_hold_whose_caller_hung_up_holds_the_next_message(engine: Runnin
     assert len(engine.sender.requests) == 1
 
 
-async def test_a_revoked_key_is_forgotten_though_its_caller_hung_up(engine: RunningEngine) -> None:
+async def test_a_revoked_key_leaves_the_cache_although_its_caller_disconnected(engine: RunningEngine) -> None:
     keys = engine.runtime.access.keys
     key, token = await keys.create("ci", ["read"], actor=ADA)
     assert await keys.find(token) is not None
@@ -138,7 +138,7 @@ async def test_a_revoked_key_is_forgotten_though_its_caller_hung_up(engine: Runn
     assert await keys.find(token) is None
 
 
-async def test_many_changes_at_once_are_all_followed(
+async def test_concurrent_changes_all_reach_the_cache(
     engine: RunningEngine,
 ) -> None:
     endpoint_ids = await asyncio.gather(*(engine.endpoint(f"r{n}.example") for n in range(50)))

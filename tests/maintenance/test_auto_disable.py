@@ -48,7 +48,7 @@ async def hold(runtime: Runtime, endpoint_id: str) -> None:
 
 
 @pytest.mark.parametrize("act", [reset, hold])
-async def test_who_acts_after_the_job_has_read_is_not_overruled(
+async def test_a_reset_after_the_job_has_read_is_not_overruled(
     engine: RunningEngine, act: Callable[[Runtime, str], Awaitable[None]]
 ) -> None:
     endpoint_id = await failing_for_five_days(engine)

@@ -24,7 +24,7 @@ async def prune(stored: Stored) -> None:
     ).prune()
 
 
-async def test_old_transitions_go_but_the_latest_into_each_state(stored: Stored) -> None:
+async def test_old_transitions_are_deleted_except_the_latest_into_each_state(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
     for to_state in ("open", "half_open", "closed", "open", "half_open"):
         await stored.clock.advance(60)
@@ -57,7 +57,7 @@ async def test_audit_entries_have_a_longer_retention(stored: Stored) -> None:
     assert await column(stored, AUDIT) == {second}
 
 
-async def test_items_of_old_replays_go_and_those_of_running_ones_stay(stored: Stored) -> None:
+async def test_items_of_old_replays_are_deleted_and_those_of_running_ones_are_not(stored: Stored) -> None:
     for replay_id, finished_at in (("rpl_old", stored.now), ("rpl_running", None)):
         await stored.write(REPLAYS, replay(replay_id, stored.now, finished_at))
         item = {"replay_id": replay_id, "delivery_id": "dlv_1", "attempts_before": 1, "resent_at": stored.now}

@@ -18,7 +18,7 @@ async def test_a_hold_that_was_extended_after_the_job_has_read_stays(engine: Run
     assert (circuit.state, circuit.hold_reason) == (CircuitState.OPEN, "longer")
 
 
-async def test_a_hold_that_is_over_ends_half_open(engine: RunningEngine) -> None:
+async def test_an_expired_hold_leaves_the_circuit_half_open(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     circuits = engine.runtime.operations.circuits
     await circuits.hold(endpoint_id, actor=ADA, reason="window", until=engine.clock.now() + 60)

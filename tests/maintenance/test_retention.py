@@ -64,14 +64,14 @@ async def left(database: Database) -> list[set[str]]:
         ]
 
 
-async def test_only_what_ended_before_the_retention_goes(database: Database) -> None:
+async def test_only_deliveries_finished_before_the_retention_are_deleted(database: Database) -> None:
     clock = ManualClock()
     await seed(database, clock.now(), {"old": 31, "young": 29, "held": None})
     assert await RetentionJob(database=database, clock=clock, retention_days=30).prune() == 1
     assert await left(database) == [{"young", "held"}] * 3
 
 
-async def test_a_backlog_goes_in_several_transactions(
+async def test_a_backlog_of_old_deliveries_is_deleted_in_several_transactions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "STEP_ROWS", 3)
@@ -81,7 +81,7 @@ async def test_a_backlog_goes_in_several_transactions(
     assert await left(database) == [{"young"}] * 3
 
 
-async def test_what_ended_is_found_without_reading_what_did_not(database: Database) -> None:
+async def test_finished_deliveries_are_found_without_reading_pending_ones(database: Database) -> None:
     ended = DELIVERIES.c.finished_at
     old = select(DELIVERIES.c.id).where(ended < 1.0).order_by(ended).limit(retention.STEP_ROWS)
     async with database.read() as connection:
@@ -106,7 +106,7 @@ async def test_after_a_large_step_of_the_clock_nothing_is_deleted_for_a_day(data
     await asyncio.gather(job, return_exceptions=True)
 
 
-async def test_after_a_night_of_suspension_retention_goes_on(database: Database) -> None:
+async def test_after_a_suspension_of_hours_retention_continues(database: Database) -> None:
     clock = ManualClock()
     await seed(database, clock.now(), {"old": 29.9})
     job = asyncio.create_task(RetentionJob(database=database, clock=clock, retention_days=30).run())

@@ -47,7 +47,7 @@ async def prune(database: Database, clock: ManualClock) -> list[int]:
     return sizes
 
 
-async def test_deliveries_leave_with_their_attempts_in_small_transactions(database: Database) -> None:
+async def test_deliveries_and_attempts_are_deleted_in_small_transactions(database: Database) -> None:
     clock = ManualClock()
     await seed(database, clock.now(), {f"old-{n:04}": 31 + n / 1_000 for n in range(1_200)})
     attempt = {"endpoint_id": "ep", "trigger": "schedule", "started_at": 1.0}
@@ -63,7 +63,7 @@ async def test_deliveries_leave_with_their_attempts_in_small_transactions(databa
     assert [await count(database, table) for table in (DELIVERIES, ATTEMPTS, MESSAGES)] == [0, 0, 0]
 
 
-async def test_a_delivery_with_more_attempts_than_a_step_leaves_in_one(database: Database) -> None:
+async def test_a_delivery_with_more_attempts_than_a_step_is_deleted_in_one(database: Database) -> None:
     clock = ManualClock()
     await seed(database, clock.now(), {"old": 31, "older": 32})
     await database.writer.run(lambda c: c.execute(DELIVERIES.update().values(attempt_count=STEP_ROWS * 2)))
@@ -71,7 +71,7 @@ async def test_a_delivery_with_more_attempts_than_a_step_leaves_in_one(database:
     assert await count(database, DELIVERIES) == 0
 
 
-async def test_large_messages_leave_in_small_transactions(
+async def test_large_messages_are_deleted_in_small_transactions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "STEP_BYTES", 1_000)
@@ -88,7 +88,7 @@ async def test_large_messages_leave_in_small_transactions(
     assert left == {"young", "waits"}
 
 
-async def test_expired_keys_leave_in_small_transactions(database: Database) -> None:
+async def test_expired_idempotency_keys_are_deleted_in_small_transactions(database: Database) -> None:
     clock = ManualClock()
     keys = [
         {
@@ -116,7 +116,7 @@ def stats(endpoints: int, minutes: Sequence[int]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", [MINUTE_STATS, HALF_HOUR_STATS], ids=lambda table: table.name)
-async def test_statistics_leave_in_small_transactions(database: Database, table: Table) -> None:
+async def test_statistics_are_deleted_in_small_transactions(database: Database, table: Table) -> None:
     clock = ManualClock()
     cutoff = int((clock.now() - 30 * DAY) // 60)
     await store(database, table, stats(120, range(cutoff - 20, cutoff + 2)))

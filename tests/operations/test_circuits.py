@@ -11,7 +11,7 @@ DAY = 86_400.0
 DOWN = TransportFailure(FailureClass.CONNECT, "connection refused")
 
 
-async def test_a_hold_until_another_day_names_the_date(engine: RunningEngine) -> None:
+async def test_a_hold_until_another_day_is_reported_with_its_date(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()  # the clock starts at 2027-01-15 08:00 UTC
     result = await engine.runtime.operations.circuits.hold(
         endpoint_id, actor=ADA, reason="migration", until=engine.clock.now() + 7 * DAY
@@ -20,7 +20,7 @@ async def test_a_hold_until_another_day_names_the_date(engine: RunningEngine) ->
     assert (await engine.runtime.queries.audit.list()).items[0].outcome == result.message
 
 
-async def test_a_hold_until_later_today_names_the_time_alone(engine: RunningEngine) -> None:
+async def test_a_hold_until_later_today_is_reported_without_its_date(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     result = await engine.runtime.operations.circuits.hold(
         endpoint_id, actor=ADA, reason="migration", until=engine.clock.now() + 600
@@ -28,7 +28,7 @@ async def test_a_hold_until_later_today_names_the_time_alone(engine: RunningEngi
     assert result.message == "billing.example is on hold until 08:10:00 UTC. Nothing is lost."
 
 
-async def test_a_resend_names_the_date_of_the_next_probe(engine: RunningEngine) -> None:
+async def test_a_resend_reports_the_date_of_the_next_probe(engine: RunningEngine) -> None:
     circuit = {
         "failure_threshold": 1,
         "timeout_seconds": 86_400,
@@ -49,7 +49,7 @@ async def test_a_resend_names_the_date_of_the_next_probe(engine: RunningEngine) 
     ("waiting", "words"),
     [(0, "No deliveries waiting."), (2, "Releasing 2 held deliveries, slowly at first.")],
 )
-async def test_a_reset_says_what_it_releases(engine: RunningEngine, waiting: int, words: str) -> None:
+async def test_a_reset_reports_what_it_releases(engine: RunningEngine, waiting: int, words: str) -> None:
     endpoint_id = await engine.endpoint()
     circuits = engine.runtime.operations.circuits
     await circuits.hold(endpoint_id, actor=ADA, reason="migration")

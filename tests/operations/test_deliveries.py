@@ -42,7 +42,7 @@ async def test_a_resend_restarts_the_retry_schedule(engine: RunningEngine) -> No
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_delivered_one_can_be_resent(engine: RunningEngine) -> None:
+async def test_a_delivered_delivery_can_be_resent(engine: RunningEngine) -> None:
     await engine.endpoint()
     delivery_id = await engine.send_one()
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
@@ -61,7 +61,7 @@ async def test_an_attempt_in_flight_is_neither_resent_nor_cancelled(engine: Runn
     assert await engine.state(delivery_id) is DeliveryState.IN_FLIGHT
 
 
-async def test_a_cancelled_delivery_is_sent_no_more_until_it_is_resent(engine: RunningEngine) -> None:
+async def test_a_cancelled_delivery_is_not_sent_until_it_is_resent(engine: RunningEngine) -> None:
     await engine.endpoint(retry={"delays": [10], "jitter": 0})
     engine.sender.script("billing.example", Response(500))
     delivery_id = await engine.send_one()
@@ -74,7 +74,7 @@ async def test_a_cancelled_delivery_is_sent_no_more_until_it_is_resent(engine: R
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_resend_behind_an_open_circuit_waits_and_says_so(engine: RunningEngine) -> None:
+async def test_a_resend_behind_an_open_circuit_waits_and_reports_it(engine: RunningEngine) -> None:
     await engine.endpoint(circuit={"failure_threshold": 1, "timeout_seconds": 60})
     delivery_id = await failed(engine)
     engine.sender.script("billing.example", DOWN)
@@ -85,7 +85,7 @@ async def test_a_resend_behind_an_open_circuit_waits_and_says_so(engine: Running
     assert await engine.state(delivery_id) is DeliveryState.PENDING
 
 
-async def test_send_now_past_an_open_circuit_is_a_probe_and_goes_first(engine: RunningEngine) -> None:
+async def test_send_now_with_an_open_circuit_is_a_probe_and_is_sent_first(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint(
         circuit={"failure_threshold": 1, "timeout_seconds": 60, "half_open_max_calls": 1}
     )
@@ -112,7 +112,7 @@ async def test_send_now_does_not_break_a_hold(engine: RunningEngine) -> None:
     assert await engine.state(delivery_id) is DeliveryState.FAILED
 
 
-async def test_a_paused_endpoint_keeps_everything_and_resuming_lets_it_out(engine: RunningEngine) -> None:
+async def test_a_paused_endpoint_holds_deliveries_and_a_resume_releases_them(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     await engine.runtime.operations.endpoints.pause(endpoint_id, actor=ADA, reason="maintenance")
     delivery_id = await engine.send_one()
@@ -125,7 +125,7 @@ async def test_a_paused_endpoint_keeps_everything_and_resuming_lets_it_out(engin
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 
 
-async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothing(
+async def test_a_disabled_endpoint_resumes_with_a_pristine_circuit(
     engine: RunningEngine,
 ) -> None:
     endpoint_id = await engine.endpoint(circuit={"failure_threshold": 2, "timeout_seconds": 60})
@@ -138,12 +138,12 @@ async def test_a_disabled_endpoint_resumes_with_a_circuit_that_has_counted_nothi
     assert (circuit.state, circuit.failure_count) == (CircuitState.CLOSED, 0)
 
 
-async def test_what_is_not_there_cannot_be_resent(engine: RunningEngine) -> None:
+async def test_an_unknown_delivery_cannot_be_resent(engine: RunningEngine) -> None:
     with pytest.raises(NotFound):
         await engine.runtime.operations.deliveries.resend("dlv_nobody", actor=ADA)
 
 
-async def test_what_was_in_flight_to_a_deleted_endpoint_ends_cancelled(engine: RunningEngine) -> None:
+async def test_deliveries_in_flight_to_a_deleted_endpoint_end_as_cancelled(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     engine.sender.hold()
     delivery_id = await engine.send_one()
@@ -156,7 +156,9 @@ async def test_what_was_in_flight_to_a_deleted_endpoint_ends_cancelled(engine: R
     await engine.reaches(delivery_id, DeliveryState.CANCELLED)
 
 
-async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(engine: RunningEngine) -> None:
+async def test_several_deliveries_are_resent_with_one_audit_entry_that_names_them(
+    engine: RunningEngine,
+) -> None:
     await engine.endpoint()
     ids = [await failed(engine) for _ in range(3)]
     others = await failed(engine)
@@ -170,7 +172,7 @@ async def test_several_are_resent_at_once_with_one_audit_entry_that_names_them(e
     assert (entry.affected, entry.detail) == (3, {"ids": sorted(ids)})
 
 
-async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted(
+async def test_deliveries_of_a_bulk_resend_that_cannot_be_resent_are_skipped_and_counted(
     engine: RunningEngine,
 ) -> None:
     gone = await engine.endpoint("gone.example", event_types=["gone"])
@@ -188,7 +190,7 @@ async def test_of_several_those_that_cannot_be_resent_are_left_alone_and_counted
         await many([in_flight, "dlv_nobody"], actor=ADA)
 
 
-async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEngine) -> None:
+async def test_a_bulk_resend_behind_an_open_circuit_waits_and_reports_it(engine: RunningEngine) -> None:
     endpoint_id = await engine.endpoint()
     ids = [await failed(engine) for _ in range(2)]
     await engine.runtime.operations.circuits.hold(endpoint_id, actor=ADA, reason="migration")
@@ -199,7 +201,7 @@ async def test_several_behind_an_open_circuit_wait_and_say_so(engine: RunningEng
 
 
 @pytest.mark.parametrize("count", [0, 201])
-async def test_none_or_too_many_at_once_are_refused(engine: RunningEngine, count: int) -> None:
+async def test_a_bulk_resend_of_none_or_too_many_is_refused(engine: RunningEngine, count: int) -> None:
     ids = [f"dlv_{number}" for number in range(count)]
     with pytest.raises(InvalidInput, match="200"):
         await engine.runtime.operations.deliveries.resend_many(ids, actor=ADA)

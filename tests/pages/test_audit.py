@@ -91,7 +91,7 @@ def test_separators_quotes_and_invisible_characters_stay_in_their_cell() -> None
     assert written == '"a"";=1","b\n=2","c\\u202e\\u001b[31m","3"\r\n'
 
 
-async def test_an_incomplete_file_says_so(service: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_incomplete_export_has_a_note(service: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "MAX_EXPORTED", 200)
     actor = "person:ada"
     for number in range(201):

@@ -16,7 +16,7 @@ def test_text_is_shown_unchanged_and_bytes_as_hex() -> None:
     assert bodies.raw(b"\xff" * 2_000).endswith("… 976 more bytes not shown")
 
 
-def test_a_long_text_is_truncated_and_says_so() -> None:
+def test_a_long_text_is_truncated_with_a_note() -> None:
     text = bodies.raw(b"x" * (bodies.MAX_SHOWN + 1_234))
     assert text.endswith("… 1,234 more bytes not shown")
 

@@ -33,7 +33,7 @@ def titles(drawing: ET.Element) -> list[str]:
     return [title.text or "" for title in drawing.iter("title")]
 
 
-def test_every_minute_says_its_figures_and_the_whole_is_read_aloud() -> None:
+def test_every_minute_has_a_title_and_the_chart_has_a_label() -> None:
     drawing = parsed(traffic.attempts_chart(HOUR))
     assert drawing.attrib["role"] == "img"
     assert drawing.attrib["aria-labelledby"] == drawing[0].attrib["id"]
@@ -44,7 +44,7 @@ def test_every_minute_says_its_figures_and_the_whole_is_read_aloud() -> None:
     assert minutes[30] == "21:50 UTC: 100 delivered, 1 server error (5xx)"
 
 
-def test_latencies_and_shares_are_read_aloud_too() -> None:
+def test_charts_of_latencies_and_shares_have_labels() -> None:
     assert titles(parsed(traffic.latency_chart(HOUR)))[0] == (
         "Response times from 21:20 to 22:19 UTC: p50 32 ms, p95 32 ms, p99 32 ms over all of it"
     )
@@ -53,7 +53,7 @@ def test_latencies_and_shares_are_read_aloud_too() -> None:
     )
 
 
-def test_a_single_failure_among_many_is_still_seen() -> None:
+def test_a_single_failure_among_many_is_visible() -> None:
     bad = parsed(traffic.attempts_chart(HOUR)).find("path[@class='k-server-error']")
     assert bad is not None
     height = float(bad.attrib["d"].split("v")[1].split("h")[0])
@@ -66,7 +66,7 @@ def test_a_minute_without_attempts_is_a_gap_in_the_line_of_latencies() -> None:
     assert median.attrib["d"].count("M") == 2
 
 
-def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
+def test_circuit_changes_are_marked_at_their_time() -> None:
     for render in CHARTS:
         (mark,) = parsed(render(HOUR, [opened((FIRST + 30) * 60)])).findall("path[@class='mark to-open']")
         assert mark.attrib["d"].startswith("M480.0 ")
@@ -79,7 +79,7 @@ def test_the_changes_of_a_circuit_are_marked_where_they_happened() -> None:
     assert point.minute == FIRST + 30
 
 
-def test_changes_that_would_overlap_are_one_mark_that_says_how_many_it_stands_for() -> None:
+def test_overlapping_changes_share_a_mark_with_their_count() -> None:
     at = (FIRST + 30) * 60
     close = [opened(at), opened(at + 10, "closed"), opened(at + 20), opened(at + 900, "closed")]
     merged, alone = marks_of(HOUR, reversed(close))
@@ -93,7 +93,7 @@ def test_changes_that_would_overlap_are_one_mark_that_says_how_many_it_stands_fo
         assert len(parsed(render(HOUR, close)).findall("path[@class='mark to-open']")) == 1
 
 
-def test_many_marks_leave_the_chart_to_be_seen() -> None:
+def test_many_marks_do_not_hide_the_chart() -> None:
     flapping = [opened(FIRST * 60 + second) for second in range(0, 3_600, 40)]
     assert len(marks_of(HOUR, flapping)) == 80
     few, many = (
@@ -107,18 +107,18 @@ def test_many_marks_leave_the_chart_to_be_seen() -> None:
     assert {line.partition("V")[2] for line in many} == {"4.0"}
 
 
-def test_that_a_circuit_is_being_probed_is_no_news_unless_somebody_asked_for_it() -> None:
+def test_automatic_probes_are_not_marked_and_requested_ones_are() -> None:
     probing = opened(2.0, "half_open")
     changes = [opened(1.0), probing, opened(3.0, "closed"), replace(probing, actor="person:ada")]
     assert [change.to_state for change in without_probes(changes)] == ["open", "closed", "half_open"]
 
 
-def test_bars_stay_within_the_scale_that_stands_beside_them() -> None:
+def test_bars_stay_within_their_scale() -> None:
     assert traffic.attempts_scale(HOUR) == ["200", "100", "0"]
     assert traffic.latency_scale(HOUR) == ["100 ms", "10 ms"]
 
 
-def test_a_long_chart_counts_by_the_minute_and_its_last_step_by_the_minutes_that_it_has_seen() -> None:
+def test_a_long_chart_shows_rates_per_minute_and_its_last_step_only_past_minutes() -> None:
     day = traffic_of(
         [(FIRST, "success", 300), (FIRST + 30, "success", 50)], [], first=FIRST, step=30, last=FIRST + 34
     )
@@ -126,17 +126,17 @@ def test_a_long_chart_counts_by_the_minute_and_its_last_step_by_the_minutes_that
     assert rates == [10.0, 10.0]
 
 
-def test_drawings_carry_no_inline_style() -> None:
+def test_charts_have_no_inline_style() -> None:
     small = (svg.sparkline(SERIES), svg.meter(0.7, 0.5), svg.mix_bar(1, 3, good=True))
     for drawing in (*small, *(render(HOUR) for render in CHARTS)):
         assert "style" not in drawing
 
 
-def test_nothing_to_draw_draws_nothing() -> None:
+def test_a_chart_without_data_is_empty() -> None:
     assert svg.sparkline([]) == ""
 
 
-def test_lights_show_how_many_of_how_many_and_a_long_row_becomes_a_meter() -> None:
+def test_pips_show_a_count_and_a_long_row_becomes_a_meter() -> None:
     lights = svg.pips(2, 5, kind="bad", label="Consecutive failures")
     assert lights.count('class="bad"') == 2
     assert lights.count('class="off"') == 3
@@ -150,19 +150,19 @@ def test_the_axis_runs_from_the_first_minute_to_the_last() -> None:
     assert (marks[0], marks[-1]) == ("21:20", "22:19")
 
 
-def test_a_point_of_yesterday_has_its_date() -> None:
+def test_a_point_on_another_day_has_its_date() -> None:
     day = traffic_of([], [], first=FIRST, step=30, last=FIRST + 1439)
     assert traffic.clock(FIRST, day) == "19 Feb 21:20"
     assert traffic.clock(FIRST + 1439, day) == "21:19"
     assert traffic.axis(day)[0] == "21:20"
 
 
-def test_a_week_says_its_dates() -> None:
+def test_a_chart_of_a_week_has_dates() -> None:
     week = traffic_of([], [], first=FIRST, step=60, last=FIRST + 7 * 1440 - 1)
     assert traffic.axis(week)[0] == "19 Feb 21:20"
 
 
-def test_an_unknown_range_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_range_is_refused_with_the_valid_ones() -> None:
     assert parse_range("7d") == (RANGES[2], None)
     assert parse_range("") == (RANGES[0], None)
     assert parse_range("<b>") == (RANGES[0], 'Unknown range "<b>". Use 1h, 24h or 7d.')

@@ -18,7 +18,7 @@ async def deleted(service: RunningApp) -> tuple[str, str]:
     return endpoint, delivery
 
 
-async def test_the_page_says_when_by_whom_and_why_it_was_deleted(service: RunningApp) -> None:
+async def test_the_page_of_a_deleted_endpoint_shows_time_actor_and_reason(service: RunningApp) -> None:
     endpoint, delivery = await deleted(service)
     for browser in (service.api, await service.browser("viewer")):
         page = await browser.get(f"/endpoints/{endpoint}")
@@ -47,6 +47,6 @@ async def test_an_endpoint_that_never_existed_is_not_found(service: RunningApp) 
         await service.runtime.queries.endpoints.get_deleted(existing)
 
 
-async def test_the_api_answers_not_found(service: RunningApp) -> None:
+async def test_the_api_returns_not_found(service: RunningApp) -> None:
     endpoint, _ = await deleted(service)
     assert (await service.api.get(f"/api/v1/endpoints/{endpoint}")).status_code == 404

@@ -39,7 +39,7 @@ def chart(data: Histogram = DRAWN) -> ET.Element:
     return ET.fromstring(svg)  # noqa: S314 - our own drawing
 
 
-def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> None:
+def test_each_bar_with_deliveries_is_a_link_with_its_time_and_counts() -> None:
     first, last = chart().findall("a")
     assert first.attrib["aria-label"] == "00:00 to 00:30 UTC: 10,000 delivered, 1 failed"
     assert first.findtext("title") == first.attrib["aria-label"]
@@ -47,20 +47,20 @@ def test_each_bar_with_deliveries_is_a_link_that_says_its_time_and_figures() -> 
     assert last.attrib["aria-label"] == "01:00 to 01:30 UTC: 2 cancelled, 1 in flight, 3 pending"
 
 
-def test_bars_of_a_second_have_names_of_their_own_wherever_the_first_begins() -> None:
+def test_bars_of_one_second_have_unique_ids() -> None:
     edges = (AT + 0.6, AT + 1, AT + 2)
     bars = (HistogramBar(*span, {DeliveryState.FAILED: 1}) for span in pairwise(edges))
     first, second = chart(Histogram(tuple(bars), 1, has_since=False, search_bounds=None)).findall("a")
     assert first.attrib["id"] != second.attrib["id"]
 
 
-def test_the_whole_is_read_aloud() -> None:
+def test_the_histogram_has_a_label() -> None:
     assert chart().attrib["aria-label"] == (
         "10,007 deliveries over time: 10,000 delivered, 2 cancelled, 1 in flight, 3 pending, 1 failed; 30 min per bar"
     )
 
 
-def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_than_the_strip() -> None:
+def test_a_single_failure_among_ten_thousand_is_visible_and_no_bar_exceeds_the_height() -> None:
     failed = chart().find("path[@class='s-failed']")
     assert failed is not None
     assert failed.attrib["d"].split("v")[1].startswith("2.0")
@@ -68,7 +68,7 @@ def test_a_single_failure_among_ten_thousand_is_still_seen_and_no_bar_is_higher_
     assert HEIGHT == 40
 
 
-def test_what_is_held_is_told_from_what_waits() -> None:
+def test_bars_distinguish_held_from_waiting() -> None:
     bar = HistogramBar(AT, AT + 1_800, {DeliveryState.PENDING: 3, DeliveryState.IN_FLIGHT: 1}, held=2)
     assert histogram.bar_words(bar, DRAWN) == "00:00 to 00:30 UTC: 1 in flight, 1 pending, 2 held"
 
@@ -79,11 +79,11 @@ def test_a_bar_of_another_day_has_its_date() -> None:
     assert histogram.bar_words(DRAWN.bars[0], DRAWN).startswith("00:00 to 00:30 UTC: ")
 
 
-def test_every_status_but_retrying_has_its_place_in_a_bar() -> None:
+def test_every_status_except_retrying_is_part_of_a_bar() -> None:
     assert set(STACKED) == set(DeliveryStatus) - {DeliveryStatus.RETRYING}
 
 
-def test_times_are_as_exact_as_the_bars() -> None:
+def test_times_have_the_precision_of_the_bars() -> None:
     seconds = drawn({}, {}, step=5)
     days = drawn({}, {}, step=86_400)
     week = drawn(*[{}] * 42, step=4 * 3_600)
@@ -94,7 +94,7 @@ def test_times_are_as_exact_as_the_bars() -> None:
     assert len(histogram.histogram_axis(seconds)) == 2
 
 
-def test_a_count_that_stopped_says_since_when_it_counts() -> None:
+def test_a_bounded_histogram_shows_its_start() -> None:
     stopped = drawn({DeliveryState.FAILED: 1}, bounds=SearchBounds(1, AT, "Searched 1."))
     assert histogram.when_accepted(stopped) == "since 00:00"
     assert histogram.when_accepted(DRAWN) == "in the last 24 h"
@@ -116,7 +116,7 @@ async def some(service: RunningApp) -> None:
         service.later(600)
 
 
-async def test_the_strip_counts_the_deliveries_of_the_list(service: RunningApp) -> None:
+async def test_the_histogram_counts_the_deliveries_of_the_list(service: RunningApp) -> None:
     await some(service)
     strip = await strip_of(service)
     assert "<b>2</b> in the last 24 h" in strip
@@ -124,7 +124,7 @@ async def test_the_strip_counts_the_deliveries_of_the_list(service: RunningApp) 
     assert "<b>1</b>" in await strip_of(service, "/deliveries?status=failed")
 
 
-async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(service: RunningApp) -> None:
+async def test_a_bar_narrows_the_list_and_a_link_clears_the_range(service: RunningApp) -> None:
     await some(service)
     strip = await strip_of(service, "/deliveries?event_type=invoice.paid")
     urls = [url.replace("&amp;", "&") for url in re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)]
@@ -136,7 +136,7 @@ async def test_a_bar_narrows_the_list_to_its_time_and_there_is_a_way_back(servic
         assert '<a href="/deliveries?event_type=invoice.paid">Clear time range</a>' in page
 
 
-async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(service: RunningApp) -> None:
+async def test_a_table_has_the_same_counts_and_links(service: RunningApp) -> None:
     await some(service)
     strip = await strip_of(service)
     bars = re.findall(r'<a id="bar-\d+" href="([^"]+)"', strip)
@@ -144,14 +144,14 @@ async def test_the_same_stands_in_a_table_whose_rows_lead_there_too(service: Run
     assert rows == bars[::-1]
 
 
-async def test_an_empty_list_and_a_filter_that_cannot_be_read_have_no_strip(service: RunningApp) -> None:
+async def test_an_empty_list_and_an_invalid_filter_have_no_histogram(service: RunningApp) -> None:
     assert not await strip_of(service)
     await some(service)
     assert not await strip_of(service, "/deliveries?status=cancelled")
     assert not await strip_of(service, "/deliveries?since=never")
 
 
-async def test_a_list_of_older_deliveries_keeps_its_strip_that_is_empty(service: RunningApp) -> None:
+async def test_a_list_of_older_deliveries_has_an_empty_histogram(service: RunningApp) -> None:
     await some(service)
     service.later(3 * 86_400)
     strip = await strip_of(service)
@@ -159,7 +159,7 @@ async def test_a_list_of_older_deliveries_keeps_its_strip_that_is_empty(service:
     assert "strip-table" not in strip
 
 
-async def test_the_strip_follows_the_live_updates_of_a_list_that_stands_still(service: RunningApp) -> None:
+async def test_the_histogram_updates_while_the_rows_of_the_list_stay(service: RunningApp) -> None:
     await some(service)
     page = (await service.api.get("/deliveries")).text
     refresh = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]

@@ -27,7 +27,7 @@ def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PAUSE_SECONDS", 0.01)
 
 
-def test_a_page_hears_of_its_topics_and_subjects_only() -> None:
+def test_a_page_gets_only_events_of_its_topics_and_subjects() -> None:
     interests = Interests.parse(
         ["circuits", "deliveries:dlv_1", "deliveries:dlv_2", "nonsense", "endpoints:ep_1"]
     )
@@ -52,7 +52,7 @@ def test_a_whole_topic_includes_each_of_its_subjects() -> None:
     )
 
 
-async def test_what_happens_during_the_pause_is_told_after_it() -> None:
+async def test_changes_during_the_pause_are_announced_after_it() -> None:
     change_feed = ChangeFeed(pause_seconds=0)
     stream = events(change_feed, EVERYTHING, signed_in, asyncio.Event())
     assert (await following(stream)).comment == "breakwater"
@@ -69,14 +69,16 @@ async def test_what_happens_during_the_pause_is_told_after_it() -> None:
     assert set(str(second.data).split()) == {"circuits", "deliveries"}
 
 
-async def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_stream_sends_keep_alives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
     stream = events(ChangeFeed(), EVERYTHING, signed_in, asyncio.Event())
     await following(stream)
     assert [(await following(stream)).comment for _ in range(2)] == ["still here", "still here"]
 
 
-async def test_a_stream_is_not_silent_while_only_other_topics_change(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_sends_keep_alives_while_only_other_topics_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
     change_feed = ChangeFeed(pause_seconds=0)
     stream = events(change_feed, Interests.parse(["audit"]), signed_in, asyncio.Event())
@@ -94,7 +96,7 @@ async def test_a_stream_is_not_silent_while_only_other_topics_change(monkeypatch
         traffic.cancel()
 
 
-async def test_a_stream_ends_with_its_session_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_ends_with_its_session_and_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
 
     async def signed_out() -> bool:

@@ -16,7 +16,7 @@ from breakwater.web.pages.problems import problem_text
         ("", "the database is unavailable", "the database is unavailable"),
     ],
 )
-def test_a_message_that_is_a_sentence_stands_alone_and_any_other_follows_the_label(
+def test_a_problem_that_is_a_sentence_stands_alone_and_any_other_follows_its_label(
     field: str, message: str, text: str
 ) -> None:
     assert problem_text(FieldProblem(field, message)) == text

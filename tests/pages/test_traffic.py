@@ -31,7 +31,7 @@ async def test_pages_chart_the_range_in_the_url(service: RunningApp, span: str) 
         assert " style=" not in page
 
 
-async def test_a_range_without_attempts_says_so_and_an_unknown_range_lists_the_known_ones(
+async def test_a_range_without_attempts_is_reported_and_an_unknown_range_lists_the_valid_ones(
     service: RunningApp,
 ) -> None:
     endpoint = await opened(service)

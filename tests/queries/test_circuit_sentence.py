@@ -42,7 +42,7 @@ def test_a_closed_circuit_shows_its_failure_rate() -> None:
     assert circuit_sentence(snapshot(mixed)) == "Closed: 3 of 4 calls failed in the last 60 s."
 
 
-def test_an_open_circuit_says_why_what_waits_and_when_it_is_probed() -> None:
+def test_the_sentence_of_an_open_circuit_has_cause_backlog_and_next_probe() -> None:
     sentence = circuit_sentence(snapshot(opened(), 312, opening_cause="5 consecutive failures"))
     assert sentence == (
         "Open since 03:11:35 UTC (5 consecutive failures). 312 waiting. Next probe at 03:12:35 UTC."
@@ -53,7 +53,7 @@ def test_an_open_circuit_says_why_what_waits_and_when_it_is_probed() -> None:
     )
 
 
-def test_a_half_open_circuit_counts_its_probes_and_forgets_expired_ones() -> None:
+def test_the_sentence_of_a_half_open_circuit_counts_live_probes() -> None:
     breaker = opened()
     breaker.probe(now=NOW)
     breaker.can_execute(now=NOW, permit_seconds=10)
@@ -63,7 +63,7 @@ def test_a_half_open_circuit_counts_its_probes_and_forgets_expired_ones() -> Non
     assert live_permits(breaker, NOW + 11) == 0
 
 
-def test_a_hold_is_told_apart_from_an_open_circuit() -> None:
+def test_the_sentence_of_a_hold_differs_from_that_of_an_open_circuit() -> None:
     breaker = CircuitBreaker(CLASSIC)
     hold = Hold(reason="receiver moves", since=NOW - 60, until=NOW + 53, by="person:ada")
     breaker.hold_open(now=NOW - 60, hold=hold)
@@ -72,7 +72,7 @@ def test_a_hold_is_told_apart_from_an_open_circuit() -> None:
     )
 
 
-def test_a_hold_until_another_day_has_its_date() -> None:
+def test_the_sentence_of_a_hold_until_another_day_has_its_date() -> None:
     breaker = CircuitBreaker(CLASSIC)
     hold = Hold(reason="receiver moves.", since=NOW - 60, until=NOW + 7 * 86_400, by="person:ada")
     breaker.hold_open(now=NOW - 60, hold=hold)
@@ -87,13 +87,13 @@ def test_a_reset_of_an_endpoint_without_concurrency_does_not_ramp_up() -> None:
     )
 
 
-def test_a_paused_endpoint_is_named_beside_its_circuit() -> None:
+def test_the_sentence_names_a_paused_endpoint() -> None:
     assert circuit_sentence(snapshot(CircuitBreaker(CLASSIC), endpoint_state=EndpointState.PAUSED)) == (
         "Closed: deliveries are sent. The endpoint is paused: nothing is sent."
     )
 
 
-def test_a_reset_says_how_many_it_releases_and_that_it_starts_slowly() -> None:
+def test_the_consequence_of_a_reset_names_released_deliveries_and_slow_start() -> None:
     assert reset_consequence(snapshot(opened(), 312)) == (
         "Closes the circuit and releases 312 held deliveries, starting with one at a time and ramping up to 64."
     )
@@ -102,7 +102,7 @@ def test_a_reset_says_how_many_it_releases_and_that_it_starts_slowly() -> None:
     )
 
 
-def test_a_reset_of_a_closed_circuit_says_that_it_changes_little() -> None:
+def test_the_consequence_of_resetting_a_closed_circuit_is_small() -> None:
     assert reset_consequence(snapshot(CircuitBreaker(CLASSIC))) == (
         "Changes nothing: the circuit is closed and has no counted failures."
     )
@@ -113,7 +113,7 @@ def test_a_reset_of_a_closed_circuit_says_that_it_changes_little() -> None:
     )
 
 
-def test_a_reset_does_not_wake_a_paused_endpoint() -> None:
+def test_the_consequence_of_a_reset_of_a_paused_endpoint_sends_nothing() -> None:
     assert reset_consequence(snapshot(opened(), 3, endpoint_state=EndpointState.PAUSED)) == (
         "Closes the circuit. The endpoint is paused and keeps 3 held deliveries."
     )

@@ -24,17 +24,17 @@ from breakwater.core.queries.deliveries.common_error import common_error
         ("", ""),
     ],
 )
-def test_what_varies_becomes_a_wildcard(error: str, common: str) -> None:
+def test_varying_parts_of_an_error_become_a_wildcard(error: str, common: str) -> None:
     assert common_error(error) == common
 
 
 @given(st.text())
-def test_any_error_has_a_short_common_form_that_is_its_own(error: str) -> None:
+def test_the_common_form_of_any_error_is_short_and_idempotent(error: str) -> None:
     common = common_error(error)
     assert len(common) <= 160
     assert common_error(common) == common
 
 
-def test_a_hostile_error_takes_no_time() -> None:
+def test_a_hostile_error_is_processed_quickly() -> None:
     assert common_error("a." * 500_000)
     assert common_error("a-" * 500_000 + "!")

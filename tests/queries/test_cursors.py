@@ -63,5 +63,5 @@ def test_a_malformed_cursor_names_the_remedy(text: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=120))
-def test_no_text_is_a_crash(text: str) -> None:
+def test_no_text_as_a_cursor_raises_another_error(text: str) -> None:
     assert problem(text).startswith("This page link is no longer valid (")

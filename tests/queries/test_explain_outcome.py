@@ -10,7 +10,7 @@ from tests.queries.snapshots import NOW, ended, endpoint, pending
 # --- in flight
 
 
-def test_an_attempt_in_flight_says_since_when_and_how_long_at_most() -> None:
+def test_an_attempt_in_flight_is_explained_with_its_start_and_its_timeout() -> None:
     snapshot = pending(
         state=DeliveryState.IN_FLIGHT, attempt_count=1, lease_until=NOW + 20, in_flight_since=NOW - 5
     )
@@ -31,12 +31,12 @@ def test_an_expired_lease_means_a_lost_worker() -> None:
 # --- ended
 
 
-def test_a_delivered_one_names_its_attempt_and_the_time_since_acceptance() -> None:
+def test_a_delivered_delivery_is_explained_with_its_attempt_and_duration() -> None:
     snapshot = ended(DeliveryState.DELIVERED, attempt_count=3, status_code=200, created_at=NOW - 4.2)
     assert explain_delivery(snapshot) == "Delivered on attempt 3, 4.2 s after acceptance (200 OK)."
 
 
-def test_a_delivered_one_admits_that_a_lost_attempt_may_have_arrived_too() -> None:
+def test_a_delivered_delivery_is_explained_with_its_lost_attempts() -> None:
     snapshot = ended(DeliveryState.DELIVERED, attempt_count=3, lost_attempts=(2,))
     assert explain_delivery(snapshot).endswith(
         "The worker of attempt 2 was lost: it may have been delivered too."
@@ -52,12 +52,12 @@ def test_a_delivered_one_admits_that_a_lost_attempt_may_have_arrived_too() -> No
         (FailureClass.BLOCKED, "Blocked address: nothing was sent."),
     ],
 )
-def test_a_failure_without_a_retry_says_why_there_is_none(failure: FailureClass, ending: str) -> None:
+def test_a_failure_without_a_retry_is_explained(failure: FailureClass, ending: str) -> None:
     snapshot = ended(DeliveryState.FAILED, failure_class=failure, error="what it met", attempt_count=1)
     assert explain_delivery(snapshot) == f"Failed at 03:12:07 UTC: what it met. {ending}"
 
 
-def test_an_exhausted_delivery_names_the_last_failure() -> None:
+def test_an_exhausted_delivery_is_explained_with_its_last_outcome() -> None:
     met = {"failure_class": FailureClass.CONNECT, "error": "connection refused"}
     snapshot = ended(DeliveryState.FAILED, attempt_count=11, budget_spent=11, **met)
     assert (
@@ -71,14 +71,14 @@ def test_an_exhausted_delivery_names_the_last_failure() -> None:
     )
 
 
-def test_a_delivery_that_kills_its_workers_may_have_been_delivered() -> None:
+def test_a_delivery_with_repeatedly_lost_workers_may_have_been_delivered() -> None:
     snapshot = ended(DeliveryState.FAILED, failure_class=FailureClass.LOST, lost_count=3, attempt_count=3)
     assert explain_delivery(snapshot) == (
         "Failed at 03:12:07 UTC: its worker was lost 3 times in a row. The webhook may have been delivered."
     )
 
 
-def test_a_cancelled_one_says_by_whom_and_why() -> None:
+def test_a_cancelled_delivery_is_explained_with_actor_and_reason() -> None:
     operation = AuditRef("delivery.cancel", "person:ada", NOW, "sent by hand")
     assert explain_delivery(ended(DeliveryState.CANCELLED, latest_operation=operation)) == (
         "Cancelled by ada at 03:12:07 UTC (sent by hand), before any attempt."

@@ -11,11 +11,11 @@ def failed(**changes: object) -> DeliverySnapshot:
     return ended(DeliveryState.FAILED, **changes)
 
 
-def test_a_resend_goes_out_at_once_when_nothing_is_in_its_way() -> None:
+def test_a_resend_to_a_healthy_endpoint_is_sent_immediately() -> None:
     assert explain_resend(failed()) == "Sends immediately and restarts the retry schedule."
 
 
-def test_a_resend_of_what_arrived_may_be_seen_twice() -> None:
+def test_a_resend_of_a_delivered_delivery_warns_of_a_duplicate() -> None:
     assert explain_resend(ended(DeliveryState.DELIVERED)) == (
         "Sends immediately and restarts the retry schedule. "
         "Already delivered; the receiver may get it twice (same webhook-id)."
@@ -42,7 +42,7 @@ def test_a_resend_waits_for_an_endpoint_that_is_paused_or_disabled() -> None:
         )
 
 
-def test_a_resend_waits_for_a_throttling_receiver_and_a_full_lane() -> None:
+def test_a_resend_waits_for_a_rate_limit_and_a_full_lane() -> None:
     assert explain_resend(failed(endpoint=endpoint(throttled_until=NOW + 28))) == (
         "Will wait: billing is rate limited (429) until 03:12:35 UTC."
     )

@@ -16,20 +16,20 @@ from tests.queries.snapshots import NOW, endpoint, half_opened, held, opened, pe
 # --- pending
 
 
-def test_a_retry_says_when_it_is_due_and_after_what() -> None:
+def test_a_retry_is_explained_with_its_time_and_the_last_outcome() -> None:
     assert (
         explain_delivery(retrying())
         == "Attempt 4 of 11 is due at 03:12:35 UTC after 503 Service Unavailable."
     )
 
 
-def test_a_retry_tomorrow_has_its_date() -> None:
+def test_a_retry_on_another_day_has_its_date() -> None:
     assert explain_delivery(retrying(next_attempt_at=NOW + 86_400)) == (
         "Attempt 4 of 11 is due at 2026-11-23 03:12:07 UTC after 503 Service Unavailable."
     )
 
 
-def test_after_a_resend_the_numbering_goes_on_and_the_budget_is_new() -> None:
+def test_after_a_resend_numbering_continues_and_the_schedule_restarts() -> None:
     assert explain_delivery(retrying(attempt_count=13, budget_spent=2)) == (
         "Attempt 14 (3 of 11 since the resend) is due at 03:12:35 UTC after 503 Service Unavailable."
     )
@@ -41,7 +41,7 @@ def test_a_retry_after_a_lost_worker_may_be_the_second_arrival() -> None:
     )
 
 
-def test_a_resend_that_is_due_says_who_asked_for_it() -> None:
+def test_a_due_resend_is_explained_with_its_actor() -> None:
     operation = AuditRef("delivery.resend", "person:ada", NOW, "receiver fixed")
     snapshot = retrying(trigger=Trigger.MANUAL, latest_operation=operation, budget_spent=0)
     assert explain_delivery(snapshot) == (
@@ -66,7 +66,7 @@ def test_a_retry_that_is_due_after_the_next_probe_names_both_times() -> None:
     )
 
 
-def test_when_the_cooldown_is_over_the_next_delivery_is_the_probe() -> None:
+def test_after_the_cooldown_the_next_delivery_is_the_probe() -> None:
     waiting = pending(now=NOW + 100, next_attempt_at=NOW, endpoint=endpoint(breaker=opened()))
     assert (
         explain_delivery(waiting) == "Held: billing's circuit is open. The next delivery is sent as a probe."
@@ -83,21 +83,21 @@ def test_behind_a_half_open_circuit_it_waits_for_the_probes() -> None:
     )
 
 
-def test_a_hold_by_hand_says_by_whom_why_and_until_when() -> None:
+def test_a_hold_is_explained_with_actor_reason_and_end() -> None:
     assert explain_delivery(pending(endpoint=endpoint(breaker=held(until=NOW + 53)))) == (
         "Held: billing is held by ada until 03:13:00 UTC (receiver migrates). Probes are sent first after that."
     )
     assert "held by ada until it is released" in explain_delivery(pending(endpoint=endpoint(breaker=held())))
 
 
-def test_a_hold_that_is_over_no_longer_holds() -> None:
+def test_an_expired_hold_no_longer_holds() -> None:
     waiting = pending(endpoint=endpoint(breaker=held(until=NOW - 1)))
     assert (
         explain_delivery(waiting) == "Held: billing's circuit is open. The next delivery is sent as a probe."
     )
 
 
-def test_a_paused_endpoint_says_who_paused_it() -> None:
+def test_a_paused_endpoint_is_explained_with_its_actor() -> None:
     paused = endpoint(
         state=EndpointState.PAUSED,
         state_reason="migration",
@@ -108,40 +108,40 @@ def test_a_paused_endpoint_says_who_paused_it() -> None:
     )
 
 
-def test_a_disabled_endpoint_says_why_it_was_disabled() -> None:
+def test_a_disabled_endpoint_is_explained_with_its_reason() -> None:
     disabled = endpoint(state=EndpointState.DISABLED, state_reason="410 Gone")
     assert explain_delivery(pending(endpoint=disabled)) == (
         "Held: billing is disabled (410 Gone). It is sent when the endpoint is resumed."
     )
 
 
-def test_a_throttled_lane_says_until_when() -> None:
+def test_a_rate_limited_lane_is_explained_with_its_end() -> None:
     assert explain_delivery(pending(endpoint=endpoint(throttled_until=NOW + 28))) == (
         "Held: billing is rate limited (429) until 03:12:35 UTC; all its deliveries wait."
     )
 
 
-def test_a_throttled_lane_does_not_hide_a_later_retry() -> None:
+def test_a_rate_limited_lane_does_not_hide_a_later_retry() -> None:
     snapshot = retrying(endpoint=endpoint(throttled_until=NOW + 10))
     assert (
         explain_delivery(snapshot) == "Attempt 4 of 11 is due at 03:12:35 UTC after 503 Service Unavailable."
     )
 
 
-def test_at_the_limit_of_concurrency_it_waits_for_a_place() -> None:
+def test_at_the_concurrency_limit_a_delivery_waits_for_a_slot() -> None:
     assert explain_delivery(pending(endpoint=endpoint(in_flight=BoundedCount(64)))) == (
         "Attempt 1 of 11 has been due since 03:12:02 UTC: billing has 64 of 64 attempts in flight."
     )
 
 
-def test_at_the_limit_of_the_rate_it_says_how_many_go_before() -> None:
+def test_at_the_rate_limit_the_deliveries_ahead_are_counted() -> None:
     assert explain_delivery(pending(endpoint=endpoint(rate_limit=5.0, ahead=BoundedCount(312)))) == (
         "Attempt 1 of 11 has been due since 03:12:02 UTC: billing is limited to 5 per second, "
         "with 312 deliveries ahead."
     )
 
 
-def test_in_a_queue_it_says_how_many_go_before() -> None:
+def test_in_a_queue_the_deliveries_ahead_are_counted() -> None:
     assert explain_delivery(pending(endpoint=endpoint(ahead=BoundedCount(1_000, more=True)))) == (
         "Attempt 1 of 11 has been due since 03:12:02 UTC: 1,000+ deliveries to billing ahead."
     )
@@ -189,7 +189,7 @@ SNAPSHOTS = st.builds(
 
 
 @given(SNAPSHOTS)
-def test_the_sentences_of_every_delivery_stay_true_while_shown(snapshot: DeliverySnapshot) -> None:
+def test_sentences_use_absolute_times(snapshot: DeliverySnapshot) -> None:
     for sentence in (explain_delivery(snapshot), explain_resend(snapshot)):
         assert sentence[:1].isupper()
         assert sentence.endswith((".", "…."))
@@ -197,6 +197,6 @@ def test_the_sentences_of_every_delivery_stay_true_while_shown(snapshot: Deliver
 
 
 @given(SNAPSHOTS)
-def test_what_cannot_be_resent_says_so(snapshot: DeliverySnapshot) -> None:
+def test_a_delivery_that_cannot_be_resent_is_explained(snapshot: DeliverySnapshot) -> None:
     assert can_resend(snapshot) == (not explain_resend(snapshot).startswith("Cannot be resent"))
     assert can_cancel(snapshot) == (snapshot.state is DeliveryState.PENDING)

@@ -38,7 +38,7 @@ def test_empty_parameters_of_a_form_count_as_absent() -> None:
     assert DeliveryFilter.parse({"status": "", "q": " ", "since": "", "class": ""}) == DeliveryFilter()
 
 
-def test_every_parameter_is_read() -> None:
+def test_every_parameter_of_a_filter_is_parsed() -> None:
     wanted = DeliveryFilter.parse(
         {
             "status": "failed, held,retrying",
@@ -65,7 +65,7 @@ def test_every_parameter_is_read() -> None:
     )
 
 
-def test_the_words_repeat_every_condition() -> None:
+def test_a_filter_in_words_has_every_condition() -> None:
     wanted = DeliveryFilter.parse(
         {"status": "held,failed", "endpoint": ENDPOINT, "class": "dns", "since": "36h", "q": "4711"}
     )
@@ -92,12 +92,12 @@ def test_a_misspelt_parameter_is_refused_because_an_action_must_not_ignore_it() 
     assert 'Unknown filter "zzz". Use status, endpoint, ' in problems(zzz="1")["zzz"]
 
 
-def test_cursor_and_limit_are_not_the_filters_business() -> None:
+def test_cursor_and_limit_are_ignored_by_the_filter() -> None:
     assert DeliveryFilter.parse({"cursor": "x", "limit": "5"}) == DeliveryFilter()
     assert DeliveryFilter.parse({"tab": "raw"}, ignored=frozenset({"tab"})) == DeliveryFilter()
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_of_a_filter_is_reported_together() -> None:
     found = problems(status="no", class_="no", endpoint="x", since="15x", until="?", q="a\x00b")
     assert set(found) == {"status", "class", "endpoint", "since", "until", "q"}
     assert found["q"] == "q has a control character at position 2. Remove it."
@@ -110,7 +110,7 @@ def test_a_span_must_not_end_before_it_begins() -> None:
     }
 
 
-def test_a_text_is_bounded() -> None:
+def test_the_length_of_a_search_text_is_bounded() -> None:
     assert "at most 200 characters" in problems(q="x" * 201)["q"]
 
 
@@ -130,16 +130,14 @@ def test_a_text_is_bounded() -> None:
         ("2026-11-22T25:00", 1, "a time such as"),
     ],
 )
-def test_a_time_that_cannot_be_read_says_where_it_stops_making_sense(
-    text: str, position: int, expected: str
-) -> None:
+def test_an_invalid_time_is_reported_with_its_position(text: str, position: int, expected: str) -> None:
     with pytest.raises(TimestampError) as refused:
         parse_timestamp(text)
     assert refused.value.position == position
     assert expected in str(refused.value)
 
 
-def test_a_time_ago_moves_along_and_a_date_stays() -> None:
+def test_a_relative_time_follows_the_clock_and_a_date_does_not() -> None:
     assert resolve(parse_timestamp("15m"), now=1000.0) == 100.0
     assert resolve(parse_timestamp("1970-01-01T00:01:00Z"), now=1000.0) == 60.0
     assert format_timestamp(parse_timestamp("2026-11-22T03:12:07.123Z")) == "2026-11-22T03:12:07.123Z"

@@ -49,7 +49,7 @@ def circuit(name: str, waiting: int = 0, **changes: object) -> CircuitView:
 FINE = SystemStatus(endpoints=14, circuits=(), traffic=traffic(1204))
 
 
-def test_all_is_well() -> None:
+def test_a_healthy_service_is_reported_as_healthy() -> None:
     assert (
         overview_sentence(FINE)
         == "All 14 endpoints are accepting deliveries. 1,204 delivered in the last hour."
@@ -57,7 +57,7 @@ def test_all_is_well() -> None:
     assert not needs_attention(FINE)
 
 
-def test_one_endpoint_is_failing() -> None:
+def test_one_failing_endpoint_is_named() -> None:
     status = replace(FINE, circuits=(circuit("billing.example", 312),))
     assert overview_sentence(status) == (
         "One endpoint is failing (billing.example). 312 deliveries are on hold. Breakwater is healthy."
@@ -65,7 +65,7 @@ def test_one_endpoint_is_failing() -> None:
     assert needs_attention(status)
 
 
-def test_some_endpoints_are_failing() -> None:
+def test_several_failing_endpoints_are_named() -> None:
     status = replace(FINE, circuits=(circuit("a", backlog=BoundedCount(10_000, more=True)), circuit("b", 5)))
     assert overview_sentence(status) == (
         "2 endpoints are failing (a, b). 10,005+ deliveries are on hold. Breakwater is healthy."
@@ -105,7 +105,7 @@ def test_a_database_that_cannot_be_written_comes_first() -> None:
     assert needs_attention(status)
 
 
-def test_a_task_that_does_not_run_is_our_problem() -> None:
+def test_a_stopped_background_task_is_reported_as_a_degraded_service() -> None:
     loops = (TaskHealth("sweeper", False, 3, "OSError: nope"), TaskHealth("pruner", True, 0, None))
     status = replace(FINE, tasks=loops)
     assert overview_sentence(status) == (
@@ -135,5 +135,5 @@ def test_a_task_that_does_not_run_is_our_problem() -> None:
         ),
     ],
 )
-def test_other_statuses(status: SystemStatus, sentence: str) -> None:
+def test_the_headline_covers_the_other_statuses(status: SystemStatus, sentence: str) -> None:
     assert overview_sentence(status) == sentence

@@ -23,7 +23,7 @@ DAY = 86_400.0
         (60 * 365 * DAY, 2 * 365 * 86_400),
     ],
 )
-def test_bars_stand_for_round_times_and_are_never_too_many(span: float, step: int) -> None:
+def test_bars_have_round_times_and_a_maximum_number(span: float, step: int) -> None:
     bars = scale(MIDNIGHT, MIDNIGHT + span, goes_on=True)
     assert bars.step == step
     assert len(bars.edges) - 1 <= MAX_BARS + 2
@@ -37,7 +37,7 @@ def test_bars_meet_at_multiples_of_their_step_whenever_they_begin() -> None:
     assert all(begin < end for begin, end in pairwise(bars.edges))
 
 
-def test_while_time_goes_on_the_last_bar_is_a_whole_one_that_fills() -> None:
+def test_the_last_bar_of_an_ongoing_range_is_whole() -> None:
     now, a_moment_later = (scale(MIDNIGHT, MIDNIGHT + at, goes_on=True) for at in (HOUR + 1, HOUR + 59))
     assert now == a_moment_later
     assert now.edges[-1] == MIDNIGHT + HOUR + now.step

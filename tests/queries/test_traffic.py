@@ -17,7 +17,7 @@ def test_a_chart_has_no_gaps() -> None:
     assert chart.minutes == 4
 
 
-def test_percentiles_are_taken_over_all_of_it() -> None:
+def test_percentiles_cover_the_whole_range() -> None:
     fast, slow = bucket_of(10), bucket_of(1000)
     chart = traffic_of([], [(100, fast, 98), (101, slow, 2)], first=100, step=1, last=101)
     assert chart.latency.p50 == upper_ms(fast)
@@ -25,7 +25,7 @@ def test_percentiles_are_taken_over_all_of_it() -> None:
     assert chart.points[1].latency.p50 == upper_ms(slow)
 
 
-def test_no_attempts_have_no_percentiles_and_no_share() -> None:
+def test_without_attempts_there_are_no_percentiles_and_no_share() -> None:
     chart = traffic_of([], [], first=100, step=1, last=100)
     assert chart.latency.p50 is None
     assert chart.success_share is None
@@ -36,7 +36,7 @@ def test_a_long_chart_has_wider_steps_on_their_boundaries() -> None:
     assert first_minute(1440, 30, now=1_800_000_000.0) % 30 == 0
 
 
-def test_a_brief_chart_says_the_same_without_its_points() -> None:
+def test_a_brief_chart_has_the_same_totals_without_points() -> None:
     cells = [(100, "success", 3), (102, "timeout", 1), (102, "success", 2)]
     bucket = bucket_of(10)
     brief = brief_traffic(cells, {bucket: 6}, first=100, step=2, last=103)

@@ -78,7 +78,7 @@ async def test_a_dry_run_of_any_filter_counts_what_its_replay_touches(engine: Ru
         assert plan.bounds is None
 
 
-async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_counted(
+async def test_deliveries_finished_after_the_snapshot_are_subtracted_by_every_way_of_counting(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
@@ -96,7 +96,7 @@ async def test_what_has_ended_since_the_snapshot_is_taken_off_however_it_is_coun
         assert plan.total.value == len(await touched(engine, plan))
 
 
-async def test_beyond_the_bound_a_count_says_that_there_are_more(
+async def test_a_count_above_its_limit_is_marked(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
@@ -106,7 +106,7 @@ async def test_beyond_the_bound_a_count_says_that_there_are_more(
     assert [row.id for row in plan.sample] == (await touched(engine, plan))[:5]
 
 
-async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
+async def test_a_bounded_search_reports_how_far_it_searched(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
@@ -118,7 +118,7 @@ async def test_a_search_that_did_not_look_at_all_says_how_far_it_looked(
     assert 0 < plan.total.value < len(await touched(engine, plan))
 
 
-async def test_a_search_that_found_nothing_so_far_is_not_started_and_says_why(
+async def test_a_bounded_search_without_a_match_is_not_started(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)

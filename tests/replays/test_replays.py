@@ -52,7 +52,7 @@ async def test_the_dry_run_counts_names_endpoints_and_shows_a_sample(engine: Run
     assert engine.sender.requests == []
 
 
-async def test_deliveries_of_a_deleted_endpoint_are_left_out_and_keep_their_history(
+async def test_deliveries_of_a_deleted_endpoint_are_skipped_and_unchanged(
     engine: RunningEngine,
 ) -> None:
     await engine.endpoint("one.example", event_types=["one"])
@@ -77,7 +77,9 @@ async def test_deliveries_of_a_deleted_endpoint_are_left_out_and_keep_their_hist
         await started(engine, DeliveryFilter.parse({"endpoint": gone}))
 
 
-async def test_an_endpoint_that_is_deleted_during_its_replay_gets_no_more(engine: RunningEngine) -> None:
+async def test_an_endpoint_deleted_during_its_replay_gets_no_further_deliveries(
+    engine: RunningEngine,
+) -> None:
     gone = await engine.endpoint("gone.example", event_types=["gone"])
     ids = await failed(engine, 4, event_type="gone")
     replay = await started(engine, pace=1.0)
@@ -90,7 +92,7 @@ async def test_an_endpoint_that_is_deleted_during_its_replay_gets_no_more(engine
     assert states == [DeliveryState.DELIVERED, *[DeliveryState.FAILED] * 3]
 
 
-async def test_a_replay_resends_what_matches_at_its_pace_and_nothing_else(engine: RunningEngine) -> None:
+async def test_a_replay_resends_only_matches_at_its_pace(engine: RunningEngine) -> None:
     await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])
     meant = await failed(engine, 5, event_type="one")
@@ -110,7 +112,7 @@ async def test_a_replay_resends_what_matches_at_its_pace_and_nothing_else(engine
     assert [row.id for row in results.items] == meant
 
 
-async def test_what_became_of_a_large_replay_is_counted_every_few_seconds(engine: RunningEngine) -> None:
+async def test_the_outcomes_of_a_large_replay_are_counted_every_few_seconds(engine: RunningEngine) -> None:
     await engine.endpoint()
     await failed(engine, 3)
     replay = await started(engine)
@@ -129,7 +131,7 @@ async def test_what_became_of_a_large_replay_is_counted_every_few_seconds(engine
     assert (again.by_state, again.counted_at) == ({DeliveryState.DELIVERED: 3}, engine.clock.now())
 
 
-async def test_what_fails_after_the_snapshot_is_never_touched(engine: RunningEngine) -> None:
+async def test_deliveries_that_fail_after_the_snapshot_are_not_resent(engine: RunningEngine) -> None:
     await engine.endpoint()
     early = await failed(engine, 3)
     engine.sender.hold()
@@ -153,7 +155,7 @@ async def test_what_fails_after_the_snapshot_is_never_touched(engine: RunningEng
     assert (await engine.runtime.replays.get(replay.id)).resent == 3
 
 
-async def test_what_arrives_under_load_while_it_runs_is_never_touched(engine: RunningEngine) -> None:
+async def test_deliveries_that_arrive_during_a_replay_are_not_resent(engine: RunningEngine) -> None:
     await engine.endpoint()
     early = await failed(engine, 40)
     replay = await started(engine, pace=10)
@@ -170,7 +172,7 @@ async def test_what_arrives_under_load_while_it_runs_is_never_touched(engine: Ru
     assert (await engine.runtime.replays.get(replay.id)).resent == 40
 
 
-async def test_it_pauses_resumes_and_cancels(engine: RunningEngine) -> None:
+async def test_a_replay_pauses_resumes_and_cancels(engine: RunningEngine) -> None:
     await engine.endpoint()
     await failed(engine, 10)
     replay = await started(engine, pace=2)
@@ -203,7 +205,7 @@ async def test_one_filter_has_one_replay_at_a_time(engine: RunningEngine) -> Non
     await engine.runtime.replays.start(plan, actor=ADA)
 
 
-async def test_a_replay_of_nothing_and_a_pace_without_sense_are_refused(engine: RunningEngine) -> None:
+async def test_an_empty_replay_and_an_invalid_pace_are_refused(engine: RunningEngine) -> None:
     await engine.endpoint()
     with pytest.raises(Conflict):
         await started(engine)
@@ -222,7 +224,7 @@ async def test_a_replay_respects_an_open_circuit(engine: RunningEngine) -> None:
     assert {await engine.state(delivery_id) for delivery_id in ids} == {DeliveryState.PENDING}
 
 
-async def test_who_replayed_what_and_why_is_audited(engine: RunningEngine) -> None:
+async def test_a_replay_is_audited_with_actor_filter_and_reason(engine: RunningEngine) -> None:
     await engine.endpoint()
     await failed(engine, 2)
     replay = await started(engine)
@@ -235,7 +237,7 @@ async def test_who_replayed_what_and_why_is_audited(engine: RunningEngine) -> No
     assert entries[-1].reason == "receiver fixed"
 
 
-async def test_the_same_snapshot_is_counted_again_less_what_has_changed(engine: RunningEngine) -> None:
+async def test_a_repeated_snapshot_excludes_changed_deliveries(engine: RunningEngine) -> None:
     await engine.endpoint()
     first, *_ = await failed(engine, 3)
     plan = await engine.runtime.replays.plan(FAILED)
@@ -248,7 +250,7 @@ async def test_the_same_snapshot_is_counted_again_less_what_has_changed(engine: 
     assert (await engine.runtime.replays.plan(FAILED, plan.up_to, plan.frozen_at + 1e9)).total.value == 2
 
 
-async def test_the_dry_run_tells_how_what_it_covers_has_ended(engine: RunningEngine) -> None:
+async def test_the_dry_run_counts_states(engine: RunningEngine) -> None:
     await engine.endpoint()
     delivered = await engine.send_one()
     await engine.reaches(delivered, DeliveryState.DELIVERED)

@@ -28,7 +28,7 @@ async def in_flight(engine: RunningEngine, event_type: str) -> str:
     return delivery_id
 
 
-async def test_under_load_only_what_matched_is_touched_and_each_of_it_once(engine: RunningEngine) -> None:
+async def test_under_load_each_match_is_resent_exactly_once(engine: RunningEngine) -> None:
     await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])
     delivered = [await engine.send_one(event_type="one") for _ in range(5)]
@@ -58,7 +58,9 @@ async def test_under_load_only_what_matched_is_touched_and_each_of_it_once(engin
     assert (view.resent, view.skipped, view.total.value) == (30, 0, 30)
 
 
-async def test_the_same_snapshot_never_grows_by_what_was_in_flight(engine: RunningEngine) -> None:
+async def test_a_repeated_snapshot_never_includes_deliveries_that_were_in_flight(
+    engine: RunningEngine,
+) -> None:
     await engine.endpoint()
     await failed(engine, 2)
     running = await in_flight(engine, "invoice.paid")
@@ -71,7 +73,7 @@ async def test_the_same_snapshot_never_grows_by_what_was_in_flight(engine: Runni
     assert running not in [row.id for row in again.sample]
 
 
-async def test_a_span_that_ends_some_time_ago_ends_there_as_it_was_when_frozen(engine: RunningEngine) -> None:
+async def test_a_relative_end_is_fixed_when_the_snapshot_is_frozen(engine: RunningEngine) -> None:
     await engine.endpoint()
     old = await failed(engine, 6)
     await engine.clock.advance(30.0)
@@ -84,7 +86,7 @@ async def test_a_span_that_ends_some_time_ago_ends_there_as_it_was_when_frozen(e
     assert (await engine.runtime.replays.get(replay.id)).resent == 6
 
 
-async def test_what_changed_between_being_found_and_being_resent_is_left_alone(
+async def test_a_delivery_changed_between_read_and_resend_is_skipped(
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await engine.endpoint()

@@ -42,7 +42,7 @@ def terminal(service: Service) -> Terminal:
     return Terminal(service)
 
 
-def test_send_waits_for_the_end_and_prints_it(
+def test_send_waits_for_the_result_and_prints_it(
     terminal: Terminal, service: Service, receiver: ReceiverProcess
 ) -> None:
     service.endpoint(f"{receiver.url}/steady", event_types=["order.paid"])
@@ -129,7 +129,7 @@ def test_a_key_is_created_used_and_revoked(terminal: Terminal) -> None:
     assert "does not accept this key" in terminal.run("deliveries", key=key, code=1)
 
 
-def test_text_of_others_cannot_control_the_terminal(terminal: Terminal, service: Service) -> None:
+def test_untrusted_text_cannot_control_the_terminal(terminal: Terminal, service: Service) -> None:
     endpoint_id = service.endpoint("https://nobody.example/", name="\u202etrap", event_types=["nothing"])
     output = terminal.run("circuits")
     assert endpoint_id in output

@@ -50,7 +50,7 @@ def test_retries_of_an_earlier_demo_go_to_the_receiver_of_this_one(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_minute_shows_success_retry_failure_and_a_circuit_that_opens_probes_and_closes(
+def test_the_demo_shows_success_retry_failure_and_a_full_circuit_cycle_within_a_minute(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "demo.db"

@@ -65,7 +65,7 @@ def deliveries(service: Service, **filters: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("limit", "hanging", "messages"), [(128, 3, 40), (256, 200, 1)])
-def test_hanging_endpoints_take_no_descriptor_from_the_api_and_from_healthy_endpoints(
+def test_hanging_endpoints_exhaust_no_descriptors_of_the_api_and_of_healthy_endpoints(
     limit: int, hanging: int, messages: int, tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     with hanging_receiver() as url, limited_service(tmp_path, limit) as service:
@@ -90,7 +90,7 @@ def test_hanging_endpoints_take_no_descriptor_from_the_api_and_from_healthy_endp
         assert not [circuit for circuit in open_circuits(service) if any(word in circuit for word in OURS)]
 
 
-def test_a_service_that_sends_less_than_configured_says_so(tmp_path: Path) -> None:
+def test_a_service_with_reduced_limits_reports_them(tmp_path: Path) -> None:
     with limited_service(tmp_path, 128) as service:
         adjusted = next(line for line in service.printed.splitlines() if "limits.adjusted" in line)
         assert json.loads(adjusted)["max_in_flight"] == 36
@@ -113,6 +113,6 @@ def test_the_doctor_reports_a_small_limit(tmp_path: Path) -> None:
     assert "At most 36 attempts run concurrently instead of 4,096" in completed.stdout
 
 
-def test_a_service_with_enough_descriptors_says_nothing(service: Service) -> None:
+def test_a_service_with_enough_descriptors_reports_no_limit(service: Service) -> None:
     assert "limits.adjusted" not in service.printed
     assert httpx.get(f"{service.url}/health/ready", trust_env=False).json()["notices"] == []

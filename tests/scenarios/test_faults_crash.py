@@ -9,7 +9,7 @@ from bench.crash import crash
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_lose_nothing_and_repeat_only_what_was_in_flight(tmp_path: Path) -> None:
+def test_random_kills_lose_nothing_and_repeat_only_deliveries_in_flight(tmp_path: Path) -> None:
     report = crash(tmp_path, rounds=5, moments=random.Random(3), per_second=300, longest=2.0)
     assert report.problems() == []
     assert report.accepted > 100

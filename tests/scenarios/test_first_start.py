@@ -43,7 +43,7 @@ def paste(line: str) -> dict[str, object]:
     return accepted
 
 
-def test_the_pasted_line_is_delivered_to_the_example_receiver(tmp_path: Path) -> None:
+def test_the_printed_command_is_delivered_to_the_example_receiver(tmp_path: Path) -> None:
     with first_start(tmp_path) as service:
         accepted = paste(pasted_line(service))
         key = re.search(r"bw_\S{30,}", service.printed)
@@ -61,7 +61,7 @@ def test_the_pasted_line_is_delivered_to_the_example_receiver(tmp_path: Path) ->
         api.close()
 
 
-def test_curl_accepts_the_example_command(tmp_path: Path) -> None:
+def test_the_printed_command_runs_with_curl(tmp_path: Path) -> None:
     with first_start(tmp_path) as service:
         done = subprocess.run(pasted_line(service), shell=True, capture_output=True, check=False)  # noqa: S602 - as pasted
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_with_json_logs_every_line_is_json_and_the_secrets_are_in_a_private_file
     assert "bw_" not in service.printed
 
 
-def test_a_first_start_file_of_somebody_else_is_replaced_and_not_written_into(tmp_path: Path) -> None:
+def test_a_first_start_file_of_another_user_is_replaced_and_not_written_to(tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("mine")
     (tmp_path / "breakwater-first-start.txt").symlink_to(other)
@@ -131,7 +131,7 @@ def test_a_first_start_file_of_somebody_else_is_replaced_and_not_written_into(tm
     assert not (tmp_path / "breakwater-first-start.txt").is_symlink()
 
 
-def test_a_start_with_json_logs_that_has_no_secret_to_tell_writes_no_file(tmp_path: Path) -> None:
+def test_a_start_with_json_logs_and_no_secret_writes_no_file(tmp_path: Path) -> None:
     with first_start(tmp_path, log_format="json") as service:
         code = service.sign_in_link.partition("#")[2]
         form = {"code": code, "password": "correct horse battery staple"}
@@ -141,7 +141,7 @@ def test_a_start_with_json_logs_that_has_no_secret_to_tell_writes_no_file(tmp_pa
         assert not (tmp_path / "breakwater-first-start.txt").exists()
 
 
-def test_other_endpoints_on_loopback_are_refused(tmp_path: Path) -> None:
+def test_endpoints_at_other_loopback_ports_are_refused(tmp_path: Path) -> None:
     with first_start(tmp_path, bootstrap_key="bw_" + "k" * 40) as service:
         headers = {"authorization": f"Bearer bw_{'k' * 40}"}
         body = {"url": f"{service.url}/health/ready"}

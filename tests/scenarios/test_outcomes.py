@@ -42,7 +42,7 @@ def test_500_500_200_gets_three_attempts_one_and_two_seconds_apart(
     assert third - second == pytest.approx(2.0, abs=0.5)
 
 
-def test_a_refused_connection_is_retried_and_named(service: Service) -> None:
+def test_a_refused_connection_is_retried_and_reported(service: Service) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/hook"
@@ -53,7 +53,7 @@ def test_a_refused_connection_is_retried_and_named(service: Service) -> None:
     assert "refused" in delivery["attempts"][0]["error"]
 
 
-def test_a_name_that_does_not_resolve_is_retried_and_named(service: Service) -> None:
+def test_a_name_that_does_not_resolve_is_retried_and_reported(service: Service) -> None:
     delivery_id = sent_to(
         service, "https://nobody.example/hook", retry={"delays": [0.2], "jitter": 0}, timeout_seconds=5
     )

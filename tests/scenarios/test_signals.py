@@ -25,7 +25,7 @@ def handles_sigterm(process: "subprocess.Popen[bytes]") -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads handlers from Linux's /proc")
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0])
-def test_sigterm_ends_the_start_in_order(tmp_path: Path, delay: float) -> None:
+def test_sigterm_during_the_start_ends_it_cleanly(tmp_path: Path, delay: float) -> None:
     output = tmp_path / "serve.log"
     with output.open("wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own program

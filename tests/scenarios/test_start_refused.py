@@ -26,7 +26,7 @@ def refusal(folder: Path, **settings: object) -> str:
     return lines[0]
 
 
-def test_a_busy_port(tmp_path: Path) -> None:
+def test_a_start_with_a_port_in_use_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         message = refusal(tmp_path, port=port)
@@ -35,17 +35,17 @@ def test_a_busy_port(tmp_path: Path) -> None:
     assert not (tmp_path / "breakwater.db").exists()
 
 
-def test_an_address_of_another_machine(tmp_path: Path) -> None:
+def test_a_start_on_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
     assert "192.0.2.1" in refusal(tmp_path, host="192.0.2.1", bootstrap_key=f"bw_{'k' * 32}")
 
 
-def test_a_second_process_on_the_same_file(tmp_path: Path, service: Service) -> None:
+def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path, service: Service) -> None:
     message = refusal(tmp_path)
     assert "breakwater.db" in message
     assert service.api.get("/circuits").status_code == 200
 
 
-def test_a_schema_from_a_newer_breakwater(tmp_path: Path) -> None:
+def test_a_start_with_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with running_service(tmp_path):
         pass
     with sqlite3.connect(tmp_path / "breakwater.db") as database:
@@ -53,13 +53,13 @@ def test_a_schema_from_a_newer_breakwater(tmp_path: Path) -> None:
     assert "newer" in refusal(tmp_path)
 
 
-def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+def test_a_start_with_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "breakwater.db").write_bytes(b"this is no database, and never was one" * 100)
     message = refusal(tmp_path)
     assert "breakwater.db" in message
 
 
-def test_a_database_that_is_damaged(tmp_path: Path) -> None:
+def test_a_start_with_a_damaged_database_is_refused(tmp_path: Path) -> None:
     with running_service(tmp_path):
         pass
     path = tmp_path / "breakwater.db"
@@ -69,24 +69,24 @@ def test_a_database_that_is_damaged(tmp_path: Path) -> None:
     assert "breakwater.db" in refusal(tmp_path)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_start_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'missing' / 'breakwater.db'}"
     assert "missing" in refusal(tmp_path, database_url=url)
 
 
-def test_an_address_that_others_reach_before_anybody_can_sign_in(tmp_path: Path) -> None:
+def test_a_start_on_a_network_address_without_an_administrator_is_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, host="0.0.0.0")
     assert "0.0.0.0" in message
     assert "BREAKWATER_BOOTSTRAP_KEY" in message
 
 
-def test_with_a_credential_others_may_reach_it(tmp_path: Path) -> None:
+def test_a_start_on_a_network_address_with_a_credential_succeeds(tmp_path: Path) -> None:
     with running_service(tmp_path, host="0.0.0.0") as service:
         assert service.api.get("/circuits").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["PORT", "DRAIN_SECONDS"])
-def test_a_setting_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+def test_a_start_with_an_invalid_setting_is_refused(tmp_path: Path, name: str) -> None:
     process = start(["serve"], tmp_path, {f"BREAKWATER_{name}": "many"})
     assert process.wait() == 2
     assert f"BREAKWATER_{name}" in process.printed

@@ -167,7 +167,7 @@ def test_an_installed_breakwater_serves_its_pages(wheel: Path, tmp_path: Path) -
     assert popen.returncode == 0, process.printed
 
 
-def test_the_base_installation_has_breaker_and_verification_and_says_what_else_needs(
+def test_the_base_installation_has_breaker_and_verification_and_names_the_extra_for_the_rest(
     wheel: Path, tmp_path: Path
 ) -> None:
     program = _installed(wheel, tmp_path, lend=False)

@@ -38,7 +38,7 @@ def test_no_two_outcomes_share_a_name() -> None:
         (FailureClass.LOST, "worker lost"),
     ],
 )
-def test_a_failure_has_the_name_of_the_field(failure: FailureClass, name: str) -> None:
+def test_a_failure_has_its_standard_name(failure: FailureClass, name: str) -> None:
     assert failure_name(failure) == name
 
 

@@ -31,7 +31,7 @@ STYLES = Path(__file__).parents[2] / "static" / "app.css"
         (DeliveryState.CANCELLED, False, False, DeliveryStatus.CANCELLED),
     ],
 )
-def test_pending_deliveries_are_told_apart(
+def test_pending_deliveries_have_derived_statuses(
     state: DeliveryState, held: bool, attempted: bool, status: DeliveryStatus
 ) -> None:
     assert delivery_status(state, held=held, attempted=attempted) is status

@@ -18,7 +18,7 @@ SUMMER = 1_782_097_927.0
 HOUR = 3_600
 
 
-def test_nobody_in_particular_reads_in_utc() -> None:
+def test_the_default_zone_is_utc() -> None:
     assert zone_key() == "UTC"
     assert format_time(WINTER) == "2026-11-22 03:12:07 UTC"
     assert format_time(WINTER, WINTER + HOUR) == "03:12:07 UTC"
@@ -53,7 +53,7 @@ def test_a_zone_without_letters_is_named_by_its_distance_from_utc(zone: str, sho
         assert format_time(WINTER) == shown
 
 
-def test_the_hour_that_comes_twice_is_told_apart_by_its_name() -> None:
+def test_a_repeated_hour_is_distinguished_by_its_zone_name() -> None:
     first = 1_792_886_400.0  # 2026-10-25 00:00 UTC
     with reading_in(BERLIN):
         assert [format_time(first + hour * HOUR, first) for hour in (0, 1)] == [
@@ -70,7 +70,7 @@ def test_stored_text_names_times_in_utc() -> None:
         assert wanted.in_words(at=format_time) == "all deliveries accepted since 2026-11-22 04:12:07 CET"
 
 
-async def test_two_readers_at_the_same_time_each_see_their_own() -> None:
+async def test_two_concurrent_readers_have_their_own_zones() -> None:
     async def reads(zone: str) -> str:
         with reading_in(ZoneInfo(zone)):
             await asyncio.sleep(0)
@@ -87,6 +87,6 @@ async def test_two_readers_at_the_same_time_each_see_their_own() -> None:
     ]
 
 
-def test_utc_can_be_asked_for_beside_the_readers_own() -> None:
+def test_utc_can_be_requested_in_addition_to_the_zone_of_the_reader() -> None:
     with reading_in(BERLIN):
         assert format_time(WINTER, WINTER, UTC) == "03:12:07 UTC"

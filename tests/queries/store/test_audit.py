@@ -18,7 +18,7 @@ async def test_audit_entries_are_paged_newest_first(stored: Stored, queries: Que
     assert first.items[0].detail == {"n": 4}
 
 
-async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, queries: Queries) -> None:
+async def test_audit_entries_are_filtered_by_all_parameters(stored: Stored, queries: Queries) -> None:
     reset = await stored.deed("circuit.reset", "ep_1", "person:ada")
     resend = await stored.deed("delivery.resend", "dlv_1", "person:ada")
     other = await stored.deed("circuit.reset", "ep_2", "key:ci")
@@ -33,7 +33,7 @@ async def test_audit_entries_are_found_by_all_that_is_given(stored: Stored, quer
     assert await found(actor="person:ada", subject="ep_2") == []
 
 
-async def test_a_rare_action_of_a_busy_person_is_found_in_steps(
+async def test_a_rare_action_of_a_busy_person_is_found_over_several_pages(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "_SCAN_LIMIT", 2)

@@ -47,7 +47,7 @@ async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries:
         assert (await queries.deliveries.count(wanted)).value == group.count.value
 
 
-async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> None:
+async def test_groups_respect_the_filter(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await fail(stored, first, "dns", "no such name", event_type="order.paid")
     await fail(stored, second, "dns", "no such name")
@@ -68,7 +68,7 @@ async def test_groups_keep_to_the_filter(stored: Stored, queries: Queries) -> No
     assert await counted(q="nothing") == []
 
 
-async def test_a_flood_of_one_class_is_cut_and_hides_no_other(
+async def test_many_failures_of_one_class_hide_no_other_class(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(causes, "GROUPED_PER_CLASS", 3)

@@ -36,7 +36,9 @@ async def test_open_circuits_come_first_and_keep_their_place_while_they_alternat
     assert again == names
 
 
-async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, queries: Queries) -> None:
+async def test_a_circuit_view_has_state_counts_backlog_and_last_error(
+    stored: Stored, queries: Queries
+) -> None:
     endpoint_id = await stored.endpoint("billing", circuit={"timeout_seconds": 30.0})
     for _ in range(2):
         delivery_id = await stored.delivery(endpoint_id)
@@ -56,14 +58,14 @@ async def test_a_circuit_has_what_an_operator_needs_to_decide(stored: Stored, qu
     assert circuit.reset_consequence.startswith("Closes the circuit and releases 2 held deliveries")
 
 
-async def test_an_endpoint_that_was_never_called_is_closed(stored: Stored, queries: Queries) -> None:
+async def test_a_new_endpoint_has_a_closed_circuit(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     circuit = await queries.circuits.get(endpoint_id)
     assert (circuit.state, circuit.last_error, circuit.opening_cause) == (CircuitState.CLOSED, None, None)
     assert circuit.sentence == "Closed: deliveries are sent."
 
 
-async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) -> None:
+async def test_a_hold_is_shown_with_its_actor(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     breaker = CircuitBreaker()
     hold = Hold(reason="moves", since=stored.now, until=stored.now + 60, by="person:ada")
@@ -75,7 +77,7 @@ async def test_a_hold_is_shown_with_its_owner(stored: Stored, queries: Queries) 
     assert not (await queries.circuits.get(endpoint_id)).on_hold
 
 
-async def test_the_board_costs_two_queries_for_any_number_of_circuits(
+async def test_the_board_takes_two_queries_for_any_number_of_circuits(
     stored: Stored, queries: Queries
 ) -> None:
     for number in range(6):
@@ -85,7 +87,7 @@ async def test_the_board_costs_two_queries_for_any_number_of_circuits(
     assert len(asked) == 2
 
 
-async def test_transitions_are_of_one_circuit_or_of_all(stored: Stored, queries: Queries) -> None:
+async def test_transitions_are_read_for_one_circuit_or_for_all(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await stored.transition(first, "5 consecutive failures", attempt_id="att_1")
     await stored.transition(second, "reset by person:ada", actor="person:ada", to_state="closed")

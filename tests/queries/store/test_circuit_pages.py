@@ -49,7 +49,7 @@ async def test_pages_go_in_one_order_and_neither_repeat_nor_leave_out(
         assert {len(page) for page in pages[:-1]} <= {limit}
 
 
-async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, queries: Queries) -> None:
+async def test_endpoints_are_sorted_like_their_circuits(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     first = await queries.endpoints.list(limit=7)
     second = await queries.endpoints.list(first.next_cursor, limit=7)
@@ -57,7 +57,7 @@ async def test_endpoints_come_in_the_order_of_their_circuits(stored: Stored, que
     assert second.next_cursor is None
 
 
-async def test_every_page_says_how_many_there_are_in_all(stored: Stored, queries: Queries) -> None:
+async def test_every_page_has_the_total(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     first = await queries.circuits.board(limit=2)
     second = await queries.endpoints.list(first.next_cursor, limit=2)
@@ -69,7 +69,7 @@ async def test_every_page_says_how_many_there_are_in_all(stored: Stored, queries
     assert (first.total, first.open_circuits) == (12, 4)
 
 
-async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Stored, queries: Queries) -> None:
+async def test_a_text_is_searched_in_names_urls_and_ids(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     assert await names_by_page(queries, 2, "OPEN") == [["open-5", "open-7"], ["open-9"]]
     assert await names_by_page(queries, 9, "probing.example") == [["probing"]]
@@ -80,7 +80,9 @@ async def test_a_text_is_looked_for_in_names_and_urls_and_as_an_id(stored: Store
     assert (await queries.circuits.board(text="100 %_")).total == 0
 
 
-async def test_a_change_of_state_between_pages_does_not_move_others(stored: Stored, queries: Queries) -> None:
+async def test_a_change_of_state_between_pages_moves_no_other_endpoint(
+    stored: Stored, queries: Queries
+) -> None:
     await engine(stored)
     first = await queries.circuits.board(limit=6)
     last = first.items[-1]
@@ -98,9 +100,7 @@ async def test_a_page_continues_after_an_endpoint_that_was_deleted(stored: Store
     assert second.total == 11
 
 
-async def test_cursors_limits_and_texts_that_are_not_in_order_are_refused(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_invalid_cursors_limits_and_texts_are_refused(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     unknown = Cursor(f"ep_{'0' * 26}", stored.now, (0,))
     for cursor in (

@@ -12,7 +12,7 @@ from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
 from tests.contract.stored import Stored, opened
 
 
-async def test_a_delivery_is_shown_whole(stored: Stored, queries: Queries) -> None:
+async def test_a_delivery_is_read_with_all_details(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     delivery_id = await stored.delivery(
         endpoint_id, "delivered", payload=b'{"total":1}', attempt_count=2, status_code=200, budget_spent=2
@@ -47,7 +47,7 @@ async def test_response_bodies_share_what_is_read_of_one_delivery(stored: Stored
     assert [attempt.response_truncated for attempt in attempts] == [True, False, False, False]
 
 
-async def test_an_unknown_id_is_told_apart_from_an_empty_answer(queries: Queries) -> None:
+async def test_an_unknown_id_is_not_found_rather_than_empty(queries: Queries) -> None:
     for ask, kind in (
         (queries.deliveries.get, "delivery"),
         (queries.messages.get, "message"),
@@ -58,7 +58,9 @@ async def test_an_unknown_id_is_told_apart_from_an_empty_answer(queries: Queries
             await ask("nothing")
 
 
-async def test_its_own_schedule_goes_before_that_of_its_endpoint(stored: Stored, queries: Queries) -> None:
+async def test_the_schedule_of_a_delivery_overrides_that_of_its_endpoint(
+    stored: Stored, queries: Queries
+) -> None:
     endpoint_id = await stored.endpoint(retry_delays=[5.0, 6.0])
     own = await stored.delivery(endpoint_id, retry_delays=[1.0])
     inherited = await stored.delivery(endpoint_id)
@@ -67,7 +69,9 @@ async def test_its_own_schedule_goes_before_that_of_its_endpoint(stored: Stored,
     assert (await queries.deliveries.get(inherited)).retry_delays == (5.0, 6.0)
 
 
-async def test_behind_an_open_circuit_the_cause_is_told(stored: Stored, queries: Queries) -> None:
+async def test_a_delivery_behind_an_open_circuit_is_explained_with_the_cause(
+    stored: Stored, queries: Queries
+) -> None:
     endpoint_id = await stored.endpoint("billing")
     delivery_id = await stored.delivery(endpoint_id)
     await stored.circuit(endpoint_id, opened(stored.now))
@@ -80,7 +84,7 @@ async def test_behind_an_open_circuit_the_cause_is_told(stored: Stored, queries:
     assert '"Send now" sends it as a probe' in detail.resend_consequence
 
 
-async def test_who_cancelled_or_resent_it_is_named(stored: Stored, queries: Queries) -> None:
+async def test_the_actor_of_a_cancellation_or_resend_is_named(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     delivery_id = await stored.delivery(endpoint_id, "cancelled")
     await stored.deed("delivery.resend", delivery_id, "person:eve")
@@ -90,7 +94,7 @@ async def test_who_cancelled_or_resent_it_is_named(stored: Stored, queries: Quer
     assert "(sent by hand), before any attempt." in (await queries.deliveries.get(delivery_id)).why
 
 
-async def test_who_paused_its_endpoint_is_named(stored: Stored, queries: Queries) -> None:
+async def test_the_actor_of_a_pause_is_named(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing", state="paused", state_reason="migration")
     delivery_id = await stored.delivery(endpoint_id)
     await stored.deed("endpoint.pause", endpoint_id)
@@ -99,7 +103,7 @@ async def test_who_paused_its_endpoint_is_named(stored: Stored, queries: Queries
     )
 
 
-async def test_a_queue_is_counted(stored: Stored, queries: Queries) -> None:
+async def test_the_queue_of_a_lane_is_counted(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing", max_in_flight=2)
     for _ in range(3):
         await stored.delivery(endpoint_id)
@@ -111,7 +115,7 @@ async def test_a_queue_is_counted(stored: Stored, queries: Queries) -> None:
     assert (await queries.deliveries.get(last)).why.endswith("billing has 2 of 2 attempts in flight.")
 
 
-async def test_an_attempt_in_flight_says_since_when(stored: Stored, queries: Queries) -> None:
+async def test_an_attempt_in_flight_has_its_start_time(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id, "in_flight", lease_until=stored.now + 25)
     assert (await queries.deliveries.get(delivery_id)).why.startswith("Attempt 1 has been in flight since ")
@@ -119,7 +123,7 @@ async def test_an_attempt_in_flight_says_since_when(stored: Stored, queries: Que
     assert (await queries.deliveries.get(delivery_id)).why.startswith("The worker of attempt 1 was lost: ")
 
 
-async def test_a_lost_attempt_is_admitted(stored: Stored, queries: Queries) -> None:
+async def test_a_lost_attempt_is_shown(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id, "delivered", attempt_count=2)
     await stored.attempt(
@@ -131,7 +135,7 @@ async def test_a_lost_attempt_is_admitted(stored: Stored, queries: Queries) -> N
     )
 
 
-async def test_of_very_many_attempts_the_newest_are_shown(stored: Stored, queries: Queries) -> None:
+async def test_the_newest_of_many_attempts_are_shown(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     delivery_id = await stored.delivery(endpoint_id)
     for number in range(1, SHOWN_ATTEMPTS + 3):
@@ -153,7 +157,7 @@ async def test_a_deleted_endpoint_keeps_its_history_readable(stored: Stored, que
 # --- messages
 
 
-async def test_a_message_shows_where_it_went(stored: Stored, queries: Queries) -> None:
+async def test_a_message_is_read_with_its_deliveries(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     message_id = await stored.message(b"[1]", delivery_count=2, idempotency_key="k-1")
     ids = [await stored.delivery(one, message_id=message_id) for one in (first, second)]
@@ -162,7 +166,7 @@ async def test_a_message_shows_where_it_went(stored: Stored, queries: Queries) -
     assert (message.payload, message.idempotency_key, message.note) == (b"[1]", "k-1", None)
 
 
-async def test_a_message_without_deliveries_says_why(stored: Stored, queries: Queries) -> None:
+async def test_a_message_without_deliveries_has_a_note(stored: Stored, queries: Queries) -> None:
     nowhere = await stored.message(delivery_count=0)
     assert (await queries.messages.get(nowhere)).note == (
         "No endpoint was subscribed to this event type, so nothing was delivered."
@@ -173,7 +177,7 @@ async def test_a_message_without_deliveries_says_why(stored: Stored, queries: Qu
     )
 
 
-async def test_hostile_words_are_kept_as_they_are_and_sentences_stay_on_one_line(
+async def test_hostile_text_is_stored_unchanged_and_sentences_stay_on_one_line(
     stored: Stored, queries: Queries
 ) -> None:
     hostile = "<script>\n\x1b[31m\u202e"

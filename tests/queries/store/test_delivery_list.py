@@ -18,7 +18,7 @@ from tests.queries.store.lists import filters, list_ids, pages_of
 # --- lists and pages
 
 
-async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, queries: Queries) -> None:
+async def test_the_list_is_newest_first_with_all_columns(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     older = await stored.delivery(endpoint_id, "delivered")
     newer = await stored.delivery(
@@ -41,7 +41,7 @@ async def test_the_newest_come_first_with_what_a_list_shows(stored: Stored, quer
     )
 
 
-async def test_pages_neither_repeat_nor_leave_out(stored: Stored, queries: Queries) -> None:
+async def test_pages_have_no_duplicates_and_no_gaps(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3]
     for values in ({}, {"status": "failed,pending"}, {"status": "failed,delivered,pending"}):
@@ -54,7 +54,7 @@ async def test_pages_neither_repeat_nor_leave_out(stored: Stored, queries: Queri
     assert await list_ids(queries) == made[::-1]
 
 
-async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored, queries: Queries) -> None:
+async def test_new_deliveries_do_not_shift_pages(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     made = [await stored.delivery(endpoint_id) for _ in range(4)]
     first = await queries.deliveries.list(DeliveryFilter(), limit=2)
@@ -63,7 +63,7 @@ async def test_what_arrives_while_paging_does_not_shift_the_pages(stored: Stored
     assert [row.id for row in (*first.items, *second.items)] == made[::-1]
 
 
-async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, queries: Queries) -> None:
+async def test_a_page_of_any_size_takes_the_same_number_of_queries(stored: Stored, queries: Queries) -> None:
     endpoints = [await stored.endpoint(f"e{number}") for number in range(5)]
     for number in range(20):
         await stored.delivery(endpoints[number % 5], "failed", failure_class="dns", error="no such name")
@@ -81,7 +81,7 @@ async def test_a_page_costs_the_same_queries_however_long_it_is(stored: Stored, 
         assert counts[0] == counts[1] <= 3
 
 
-async def test_a_page_has_a_size(queries: Queries) -> None:
+async def test_an_invalid_page_size_is_refused(queries: Queries) -> None:
     for limit in (0, 201):
         with pytest.raises(InvalidInput, match="limit: Invalid limit\\. Use a number from 1 to 200"):
             await queries.deliveries.list(DeliveryFilter(), limit=limit)
@@ -150,7 +150,7 @@ STATUSES = (
 )
 
 
-async def test_every_filter_finds_what_it_says(stored: Stored, queries: Queries) -> None:
+async def test_every_filter_finds_its_deliveries(stored: Stored, queries: Queries) -> None:
     rows = await several(stored)
     dark = next(row.endpoint_id for row in rows.values() if row.endpoint_name == "dark")
     for status in STATUSES:
@@ -169,7 +169,7 @@ async def test_every_filter_finds_what_it_says(stored: Stored, queries: Queries)
                     assert at_once.matching == BoundedCount(len(expected), more=False), filter_.in_words()
 
 
-async def test_an_action_on_all_that_match_touches_just_the_list(stored: Stored, queries: Queries) -> None:
+async def test_an_operation_on_all_matches_covers_exactly_the_list(stored: Stored, queries: Queries) -> None:
     rows = await several(stored)
     some = sorted(rows)[len(rows) // 2]
     for status in STATUSES:
@@ -194,7 +194,7 @@ async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, querie
     assert await list_ids(queries, error="s_op…") == []
 
 
-async def test_times_are_of_acceptance(stored: Stored, queries: Queries) -> None:
+async def test_the_time_range_is_that_of_acceptance(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     old = await stored.delivery(endpoint_id)
     await stored.clock.advance(3600)
@@ -236,7 +236,7 @@ async def test_pending_deliveries_of_a_halted_lane_are_held(
     assert [row.id for row in page.items if row.held] == [waiting]
 
 
-async def test_a_lane_whose_pause_is_over_holds_nothing(stored: Stored, queries: Queries) -> None:
+async def test_a_lane_whose_rate_limit_has_expired_holds_nothing(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint(throttled_until=stored.now + 5)
     await stored.delivery(endpoint_id)
     await stored.clock.advance(10)
@@ -254,7 +254,7 @@ async def test_a_count_stops_at_its_bound(stored: Stored, queries: Queries) -> N
     assert str(await queries.deliveries.count(filters(status="failed"), bound=5)) == "5"
 
 
-async def test_what_arrived_since_is_counted_and_not_shown(stored: Stored, queries: Queries) -> None:
+async def test_newer_deliveries_are_counted_and_not_listed(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     newest = await stored.delivery(endpoint_id, "failed")
     assert (await queries.deliveries.count_newer(DeliveryFilter(), newest)).value == 0

@@ -8,7 +8,7 @@ from tests.contract.recorded_sql import reads_asked
 from tests.contract.stored import Stored, opened
 
 
-async def test_endpoints_come_with_their_circuit_and_their_traffic(stored: Stored, queries: Queries) -> None:
+async def test_endpoints_are_listed_with_their_circuit_and_traffic(stored: Stored, queries: Queries) -> None:
     good, bad = await stored.endpoint("good"), await stored.endpoint("bad")
     await stored.counted(good, stored.now, "success", bucket_of(20), 9)
     await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
@@ -26,7 +26,7 @@ async def test_endpoints_come_with_their_circuit_and_their_traffic(stored: Store
     assert sum(successes for _, successes, _ in best.traffic.series) == 9
 
 
-async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, queries: Queries) -> None:
+async def test_one_endpoint_is_shown_as_in_the_list(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint(
         "billing", event_types=["order.paid"], headers={"Authorization": "Bearer x"}
     )
@@ -37,7 +37,7 @@ async def test_one_endpoint_is_shown_like_in_the_list(stored: Stored, queries: Q
     assert summary.traffic.attempts == 2
 
 
-async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, queries: Queries) -> None:
+async def test_a_deleted_endpoint_is_in_no_list(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     await stored.change(ENDPOINTS, endpoint_id, deleted_at=stored.now)
     assert (await queries.endpoints.list()).items == ()
@@ -45,7 +45,7 @@ async def test_a_deleted_endpoint_is_gone_from_every_list(stored: Stored, querie
     assert await queries.endpoints.options("bil") == ()
 
 
-async def test_endpoints_and_event_types_are_offered_to_choose_from(stored: Stored, queries: Queries) -> None:
+async def test_endpoints_and_event_types_are_offered_as_options(stored: Stored, queries: Queries) -> None:
     billing = await stored.endpoint("Billing")
     await stored.endpoint("shop", url="https://bill.example/100%_off")
     await stored.endpoint("other", adhoc_key="k", url="https://adhoc.example/")

@@ -52,7 +52,7 @@ async def listed(queries: Queries, values: dict[str, str]) -> int:
     return len((await queries.deliveries.list(wanted(values), limit=200)).items)
 
 
-async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
+async def test_the_histogram_counts_the_deliveries_of_the_list_for_any_filter(
     stored: Stored, queries: Queries
 ) -> None:
     fine, dead = await fill(stored)
@@ -64,7 +64,7 @@ async def test_the_bars_count_what_the_list_shows_whatever_it_is_asked_for(
         assert sum(drawn.by_state.values()) == drawn.total
 
 
-async def test_read_together_list_count_and_bars_are_what_they_are_apart(
+async def test_list_count_and_histogram_are_equal_when_read_together(
     stored: Stored, queries: Queries
 ) -> None:
     fine, dead = await fill(stored)
@@ -78,7 +78,7 @@ async def test_read_together_list_count_and_bars_are_what_they_are_apart(
     assert dead
 
 
-async def test_read_together_what_is_older_than_the_bars_is_listed_and_counted(
+async def test_deliveries_older_than_the_histogram_are_listed_and_counted_when_read_together(
     stored: Stored, queries: Queries
 ) -> None:
     endpoint_id = await stored.endpoint()
@@ -92,7 +92,7 @@ async def test_read_together_what_is_older_than_the_bars_is_listed_and_counted(
 
 
 @pytest.mark.parametrize("values", [{"class": "dns", "status": "failed,held"}, {"status": "held"}])
-async def test_read_together_bars_that_are_cut_are_cut_where_they_are_apart(
+async def test_a_truncated_histogram_ends_at_the_same_id_when_read_together(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
 ) -> None:
     await fill(stored)
@@ -103,7 +103,7 @@ async def test_read_together_bars_that_are_cut_are_cut_where_they_are_apart(
     assert together.search_bounds is not None
 
 
-async def test_each_bar_is_the_list_of_its_time(stored: Stored, queries: Queries) -> None:
+async def test_each_bar_counts_the_list_of_its_time_range(stored: Stored, queries: Queries) -> None:
     await fill(stored)
     for values in ({}, {"status": "failed"}, {"class": "dns"}):
         drawn = await queries.deliveries.histogram(wanted(values))
@@ -112,7 +112,7 @@ async def test_each_bar_is_the_list_of_its_time(stored: Stored, queries: Queries
             assert bar.total == await listed(queries, of_bar), (values, bar)
 
 
-async def test_bars_tell_states_apart(stored: Stored, queries: Queries) -> None:
+async def test_bars_count_each_state(stored: Stored, queries: Queries) -> None:
     await fill(stored)
     assert (await queries.deliveries.histogram(DeliveryFilter())).by_state == {
         "pending": 6,
@@ -123,7 +123,7 @@ async def test_bars_tell_states_apart(stored: Stored, queries: Queries) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, {"status": "pending"}, {"class": "dns"}, {"status": "held"}])
-async def test_bars_tell_what_is_held_from_what_only_waits(
+async def test_bars_distinguish_held_from_pending(
     stored: Stored, queries: Queries, values: dict[str, str]
 ) -> None:
     fine, dead = await fill(stored)
@@ -136,7 +136,7 @@ async def test_bars_tell_what_is_held_from_what_only_waits(
     assert waiting
 
 
-async def test_lanes_too_many_to_tell_apart_all_count_as_waiting(
+async def test_with_too_many_held_endpoints_all_pending_deliveries_count_as_pending(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(stored)
@@ -145,7 +145,7 @@ async def test_lanes_too_many_to_tell_apart_all_count_as_waiting(
     assert (drawn.held, drawn.by_state[DeliveryState.PENDING]) == (0, 6)
 
 
-async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, queries: Queries) -> None:
+async def test_without_a_start_the_histogram_covers_the_last_day(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     await stored.delivery(endpoint_id, "delivered")
     await stored.clock.advance(2 * DAY)
@@ -159,9 +159,7 @@ async def test_unless_asked_since_when_it_is_the_last_day(stored: Stored, querie
     assert longer.has_since
 
 
-async def test_bars_begin_with_the_first_delivery_of_all_and_end_with_now(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_bars_begin_with_the_oldest_delivery_and_end_now(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     await stored.delivery(endpoint_id)
     first = stored.now
@@ -172,7 +170,7 @@ async def test_bars_begin_with_the_first_delivery_of_all_and_end_with_now(
 
 
 @pytest.mark.parametrize("values", [{}, {"status": "failed"}, {"class": "dns"}, {"status": "held"}])
-async def test_only_the_newest_are_counted_and_that_is_said(
+async def test_only_the_newest_deliveries_are_counted_and_the_limit_is_reported(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
 ) -> None:
     await fill(stored)
@@ -187,9 +185,7 @@ async def test_only_the_newest_are_counted_and_that_is_said(
     assert drawn.total < await listed(queries, values)
 
 
-async def test_nothing_stored_and_nothing_matching_are_bars_without_deliveries(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_without_deliveries_the_bars_are_empty(stored: Stored, queries: Queries) -> None:
     for values in ({}, {"class": "tls"}, {"until": "1h"}):
         empty: Histogram = await queries.deliveries.histogram(wanted(values))
         assert empty.total == 0

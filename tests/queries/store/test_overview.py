@@ -18,7 +18,7 @@ async def test_the_overview_of_a_quiet_service(stored: Stored, queries: Queries)
     assert overview.open_circuits == ()
 
 
-async def test_the_overview_says_what_fails_and_what_waits(stored: Stored, queries: Queries) -> None:
+async def test_the_overview_names_failing_endpoints_and_the_backlog(stored: Stored, queries: Queries) -> None:
     dark, fine = await stored.endpoint("billing.example"), await stored.endpoint("fine")
     await stored.circuit(dark, opened(stored.now))
     oldest = await stored.delivery(dark)
@@ -49,7 +49,7 @@ async def test_the_overview_does_not_blame_others_for_a_stopped_task(stored: Sto
     assert overview.tasks == tasks
 
 
-async def test_the_overview_costs_the_same_queries_for_any_number_of_circuits(
+async def test_the_overview_takes_the_same_queries_for_any_number_of_circuits(
     stored: Stored, queries: Queries
 ) -> None:
     counts = []

@@ -116,13 +116,13 @@ async def plan_of(sample: Sample, statement: Statement) -> Plan:
         return Plan("\n".join(await plan_lines(connection, *statement)))
 
 
-async def test_no_read_is_forgotten(sample: Sample) -> None:
+async def test_every_query_has_a_recorded_plan(sample: Sample) -> None:
     reads = Reads(sample)
     others = {"replays": reads.replays, "saved_views": reads.views}
     assert set(reads.calls()) == public_reads(**vars(reads.queries), **others)
 
 
-async def test_every_read_is_by_index(sample: Sample) -> None:
+async def test_every_query_uses_an_index(sample: Sample) -> None:
     for name, calls in Reads(sample).calls().items():
         for number, call in enumerate(calls):
             with reads_asked() as asked:

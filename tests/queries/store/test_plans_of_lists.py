@@ -30,7 +30,7 @@ from breakwater.core.store.schema import ALL_ENDPOINTS, AUDIT, ENDPOINTS
 from tests.queries.store.plans import INDEXES, Sample, plan_of
 
 
-async def test_every_filter_reads_along_its_index(sample: Sample) -> None:
+async def test_every_filter_scans_its_index(sample: Sample) -> None:
     now = sample.clock.now()
     for query, indexes in INDEXES.items():
         filters = sample.filter(query)
@@ -43,7 +43,7 @@ async def test_every_filter_reads_along_its_index(sample: Sample) -> None:
                 assert not plan.sorts or index == "ix_deliveries_message", (query, plan.text)
 
 
-async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sample) -> None:
+async def test_further_statements_of_a_page_use_an_index(sample: Sample) -> None:
     now = sample.clock.now()
     for query in INDEXES:
         filters = sample.filter(query)
@@ -56,7 +56,7 @@ async def test_what_a_page_asks_beside_its_rows_is_read_by_index_too(sample: Sam
             assert plan.whole_tables == [], (query, plan.text)
 
 
-async def test_every_other_read_is_by_index(sample: Sample) -> None:
+async def test_every_other_statement_uses_an_index(sample: Sample) -> None:
     now = sample.clock.now()
     minute = int(now // 60)
     filters = sample.filter("class=tls")

@@ -22,7 +22,7 @@ async def test_a_search_finds_ids_of_every_kind(stored: Stored, queries: Queries
     assert len(await list_ids(queries, q=endpoint_id)) == 2
 
 
-async def test_a_search_finds_an_idempotency_key_however_old(
+async def test_a_search_finds_an_idempotency_key_of_any_age(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "PAYLOAD_SCAN_LIMIT", 2)
@@ -50,13 +50,13 @@ async def test_a_search_finds_text_in_type_error_and_payload(stored: Stored, que
     assert await list_ids(queries, q="' OR 1=1 --") == []
 
 
-async def test_a_payload_that_is_no_text_does_not_break_a_search(stored: Stored, queries: Queries) -> None:
+async def test_a_binary_payload_does_not_break_a_search(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     odd = await stored.delivery(endpoint_id, payload=b"\x00\xff\xfe binary \x00 tail")
     assert await list_ids(queries, q="tail") == [odd]
 
 
-async def test_a_search_says_how_far_it_looked_and_goes_on_there(
+async def test_a_search_reports_how_far_it_searched_and_continues_there(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "PAYLOAD_SCAN_LIMIT", 3)
@@ -77,7 +77,7 @@ async def test_a_search_says_how_far_it_looked_and_goes_on_there(
     assert len(pages) == 3
 
 
-async def test_a_rare_combination_is_found_however_far_down(
+async def test_a_rare_combination_is_found_at_any_depth(
     stored: Stored, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SCAN_LIMIT", 4)

@@ -6,7 +6,7 @@ from breakwater.core.queries.traffic.charts import CACHED_CHARTS
 from tests.contract.stored import Stored
 
 
-async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, queries: Queries) -> None:
+async def test_traffic_is_read_for_one_endpoint_or_for_all(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     await stored.counted(first, stored.now, "success", 3, 5)
     await stored.counted(second, stored.now - 61, "dns", 1, 2)
@@ -18,9 +18,7 @@ async def test_traffic_is_of_one_endpoint_or_of_all(stored: Stored, queries: Que
     assert everything.series[-1][1:] == (5, 0)
 
 
-async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_a_long_chart_is_the_same_before_and_after_the_rollup(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     for minutes_ago in (0, 20, 31, 59, 61, 600, 1200, 3000, 9000):
         await stored.counted(
@@ -38,9 +36,7 @@ async def test_a_long_chart_is_the_same_before_and_after_it_is_summed_up(
     assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
 
 
-async def test_a_long_chart_that_is_watched_is_the_same_as_one_that_is_reopened(
-    stored: Stored, queries: Queries
-) -> None:
+async def test_a_cached_long_chart_equals_a_new_one(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     rollup = StatsRollup(stored.database, stored.clock)
     for turn in range(12):
