@@ -10,19 +10,23 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 
 VENV := .venv
 BIN := $(VENV)/bin
-# constraints.txt pins all versions, also those of the build. pip 25.3 and later read the second variable for that.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	$(BIN)/python -m pip install --quiet
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+# Dependencies and the build tool are accepted only as the files whose hashes the lock files list: requirements.txt for
+# the service, constraints.txt for development. pip has no hash for a folder, so the project itself is installed apart.
+LOCKED := $(PIP) --require-hashes --requirement
+EDITABLE := $(PIP) --no-deps --no-build-isolation --editable .
+UV_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-strip-extras pyproject.toml
 # Removes the distribution under its former name, which would keep `core` and `web` importable by their bare names.
 REMOVE_FORMER := $(BIN)/python -P -m pip --disable-pip-version-check uninstall --quiet --quiet --yes breakwater
-INPUTS := pyproject.toml constraints.txt
+INPUTS := pyproject.toml requirements.txt constraints.txt
 
 # Two processes, each file in one of them: scenario and browser tests mostly wait.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 BENCH ?= smoke
 ROUNDS ?= 10
 
-.PHONY: help run demo test lint check bench crash screenshots install remove-former browser compiler clean
+.PHONY: help run demo test lint check bench crash screenshots install lock remove-former browser compiler clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +60,12 @@ screenshots: $(VENV)/.dev-installed browser ## Take the screenshots of the docum
 
 install: $(VENV)/.dev-installed ## Install the development dependencies into .venv
 
+lock: ## Write both lock files after a change in pyproject.toml; needs uv. UPGRADE=--upgrade takes newer versions
+	@$(UV_LOCK) --extra dev $(UPGRADE) --output-file constraints.txt
+	@sed -n 's/^\([A-Za-z0-9][^ ]*==[^ ]*\).*/\1/p' constraints.txt > .locked-versions
+	@echo 'setuptools>=77' | $(UV_LOCK) - --extra server --constraint .locked-versions --upgrade --output-file requirements.txt
+	@rm .locked-versions
+
 clean: ## Remove .venv and the files that tools leave
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -76,11 +86,13 @@ $(BIN)/python:
 $(VENV)/.runtime-installed: $(BIN)/python $(INPUTS)
 	@echo "Installing Breakwater into $(VENV) ..."
 	@$(REMOVE_FORMER)
-	@$(PIP) --editable '.[server]'
+	@$(LOCKED) requirements.txt
+	@$(EDITABLE)
 	@touch $@
 
 $(VENV)/.dev-installed: $(BIN)/python $(INPUTS)
 	@echo "Installing Breakwater and its development dependencies into $(VENV) ..."
 	@$(REMOVE_FORMER)
-	@$(PIP) --editable '.[dev]'
+	@$(LOCKED) constraints.txt
+	@$(EDITABLE)
 	@touch $@ $(VENV)/.runtime-installed

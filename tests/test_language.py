@@ -12,6 +12,7 @@ SUFFIXES: Final = {".py", ".html", ".md", ".js", ".css", ".toml", ".mako", ".xml
 SKIPPED: Final = {
     "tests/test_language.py": "it lists the phrases",
     "constraints.txt": "names of packages",
+    "requirements.txt": "names of packages",
     "static/htmx.min.js": "vendored",
     "static/htmx-ext-sse.min.js": "vendored",
     "static/idiomorph-ext.min.js": "vendored",
