@@ -218,6 +218,7 @@ class Runtime:
             retention_days=self.settings.retention_days,
             audit_retention_days=self.settings.audit_retention_days,
             on_endpoints_deleted=self._endpoint_changes.mark_outdated,
+            wait_until_endpoints_read=self._endpoint_changes.wait_until_read,
         )
         self._supervisor.add("dispatcher", self._dispatcher.run)
         self._supervisor.add("poller", self._dispatcher.poll_regularly)

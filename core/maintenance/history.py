@@ -1,8 +1,9 @@
 """Retention of transitions, audit entries, replay items and ad-hoc endpoints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import structlog
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,16 +13,29 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import AUDIT, DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS, TRANSITIONS
 from breakwater.core.store.writer import STEP_ROWS
 
+log = structlog.get_logger("breakwater.pruner")
+
+
+async def _no_wait(_ids: Sequence[str]) -> None:
+    pass
+
 
 class HistoryRetention:
     """Deletes old history in steps. Audit entries have their own retention."""
 
     def __init__(
-        self, database: Database, on_deleted: Callable[[Sequence[str]], None] = lambda _ids: None
+        self,
+        database: Database,
+        on_changed: Callable[[Sequence[str]], None] = lambda _ids: None,
+        wait_until_read: Callable[[Sequence[str]], Awaitable[None]] = _no_wait,
     ) -> None:
-        """`on_deleted` is called with the ids of endpoints that were deleted."""
+        """`on_changed` is called with the ids of endpoints that were deleted or restored.
+
+        `wait_until_read` returns once this process no longer accepts messages for these endpoints.
+        """
         self._database = database
-        self._on_deleted = on_deleted
+        self._on_changed = on_changed
+        self._wait_until_read = wait_until_read
 
     async def prune(self, *, before: float, audit_before: float, now: float) -> None:
         """Delete history older than `before`, and audit entries older than `audit_before`."""
@@ -41,7 +55,19 @@ class HistoryRetention:
             ids = list((await connection.execute(unused)).scalars())
         for start in range(0, len(ids), STEP_ROWS):
             step = partial(_delete_adhoc, ids=ids[start : start + STEP_ROWS], before=before, now=now)
-            await self._database.writer.run(step, on_commit=self._on_deleted)
+            deleted = await self._database.writer.run(step, on_commit=self._on_changed)
+            if deleted:
+                await self._restore_used(deleted, now)
+
+    async def _restore_used(self, ids: Sequence[str], now: float) -> None:
+        """Restore endpoints that got a message around their deletion, because it would be cancelled."""
+        await self._wait_until_read(ids)
+        # A message that found one of them before is submitted by now, and the second write comes after it.
+        await self._database.writer.run(_do_nothing)
+        step = partial(_restore_adhoc, ids=ids, now=now)
+        restored = await self._database.writer.run(step, on_commit=self._on_changed)
+        if restored:
+            log.info("pruner.endpoints_restored", endpoints=len(restored))
 
 
 async def _delete_adhoc(
@@ -55,6 +81,21 @@ async def _delete_adhoc(
         .returning(ENDPOINTS.c.id)
     )
     return tuple(deleted.scalars())
+
+
+async def _restore_adhoc(connection: AsyncConnection, *, ids: Sequence[str], now: float) -> Sequence[str]:
+    """Restore those of `ids` that have deliveries, and return them. Their URL may have another endpoint already."""
+    restored = await connection.execute(
+        update(ENDPOINTS)
+        .where(ENDPOINTS.c.id.in_(ids), exists().where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id))
+        .values(deleted_at=None, updated_at=now, adhoc_key="restored:" + ENDPOINTS.c.id)
+        .returning(ENDPOINTS.c.id)
+    )
+    return tuple(restored.scalars())
+
+
+async def _do_nothing(_connection: AsyncConnection) -> None:
+    pass
 
 
 def _superseded_transitions(before: float) -> ColumnElement[bool]:

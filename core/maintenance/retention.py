@@ -1,6 +1,6 @@
 """Retention: delete old data in steps short enough for other writes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -47,13 +47,18 @@ class RetentionJob:
         retention_days: float,
         audit_retention_days: float = 365.0,
         on_endpoints_deleted: Callable[[Sequence[str]], None] = lambda _ids: None,
+        wait_until_endpoints_read: Callable[[Sequence[str]], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._writer = database.writer
         self._clock = clock
         self._retention = retention_days * 86_400.0
         self._audit_retention = audit_retention_days * 86_400.0
-        self._history = HistoryRetention(database, on_endpoints_deleted)
+        self._history = (
+            HistoryRetention(database, on_endpoints_deleted)
+            if wait_until_endpoints_read is None
+            else HistoryRetention(database, on_endpoints_deleted, wait_until_endpoints_read)
+        )
         self._paused_until = float("-inf")
 
     async def run(self) -> None:
