@@ -120,7 +120,10 @@ class Settings(BaseSettings):
         description="TCP port of that test receiver on 127.0.0.1. Default: the service's port plus 1000.",
     )
     max_in_flight: int = Field(
-        default=4096, ge=1, le=100_000, description="Concurrent attempts in the whole process."
+        default=4096,
+        ge=1,
+        le=100_000,
+        description="Concurrent attempts in the whole process. Fewer where the process may open few files.",
     )
     lane_max_in_flight: int = Field(
         default=64,
