@@ -14,6 +14,7 @@ from breakwater.core.adapters.notification import (
     NotificationRecipient,
     NotificationResult,
 )
+from breakwater.core.distribution import install_hint
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.errors import (
     BreakwaterError,
@@ -31,7 +32,6 @@ from breakwater.core.domain.errors import (
 from breakwater.core.domain.retry import RetryConfig, RetryPolicy
 from breakwater.core.domain.states import NotificationStatus, SignatureScheme
 from breakwater.core.domain.verification import VerificationCheck, VerificationFailed, VerifiedWebhook
-from breakwater.core.extras import install_hint
 
 if TYPE_CHECKING:
     from breakwater.core.adapters.records import WebhookDelivery, WebhookDeliveryAttempt

@@ -2,7 +2,7 @@
 
 import sys
 
-from breakwater.core.extras import install_hint
+from breakwater.core.distribution import install_hint
 
 
 def main() -> None:

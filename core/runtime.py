@@ -12,6 +12,7 @@ from breakwater.core.accounts import Access
 from breakwater.core.accounts.saved_views import SavedViews
 from breakwater.core.audit_log import AuditLog
 from breakwater.core.clock import SystemClock
+from breakwater.core.counters import DeliveryCounters
 from breakwater.core.crypto.vault import SecretUnreadable, Vault
 from breakwater.core.delivery.change_feed import ChangeFeed
 from breakwater.core.delivery.context import EngineContext
@@ -35,6 +36,7 @@ from breakwater.core.endpoints.fields import Rules
 from breakwater.core.endpoints.key_check import require_key
 from breakwater.core.endpoints.rows import EndpointRows
 from breakwater.core.endpoints.service import Endpoints
+from breakwater.core.histogram import Histogram
 from breakwater.core.ids import Ids, new_node_id
 from breakwater.core.maintenance.auto_disable import AutoDisableJob
 from breakwater.core.maintenance.deleted_endpoints import DeletedEndpointsJob
@@ -201,6 +203,21 @@ class Runtime:
     def postponed_attempts(self) -> Mapping[Resource, int]:
         """Return how many attempts local shortages have postponed since the start, by what ran out."""
         return self._dispatcher.shortages.counts
+
+    @property
+    def delivery_counters(self) -> DeliveryCounters:
+        """What this process has accepted and attempted since its start."""
+        return self._dispatcher.counters
+
+    @property
+    def write_seconds(self) -> Histogram:
+        """How long this process' write transactions took, with their commit."""
+        return self.database.writer.batch_seconds
+
+    @property
+    def write_batch_members(self) -> Histogram:
+        """How many writes shared a transaction."""
+        return self.database.writer.batch_members
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from litestar.datastructures import State
 from litestar.response import Redirect, Response
 from litestar.routes import HTTPRoute
 
+from breakwater.core.distribution import installed_version
 from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
@@ -80,7 +80,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         openapi_config=None,
         logging_config=None,
     )
-    app.state.openapi = msgspec.json.encode(openapi_document(app, _version()))
+    app.state.openapi = msgspec.json.encode(openapi_document(app, installed_version() or "0"))
     inner = zones.InReaderZone(app.asgi_handler, _API_PREFIXES)
     intake = FastIntake(inner, app_runtime, rate_limits.messages, body_max)
     app.asgi_handler = SecurityMiddleware(
@@ -138,10 +138,3 @@ def _is_page_request(request: Request[Any, Any, Any]) -> bool:
     """Return whether a browser opens a whole page, as opposed to a fragment or a stream."""
     streaming = "text/event-stream" in request.headers.get("accept", "")
     return request.method == "GET" and not wants_fragment(request) and not streaming
-
-
-def _version() -> str:
-    try:
-        return version("breakwater-webhooks")
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "0"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from breakwater.core.distribution import install_hint
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.signing_secrets import PRIVATE_PREFIX, PUBLIC_PREFIX, SECRET_PREFIX
 from breakwater.core.domain.states import SignatureScheme
@@ -78,6 +79,8 @@ def _scheme_of(secrets: Sequence[str]) -> SignatureScheme:
 
 
 def _verify_ed25519() -> VerifyEd25519:
-    from breakwater.core.crypto.ed25519 import verify_ed25519  # noqa: PLC0415  # HMAC needs no library
-
+    try:
+        from breakwater.core.crypto.ed25519 import verify_ed25519  # noqa: PLC0415  # HMAC needs no library
+    except ModuleNotFoundError as error:
+        raise ImportError(install_hint("ed25519", error), name=error.name) from error
     return verify_ed25519

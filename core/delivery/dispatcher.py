@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, assert_never
 
 import structlog
 
+from breakwater.core.counters import DeliveryCounters
 from breakwater.core.delivery.attempt import AttemptResult, attempt, internal_error
 from breakwater.core.delivery.attempt_record import evaluate, log_attempt, log_postponed
 from breakwater.core.delivery.change_feed import ChangeFeed
@@ -68,6 +69,7 @@ class Dispatcher:
         self._draw = draw
         self._change_feed = change_feed
         self._node_id = node_id
+        self.counters = DeliveryCounters()
         self.shortages = ShortageMonitor(clock, change_feed)
         self._timer_changed = asyncio.Event()
         self._scheduler = Scheduler(
@@ -285,6 +287,7 @@ class Dispatcher:
         match command:
             case SaveAttempt():
                 lane.on_attempt()
+                self.counters.on_attempt(command.failure, result.duration_ms)
                 self._apply(lane, command, saved)
                 log_attempt(log_fields)
             case ReleaseClaim():

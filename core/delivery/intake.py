@@ -153,6 +153,7 @@ class Intake:
         if accepted.replayed:
             _release(slots)
             return
+        self._dispatcher.counters.messages += 1
         for row, slot in zip(rows, slots, strict=True):
             if slot is None or row.claim_token is None or row.lease_until is None:
                 self._dispatcher.note_due(row.endpoint_id)

@@ -1,19 +1,11 @@
 """The headers that identify Breakwater to receivers."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from breakwater.core.distribution import installed_version
 from breakwater.core.domain.outcome import Headers
 
-
-def _version() -> str:
-    try:
-        return version("breakwater-webhooks")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "unreleased"
-
-
-USER_AGENT: Final = f"Breakwater/{_version()}"
+USER_AGENT: Final = f"Breakwater/{installed_version() or 'unreleased'}"
 """An endpoint's own `User-Agent` header replaces it."""
 
 COMMON_HEADERS: Final[Headers] = (

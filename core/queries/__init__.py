@@ -9,6 +9,7 @@ from breakwater.core.queries.circuits.queries import CircuitQueries
 from breakwater.core.queries.deliveries.messages import MessageQueries
 from breakwater.core.queries.deliveries.queries import DeliveryQueries
 from breakwater.core.queries.endpoints.queries import EndpointQueries
+from breakwater.core.queries.gauges import GaugeQueries
 from breakwater.core.queries.overview.queries import OverviewQueries
 from breakwater.core.queries.traffic.charts import TrafficQueries
 from breakwater.core.store.engine import Database
@@ -38,3 +39,4 @@ class Queries:
         self.circuits = CircuitQueries(database, clock)
         self.audit = AuditQueries(database, clock)
         self.traffic = TrafficQueries(database, clock)
+        self.gauges = GaugeQueries(database, clock)

@@ -5,13 +5,13 @@ The descriptions here are the help of the command line and the table in the READ
 
 import ipaddress
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from breakwater.core.distribution import installed_version
 from breakwater.core.domain.errors import InvalidInput
 from breakwater.core.domain.outcome import RESPONSE_BODY_CAP, RESPONSE_HEADERS_CAP
 from breakwater.core.settings.problems import Contradiction, problem_of
@@ -37,10 +37,8 @@ LAST_PORT: Final = 65_535
 
 
 def _user_agent() -> str:
-    try:
-        return f"Breakwater/{version('breakwater-webhooks')}"
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "Breakwater"
+    version = installed_version()
+    return f"Breakwater/{version}" if version else "Breakwater"
 
 
 def _sqlite_path(url: object) -> Path | None:

@@ -148,6 +148,16 @@ def _upsert(
     return upsert_statement
 
 
+async def database_bytes(connection: AsyncConnection) -> int:
+    """Return the size of the database in bytes, without the write-ahead log."""
+    size = (
+        "SELECT pg_database_size(current_database())"
+        if connection.dialect.name == "postgresql"
+        else "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    )
+    return int((await connection.exec_driver_sql(size)).scalar_one())
+
+
 class _BytesContain(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True

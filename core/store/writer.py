@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.histogram import Histogram
 from breakwater.core.store.batch import (
     Command,
     Member,
@@ -44,6 +45,10 @@ start before this batch's statements."""
 
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 """Opens a write transaction; leaving it commits, an exception rolls it back."""
+
+
+_BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BATCH_MEMBERS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500)
 
 
 class GroupCommitWriter:
@@ -77,6 +82,10 @@ class GroupCommitWriter:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._batch_error: str | None = None
+        self.batch_seconds = Histogram(_BATCH_SECONDS)
+        """How long batches took, with their commit."""
+        self.batch_members = Histogram(_BATCH_MEMBERS)
+        """How many writes shared a transaction."""
         self.restarts = 0
         """How often the writer itself failed and began again."""
 
@@ -193,11 +202,13 @@ class GroupCommitWriter:
             return
         loop = asyncio.get_running_loop()
         watch = loop.call_later(self._stalled_seconds, self._refuse_waiting)
-        self._batch_since = time.monotonic()
+        self._batch_since = started = time.monotonic()
         try:
             await self._write(self._batch)
         finally:
             self._batch_since = None
+            self.batch_seconds.observe(time.monotonic() - started)
+            self.batch_members.observe(len(self._batch))
             watch.cancel()
         for member in self._batch:
             member.follow_up()

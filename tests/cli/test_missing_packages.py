@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import breakwater
-from breakwater.core.extras import install_hint
+from breakwater.core.distribution import install_hint
 from breakwater.web.cli import main
 
 

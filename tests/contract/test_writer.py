@@ -266,6 +266,16 @@ async def test_a_statement_cancelled_by_the_driver_does_not_end_the_writer(datab
 class UnspeakableError(OSError):
     """An error that cannot be put into words: the writer itself fails over it."""
 
+    @property
+    def errno(self) -> int:
+        """Fail where the error is described."""
+        raise ZeroDivisionError
+
+    @property
+    def strerror(self) -> str:
+        """Fail as well."""
+        raise ZeroDivisionError
+
     def __str__(self) -> str:
         raise ZeroDivisionError
 

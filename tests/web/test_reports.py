@@ -1,11 +1,14 @@
 """Statistics, audit, health, metrics, and how every address answers."""
 
+import re
+
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from breakwater.core.domain.descriptors import plan_descriptors
 from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.health import TaskHealth
-from breakwater.core.domain.outcome import TransportFailure
+from breakwater.core.domain.outcome import Response, TransportFailure
 from breakwater.core.domain.shortage import Resource
 from tests.web.running_app import PROBLEM, RunningApp, problems
 
@@ -74,11 +77,68 @@ async def test_metrics_cover_requests_deliveries_circuits_and_background_tasks(s
         'breakwater_http_requests_total{method="POST",route="/api/v1/messages",status="202"} 1.0',
         'breakwater_http_requests_total{method="GET",route="unknown",status="404"} 1.0',
         'breakwater_circuits{state="closed"} 1.0',
-        'breakwater_loop_healthy{loop="writer"} 1.0',
+        'breakwater_task_healthy{task="writer"} 1.0',
         'breakwater_deliveries{state="pending"} 0.0',
     ):
         assert line in text
     assert endpoint not in text
+
+
+async def test_metrics_count_messages_attempts_and_writes_of_this_process(service: RunningApp) -> None:
+    await service.endpoint()
+    service.sender.script("billing.example", Response(500))
+    for key in ("a", "a", "b"):  # the repetition accepts nothing
+        headers = {"idempotency-key": key}
+        body = {"event_type": "a", "payload": 1}
+        assert (await service.api.post("/api/v1/messages", json=body, headers=headers)).status_code == 202
+    await service.sent(2)
+    await service.quiet()
+    samples = await scrape(service)
+    assert samples["breakwater_messages_accepted_total", ()] == 2
+    assert samples["breakwater_attempts_total", (("outcome", "success"),)] == 1
+    assert samples["breakwater_attempts_total", (("outcome", "server_error"),)] == 1
+    assert samples["breakwater_attempts_total", (("outcome", "timeout"),)] == 0
+    assert samples["breakwater_attempt_duration_seconds_count", ()] == 2
+    assert samples["breakwater_attempt_duration_seconds_bucket", (("le", "+Inf"),)] == 2
+    assert samples["breakwater_write_duration_seconds_count", ()] > 0
+    assert samples["breakwater_write_batch_size_sum", ()] >= 4, "two messages and two attempts"
+    assert samples["breakwater_database_bytes", ()] > 0
+
+
+async def test_metrics_tell_a_late_delivery_from_a_held_one(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    await service.post(f"/endpoints/{endpoint}/pause", {"reason": "maintenance"})
+    await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
+    service.later(60)
+    samples = await scrape(service)
+    assert samples["breakwater_deliveries", (("state", "held"),)] == 1
+    assert samples["breakwater_oldest_due_delivery_age_seconds", ()] == 0
+
+
+async def test_metrics_follow_the_conventions_of_prometheus(service: RunningApp) -> None:
+    """The rules of `promtool check metrics`."""
+    text = (await service.api.get("/metrics")).text
+    for family in text_string_to_metric_families(text):
+        if not family.name.startswith("breakwater"):
+            continue
+        assert family.documentation
+        assert not re.search(r"_(ms|milliseconds|minutes|hours|kilobytes)$", family.name)
+        assert family.type != "untyped"
+        if family.type == "gauge":
+            assert not family.name.endswith(("_total", "_count", "_sum", "_bucket"))
+            assert not any("quantile" in sample.labels for sample in family.samples)
+        for sample in family.samples:
+            assert family.type != "counter" or sample.name.endswith(("_total", "_created"))
+
+
+async def scrape(service: RunningApp) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the value of each sample by name and labels."""
+    text = (await service.api.get("/metrics")).text
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 async def test_an_unavailable_database_is_reported_with_retry_after(service: RunningApp) -> None:

@@ -1,6 +1,7 @@
 """Metrics for Prometheus. Requests are counted as they are served; everything else is read for each scrape."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import isinf
 from typing import Any, Final
 
 from prometheus_client import (
@@ -11,14 +12,23 @@ from prometheus_client import (
     Counter,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 
+from breakwater.core.counters import SUCCESS, DeliveryCounters
+from breakwater.core.distribution import installed_version
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.shortage import Resource
+from breakwater.core.domain.states import FailureClass
+from breakwater.core.histogram import Histogram
+from breakwater.core.queries.gauges import COUNT_LIMIT, Gauges
 from breakwater.core.queries.overview.model import Overview
-from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.runtime import Runtime
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -49,17 +59,24 @@ class Metrics:
         counter.inc()
 
     async def exposition(self, runtime: Runtime) -> bytes:
-        """Return all metrics in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format. Counters are of this process, gauges of the database."""
         overview = await runtime.queries.overview.now()
         circuits = await runtime.queries.circuits.board(limit=1)
+        gauges = await runtime.queries.gauges.now()
         registry = CollectorRegistry()
         registry.register(
             _MetricSnapshot(
-                [*_deliveries(overview), *_attempts(overview.traffic), _circuits(circuits.states)]
+                [
+                    *_database(overview, gauges),
+                    *_deliveries(runtime.delivery_counters),
+                    *_writes(runtime),
+                    _circuits(circuits.states),
+                    *_tasks(overview.tasks),
+                    _postponed(runtime.postponed_attempts()),
+                    _build_info(),
+                ]
             )
         )
-        registry.register(_MetricSnapshot(_loops(overview.tasks)))
-        registry.register(_MetricSnapshot([_postponed(runtime.postponed_attempts())]))
         return generate_latest(self._registry) + generate_latest(registry)
 
 
@@ -73,40 +90,61 @@ class _MetricSnapshot:
         return iter(self._metrics)
 
 
-def _deliveries(overview: Overview) -> Iterator[Metric]:
+def _database(overview: Overview, gauges: Gauges) -> Iterator[Metric]:
     deliveries = GaugeMetricFamily(
-        "breakwater_deliveries", "Deliveries by state, counted up to a limit.", labels=["state"]
+        "breakwater_deliveries",
+        f"Deliveries by state, each counted up to a limit ({COUNT_LIMIT} for held, which are also pending).",
+        labels=["state"],
     )
     deliveries.add_metric(["pending"], overview.pending.value)
     deliveries.add_metric(["in_flight"], overview.in_flight.value)
+    deliveries.add_metric(["held"], gauges.held)
     yield deliveries
     yield GaugeMetricFamily(
-        "breakwater_deliveries_failed_last_day",
-        "Deliveries that failed in the last 24 hours, counted up to a limit.",
-        value=overview.failed_last_24h.value,
+        "breakwater_oldest_due_delivery_age_seconds",
+        "How long the oldest due delivery of an endpoint that holds nothing has waited.",
+        value=gauges.oldest_due_seconds,
+    )
+    yield GaugeMetricFamily(
+        "breakwater_database_bytes",
+        "Size of the database, without the write-ahead log.",
+        value=gauges.database_bytes,
     )
 
 
-def _attempts(traffic: Traffic) -> Iterator[Metric]:
-    attempts = GaugeMetricFamily(
-        "breakwater_attempts_last_hour", "Attempts in the last hour, by outcome.", labels=["outcome"]
+def _deliveries(counters: DeliveryCounters) -> Iterator[Metric]:
+    yield CounterMetricFamily(
+        "breakwater_messages_accepted", "Messages accepted by this process.", value=counters.messages
     )
-    for outcome, count in sorted(traffic.by_outcome.items()):
-        attempts.add_metric([outcome], count)
+    attempts = CounterMetricFamily(
+        "breakwater_attempts", "Attempts made by this process, by outcome.", labels=["outcome"]
+    )
+    for outcome in (SUCCESS, *(failure.value for failure in FailureClass)):
+        attempts.add_metric([outcome], counters.attempts[outcome])
     yield attempts
-    latency = GaugeMetricFamily(
-        "breakwater_attempt_seconds_last_hour",
-        "Percentiles of the response time in the last hour.",
-        labels=["quantile"],
+    yield _histogram("breakwater_attempt_duration_seconds", "Duration of attempts.", counters.attempt_seconds)
+
+
+def _writes(runtime: Runtime) -> Iterator[Metric]:
+    yield _histogram(
+        "breakwater_write_duration_seconds",
+        "Duration of write transactions, with their commit.",
+        runtime.write_seconds,
     )
-    for quantile, value in (
-        ("0.5", traffic.latency.p50),
-        ("0.95", traffic.latency.p95),
-        ("0.99", traffic.latency.p99),
-    ):
-        if value is not None:
-            latency.add_metric([quantile], value / 1000)
-    yield latency
+    yield _histogram(
+        "breakwater_write_batch_size", "Writes that shared a transaction.", runtime.write_batch_members
+    )
+
+
+def _histogram(name: str, documentation: str, histogram: Histogram) -> Metric:
+    buckets = [("+Inf" if isinf(bound) else repr(bound), count) for bound, count in histogram.cumulative()]
+    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=histogram.total)
+
+
+def _build_info() -> Metric:
+    return InfoMetricFamily(
+        "breakwater_build", "The running version.", value={"version": installed_version() or "unreleased"}
+    )
 
 
 def _circuits(states: Mapping[CircuitState, int]) -> Metric:
@@ -127,15 +165,15 @@ def _postponed(counts: Mapping[Resource, int]) -> Metric:
     return family
 
 
-def _loops(loops: Iterable[TaskHealth]) -> Iterator[Metric]:
+def _tasks(tasks: Iterable[TaskHealth]) -> Iterator[Metric]:
     healthy = GaugeMetricFamily(
-        "breakwater_loop_healthy", "1 while the background task is healthy.", labels=["loop"]
+        "breakwater_task_healthy", "1 while the background task is healthy.", labels=["task"]
     )
-    restarts = GaugeMetricFamily(
-        "breakwater_loop_restarts", "Restarts of the background task.", labels=["loop"]
+    restarts = CounterMetricFamily(
+        "breakwater_task_restarts", "Restarts of the background task.", labels=["task"]
     )
-    for loop in loops:
-        healthy.add_metric([loop.name], float(loop.healthy))
-        restarts.add_metric([loop.name], loop.restarts)
+    for task in tasks:
+        healthy.add_metric([task.name], float(task.healthy))
+        restarts.add_metric([task.name], task.restarts)
     yield healthy
     yield restarts

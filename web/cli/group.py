@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
 
+from breakwater.core.distribution import install_hint, installed_version
 from breakwater.core.domain.errors import BreakwaterError
-from breakwater.core.extras import install_hint
 from breakwater.web.cli.errors import CommandRefusedError
 from breakwater.web.serve.signals import exit_on_sigterm
 
@@ -90,7 +89,4 @@ def _version_option() -> click.Option:
 
 
 def _version() -> str:
-    try:
-        return version("breakwater-webhooks")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return installed_version() or "(not installed)"
