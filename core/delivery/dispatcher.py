@@ -29,7 +29,7 @@ from breakwater.core.store.circuits import load_breakers
 from breakwater.core.store.commands.claim import ClaimDue, ClaimedDelivery
 from breakwater.core.store.commands.pending import read_lane_states
 from breakwater.core.store.commands.record import SaveAttempt, Superseded
-from breakwater.core.store.commands.recover import ReleaseClaim, RequeueExpired
+from breakwater.core.store.commands.recover import ReleaseClaim, ReleaseUnacknowledged, RequeueExpired
 from breakwater.core.store.engine import Database
 
 log = structlog.get_logger("breakwater.dispatcher")
@@ -203,7 +203,10 @@ class Dispatcher:
             make_id=self._ids.make,
         )
         try:
+            await self._release_unacknowledged(lane)
+            lane.unacknowledged_token = command.token
             claimed = await self._database.writer.submit(command)
+            lane.unacknowledged_token = None
         except StoreUnavailable as unavailable:
             log.warning("claim.postponed", endpoint_id=lane.endpoint.id, reason=str(unavailable))
             self._scheduler.end_fetch(lane, self._clock.now() + _RETRY_SECONDS)
@@ -215,6 +218,22 @@ class Dispatcher:
             for claim in claimed.deliveries:
                 self.start(self._scheduler.take_slot(lane), claim)
             self._scheduler.end_fetch(lane, claimed.next_due)
+
+    async def _release_unacknowledged(self, lane: Lane) -> None:
+        """Release what the latest claim of the lane may have claimed without a response. Raises StoreUnavailable."""
+        if lane.unacknowledged_token is None:
+            return
+        released = await self._database.writer.submit(
+            ReleaseUnacknowledged(
+                endpoint_id=lane.endpoint.id,
+                config=lane.endpoint.circuit,
+                token=lane.unacknowledged_token,
+                now=self._clock.now(),
+            )
+        )
+        lane.unacknowledged_token = None
+        if released:
+            log.warning("claim.unacknowledged", endpoint_id=lane.endpoint.id, deliveries=released)
 
     # --- attempts
 
@@ -239,7 +258,9 @@ class Dispatcher:
         """
         log.warning("claim.released", delivery_id=claim.delivery_id, reason="the commit took too long")
         release = self._release_of(lane, claim)
-        if not isinstance(await self._write(release, claim), Superseded):
+        released: CircuitBreaker | Superseded = await self._write(release, claim)
+        if not isinstance(released, Superseded):
+            self._adopt(lane, released)  # its half-open permit is free again
             lane.note_due(release.due)
 
     def _release_of(self, lane: Lane, claim: ClaimedDelivery) -> ReleaseClaim:

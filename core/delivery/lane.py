@@ -50,6 +50,8 @@ class Lane:
         self.in_flight = 0
         """Slots taken."""
         self.claiming = False
+        self.unacknowledged_token: str | None = None
+        """Of a claim that was submitted without a response: it may be committed."""
         self.removed = False
         """The endpoint was deleted. Slots that are still taken are released as usual."""
         self.timer_at: float | None = None

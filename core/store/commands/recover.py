@@ -1,6 +1,6 @@
 """Recovery: requeue lost claims, free the permits of a dead process, and release claims without an attempt."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -218,23 +218,69 @@ def _release(connection: Connection, members: Sequence[ReleaseClaim]) -> list[Ci
     results: dict[int, CircuitBreaker | Superseded] = {}
     for place, member in sorted(enumerate(members), key=lambda numbered: numbered[1].claim.delivery_id):
         results[place] = _release_one(connection, member, breakers[member.claim.endpoint_id])
+    _save_half_open(connection, breakers, members[-1].now)
+    return [results[place] for place in range(len(members))]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseUnacknowledged:
+    """Release what an earlier `ClaimDue` claimed, after its commit without a known result.
+
+    The connection can be lost between commit and response. Nobody sends such deliveries, so they count no attempt, and
+    their half-open permits are free again.
+    """
+
+    endpoint_id: str
+    config: CircuitBreakerConfig
+    token: str
+    now: float
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, members: Sequence["ReleaseUnacknowledged"]
+    ) -> Sequence[int]:
+        """Return how many deliveries each member released."""
+        return await connection.run_sync(_release_unacknowledged, members)
+
+
+def _release_unacknowledged(connection: Connection, members: Sequence[ReleaseUnacknowledged]) -> list[int]:
+    breakers = load_breakers(connection, {member.endpoint_id: member.config for member in members})
+    counts = []
+    for member in members:
+        released = connection.execute(
+            update(DELIVERIES)
+            .where(
+                DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, DELIVERIES.c.claim_token == member.token
+            )
+            .values(_UNCLAIMED | {"next_attempt_at": member.now})
+        )
+        counts.append(int(released.rowcount))
+        for _ in range(counts[-1]):
+            breakers[member.endpoint_id].release(now=member.now)
+    _save_half_open(connection, breakers, members[-1].now)
+    return counts
+
+
+def _save_half_open(connection: Connection, breakers: Mapping[str, CircuitBreaker], now: float) -> None:
+    """Save the circuits that have permits."""
     probing = {id_: breaker for id_, breaker in breakers.items() if breaker.state is CircuitState.HALF_OPEN}
     if probing:
-        save_breakers(ConnectionStatements(connection), probing, members[-1].now)
-    return [results[place] for place in range(len(members))]
+        save_breakers(ConnectionStatements(connection), probing, now)
+
+
+_UNCLAIMED: Final[dict[str, Any]] = {
+    "state": DeliveryState.PENDING.value,
+    "claim_token": None,
+    "claimed_by": None,
+    "lease_until": None,
+}
 
 
 def _release_one(
     connection: Connection, member: ReleaseClaim, breaker: CircuitBreaker
 ) -> CircuitBreaker | Superseded:
     claim = member.claim
-    changes = {
-        "state": DeliveryState.PENDING.value,
-        "next_attempt_at": member.due,
-        "claim_token": None,
-        "claimed_by": None,
-        "lease_until": None,
-    }
+    changes = _UNCLAIMED | {"next_attempt_at": member.due}
     if member.shortage is not None:
         changes |= {
             "failure_class": FailureClass.LOCAL_SHORTAGE.value,

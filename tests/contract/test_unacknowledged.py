@@ -1,0 +1,34 @@
+"""What a claim without a response leaves in the database is released on every database."""
+
+import pytest
+
+from breakwater.core.domain.circuit import CircuitBreakerConfig
+from breakwater.core.domain.states import DeliveryState
+from breakwater.core.store.commands.recover import ReleaseUnacknowledged
+from breakwater.core.store.schema import DELIVERIES
+from tests.contract.stored import Stored
+
+
+@pytest.mark.parametrize("token", ["clm_lost", "clm_other"])
+async def test_only_deliveries_of_the_token_are_released(stored: Stored, token: str) -> None:
+    endpoint_id = await stored.endpoint()
+    delivery_id = await stored.delivery(
+        endpoint_id,
+        state=DeliveryState.IN_FLIGHT.value,
+        claim_token="clm_lost",
+        claimed_by="node",
+        lease_until=stored.now + 25,
+    )
+    command = ReleaseUnacknowledged(endpoint_id, CircuitBreakerConfig(), token, stored.now)
+    released = await stored.database.writer.submit(command)
+    async with stored.database.read() as connection:
+        row = (
+            (await connection.execute(DELIVERIES.select().where(DELIVERIES.c.id == delivery_id)))
+            .mappings()
+            .one()
+        )
+    found = token == "clm_lost"
+    assert released == (1 if found else 0)
+    assert row["state"] == (DeliveryState.PENDING if found else DeliveryState.IN_FLIGHT)
+    assert row["claim_token"] == (None if found else "clm_lost")
+    assert row["attempt_count"] == 0
