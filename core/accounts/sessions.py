@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.cache import CredentialCache
@@ -16,6 +16,8 @@ from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import PEOPLE, SESSIONS
 
+MAX_SESSIONS: Final = 100
+"""Sessions of one person."""
 _USER_AGENT_LENGTH: Final = 200
 
 
@@ -31,8 +33,9 @@ class Sessions:
         self._last_use = LastUseRecorder(database, clock)
 
     async def begin(self, person: VerifiedPerson, user_agent: str = "") -> SignedIn:
-        """Create a session under a new id, whatever cookie the browser sent, and delete expired sessions.
+        """Create a session under a new id, whatever cookie the browser sent.
 
+        Expired sessions end, and beyond `MAX_SESSIONS` of the person those that were not used for the longest time.
         Raises Unauthorized if the person was disabled, or got another password, after the check of the password.
         """
         token = new_token()
@@ -48,12 +51,12 @@ class Sessions:
 
         async def write(connection: AsyncConnection) -> None:
             principal = await _lock_verified(connection, person)
-            await connection.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= now))
+            await connection.execute(SESSIONS.delete().where(_obsolete(person.id, now)))
             await connection.execute(insert(SESSIONS), row)
             entry = AuditEntry(principal.actor, "person.sign_in", person.id, f"{principal.name} signed in")
             await self._audit_log.write(connection, entry)
 
-        await self._database.writer.run(write)
+        await self._database.writer.run(write, on_commit=lambda _result: self.forget())
         return SignedIn(token, now + self._seconds)
 
     async def find(self, token: str) -> Principal | None:
@@ -99,6 +102,18 @@ class Sessions:
         last_use = update(SESSIONS).where(SESSIONS.c.digest == digest).values(last_seen_at=self._clock.now())
         self._last_use.record(row["last_seen_at"], last_use)
         return _principal(row), row["expires_at"]
+
+
+def _obsolete(person_id: str, now: float) -> ColumnElement[bool]:
+    """Match expired sessions, and those of a person beyond the limit with one more."""
+    recent = (
+        select(SESSIONS.c.digest)
+        .where(SESSIONS.c.person_id == person_id)
+        .order_by(SESSIONS.c.last_seen_at.desc(), SESSIONS.c.created_at.desc())
+        .limit(MAX_SESSIONS - 1)
+    )
+    beyond = (SESSIONS.c.person_id == person_id) & SESSIONS.c.digest.not_in(recent)
+    return (SESSIONS.c.expires_at <= now) | beyond
 
 
 async def _lock_verified(connection: AsyncConnection, person: VerifiedPerson) -> Principal:

@@ -219,3 +219,31 @@ async def test_a_disabled_account_does_not_become_the_first_administrator(nodes:
     await nodes.databases[0].writer.run(forget_ada)
     assert await nodes.first.bootstrap()
     assert await nodes.role_of("admin") == "viewer"
+
+
+async def test_a_person_has_a_limited_number_of_sessions(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breakwater.core.accounts.sessions.MAX_SESSIONS", 3)
+    await nodes.person("ada")
+    other = await nodes.first.sign_in("ada", PASSWORD, source=SOURCE)
+    await nodes.person("bob")
+    sessions = []
+    for _ in range(5):
+        await nodes.clock.leap(1)
+        sessions.append(await nodes.first.sign_in("bob", PASSWORD, source=SOURCE))
+    valid = [await nodes.first.sessions.find(session.token) is not None for session in sessions]
+    assert valid == [False, False, True, True, True]
+    assert await nodes.first.sessions.find(other.token) is not None
+
+
+async def test_a_key_that_is_not_the_last_administrator_is_revoked(nodes: Nodes) -> None:
+    admin, _token = await nodes.first.keys.create("admin", ["admin"], actor=BY)
+    reader, _token = await nodes.first.keys.create("reader", ["read"], actor=BY)
+    await nodes.first.keys.revoke(reader.id, actor=BY)
+    with pytest.raises(Conflict, match="Key admin is the last credential that can administer"):
+        await nodes.first.keys.revoke(admin.id, actor=BY)
+    another, _token = await nodes.first.keys.rotate(admin.id, actor=BY)
+    await nodes.first.keys.revoke(admin.id, actor=BY)
+    with pytest.raises(Conflict):
+        await nodes.first.keys.revoke(another.id, actor=BY)
