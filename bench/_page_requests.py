@@ -69,6 +69,7 @@ def every_page(stored: Stored) -> Iterator[PageRequest]:
     yield _page("/replays/{replay_id}", stored.replay, after=stored.delivered)
     yield _page("/messages/{message_id}", stored.message)
     yield _page("/messages/{message_id}", stored.wide_message)
+    yield _page("/created/{created_id}", stored.alive)
     yield from _of_people(stored)
 
 

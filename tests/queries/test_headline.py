@@ -8,6 +8,7 @@ from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.overview.failing import EndpointOutcomes
 from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.traffic.model import Latency, Traffic
@@ -78,6 +79,75 @@ def test_most_endpoints_failing_together_point_at_this_machine() -> None:
         "9 of 14 endpoints are failing at the same time. Check this machine's network and DNS first. "
         "9 deliveries are on hold."
     )
+
+
+def outcomes(name: str, url: str = "", **by_outcome: int) -> EndpointOutcomes:
+    return EndpointOutcomes(f"ep_{name}", name, url or f"https://{name}.example/", by_outcome)
+
+
+def test_an_endpoint_that_rejects_everything_is_failing_although_its_circuit_is_closed() -> None:
+    status = replace(FINE, outcomes=(outcomes("Tax office", client_error=9), outcomes("fine", success=80)))
+    assert overview_sentence(status) == (
+        "One endpoint is failing (Tax office): client error (4xx). Breakwater is healthy."
+    )
+    assert needs_attention(status)
+
+
+def test_an_open_circuit_does_not_hide_the_others() -> None:
+    status = replace(
+        FINE,
+        circuits=(circuit("Print shop", 65),),
+        outcomes=(outcomes("Print shop", server_error=12), outcomes("Tax office", client_error=9)),
+    )
+    assert overview_sentence(status) == (
+        "2 endpoints are failing (Print shop, Tax office): 1 client error (4xx), 1 server error (5xx). "
+        "65 deliveries are on hold. Breakwater is healthy."
+    )
+
+
+def test_addresses_that_our_configuration_blocks_are_our_cause() -> None:
+    blocked = [outcomes(f"e{number}", blocked=6) for number in range(67)]
+    status = replace(FINE, endpoints=200, circuits=(circuit("x", 3),), outcomes=tuple(blocked))
+    assert overview_sentence(status) == (
+        "Our configuration blocks the address of 67 endpoints. Correct their URLs, or set "
+        "BREAKWATER_ALLOWED_NETWORKS. One endpoint is failing (x). 3 deliveries are on hold."
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        ("dns", "DNS fails for 3 endpoints. Check the DNS of this machine."),
+        ("connect", "Requests to 3 endpoints fail at the same time (connection failed)."),
+        ("internal_error", "Breakwater has an internal error with 3 endpoints. See the service log."),
+    ],
+)
+def test_a_cause_that_most_endpoints_share_is_ours(failure: str, sentence: str) -> None:
+    most = tuple(outcomes(name, **{failure: 5}) for name in "abc")
+    status = replace(FINE, outcomes=(*most, outcomes("d", success=9)))
+    assert overview_sentence(status).startswith(sentence)
+    assert "healthy" not in overview_sentence(status)
+
+
+def test_one_host_that_refuses_connections_is_their_cause() -> None:
+    refused = tuple(outcomes(name, "https://10.1.2.3/x", connect=5) for name in "abc")
+    fine = tuple(outcomes(f"fine{number}", success=9) for number in range(8))
+    status = replace(FINE, outcomes=(*refused, *fine))
+    assert overview_sentence(status).startswith("3 endpoints are failing (a, b, c): connection failed.")
+    (group,) = status.groups
+    assert (group.host, group.is_ours) == ("10.1.2.3", False)
+
+
+def test_a_few_failures_among_successes_are_no_failing_endpoint() -> None:
+    status = replace(FINE, outcomes=(outcomes("a", success=50, timeout=4), outcomes("b", client_error=2)))
+    assert status.groups == ()
+
+
+def test_groups_keep_their_order_while_a_circuit_alternates() -> None:
+    both = (outcomes("a", server_error=9), outcomes("b", server_error=9))
+    for state in (CircuitState.OPEN, CircuitState.HALF_OPEN):
+        circuits = (circuit("b", state=state), circuit("a", 9))
+        assert "(a, b)" in overview_sentence(replace(FINE, circuits=circuits, outcomes=both))
 
 
 def test_a_hold_is_not_a_failure() -> None:

@@ -6,14 +6,29 @@ from typing import Final
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.health import TaskHealth
-from breakwater.core.domain.states import EndpointState
+from breakwater.core.domain.states import EndpointState, FailureClass
 from breakwater.core.queries.circuits.model import CircuitView
+from breakwater.core.queries.overview.failing import (
+    SUSPECT_THIS_MACHINE,
+    EndpointOutcomes,
+    FailureGroup,
+    group_failures,
+)
 from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.format import format_actor, join_names, pluralize, sanitize
-from breakwater.core.text.outcomes import SUCCESS, outcome_name
+from breakwater.core.text.outcomes import SUCCESS, failure_name, outcome_name
 
-_SUSPECT_THIS_MACHINE: Final = 3
-"""When at least this many endpoints fail, and more than half, this machine is the likelier cause."""
+_RESPONSES: Final = frozenset(
+    {
+        FailureClass.REDIRECT,
+        FailureClass.GONE,
+        FailureClass.CLIENT_TIMEOUT,
+        FailureClass.THROTTLED,
+        FailureClass.CLIENT_ERROR,
+        FailureClass.SERVER_ERROR,
+    }
+)
+"""The causes that a response tells: a network that carries responses works."""
 _NOTABLE_FAILURE_RATE: Final = 0.05
 """The share of failed attempts that is mentioned although every circuit is closed."""
 _MINIMUM_ATTEMPTS: Final = 20
@@ -36,6 +51,13 @@ class SystemStatus:
     """Why the latest transaction could not be written."""
     shortage: str | None = None
     """What this machine has run out of, with the remedy."""
+    outcomes: tuple[EndpointOutcomes, ...] = ()
+    """Of the endpoints with attempts within the last 15 minutes."""
+
+    @property
+    def groups(self) -> tuple[FailureGroup, ...]:
+        """Return the failing endpoints by cause."""
+        return group_failures(self.circuits, self.outcomes)
 
     @property
     def failing(self) -> tuple[CircuitView, ...]:
@@ -74,7 +96,7 @@ def needs_attention(status: SystemStatus) -> bool:
         status.write_error
         or status.shortage
         or status.unhealthy_tasks
-        or status.failing
+        or status.groups
         or status.held
         or status.stopped
         or _many_failures(status.traffic)
@@ -89,6 +111,8 @@ def overview_sentence(status: SystemStatus) -> str:
     )
     if own_problem:
         return f"{own_problem} {endpoint_problems}".rstrip()
+    if any(group.is_ours for group in status.groups):
+        return endpoint_problems
     if endpoint_problems:
         return f"{endpoint_problems} Breakwater is healthy."
     return _all_closed(status)
@@ -113,17 +137,54 @@ def _own_problem(status: SystemStatus) -> str:
 
 
 def _failing(status: SystemStatus) -> str:
-    failing = status.failing
-    if not failing:
-        return ""
-    on_hold = f"{_backlog(failing)} {'is' if _backlog(failing).startswith('1 ') else 'are'} on hold."
-    if len(failing) >= _SUSPECT_THIS_MACHINE and len(failing) * 2 > status.endpoints:
+    ours = [_own_cause(group) for group in status.groups if group.is_ours]
+    theirs = [group for group in status.groups if not group.is_ours]
+    names = [sanitize(name) for group in theirs for _id, name in group.endpoints]
+    sentences = [*ours, *([_their_causes(status, theirs, names)] if names else [])]
+    if status.failing:
+        on_hold = _backlog(status.failing)
+        sentences.append(f"{on_hold} {'is' if on_hold.startswith('1 ') else 'are'} on hold.")
+    return " ".join(sentences)
+
+
+def _their_causes(status: SystemStatus, groups: Sequence[FailureGroup], names: list[str]) -> str:
+    received_responses = any(group.cause in _RESPONSES for group in groups)
+    if len(names) >= SUSPECT_THIS_MACHINE and len(names) * 2 > status.endpoints and not received_responses:
         return (
-            f"{len(failing)} of {status.endpoints} endpoints are failing at the same time. "
-            f"Check this machine's network and DNS first. {on_hold}"
+            f"{len(names)} of {status.endpoints} endpoints are failing at the same time. "
+            "Check this machine's network and DNS first."
         )
-    count = "One endpoint is" if len(failing) == 1 else f"{len(failing)} endpoints are"
-    return f"{count} failing ({_names(failing)}). {on_hold}"
+    count = "One endpoint is" if len(names) == 1 else f"{len(names)} endpoints are"
+    with_cause = [group for group in groups if group.cause is not None]
+    causes = ", ".join(
+        f"{'' if len(groups) == 1 else f'{len(group.endpoints)} '}{outcome_name(group.cause)}"
+        for group in with_cause
+        if group.cause is not None
+    )
+    names = sorted(names)
+    shown = ", ".join(names) if len(names) <= _NAMES_SHOWN else join_names(names, _NAMES_SHOWN)
+    return f"{count} failing ({shown}){f': {causes}' if causes else ''}."
+
+
+def _own_cause(group: FailureGroup) -> str:
+    """Return the cause that is Breakwater's own, with its remedy."""
+    count = len(group.endpoints)
+    to = sanitize(group.endpoints[0][1]) if count == 1 else f"{count} endpoints"
+    match FailureClass(group.cause or FailureClass.INTERNAL_ERROR):
+        case FailureClass.BLOCKED:
+            return (
+                f"Our configuration blocks the address of {to}. "
+                f"Correct {'its URL' if count == 1 else 'their URLs'}, or set BREAKWATER_ALLOWED_NETWORKS."
+            )
+        case FailureClass.DNS:
+            return f"DNS fails for {to}. Check the DNS of this machine."
+        case FailureClass.CONNECT | FailureClass.TIMEOUT | FailureClass.TLS:
+            name = failure_name(FailureClass(group.cause or ""))
+            return f"Requests to {to} fail at the same time ({name}). Check the network of this machine."
+        case FailureClass.LOCAL_SHORTAGE:
+            return f"A shortage on this machine delays deliveries to {to}."
+        case _:
+            return f"Breakwater has an internal error with {to}. See the service log."
 
 
 def _held(held: tuple[CircuitView, ...]) -> str:
@@ -172,11 +233,6 @@ def _backlog(circuits: tuple[CircuitView, ...]) -> str:
     total = sum(circuit.backlog.value for circuit in circuits)
     more = any(circuit.backlog.more for circuit in circuits)
     return pluralize(total, "delivery", more=more) if total else "No deliveries"
-
-
-def _names(circuits: tuple[CircuitView, ...]) -> str:
-    names = [sanitize(circuit.endpoint_name) for circuit in circuits]
-    return ", ".join(names) if len(names) <= _NAMES_SHOWN else join_names(names, _NAMES_SHOWN)
 
 
 def _endpoint_names(circuits: tuple[CircuitView, ...]) -> str:

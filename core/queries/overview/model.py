@@ -6,6 +6,7 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.queries.audit import AuditView
 from breakwater.core.queries.circuits.model import CircuitView, ResetCircuit
 from breakwater.core.queries.deliveries.model import DeliveryRow
+from breakwater.core.queries.overview.failing import FailureGroup
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.queries.traffic.model import Traffic
 
@@ -18,6 +19,8 @@ class Overview:
     """Whether endpoints fail or Breakwater is unhealthy, in one sentence."""
     needs_attention: bool
     """Something failed, is held or does not run."""
+    failing: tuple[FailureGroup, ...]
+    """The endpoints that failed within the last 15 minutes, by cause."""
     traffic: Traffic
     """Of the last hour."""
     open_circuits: tuple[CircuitView, ...]

@@ -1,5 +1,6 @@
 """Queries of the page Now."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,17 +16,20 @@ from breakwater.core.queries.audit import audit_scan, read_audit
 from breakwater.core.queries.circuits.board import circuit_views, is_not_closed, read_endpoint_rows
 from breakwater.core.queries.circuits.recently_reset import read_recently_reset
 from breakwater.core.queries.deliveries.model import DeliveryRow
+from breakwater.core.queries.overview.failing import EndpointOutcomes
 from breakwater.core.queries.overview.headline import SystemStatus, needs_attention, overview_sentence
 from breakwater.core.queries.overview.model import Overview
 from breakwater.core.queries.paging.bounds import bounded
 from breakwater.core.queries.paging.model import BoundedCount
-from breakwater.core.queries.paging.scan import IdRange, constant
+from breakwater.core.queries.paging.scan import IdRange, constant, no_index
 from breakwater.core.queries.rows import LIST_COLUMNS, delivery_row, delivery_rows
 from breakwater.core.queries.traffic.charts import read_traffic
 from breakwater.core.store.engine import Database
-from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
+from breakwater.core.store.schema import ALL_ENDPOINTS, DELIVERIES, ENDPOINTS, MINUTE_STATS
 
 HOUR: Final = 60
+WINDOW_MINUTES: Final = 15
+"""The attempts that say whether an endpoint is failing now."""
 DAY_SECONDS: Final = 86_400.0
 COUNT_BOUND: Final = 10_000
 RECENT_ACTIONS: Final = 10
@@ -49,13 +53,14 @@ class OverviewQueries:
         self._shortage = shortage
 
     async def now(self) -> Overview:
-        """Return the current overview, in seven queries, eight after a reset."""
+        """Return the current overview, in eight queries, nine after a reset."""
         now = self._clock.now()
         async with self._database.read() as connection:
             rows = await read_endpoint_rows(
                 connection, is_not_closed() | (ENDPOINTS.c.state != EndpointState.ENABLED.value)
             )
             traffic = await read_traffic(connection, None, HOUR, now)
+            outcomes = await _read_outcomes(connection, now)
             counts = (await connection.execute(counts_statement(now))).mappings().one()
             oldest = await _oldest(connection, now)
             recently_reset = await read_recently_reset(connection, now)
@@ -69,10 +74,12 @@ class OverviewQueries:
             tasks,
             write_error=self._database.writer.last_error,
             shortage=self._shortage(),
+            outcomes=outcomes,
         )
         return Overview(
             sentence=overview_sentence(status),
             needs_attention=needs_attention(status),
+            failing=status.groups,
             traffic=traffic,
             open_circuits=tuple(circuit for circuit in circuits if circuit.state is not CircuitState.CLOSED),
             recently_reset=recently_reset,
@@ -106,6 +113,32 @@ def _count(state: DeliveryState, *conditions: ColumnElement[bool]) -> Any:
         select(_D.id).where(_D.state == constant(state.value), *conditions).limit(COUNT_BOUND + 1).subquery()
     )
     return select(func.count()).select_from(matching).scalar_subquery()
+
+
+async def _read_outcomes(connection: AsyncConnection, now: float) -> tuple[EndpointOutcomes, ...]:
+    """Return the attempts of the last minutes by endpoint and outcome, of endpoints that are not deleted."""
+    endpoints: dict[str, tuple[str, str]] = {}
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for endpoint_id, name, url, outcome, attempts in await connection.execute(outcomes_statement(now)):
+        endpoints[endpoint_id] = (name, url)
+        counts[endpoint_id][outcome] = attempts
+    return tuple(EndpointOutcomes(id_, *endpoints[id_], counts[id_]) for id_ in endpoints)
+
+
+def outcomes_statement(now: float) -> Select[str, str, str, str, int]:
+    """Return the statement that sums the attempts of the window, along the index of minutes."""
+    stats = MINUTE_STATS.c
+    sums = (
+        select(stats.endpoint_id, stats.outcome, func.sum(stats.attempts).label("attempts"))
+        .where(stats.minute > int(now // 60) - WINDOW_MINUTES, no_index(stats.endpoint_id) != ALL_ENDPOINTS)
+        .group_by(stats.endpoint_id, stats.outcome)
+        .subquery()
+    )
+    return (
+        select(sums.c.endpoint_id, ENDPOINTS.c.name, ENDPOINTS.c.url, sums.c.outcome, sums.c.attempts)
+        .join(ENDPOINTS, ENDPOINTS.c.id == sums.c.endpoint_id)
+        .where(ENDPOINTS.c.deleted_at.is_(None))
+    )
 
 
 async def _oldest(connection: AsyncConnection, now: float) -> DeliveryRow | None:

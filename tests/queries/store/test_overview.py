@@ -59,4 +59,21 @@ async def test_the_overview_takes_the_same_queries_for_any_number_of_circuits(
         counts.append(len(asked))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))
-    assert set(counts) == {6}
+    assert set(counts) == {8}
+
+
+async def test_an_endpoint_whose_attempts_fail_is_named_although_its_circuit_is_closed(
+    stored: Stored, queries: Queries
+) -> None:
+    tax, fine = await stored.endpoint("Tax office"), await stored.endpoint("fine")
+    old = await stored.endpoint("fixed long ago")
+    gone = await stored.endpoint("gone", deleted_at=stored.now)
+    await stored.counted(tax, stored.now - 600, "client_error", 3, 9)
+    await stored.counted(fine, stored.now, "success", 3, 80)
+    await stored.counted(old, stored.now - 1_000, "client_error", 3, 50)
+    await stored.counted(gone, stored.now, "client_error", 3, 50)
+    overview = await queries.overview.now()
+    assert overview.sentence.startswith("One endpoint is failing (Tax office): client error (4xx).")
+    assert [(group.cause, group.endpoints) for group in overview.failing] == [
+        ("client_error", ((tax, "Tax office"),))
+    ]

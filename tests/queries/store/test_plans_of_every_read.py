@@ -65,6 +65,7 @@ class Reads:
                 self.second_circuits,
             ],
             "circuits.by_ids": [lambda: queries.circuits.by_ids(sample.endpoints[:3])],
+            "circuits.recently_reset": [queries.circuits.recently_reset],
             "circuits.get": [lambda: queries.circuits.get(endpoint)],
             "circuits.transitions": [
                 queries.circuits.transitions,

@@ -9,6 +9,7 @@ from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.audit import audit_scan
 from breakwater.core.queries.circuits.board import endpoint_rows_statement
 from breakwater.core.queries.circuits.history import transitions_statement
+from breakwater.core.queries.circuits.recently_reset import resets_statement
 from breakwater.core.queries.deliveries.causes import STORED_CLASSES, class_scans, groups_statement
 from breakwater.core.queries.deliveries.detail import delivery_statement
 from breakwater.core.queries.deliveries.event_types import event_types_statement
@@ -16,7 +17,11 @@ from breakwater.core.queries.deliveries.histogram import bars_statement, stop_st
 from breakwater.core.queries.deliveries.list import page_statement
 from breakwater.core.queries.deliveries.messages import deliveries_statement
 from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
-from breakwater.core.queries.overview.queries import counts_statement, oldest_statement
+from breakwater.core.queries.overview.queries import (
+    counts_statement,
+    oldest_statement,
+    outcomes_statement,
+)
 from breakwater.core.queries.paging.scan import IdRange, scan, scan_limit_statement
 from breakwater.core.queries.rows import LIST_COLUMNS
 from breakwater.core.queries.traffic.charts import (
@@ -67,6 +72,8 @@ async def test_every_other_statement_uses_an_index(sample: Sample) -> None:
         "one lane": endpoint_rows_statement(ENDPOINTS.c.id == sample.endpoints[3]),
         "counts": counts_statement(now),
         "the oldest undelivered": oldest_statement(now),
+        "outcomes of each endpoint": outcomes_statement(now),
+        "recent resets": resets_statement(now),
         "groups": groups_statement(class_scans(filters, FailureClass, now), IdRange()),
         "classes met": STORED_CLASSES,
         "event types": event_types_statement(),
