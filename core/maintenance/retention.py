@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, delete, exists, func, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.maintenance.history import HistoryRetention
+from breakwater.core.maintenance.stored_headers import mask_stored_headers
 from breakwater.core.ports import Clock
 from breakwater.core.store.commands.deletion import delete_some
 from breakwater.core.store.engine import Database
@@ -64,6 +65,7 @@ class RetentionJob:
     async def run(self) -> None:
         """Prune every ten minutes, until cancelled."""
         while True:
+            await mask_stored_headers(self._database)
             if self._clock.now() >= self._paused_until:
                 await self.prune()
             began = self._clock.now()

@@ -21,7 +21,7 @@ from breakwater.core.store.migrations.alembic_runner import config_for
 from breakwater.core.store.schema import ENDPOINTS
 from tests.contract.conftest import administer, rendered
 from tests.delivery.running_engine import RunningEngine, settings_for
-from tests.fakes import ManualClock, ScriptedSender
+from tests.fakes import ManualClock, ScriptedSender, settle
 
 KEY, OTHER_KEY = Vault(bytes(range(32))), Vault(bytes(32))
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -113,6 +113,7 @@ async def test_stored_values_are_sealed_and_open_with_the_key(old_url: str) -> N
     }
     assert open_headers(KEY, "ep_1", row["headers"], row["secret_headers"]) == HEADERS
     assert VALUE.encode() not in row["secret_headers"]
+    assert {row["mask_attempts_after"] for row in rows.values()} == {""}
     assert (rows["ep_2"]["headers"], rows["ep_2"]["secret_headers"]) == ({}, None)
     assert (rows["ep_3"]["headers"], rows["ep_3"]["secret_headers"]) == ({"Content-Type": "text/plain"}, None)
 
@@ -163,3 +164,9 @@ async def test_a_service_that_starts_on_it_sends_the_values_and_shows_none(
         assert dict(sender.requests[0].headers).items() >= {"X-Auth-Key": VALUE * 2}.items()
         assert VALUE not in str(await runtime.endpoints.get("ep_1"))
         assert VALUE not in str(await engine.detail(delivery_id))
+        for _ in range(2_000):  # until a background task has masked the attempts of each endpoint
+            marks = {row["mask_attempts_after"] for row in await engine.rows(ENDPOINTS)}
+            if marks == {None}:
+                break
+            await settle()
+        assert marks == {None}

@@ -59,6 +59,7 @@ INTERNAL_COLUMNS = {
     "adhoc_key",
     "adhoc_owner",
     "deleted_at",
+    "mask_attempts_after",
     "secret",
     "previous_secret",
     "previous_secret_until",

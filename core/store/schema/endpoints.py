@@ -40,6 +40,8 @@ class Endpoint(SQLModel, table=True):
     """Custom headers: each name with its public value, or null when the value is secret."""
     secret_headers: bytes | None = Field(default=None, sa_type=LargeBinary)
     """The secret values by name, encrypted."""
+    mask_attempts_after: str | None = None
+    """Attempts with a greater id may contain header values in clear, from an older version. Null: none do."""
     signature: str = "standard"
     secret: bytes | None = Field(default=None, sa_type=LargeBinary)
     """Encrypted."""
