@@ -3,17 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.clock import SystemClock
 from breakwater.core.crypto.vault import Vault
-from breakwater.core.domain.errors import StartRefused
 from breakwater.core.domain.states import EndpointState, SignatureScheme
 from breakwater.core.endpoints.adhoc import generated_key
 from breakwater.core.endpoints.fields import Columns
@@ -22,8 +19,7 @@ from breakwater.core.endpoints.secrets import new_secret, public_key_of
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.settings import Settings
-from breakwater.core.settings.types import SQLITE
-from breakwater.core.store.engine import Database
+from breakwater.core.store.engine import Database, require_database
 from breakwater.core.store.schema import ENDPOINTS
 from breakwater.core.store.sealed import read_sealed_at, sealed_values
 from breakwater.core.text.format import join_names, pluralize
@@ -166,7 +162,7 @@ class _ResetSealer:
 
 async def plan_reset(settings: Settings) -> PlannedReset:
     """Return what a reset would change. Nothing is written or migrated. Raises StartRefused and StoreUnavailable."""
-    _require_database(settings.database_url)
+    require_database(settings.database_url)
     vault = Vault.from_settings(settings.secret_key, settings.key_file)
     values = await read_sealed_at(settings.database_url)
     lost = {value.endpoint_id for value, _cause in check_key(values, vault).unreadable}
@@ -176,7 +172,7 @@ async def plan_reset(settings: Settings) -> PlannedReset:
 @asynccontextmanager
 async def open_secret_reset(settings: Settings) -> AsyncIterator[SecretReset]:
     """Open the database of a stopped service. Raises StartRefused, also for an unusable key file."""
-    _require_database(settings.database_url)
+    require_database(settings.database_url)
     vault = Vault.from_settings(settings.secret_key, settings.key_file)
     clock = SystemClock()
     database = Database(settings.database_url, _ResetSealer(vault))
@@ -185,10 +181,3 @@ async def open_secret_reset(settings: Settings) -> AsyncIterator[SecretReset]:
         yield SecretReset(database, vault, Ids(clock), clock)
     finally:
         await database.close()
-
-
-def _require_database(url: str) -> None:
-    """Refuse to create an empty database for a path that is wrong."""
-    path = make_url(url).database
-    if url.startswith(SQLITE) and not Path(path or "").exists():
-        raise StartRefused(f"There is no database {path}. Set BREAKWATER_DATABASE_URL, or --database-url.")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Insert, LargeBinary, Table, literal
@@ -146,6 +147,13 @@ def _upsert(
         else statement.on_conflict_do_nothing(index_elements=keys)
     )
     return upsert_statement
+
+
+def require_database(url: str) -> None:
+    """Raise StartRefused for a SQLite file that does not exist, so that a wrong path creates no empty database."""
+    path = make_url(url).database
+    if url.startswith("sqlite") and not Path(path or "").exists():
+        raise StartRefused(f"There is no database {path}. Set BREAKWATER_DATABASE_URL, or --database-url.")
 
 
 async def database_bytes(connection: AsyncConnection) -> int:

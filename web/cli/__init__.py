@@ -1,6 +1,6 @@
 """The `breakwater` command: the service, and the commands that call its API.
 
-`serve`, `demo`, `secrets`, `doctor` and `receiver` run locally. The other commands call a running service at
+`serve`, `demo`, `people`, `secrets`, `doctor` and `receiver` run locally. The other commands call a running service at
 `BREAKWATER_URL` with `BREAKWATER_KEY`, because one process owns the SQLite file and can be on another machine.
 """
 
@@ -41,6 +41,10 @@ main = LazyGroup(
             "List circuits, open ones first; reset, probe, hold or release one.",
         ),
         "keys": CommandEntry("breakwater.web.cli.keys", "List API keys; create, rotate or revoke them."),
+        "people": CommandEntry(
+            "breakwater.web.cli.people",
+            "Make a sign-in link for an administrator of a stopped service.",
+        ),
         "secrets": CommandEntry(
             "breakwater.web.cli.secrets",
             "Reset the signing secrets of a stopped service whose key is lost.",

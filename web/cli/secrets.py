@@ -1,13 +1,13 @@
 """`breakwater secrets`: reset the secrets of endpoints while the service is stopped."""
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING
 
 import click
 
 from breakwater.core.settings import Settings
 from breakwater.web.cli import show
+from breakwater.web.cli.actor import local_actor
 from breakwater.web.cli.errors import CommandError
 from breakwater.web.cli.options import REASON_HELP, settings_from
 
@@ -60,7 +60,7 @@ async def _run(settings: Settings, *, only_unreadable: bool, confirmed: bool, re
     if not confirmed:
         _confirm(count, plan)
     async with open_secret_reset(settings) as reset:
-        secrets = await reset.run(only_unreadable=only_unreadable, actor=_actor(), reason=reason)
+        secrets = await reset.run(only_unreadable=only_unreadable, actor=local_actor(), reason=reason)
     _print(secrets)
 
 
@@ -106,10 +106,3 @@ def _print(secrets: "tuple[NewSecret, ...]") -> None:
         show.line(
             "Endpoints with lost headers are paused: enter the values of the headers again, then resume them."
         )
-
-
-def _actor() -> str:
-    try:
-        return f"command line ({getpass.getuser()})"
-    except (OSError, KeyError):  # a user id without a name
-        return "command line"
