@@ -33,6 +33,7 @@ from breakwater.web.security.guards import authenticate
 from breakwater.web.security.hosts import AllowedHosts
 from breakwater.web.security.middleware import SecurityMiddleware
 from breakwater.web.security.rate_limits import RateLimits
+from breakwater.web.turns import StartQueue, Turns
 
 ENVELOPE_MAX: Final = 64 * 1024
 """Bytes of a request body in addition to its payload."""
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
     A `runtime` passed by the caller must be open already, and the caller stops it.
     """
     metrics = Metrics()
+    turns = Turns()
     app_runtime = runtime or Runtime(settings)
     rate_limits = RateLimits(app_runtime, settings)
     streams = Streams(per_caller=settings.streams_per_caller, total=settings.max_streams)
@@ -74,6 +76,8 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
                 "metrics": metrics,
                 "streams": streams,
                 "rate_limits": rate_limits,
+                "turns": turns,
+                "large_batches": asyncio.Semaphore(1),
             }
         ),
         template_config=template_config(),
@@ -81,7 +85,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Litesta
         logging_config=None,
     )
     app.state.openapi = msgspec.json.encode(openapi_document(app, installed_version() or "0"))
-    inner = zones.InReaderZone(app.asgi_handler, _API_PREFIXES)
+    inner = StartQueue(zones.InReaderZone(app.asgi_handler, _API_PREFIXES), turns)
     intake = FastIntake(inner, app_runtime, rate_limits.messages, body_max)
     app.asgi_handler = SecurityMiddleware(
         intake,

@@ -19,6 +19,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from breakwater.core.delivery.change_feed import MAX_SUBJECTS, ChangeFeed, ChangeSet
 from breakwater.core.domain.errors import TooManyStreams
 from breakwater.web.security.guards import principal_of, requires, still_valid
+from breakwater.web.turns import Turns
 
 TOPICS: Final = frozenset({"deliveries", "circuits", "endpoints", "replays", "audit", "health"})
 KEEP_ALIVE_SECONDS: Final = 15.0
@@ -118,6 +119,12 @@ def streams_of(app: Litestar) -> Streams:
     return streams
 
 
+def turns_of(app: Litestar) -> Turns:
+    """Return the turns in which an application sends events."""
+    turns: Turns = app.state.turns
+    return turns
+
+
 def end_streams(app: Litestar) -> None:
     """End every live stream of `app`: for the moment at which it is told to stop."""
     streams_of(app).end_all()
@@ -162,7 +169,7 @@ async def events(
 @get("/events", guards=[requires("read")], include_in_schema=False)
 async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
     """Stream hints to one browser."""
-    streams = streams_of(request.app)
+    streams, turns = streams_of(request.app), turns_of(request.app)
     ended = streams.begin(principal_of(request).id)
 
     async def content() -> AsyncIterator[ServerSentEventMessage]:
@@ -171,6 +178,7 @@ async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
             async for event in events(
                 request.app.state.runtime.change_feed, interests, lambda: still_valid(request), ended
             ):
+                await turns.take()
                 yield event
         finally:
             streams.forget(ended)

@@ -94,3 +94,14 @@ async def test_a_batch_of_which_nothing_is_stored_is_503(
     response = await service.api.post("/api/v1/messages/batch", json={"messages": [GOOD, GOOD]})
     problems(response, 503)
     assert response.headers["retry-after"] == "7"
+
+
+async def test_the_results_of_a_large_batch_are_in_order(service: RunningApp) -> None:
+    large = {"event_type": "invoice.paid", "payload": "x" * 200_000}
+    invalid = {"event_type": 5, "payload": 1}
+    await service.endpoint()
+    items = await submit(service, *[large, invalid] * 12, GOOD)
+    assert ["error" in item for item in items] == [False, True] * 12 + [False]
+    for item in items[::2]:
+        message = await service.get(f"/messages/{item['id']}")
+        assert (message["payload"] == "x" * 200_000) is (item is not items[-1])

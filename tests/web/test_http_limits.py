@@ -133,6 +133,13 @@ async def test_a_head_that_is_too_large_is_rejected_while_it_is_read(head: bytes
         assert server.state.total_requests == 0
 
 
+@pytest.mark.parametrize(("count", "status"), [(197, b"200"), (199, b"431")])
+async def test_a_request_has_a_limited_number_of_headers(count: int, status: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n" + b"a: b\r\n" * count + b"\r\n"
+    async with listening() as server:
+        assert (await server.request(head)).startswith(b"HTTP/1.1 " + status)
+
+
 async def test_a_connection_that_sends_nothing_is_closed_after_the_deadline() -> None:
     async with listening() as server:
         reader, _writer = await server.connect()

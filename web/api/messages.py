@@ -5,7 +5,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +33,8 @@ BODY_MAX: Final = 16 * 1024 * 1024
 """Maximum bytes of a batch."""
 _MAX_ON_LOOP: Final = 512 * 1024
 """Bytes of a batch that are faster to read on the event loop than in a thread."""
+_GROUP_BYTES: Final = 1024 * 1024
+"""Bytes of payloads that are handed to the database together."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
@@ -94,6 +96,14 @@ async def accept_batch(request: ApiRequest) -> Response[bytes]:
     _check_key(key)
     bodies.check_encoding(request.headers.get("content-encoding"))
     body = await request.body()
+    if len(body) <= _MAX_ON_LOOP:
+        return await _accept_batch(request, body, key)
+    # One after the other: each takes time on the event loop and in the database that other requests wait for.
+    async with request.app.state.large_batches:
+        return await _accept_batch(request, body, key)
+
+
+async def _accept_batch(request: ApiRequest, body: bytes, key: str | None) -> Response[bytes]:
     principal = principal_of(request)
     if len(body) <= _MAX_ON_LOOP:
         submissions = _read_batch(body, principal.sender, key)
@@ -148,10 +158,27 @@ async def _accept_valid(
 ) -> list[Accepted | BreakwaterError]:
     """Accept the valid submissions, and return results and errors in the order of `submissions`."""
     valid = [submission for submission in submissions if isinstance(submission, Submission)]
-    accepted = iter(await runtime.intake.accept_many(valid))
+    results: list[Accepted | BreakwaterError] = []
+    for group in _groups(valid):
+        results += await runtime.intake.accept_many(group)
+    accepted = iter(results)
     return [
         next(accepted) if isinstance(submission, Submission) else submission for submission in submissions
     ]
+
+
+def _groups(submissions: Sequence[Submission]) -> Iterator[list[Submission]]:
+    """Return the submissions in groups whose payloads have about `_GROUP_BYTES`: each is written in one step."""
+    group: list[Submission] = []
+    size = 0
+    for submission in submissions:
+        group.append(submission)
+        size += len(submission.payload)
+        if size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _submission(

@@ -18,6 +18,8 @@ from breakwater.web.serve.descriptors import descriptor_limit
 
 log = structlog.get_logger("breakwater.serving")
 
+MAX_HEADERS: Final = 200
+"""Header lines of a request; more are answered with 431. Each costs time, however short it is."""
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Bytes of request line and headers together; more is answered with 431."""
 HEAD_SECONDS: Final = 10.0
@@ -37,7 +39,7 @@ _HEADER_OVERHEAD: Final = 4
 
 
 class HeadTooLargeError(Exception):
-    """The head of a request is larger than `MAX_HEAD_BYTES`."""
+    """The head of a request has more than `MAX_HEAD_BYTES` or `MAX_HEADERS`."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -53,6 +55,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._heads = 0
         self._head_bytes = 0
+        self._head_lines = 0
         self._unparsed_bytes = 0
         """Bytes of an unfinished head that arrived after its first chunk: a line that never ends is in no callback."""
         self._rejected = False
@@ -83,13 +86,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._heads += 1
-        self._in_head, self._head_bytes, self._unparsed_bytes = True, 0, 0
+        self._in_head, self._head_bytes, self._head_lines, self._unparsed_bytes = True, 0, 0, 0
 
     def on_url(self, url: bytes) -> None:
         self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_lines += 1
         self._count_head(len(name) + len(value) + _HEADER_OVERHEAD)
         super().on_header(name, value)
 
@@ -131,7 +135,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         elif self._head_bytes <= MAX_HEAD_BYTES:
             super().send_400_response(msg)
         else:
-            self._end_with(b"431 Request Header Fields Too Large", f"The limit is {MAX_HEAD_BYTES} bytes.")
+            self._end_with(
+                b"431 Request Header Fields Too Large",
+                f"The limit is {MAX_HEADERS} headers and {MAX_HEAD_BYTES} bytes.",
+            )
 
     # --- deadlines
 
@@ -189,6 +196,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _count_head(self, count: int) -> None:
         self._head_bytes += count
+        if self._head_lines > MAX_HEADERS:
+            self._head_bytes = max(self._head_bytes, MAX_HEAD_BYTES + 1)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise HeadTooLargeError
 

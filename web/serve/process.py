@@ -34,6 +34,8 @@ from breakwater.web.serve.signals import StopSignal
 log = structlog.get_logger("breakwater.serving")
 
 _BACKLOG: Final = 2_048
+_ACCEPTORS: Final = 8
+"""Times the port is watched. The event loop takes one connection per turn from each, and serves the others first."""
 _IDLE_SECONDS: Final = 75
 """Keep-alive timeout: longer than the 60 s of common proxies, so that the proxy closes an idle connection first."""
 _RESPONSE_DRAIN_SECONDS: Final = 2
@@ -185,7 +187,7 @@ async def _serve_requests(
     stop.serving(server)
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.freeze()  # objects created at start live as long as the process; collections can skip them
-    await server.serve([listener])
+    await server.serve([listener, *(listener.dup() for _ in range(_ACCEPTORS - 1))])
 
 
 def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
