@@ -111,9 +111,9 @@ class Filler:
         rows, self._rows = self._rows, {table: [] for table in self._rows}
 
         async def write(connection: AsyncConnection) -> None:
-            for table, made in rows.items():
-                if made:
-                    await connection.execute(insert(table), made)
+            for table, table_rows in rows.items():
+                if table_rows:
+                    await connection.execute(insert(table), table_rows)
 
         await database.writer.run(write)
 

@@ -126,10 +126,10 @@ class _Additions:
         chosen = (
             select(DELIVERIES.c.id).where(DELIVERIES.c.state.in_(("delivered", "failed"))).limit(REPLAYED)
         )
-        found = (await connection.execute(chosen)).scalars()
+        ids = (await connection.execute(chosen)).scalars()
         items = [
             {"replay_id": replay_id, "delivery_id": id_, "attempts_before": 1, "resent_at": self._now}
-            for id_ in found
+            for id_ in ids
         ]
         await _insert(connection, REPLAY_ITEMS, items)
 
@@ -222,9 +222,9 @@ class _Additions:
             "created_at": self._now,
         }
         await connection.execute(insert(MESSAGES), message)
-        made = {"message_id": message_id, "created_at": self._now, "finished_at": self._now}
+        row = {"message_id": message_id, "created_at": self._now, "finished_at": self._now}
         rows = [
-            dict(example) | made | {"id": self._ids.make("dlv"), "endpoint_id": endpoint["id"]}
+            dict(example) | row | {"id": self._ids.make("dlv"), "endpoint_id": endpoint["id"]}
             for endpoint in endpoints
         ]
         await connection.execute(insert(DELIVERIES), rows)

@@ -16,7 +16,7 @@ text { font: 12px system-ui, sans-serif; fill: #57606a } .title { font-weight: 6
 
 def chart(curve: Sequence[tuple[float, int]], limit: int, probes: int, held: int) -> str:
     """Return the chart of `curve`: seconds since the first probe, and the concurrent requests."""
-    shown = [(at, most) for at, most in curve if at <= SHOWN_SECONDS]
+    visible = [(at, most) for at, most in curve if at <= SHOWN_SECONDS]
     top = limit * 1.1
 
     def x(seconds: float) -> float:
@@ -25,7 +25,7 @@ def chart(curve: Sequence[tuple[float, int]], limit: int, probes: int, held: int
     def y(most: float) -> float:
         return HEIGHT - BOTTOM - most / top * (HEIGHT - TOP - BOTTOM)
 
-    points = " ".join(_steps([(x(at), y(most)) for at, most in shown]))
+    points = " ".join(_steps([(x(at), y(most)) for at, most in visible]))
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',

@@ -159,7 +159,7 @@ def crash(
         with _service(folder, port) as service:
             endpoints = _endpoints(service, receiver)
         with Load(service.url, KEY, EVENTS, per_second=per_second, connections=CONNECTIONS) as load:
-            seen = 0
+            accepted_before = 0
             for number in range(1, rounds + 1):
                 lived = (
                     _kill_at_start(folder, port, moments)
@@ -169,8 +169,10 @@ def crash(
                 at = time.time()
                 time.sleep(0.05)  # for responses that the service has sent and the caller has not read
                 accepted = load.accepted[:]
-                kills.append(read_kill(path, at=at, ran=lived, accepted=accepted, fresh=accepted[seen:]))
-                seen = len(accepted)
+                kills.append(
+                    read_kill(path, at=at, ran=lived, accepted=accepted, fresh=accepted[accepted_before:])
+                )
+                accepted_before = len(accepted)
                 report(number, kills[-1])
             with _service(folder, port) as service:
                 time.sleep(1.0)

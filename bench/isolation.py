@@ -131,19 +131,19 @@ def main() -> None:
         ):
             bench = Bench(service, receiver, chosen.each, circuits=not chosen.no_circuits)
             bench.run("alone", 3.0)  # warm: connections, caches, statements
-            for turn in range(chosen.pairs):
-                bench.turn = turn
+            for pair in range(chosen.pairs):
+                bench.turn = pair
                 for kind in KINDS:
                     began = time.monotonic()
                     measured[kind].append(bench.run(kind, chosen.seconds))
-                    print(_line(turn, kind, measured[kind][-1], time.monotonic() - began), flush=True)
+                    print(_line(pair, kind, measured[kind][-1], time.monotonic() - began), flush=True)
     ratio = _print(measured, bench.in_flight)
     sys.exit(ratio > LIMIT)
 
 
-def _line(turn: int, kind: str, latencies: list[float], took: float) -> str:
+def _line(pair: int, kind: str, latencies: list[float], took: float) -> str:
     p50, p99 = quantiles(latencies, 0.5, 0.99)
-    run = f"turn {turn + 1}  {kind:<13}"
+    run = f"turn {pair + 1}  {kind:<13}"
     return f"{run} p50 {p50:7.1f}  p99 {p99:7.1f} ms  {len(latencies):6,} messages  ({took:.0f} s)"
 
 

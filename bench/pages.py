@@ -58,10 +58,10 @@ class Browser:
         if "/welcome#" in service.printed:
             code = service.sign_in_link.partition("#")[2]
             path, form = "/welcome", {"code": code, "password": PASSWORD}
-        answer, _body = self._post(path, form)
-        cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
-        if answer.status != 303 or not cookie:
-            raise RuntimeError(f"sign-in failed: {path} responded {answer.status}")
+        response, _body = self._post(path, form)
+        cookie = (response.getheader("set-cookie") or "").partition(";")[0]
+        if response.status != 303 or not cookie:
+            raise RuntimeError(f"sign-in failed: {path} responded {response.status}")
         self._headers["Cookie"] = cookie
 
     def save_views(self, stored: Stored) -> None:
@@ -77,19 +77,19 @@ class Browser:
         headers = self._headers | ({"HX-Request": "true"} if live else {})
         began = time.perf_counter()
         self._connection.request("GET", path, headers=headers)
-        answer = self._connection.getresponse()
+        response = self._connection.getresponse()
         first = time.perf_counter()
-        body = answer.read()
+        body = response.read()
         ended = time.perf_counter()
-        if answer.status != 200:
-            raise RuntimeError(f"{path} responded {answer.status}: {body[:300]!r}")
+        if response.status != 200:
+            raise RuntimeError(f"{path} responded {response.status}: {body[:300]!r}")
         return Answer(body.decode(), (first - began) * 1000, (ended - began) * 1000)
 
     def _post(self, path: str, form: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         headers = self._headers | {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", path, urlencode(form), headers)
-        answer = self._connection.getresponse()
-        return answer, answer.read()
+        response = self._connection.getresponse()
+        return response, response.read()
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Answer:
     @property
     def live_path(self) -> str | None:
         """Return the URL of the live part; None when there is none."""
-        found = _LIVE.search(self.text)
-        return html.unescape(found[1]) if found and "sse-connect" in self.text else None
+        match = _LIVE.search(self.text)
+        return html.unescape(match[1]) if match and "sse-connect" in self.text else None
 
 
 @dataclass
@@ -131,9 +131,9 @@ def measure(service: Service, browser: Browser, request: PageRequest, rounds: in
     name = f"{'live ' if live else ''}{unquote(request.path)[:90]}"
     kilobytes = len(browser.get(request.path, live=live).text) / 1000
     worked = cpu_seconds(service.popen.pid)
-    answers = [browser.get(request.path, live=live) for _ in range(rounds)]
+    responses = [browser.get(request.path, live=live) for _ in range(rounds)]
     worked = cpu_seconds(service.popen.pid) - worked
-    took = [answer.first_byte_ms if request.to_first_byte else answer.whole_ms for answer in answers]
+    took = [response.first_byte_ms if request.to_first_byte else response.whole_ms for response in responses]
     return Figures(name, took, worked / rounds * 1000, kilobytes)
 
 

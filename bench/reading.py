@@ -66,12 +66,12 @@ def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
         "q=key-77777",
     )
     for query in query_strings:
-        wanted = parse(query)
-        yield f"deliveries {query[:60]}", lambda w=wanted: queries.deliveries.list(w)
-        yield f"count      {query[:60]}", lambda w=wanted: queries.deliveries.count(w)
+        filters = parse(query)
+        yield f"deliveries {query[:60]}", lambda w=filters: queries.deliveries.list(w)
+        yield f"count      {query[:60]}", lambda w=filters: queries.deliveries.count(w)
     for query in ("", "status=failed", f"endpoint={alive}", "class=server_error", "since=24h", "q=refused"):
-        wanted = parse(query)
-        yield f"groups     {query[:60]}", lambda w=wanted: queries.deliveries.causes(w)
+        filters = parse(query)
+        yield f"groups     {query[:60]}", lambda w=filters: queries.deliveries.causes(w)
     for query in (
         "",
         "status=failed",
@@ -82,8 +82,8 @@ def reads(queries: Queries, history: History) -> Iterator[tuple[str, Read]]:
         "status=held",
         "q=no such text anywhere",
     ):
-        wanted = parse(query)
-        yield f"histogram  {query[:60]}", lambda w=wanted: queries.deliveries.histogram(w)
+        filters = parse(query)
+        yield f"histogram  {query[:60]}", lambda w=filters: queries.deliveries.histogram(w)
     yield "rows_since", lambda: queries.deliveries.count_newer(DeliveryFilter(), history.deliveries[-500])
     yield "delivery, delivered", lambda: queries.deliveries.get(middle)
     yield "delivery, held", lambda: queries.deliveries.get(late)
@@ -109,7 +109,7 @@ def parse(query: str) -> DeliveryFilter:
     return DeliveryFilter.parse(dict(part.split("=", 1) for part in query.split("&") if part))
 
 
-async def known(database: Database, now: float) -> History | None:
+async def find_history(database: Database, now: float) -> History | None:
     """Return the stored history; None when the database is empty."""
     async with database.read() as connection:
 
@@ -151,7 +151,9 @@ async def run(url: str, attempts: int, rounds: int, only: str) -> int:
     await database.open()
     try:
         began = time.perf_counter()
-        history = await known(database, time.time()) or await Filler(time.time(), attempts).fill(database)
+        history = await find_history(database, time.time()) or await Filler(time.time(), attempts).fill(
+            database
+        )
         print(
             f"{history.attempts:,} attempts, {len(history.deliveries):,} deliveries, "
             f"{len(history.endpoints)} endpoints; ready after {time.perf_counter() - began:.0f} s"

@@ -42,10 +42,10 @@ class AddMessage:
         return [None] * len(members)
 
 
-def rows(turn: int, kind: str, count: int) -> list[dict[str, Any]]:
+def rows(round_: int, kind: str, count: int) -> list[dict[str, Any]]:
     """Return new messages."""
     common = {"event_type": "order.paid", "payload": PAYLOAD, "delivery_count": 1, "idempotency_key": None}
-    return [{"id": f"msg_{turn:04}{kind}{n:018}", **common, "created_at": 1.0} for n in range(count)]
+    return [{"id": f"msg_{round_:04}{kind}{n:018}", **common, "created_at": 1.0} for n in range(count)]
 
 
 async def alone(database: Database, messages: Sequence[dict[str, Any]]) -> None:
@@ -84,17 +84,17 @@ async def measure(folder: Path, url: str | None, turns: int, count: int, callers
     await database.open()
     few = count // 50
     rates: dict[str, list[float]] = {"bare": [], "alone": [], "grouped": []}
-    for turn in range(turns):
-        messages = rows(turn, "b", few)
+    for round_ in range(turns):
+        messages = rows(round_, "b", few)
         rates["bare"].append(
             await timed(lambda m=messages: asyncio.to_thread(bare, folder / "bare.db", m), few)
         )
-        messages = rows(turn, "a", few)
+        messages = rows(round_, "a", few)
         rates["alone"].append(await timed(lambda m=messages: alone(database, m), few))
-        messages = rows(turn, "g", count)
+        messages = rows(round_, "g", count)
         rates["grouped"].append(await timed(lambda m=messages: grouped(database, m, callers), count))
     await database.close()
-    medians = {name: statistics.median(found) for name, found in rates.items()}
+    medians = {name: statistics.median(samples) for name, samples in rates.items()}
     print(f"sqlite3, one commit per row    {medians['bare']:>9,.0f} rows/s")
     print(f"the writer, one commit per row {medians['alone']:>9,.0f} rows/s")
     print(f"the writer, {callers:>4} callers       {medians['grouped']:>9,.0f} rows/s")

@@ -65,30 +65,30 @@ async def eventually(holds: Callable[[], object], within: float = 5.0) -> None:
             await asyncio.sleep(0.002)
 
 
-Answer = Outcome | Callable[[OutboundRequest], Outcome]
+ScriptedResponse = Outcome | Callable[[OutboundRequest], Outcome]
 
 
 class ScriptedSender:
     """A sender with a script of responses per host and a default; it keeps the requests."""
 
-    def __init__(self, default: Answer | None = None) -> None:
-        self.default: Answer = default or Response(200)
+    def __init__(self, default: ScriptedResponse | None = None) -> None:
+        self.default: ScriptedResponse = default or Response(200)
         self.requests: list[OutboundRequest] = []
         self.in_flight = 0
         self.most_in_flight = 0
-        self._scripts: dict[str, deque[Answer]] = defaultdict(deque)
+        self._scripts: dict[str, deque[ScriptedResponse]] = defaultdict(deque)
         self._gate = asyncio.Event()
         self._gate.set()
 
-    def script(self, host: str, *responses: Answer) -> None:
+    def script(self, host: str, *responses: ScriptedResponse) -> None:
         """Respond to the next requests to `host` with these outcomes."""
         self._scripts[host].extend(responses)
 
     def hold(self) -> None:
-        """Let requests hang until `let_go`."""
+        """Let requests hang until `release`."""
         self._gate.clear()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._gate.set()
 
     def sent_to(self, host: str) -> list[OutboundRequest]:

@@ -14,9 +14,9 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"BREAKWATER_{name.upper()}", raising=False)
 
 
-def problems_of(**given: object) -> dict[str, str]:
+def problems_of(**settings: object) -> dict[str, str]:
     with pytest.raises(InvalidInput) as raised:
-        load_settings(given)
+        load_settings(settings)
     return {problem.field: problem.message for problem in raised.value.problems}
 
 
@@ -182,7 +182,7 @@ def test_the_base_url_is_the_public_url() -> None:
 
 
 def test_a_misspelt_variable_is_reported() -> None:
-    found = unknown_variables(
+    unknown = unknown_variables(
         {"BREAKWATER_PROT": "1", "BREAKWATER_PORT": "2", "BREAKWATER_URL": "x", "PATH": "y"}
     )
-    assert found == ("BREAKWATER_PROT",)
+    assert unknown == ("BREAKWATER_PROT",)

@@ -37,14 +37,14 @@ async def test_only_its_owner_deletes_a_view(engine: RunningEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted", "field"),
+    ("name", "filters", "field"),
     [("", FAILED, "name"), ("x" * 61, FAILED, "name"), ("All", DeliveryFilter(), "filter")],
 )
 async def test_a_view_needs_a_short_name_and_a_filter(
-    engine: RunningEngine, name: str, wanted: DeliveryFilter, field: str
+    engine: RunningEngine, name: str, filters: DeliveryFilter, field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await engine.runtime.saved_views.save("prs_ada", name, wanted)
+        await engine.runtime.saved_views.save("prs_ada", name, filters)
     assert [problem.field for problem in refused.value.problems] == [field]
 
 

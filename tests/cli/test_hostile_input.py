@@ -43,8 +43,8 @@ VALUES = (
 @pytest.fixture(scope="module")
 def nobody() -> str:
     """A URL at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     return f"http://127.0.0.1:{port}"
 
 

@@ -50,28 +50,28 @@ def everything(text: str) -> dict[str, Any]:
         "affected",
         "count",
     )
-    thing: dict[str, Any] = dict.fromkeys((*shown, *more, *times), text)
-    thing |= dict.fromkeys(counts, 3) | {"hold": None, "total_more": False, "scopes": [text], "sender": text}
-    thing |= {"attempt_number": 1, "status_code": None, "response_time_ms": 5, "title": text}
-    return thing
+    item: dict[str, Any] = dict.fromkeys((*shown, *more, *times), text)
+    item |= dict.fromkeys(counts, 3) | {"hold": None, "total_more": False, "scopes": [text], "sender": text}
+    item |= {"attempt_number": 1, "status_code": None, "response_time_ms": 5, "title": text}
+    return item
 
 
-def answer_with(text: str, path: str) -> dict[str, Any]:
-    thing = everything(text)
-    inner = {**thing, "attempts": [thing], "outcomes": {text: 1}, "states": {}, "endpoints": [thing]}
+def hostile_response(text: str, path: str) -> dict[str, Any]:
+    item = everything(text)
+    inner = {**item, "attempts": [item], "outcomes": {text: 1}, "states": {}, "endpoints": [item]}
     listed = path.partition("?")[0].rsplit("/", 1)[1] in {"circuits", "keys", "deliveries", "replays"}
-    return {**inner, "deliveries": [thing], **({"items": [inner], "next_cursor": None} if listed else {})}
+    return {**inner, "deliveries": [item], **({"items": [inner], "next_cursor": None} if listed else {})}
 
 
 @pytest.fixture(params=[200, 409])
 def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str]]]:
     """A service that answers everything with the text that is put into the list, at status 200 or as a problem."""
-    said: list[str] = [""]
+    request_path: list[str] = [""]
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
-            body = json.dumps(answer_with(said[0], self.path)).encode()
+            body = json.dumps(hostile_response(request_path[0], self.path)).encode()
             self.send_response(request.param)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -85,7 +85,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", request.param, said
+    yield f"http://127.0.0.1:{server.server_port}", request.param, request_path
     server.shutdown()
     thread.join()
     server.server_close()
@@ -110,10 +110,10 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str
 def test_no_command_prints_terminal_control_sequences(
     service: tuple[str, int, list[str]], command: str
 ) -> None:
-    url, status, said = service
+    url, status, request_path = service
     runner = CliRunner(env={"BREAKWATER_URL": url, "BREAKWATER_KEY": "bw_x", "COLUMNS": "200"})
     for text in HOSTILE:
-        said[0] = text
+        request_path[0] = text
         done = runner.invoke(main, command.split())
         assert done.exit_code == (0 if status == 200 else 1), done.output
         assert not STEERING & set(done.output), (command, done.output)

@@ -12,17 +12,17 @@ Statement = tuple[str, Any]
 
 
 @contextmanager
-def reads_asked() -> Iterator[list[Statement]]:
+def recorded_reads() -> Iterator[list[Statement]]:
     """Record what any database is asked to read, in order."""
-    asked: list[Statement] = []
+    statements: list[Statement] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "WITH")):
-            asked.append((statement, parameters))
+            statements.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield asked
+        yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
@@ -39,8 +39,8 @@ async def plan_lines(connection: AsyncConnection, sql: str, parameters: Any = No
     PostgreSQL reads and sorts a small table whole whatever its indexes; it is asked what those could do for it.
     """
     if connection.dialect.name != "postgresql":
-        told = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
-        return [str(row[3]) for row in told]
+        plan_rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        return [str(row[3]) for row in plan_rows]
     for way in ("seqscan", "bitmapscan", "sort"):
         await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
     return [str(line) for (line,) in await connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)]

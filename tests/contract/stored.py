@@ -156,7 +156,7 @@ class Stored:
         await self.write(TRANSITIONS, row | values)
         return transition_id
 
-    async def deed(self, action: str, subject: str, actor: str = "person:ada", **values: Any) -> str:
+    async def audit_entry(self, action: str, subject: str, actor: str = "person:ada", **values: Any) -> str:
         await self.clock.advance(1)
         entry_id = self.ids.make("aud")
         row = {
@@ -177,7 +177,8 @@ class Stored:
         """Count attempts as recording them does: under their endpoint, and under all."""
         minute = {"minute": int(at // 60), "outcome": outcome, "latency_bucket": bucket, "attempts": attempts}
         await self.write(
-            MINUTE_STATS, *({"endpoint_id": one} | minute for one in (endpoint_id, ALL_ENDPOINTS))
+            MINUTE_STATS,
+            *({"endpoint_id": endpoint_key} | minute for endpoint_key in (endpoint_id, ALL_ENDPOINTS)),
         )
 
 

@@ -36,8 +36,8 @@ ROUNDS = 4
 async def test_confirmed_writes_survive_kill_9(sqlite_url: str, sqlite_path: Path) -> None:
     draw = random.Random(8420)
     confirmed: set[str] = set()
-    for turn in range(ROUNDS):
-        fresh = confirmed_before_kill(sqlite_url, str(turn), after=draw.randrange(1, 600))
+    for round_ in range(ROUNDS):
+        fresh = confirmed_before_kill(sqlite_url, str(round_), after=draw.randrange(1, 600))
         assert fresh
         confirmed |= fresh
         assert integrity(sqlite_path) == "ok"

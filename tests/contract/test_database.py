@@ -83,17 +83,17 @@ async def test_readers_run_while_a_write_is_in_progress(database: Database) -> N
             await database.writer.submit(Add(f"m{n:02}"))
 
     counts, _ = await asyncio.gather(asyncio.gather(*(count(database) for _ in range(50))), write())
-    assert all(0 <= found <= 20 for found in counts)
+    assert all(0 <= row_count <= 20 for row_count in counts)
     assert await count(database) == 20
 
 
 async def test_a_new_database_is_never_reported_as_locked(durable_url: str) -> None:
-    for turn in range(5):
+    for round_ in range(5):
         database = Database(durable_url)
         await database.open()
-        write = database.writer.submit(Add(f"m{turn}"))
+        write = database.writer.submit(Add(f"m{round_}"))
         counts = await asyncio.gather(*(count(database) for _ in range(20)), write)
-        assert set(counts[:-1]) <= {turn, turn + 1}
+        assert set(counts[:-1]) <= {round_, round_ + 1}
         await database.close()
 
 
@@ -161,7 +161,7 @@ async def test_closing_twice_or_without_opening_is_allowed(database_url: str) ->
 
 
 async def test_column_values_are_read_as_they_were_written(database: Database) -> None:
-    given = {
+    values = {
         "id": "ep_1",
         "name": "Größe ☃",
         "url": "https://example.com",
@@ -175,12 +175,12 @@ async def test_column_values_are_read_as_they_were_written(database: Database) -
     }
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(insert(ENDPOINTS), given)
+        await connection.execute(insert(ENDPOINTS), values)
 
     await database.writer.run(work)
     async with database.read() as connection:
         row = (await connection.execute(select(ENDPOINTS))).mappings().one()
-    assert {key: row[key] for key in given} == given
+    assert {key: row[key] for key in values} == values
     assert (row["state"], row["max_in_flight"], row["adhoc_key"]) == ("enabled", 64, None)
 
 

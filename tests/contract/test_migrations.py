@@ -101,9 +101,9 @@ def tables_of(module: ModuleType) -> set[type[SQLModel]]:
 
 
 def test_the_schema_package_exports_every_table() -> None:
-    given = tables_of(schema)
+    exported = tables_of(schema)
     for module in iter_modules(schema.__path__, f"{schema.__name__}."):
-        assert tables_of(import_module(module.name)) <= given
+        assert tables_of(import_module(module.name)) <= exported
 
 
 @pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=lambda table: table.name)

@@ -47,22 +47,22 @@ async def outcomes(database: Database, *written: str) -> list[Any]:
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def assert_all_are_told(database: Database, why: str) -> None:
+async def assert_writes_fail_with(database: Database, why: str) -> None:
     """Every member of a batch is told the same, and the writer shows it."""
-    told = await outcomes(database, "lost-1", "lost-2", "lost-3")
-    assert [type(error) for error in told] == [StoreUnavailable] * 3
-    assert {str(error) for error in told} == {f"The database is unavailable: {why}."}
-    assert len({id(error) for error in told}) == 3
-    assert told[0].retry_after > 0
+    results = await outcomes(database, "lost-1", "lost-2", "lost-3")
+    assert [type(error) for error in results] == [StoreUnavailable] * 3
+    assert {str(error) for error in results} == {f"The database is unavailable: {why}."}
+    assert len({id(error) for error in results}) == 3
+    assert results[0].retry_after > 0
     assert not database.writer.healthy
     assert database.writer.last_error == f"The database is unavailable: {why}."
 
 
-async def assert_it_recovers(database: Database, *kept: str) -> None:
+async def assert_it_recovers(database: Database, *surviving: str) -> None:
     assert await outcomes(database, "after") == ["added after"]
     assert database.writer.healthy
     assert database.writer.last_error is None
-    assert await names(database) == sorted([*kept, "after"])
+    assert await names(database) == sorted([*surviving, "after"])
 
 
 async def set_pragma(database: Database, pragma: str) -> None:
@@ -80,7 +80,7 @@ async def test_a_locked_file_delays_writes_and_is_reported(
     await file_database.writer.submit(Add("before"))
     with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        await assert_all_are_told(file_database, "another program holds a lock on it")
+        await assert_writes_fail_with(file_database, "another program holds a lock on it")
         assert await count(file_database) == 1
         other.execute("ROLLBACK")
     await assert_it_recovers(file_database, "before")
@@ -186,7 +186,7 @@ async def test_a_lone_member_that_ignores_the_rollback_of_its_transaction_fails(
 async def test_a_file_that_became_read_only_is_reported_and_writes_resume(file_database: Database) -> None:
     await file_database.writer.submit(Add("before"))
     await set_pragma(file_database, "query_only=ON")
-    await assert_all_are_told(file_database, "its file is read-only")
+    await assert_writes_fail_with(file_database, "its file is read-only")
     await assert_it_recovers(file_database, "before")
 
 
@@ -206,8 +206,8 @@ async def test_an_io_error_is_reported_and_writes_resume(file_database: Database
     assert await count(file_database) == 1
     before = file_database._store._writer._connection
     with failing_disk(4096):
-        await assert_all_are_told(file_database, "reading or writing its file failed")
-        await assert_all_are_told(file_database, "reading or writing its file failed")
+        await assert_writes_fail_with(file_database, "reading or writing its file failed")
+        await assert_writes_fail_with(file_database, "reading or writing its file failed")
         assert await count(file_database) == 1
     await assert_it_recovers(file_database, "before")
     assert file_database._store._writer._connection is not before
@@ -224,7 +224,9 @@ async def test_a_disk_that_fails_at_the_start_is_named(sqlite_url: str) -> None:
 async def test_a_removed_file_is_reported(file_database: Database, sqlite_path: Path) -> None:
     await file_database.writer.submit(Add("before"))
     with moved_aside(sqlite_path):
-        await assert_all_are_told(file_database, "its file was removed or replaced; put it back, or restart")
+        await assert_writes_fail_with(
+            file_database, "its file was removed or replaced; put it back, or restart"
+        )
     await assert_it_recovers(file_database, "before")
 
 
@@ -233,7 +235,9 @@ async def test_a_file_that_was_replaced_is_never_written_to(
 ) -> None:
     with moved_aside(sqlite_path) as aside:
         shutil.copy(aside, sqlite_path)
-        await assert_all_are_told(file_database, "its file was removed or replaced; put it back, or restart")
+        await assert_writes_fail_with(
+            file_database, "its file was removed or replaced; put it back, or restart"
+        )
         assert filecmp.cmp(aside, sqlite_path, shallow=False)
     await assert_it_recovers(file_database)
 
@@ -276,8 +280,8 @@ async def test_dropped_server_connections_are_replaced(server_database: Database
     await server_database.writer.submit(Add("before"))
     assert await count(server_database) == 1
     await cut_off(server_database, make_url(postgres_url))
-    told = await outcomes(server_database, "lost-1", "lost-2")
-    assert [type(error) for error in told] == [StoreUnavailable] * 2
+    results = await outcomes(server_database, "lost-1", "lost-2")
+    assert [type(error) for error in results] == [StoreUnavailable] * 2
     assert await count(server_database) == 1
     await assert_it_recovers(server_database, "before")
 
@@ -392,8 +396,8 @@ async def test_a_newer_schema_on_a_server_is_refused(postgres_url: str) -> None:
 
 async def test_processes_that_start_together_migrate_one_after_the_other(postgres_server: URL) -> None:
     await administer(postgres_server, "CREATE DATABASE crowd")
-    crowd = postgres_server.set(database="crowd").render_as_string(hide_password=False)
-    databases = [Database(crowd) for _ in range(4)]
+    busy_database = postgres_server.set(database="crowd").render_as_string(hide_password=False)
+    databases = [Database(busy_database) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
     await asyncio.gather(*(database.writer.submit(Add(f"m{n}")) for n, database in enumerate(databases)))
     assert await count(databases[0]) == 4

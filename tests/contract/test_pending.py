@@ -73,7 +73,7 @@ async def test_cancelling_a_large_backlog_delays_an_accept_by_one_step_at_most(s
 
 async def test_only_pending_deliveries_are_cancelled(stored: Stored) -> None:
     endpoint_id = await stored.endpoint()
-    kept = {
+    unchanged = {
         state: await stored.delivery(endpoint_id, state) for state in ("in_flight", "delivered", "failed")
     }
     waiting = await stored.delivery(endpoint_id)
@@ -81,7 +81,9 @@ async def test_only_pending_deliveries_are_cancelled(stored: Stored) -> None:
     assert await stored.database.writer.run_in_steps(step) == 1
     async with stored.database.read() as connection:
         rows = {row["id"]: row for row in (await connection.execute(select(DELIVERIES))).mappings()}
-    assert {state: rows[delivery_id]["state"] for state, delivery_id in kept.items()} == {s: s for s in kept}
+    assert {state: rows[delivery_id]["state"] for state, delivery_id in unchanged.items()} == {
+        s: s for s in unchanged
+    }
     row = rows[waiting]
     assert (row["state"], row["error"], row["next_attempt_at"], row["finished_at"]) == (
         "cancelled",

@@ -98,8 +98,8 @@ class Workers:
 
     async def circuit(self) -> CircuitBreaker:
         async with self.databases[0].read() as connection:
-            found = await connection.run_sync(load_breakers, {self.endpoint: CONFIG}, lock=False)
-        return found[self.endpoint]
+            breakers = await connection.run_sync(load_breakers, {self.endpoint: CONFIG}, lock=False)
+        return breakers[self.endpoint]
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ async def test_fifty_concurrent_failures_are_one_transition(workers: Workers) ->
     claimed = await workers.claim_together(1, limit=FIFTY)
     results = await asyncio.gather(*(workers.record(n, work, DOWN) for n, work in enumerate(claimed)))
     assert all(isinstance(result, CircuitBreaker) for result in results)
-    told = await workers.rows(TRANSITIONS)
-    assert [(row["from_state"], row["to_state"], row["cause"]) for row in told] == [
+    transitions = await workers.rows(TRANSITIONS)
+    assert [(row["from_state"], row["to_state"], row["cause"]) for row in transitions] == [
         ("closed", "open", "5 consecutive failures")
     ]
     assert (await workers.circuit()).failure_count == CONFIG.failure_threshold
@@ -176,8 +176,8 @@ async def test_fifty_results_with_three_probes_add_one_transition(workers: Worke
     probes = await workers.claim_together(FIFTY, limit=64)
     results = [*((work, Response(200)) for work in probes), *((work, DOWN) for work in before)]
     await asyncio.gather(*(workers.record(n, work, outcome) for n, (work, outcome) in enumerate(results)))
-    told = await workers.rows(TRANSITIONS)
-    assert sorted(str(row["to_state"]) for row in told) == ["closed", "half_open", "open"]
+    transitions = await workers.rows(TRANSITIONS)
+    assert sorted(str(row["to_state"]) for row in transitions) == ["closed", "half_open", "open"]
     assert (await workers.circuit()).state is CircuitState.CLOSED
 
 

@@ -296,9 +296,9 @@ def write_and_kill(url: str, name: str, share: float, *, during_start: bool) -> 
 async def test_no_kill_is_taken_for_a_replacement(sqlite_url: str, sqlite_path: Path) -> None:
     chance = random.Random(7)
     before = 0
-    for turn in range(12):
-        write_and_kill(sqlite_url, f"t{turn}", chance.random(), during_start=turn % 3 == 0)
-        if turn % 2:
+    for round_ in range(12):
+        write_and_kill(sqlite_url, f"t{round_}", chance.random(), during_start=round_ % 3 == 0)
+        if round_ % 2:
             count = await count_again(sqlite_url)
             assert count >= before
             before = count

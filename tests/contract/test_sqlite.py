@@ -59,10 +59,10 @@ async def test_the_last_reader_to_close_does_not_checkpoint(sqlite_url: str, sql
     log = sqlite_path.with_name(sqlite_path.name + "-wal")
     # The writer goes first, as after a kill: only a copy of its log is left to the reader.
     await database.writer.close()
-    kept = log.read_bytes()
+    log_before = log.read_bytes()
     await database._store._writer.close()
     await database._store._reading.dispose()
-    assert log.read_bytes() == kept
+    assert log.read_bytes() == log_before
     await database.close()
     assert await count_again(sqlite_url) == 1
 

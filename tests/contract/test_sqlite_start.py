@@ -80,14 +80,14 @@ async def test_the_same_file_by_another_name_is_refused(sqlite_url: str, sqlite_
 async def test_a_newer_schema_is_refused(sqlite_url: str, sqlite_path: Path) -> None:
     await (await opened(sqlite_url)).close()
     with closing(sqlite3.connect(sqlite_path)) as connection:
-        known = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     assert "The database has schema 9999, and this Breakwater knows schemas up to" in await refusal(
         sqlite_url
     )
     with closing(sqlite3.connect(sqlite_path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", known)
+        connection.execute("UPDATE alembic_version SET version_num = ?", version)
         connection.commit()
     assert await count_again(sqlite_url) == 0
 

@@ -20,9 +20,9 @@ def test_a_sealed_secret_opens_with_the_same_key_and_context() -> None:
 
 
 def test_sealing_hides_the_secret_and_differs_every_time() -> None:
-    one, two = Vault(KEY).seal(SECRET, "ep_1"), Vault(KEY).seal(SECRET, "ep_1")
-    assert one != two
-    assert b"whsec" not in one
+    first, second = Vault(KEY).seal(SECRET, "ep_1"), Vault(KEY).seal(SECRET, "ep_1")
+    assert first != second
+    assert b"whsec" not in first
 
 
 def test_another_key_is_named_as_the_cause() -> None:

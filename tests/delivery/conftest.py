@@ -14,4 +14,4 @@ async def engine(tmp_path: Path) -> AsyncIterator[RunningEngine]:
     runtime = Runtime(settings_for(tmp_path, drain_seconds=0), clock=clock, sender=sender, draw=lambda: 0.5)
     async with runtime:
         yield RunningEngine(runtime, clock, sender)
-        sender.let_go()
+        sender.release()

@@ -173,9 +173,13 @@ async def test_send_returns_after_the_last_retry(adapter: WebhookAdapter) -> Non
     result = await adapter.send(to(HOOK))
     assert result.success
     (record,) = await adapter.get_delivery_details(result.message_id)
-    told = record.to_dict()
-    assert [attempt["status_code"] for attempt in told["attempts"]] == [500, 503, 200]
-    assert (told["final_status"], told["payload"], told["webhook_url"]) == ("delivered", {"test": True}, HOOK)
+    fields = record.to_dict()
+    assert [attempt["status_code"] for attempt in fields["attempts"]] == [500, 503, 200]
+    assert (fields["final_status"], fields["payload"], fields["webhook_url"]) == (
+        "delivered",
+        {"test": True},
+        HOOK,
+    )
 
 
 @respx.mock

@@ -56,10 +56,10 @@ async def test_a_recovered_endpoint_is_probed_closed_and_gets_all_held_deliverie
     for delivery_id in held:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await state(engine, endpoint_id) is CircuitState.CLOSED
-    told = await engine.runtime.queries.circuits.transitions(endpoint_id)
-    assert [transition.to_state for transition in reversed(told)] == ["open", "half_open", "closed"]
-    assert told[-1].cause == "3 consecutive failures"
-    assert told[-1].attempt_id is not None
+    transitions = await engine.runtime.queries.circuits.transitions(endpoint_id)
+    assert [transition.to_state for transition in reversed(transitions)] == ["open", "half_open", "closed"]
+    assert transitions[-1].cause == "3 consecutive failures"
+    assert transitions[-1].attempt_id is not None
 
 
 async def test_a_half_open_circuit_admits_at_most_its_probes(engine: RunningEngine) -> None:
@@ -86,7 +86,7 @@ async def test_a_recovered_endpoint_starts_slowly(engine: RunningEngine) -> None
     for _ in range(7):
         await engine.quiet()
         met.append(engine.sender.in_flight)
-        engine.sender.let_go()  # ends the attempts in flight, and starts no more
+        engine.sender.release()  # ends the attempts in flight, and starts no more
         engine.sender.hold()
     assert met == [1, 2, 4, 8, 16, 20, 20]
     assert engine.sender.most_in_flight == 20
@@ -101,7 +101,7 @@ async def test_the_response_of_the_last_probe_does_not_speed_up_the_slow_start(e
     await engine.clock.advance(60.0)
     await engine.quiet()
     assert engine.sender.in_flight == 5
-    engine.sender.let_go()
+    engine.sender.release()
     engine.sender.hold()
     await engine.quiet()
     assert engine.sender.in_flight == 1
@@ -125,7 +125,7 @@ async def test_fifty_concurrent_results_are_one_transition(engine: RunningEngine
     await asyncio.gather(*(engine.send_one() for _ in range(50)))
     await engine.quiet()
     assert engine.sender.in_flight == 50
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.quiet()
     assert len(await engine.runtime.queries.circuits.transitions(endpoint_id)) == 1
 

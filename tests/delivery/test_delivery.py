@@ -119,7 +119,7 @@ async def test_a_lane_never_exceeds_its_limit_and_finishes_its_backlog(engine: R
     accepted = await asyncio.gather(*(engine.send_one() for _ in range(20)))
     await engine.quiet()
     assert engine.sender.most_in_flight == 3
-    engine.sender.let_go()
+    engine.sender.release()
     for delivery_id in accepted:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert engine.sender.most_in_flight == 3
@@ -130,12 +130,12 @@ async def test_a_rate_limit_spaces_the_attempts(engine: RunningEngine) -> None:
     for _ in range(6):
         await engine.send_one()
     await engine.quiet()
-    made = [len(engine.sender.requests)]
+    counts = [len(engine.sender.requests)]
     for _half_second in range(4):
         await engine.clock.advance(0.5)
         await engine.quiet()
-        made.append(len(engine.sender.requests))
-    assert made == [2, 3, 4, 5, 6]
+        counts.append(len(engine.sender.requests))
+    assert counts == [2, 3, 4, 5, 6]
 
 
 async def test_one_endpoint_that_hangs_delays_no_other(engine: RunningEngine) -> None:
@@ -143,7 +143,7 @@ async def test_one_endpoint_that_hangs_delays_no_other(engine: RunningEngine) ->
     await engine.endpoint("fast.example", event_types=["fast"])
     engine.sender.hold()
     stuck = [await engine.send_one(event_type="slow") for _ in range(100)]
-    engine.sender.let_go()
+    engine.sender.release()
     delivered = await engine.send_one(event_type="fast")
     await engine.reaches(delivered, DeliveryState.DELIVERED)
     for delivery_id in stuck:
@@ -154,8 +154,8 @@ async def test_fifty_requests_with_one_idempotency_key_are_one_message(engine: R
     await engine.endpoint()
     same = {"idempotency_key": "order-7", "scope": "key:ci", "fingerprint": "f"}
     accepted = await asyncio.gather(*(engine.send(**same) for _ in range(50)))
-    assert len({one.id for one in accepted}) == 1
-    assert [one.replayed for one in accepted].count(False) == 1
+    assert len({first_id.id for first_id in accepted}) == 1
+    assert [first_id.replayed for first_id in accepted].count(False) == 1
     await engine.reaches(accepted[0].deliveries[0][0], DeliveryState.DELIVERED)
     await engine.quiet()
     assert len(engine.sender.requests) == 1
@@ -177,9 +177,9 @@ async def test_an_idempotency_key_expires_after_a_day(engine: RunningEngine) -> 
 
 
 async def test_an_invalid_message_is_refused_completely(engine: RunningEngine) -> None:
-    known = await engine.endpoint()
+    endpoint_id = await engine.endpoint()
     with pytest.raises(InvalidInput) as unknown:
-        await engine.send(endpoint_ids=(known, "ep_nobody"))
+        await engine.send(endpoint_ids=(endpoint_id, "ep_nobody"))
     assert unknown.value.problems[0].field == "endpoint_ids.1"
     with pytest.raises(TargetRefused):
         await engine.send(url="http://127.0.0.1/hook")
@@ -189,18 +189,18 @@ async def test_an_invalid_message_is_refused_completely(engine: RunningEngine) -
 
 
 async def test_an_endpoint_that_is_named_twice_gets_one_delivery(engine: RunningEngine) -> None:
-    one, two = await engine.endpoint(), await engine.endpoint("orders.example")
-    accepted = await engine.send(endpoint_ids=(two, one, two, two))
-    assert [endpoint_id for _, endpoint_id in accepted.deliveries] == [two, one]
+    first_id, two = await engine.endpoint(), await engine.endpoint("orders.example")
+    accepted = await engine.send(endpoint_ids=(two, first_id, two, two))
+    assert [endpoint_id for _, endpoint_id in accepted.deliveries] == [two, first_id]
     await engine.quiet()
     assert len(engine.sender.requests) == 2
     assert engine.slots_taken == 0
 
 
 async def test_an_unknown_endpoint_is_named_by_its_place_among_repeated_ones(engine: RunningEngine) -> None:
-    known = await engine.endpoint()
+    endpoint_id = await engine.endpoint()
     with pytest.raises(InvalidInput) as unknown:
-        await engine.send(endpoint_ids=(known, known, "ep_nobody"))
+        await engine.send(endpoint_ids=(endpoint_id, endpoint_id, "ep_nobody"))
     assert [problem.field for problem in unknown.value.problems] == ["endpoint_ids.2"]
 
 

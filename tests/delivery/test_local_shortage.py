@@ -127,7 +127,7 @@ async def test_after_a_shortage_the_concurrency_of_a_lane_shrinks_and_grows_agai
     engine.sender.hold()
     await wait(engine, 0.5)
     assert 1 <= engine.sender.most_in_flight <= 4
-    engine.sender.let_go()
+    engine.sender.release()
     for delivery_id in deliveries:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
 

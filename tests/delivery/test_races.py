@@ -97,7 +97,7 @@ async def test_an_endpoint_deleted_between_two_attempts_ends_its_deliveries_as_c
     await engine.sent(2)
     await engine.runtime.endpoints.delete(endpoint_id, actor=ADA)
     assert await engine.state(waiting) is DeliveryState.CANCELLED
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.attempted(in_flight, 1)
     await engine.clock.advance(70.0)
     await engine.reaches(in_flight, DeliveryState.CANCELLED)

@@ -75,7 +75,7 @@ def slow_commit(engine: RunningEngine, of: type) -> Iterator[list[str]]:
 
 
 @contextmanager
-def answer_lost(engine: RunningEngine) -> Iterator[None]:
+def commit_outcome_unknown(engine: RunningEngine) -> Iterator[None]:
     """Lose the connection once, after the commit of an attempt and before the response."""
     writer = engine.runtime.database.writer
     submit = writer.submit
@@ -100,7 +100,7 @@ async def test_the_claim_of_a_dead_worker_is_requeued_and_recorded_as_lost(engin
     delivery_id = await engine.send_one()
     await engine.sent(1)
     await abandon(engine, delivery_id)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.clock.advance(ROUND_SECONDS + 1)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     attempts = (await engine.detail(delivery_id)).attempts
@@ -114,7 +114,7 @@ async def test_a_result_whose_claim_was_requeued_changes_nothing(engine: Running
     delivery_id = await engine.send_one()
     await engine.sent(1)
     await abandon(engine, delivery_id)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.quiet()
     row = await engine.row(delivery_id)
     assert (row["state"], row["claim_token"], row["attempt_count"]) == ("in_flight", "clm_other", 0)
@@ -139,7 +139,7 @@ async def test_a_result_is_written_after_an_outage(engine: RunningEngine) -> Non
     engine.sender.hold()
     delivery_id = await engine.send_one()
     with database_away(engine, "the disk is full"):
-        engine.sender.let_go()
+        engine.sender.release()
         await engine.clock.advance(5.0)
     await engine.clock.advance(10.0)
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
@@ -151,7 +151,7 @@ async def test_an_endpoint_disabled_by_a_result_with_an_unknown_commit_gets_no_d
 ) -> None:
     endpoint_id = await engine.endpoint()
     engine.sender.default = Response(410)
-    with answer_lost(engine):
+    with commit_outcome_unknown(engine):
         delivery_id = await engine.send_one()
         await engine.reaches(delivery_id, DeliveryState.FAILED)
         await engine.clock.advance(1.0)
@@ -169,7 +169,7 @@ async def test_a_pause_requested_by_a_result_with_an_unknown_commit_is_respected
 ) -> None:
     await engine.endpoint()
     engine.sender.default = Response(429, (("retry-after", "300"),))
-    with answer_lost(engine):
+    with commit_outcome_unknown(engine):
         delivery_id = await engine.send_one()
         await engine.attempted(delivery_id, 1)
         await engine.clock.advance(1.0)
@@ -187,7 +187,7 @@ async def test_a_result_is_written_after_an_outage_longer_than_its_lease_and_is_
     engine.sender.hold()
     delivery_id = await engine.send_one()
     with database_away(engine, "another program holds a lock on it"):
-        engine.sender.let_go()
+        engine.sender.release()
         await engine.clock.advance(60.0)
     await engine.runtime._lease_reaper.requeue_expired()  # looks before the result is tried again
     await engine.clock.advance(30.0)
@@ -210,7 +210,7 @@ async def test_a_claim_whose_commit_took_long_is_sent_once_under_a_lease_that_co
         await engine.sent(2)
         row = await engine.row(delivery_id)
         assert row["lease_until"] > engine.clock.now() + 10
-        engine.sender.let_go()
+        engine.sender.release()
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert commands.count("ReleaseClaim") == 1
     assert len(engine.sender.requests) == 2

@@ -70,7 +70,7 @@ async def test_endpoints_deleted_under_traffic_leave_no_slot_taken(engine: Runni
         engine.sender.hold()
     for number in range(20):
         await delete_under_traffic(engine, number, callers=8)
-    engine.sender.let_go()
+    engine.sender.release()
     await rest(engine)
     await assert_nothing_leaked(engine)
     states = {row["state"] for row in await engine.rows(DELIVERIES)}
@@ -240,7 +240,7 @@ async def test_a_result_that_is_being_saved_when_the_drain_ends_is_saved(tmp_pat
     engine.sender.hold()
     await engine.send()
     await engine.sent(1)
-    engine.sender.let_go()
+    engine.sender.release()
     await settle(3)  # the response is here, and its result is with the writer
     await engine.runtime.stop()
     (row,) = await rows_after(tmp_path)

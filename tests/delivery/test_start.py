@@ -51,7 +51,7 @@ async def test_deliveries_of_a_dead_process_wait_for_the_new_url_too(tmp_path: P
         delivery = await earlier.send_one()
         await earlier.sent(1)
         await abandon(earlier, delivery)
-        sender.let_go()
+        sender.release()
     later = on_file(tmp_path, clock, sender)
     await later.runtime.open()
     try:

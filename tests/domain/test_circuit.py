@@ -197,8 +197,8 @@ def test_an_injected_clock_is_asked_where_no_time_is_given() -> None:
 
 def test_transitions_that_nobody_drains_do_not_pile_up() -> None:
     breaker = CircuitBreaker()
-    for turn in range(1000):
-        breaker.hold_open(hold=hold(), now=float(turn))
+    for second in range(1000):
+        breaker.hold_open(hold=hold(), now=float(second))
     assert len(breaker.drain_transitions()) == 64
 
 

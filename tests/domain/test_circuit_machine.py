@@ -89,7 +89,7 @@ class Model:
             self.permits = [*self.live(now), now + permit_seconds]
         return True
 
-    def give_back(self, now: int) -> None:
+    def release_permit(self, now: int) -> None:
         self.permits = sorted(self.live(now))[1:]
 
     def success(self, now: int) -> None:
@@ -97,7 +97,7 @@ class Model:
             self.consecutive_failures = 0
             self.calls.append((now, True))
         elif self.state == HALF_OPEN:
-            self.give_back(now)
+            self.release_permit(now)
             self.successes += 1
             if self.successes >= self.config.success_threshold:
                 self.go(CLOSED)
@@ -145,7 +145,7 @@ class Breaker(RuleBasedStateMachine):
                 breaker.record_failure(now=self.now, generation=generation, cause="refused")
             case "says nothing":
                 if model.state == HALF_OPEN:
-                    model.give_back(self.now)
+                    model.release_permit(self.now)
                 breaker.release(now=self.now, generation=generation)
             case "hangs":
                 self.in_flight.append(generation)

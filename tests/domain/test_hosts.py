@@ -102,7 +102,7 @@ def test_brackets_hold_an_ipv6_address_and_nothing_else(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    ("written", "expected"),
     [
         ("stra\u00dfe.example", "xn--strae-oqa.example"),
         ("STRA\u00dfE.example", "xn--strae-oqa.example"),
@@ -110,6 +110,6 @@ def test_brackets_hold_an_ipv6_address_and_nothing_else(host: str) -> None:
         ("\u03b2\u03cc\u03bb\u03bf\u03c2.example", "xn--nxasmm1c.example"),
     ],
 )
-def test_letters_that_only_the_old_idna_replaced_are_kept(written: str, kept: str) -> None:
-    assert parse_target(f"http://{written}/").host == kept
-    assert parse_target(f"http://{kept}/").host == kept
+def test_letters_that_only_the_old_idna_replaced_are_kept(written: str, expected: str) -> None:
+    assert parse_target(f"http://{written}/").host == expected
+    assert parse_target(f"http://{expected}/").host == expected

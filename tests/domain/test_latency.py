@@ -58,5 +58,5 @@ def test_a_percentile_is_accurate_to_one_bucket(latencies: list[float], q: float
     for latency in latencies:
         histogram[bucket_of(latency)] = histogram.get(bucket_of(latency), 0) + 1
     exact = sorted(latencies)[math.ceil(round(q * len(latencies), 9)) - 1]
-    found = percentile(histogram, round(q * len(latencies), 9) / len(latencies) - 1e-12)
-    assert exact * (1 - 1e-9) <= found <= exact * 2**0.25 * (1 + 1e-9)
+    estimate = percentile(histogram, round(q * len(latencies), 9) / len(latencies) - 1e-12)
+    assert exact * (1 - 1e-9) <= estimate <= exact * 2**0.25 * (1 + 1e-9)

@@ -24,7 +24,7 @@ def test_a_url_is_parsed_into_the_parts_of_a_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    ("written", "expected"),
     [
         ("https://Hooks.EXAMPLE.com", "https://hooks.example.com/"),
         ("HTTPS://hooks.example.com/In", "https://hooks.example.com/In"),
@@ -44,9 +44,9 @@ def test_a_url_is_parsed_into_the_parts_of_a_request() -> None:
         ("http://[2606:4700:4700::1111]:8080/", "http://[2606:4700:4700::1111]:8080/"),
     ],
 )
-def test_a_url_has_one_canonical_form(written: str, kept: str) -> None:
-    assert parse_target(written).url == kept
-    assert parse_target(kept).url == kept
+def test_a_url_has_one_canonical_form(written: str, expected: str) -> None:
+    assert parse_target(written).url == expected
+    assert parse_target(expected).url == expected
 
 
 def test_a_target_names_its_origin() -> None:
@@ -238,7 +238,7 @@ def test_other_parsers_read_the_same_host_and_port_of_accepted_urls(url: str) ->
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "expected"),
     [
         ("https://a.example/in?token=s3cret&x=1", "https://a.example/in?token=***&x=***"),
         ("https://a.example/in?s3cret", "https://a.example/in?***"),
@@ -251,8 +251,8 @@ def test_other_parsers_read_the_same_host_and_port_of_accepted_urls(url: str) ->
         ("", ""),
     ],
 )
-def test_a_logged_url_shows_no_secret(url: str, shown: str) -> None:
-    assert safe_url(url) == shown
+def test_a_logged_url_shows_no_secret(url: str, expected: str) -> None:
+    assert safe_url(url) == expected
 
 
 @given(st.text())

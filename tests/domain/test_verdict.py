@@ -95,20 +95,20 @@ def test_the_last_attempt_of_the_schedule_fails_the_delivery() -> None:
 
 class TestThrottling:
     def test_a_retry_after_longer_than_the_delay_is_respected(self) -> None:
-        asked = Response(429, (("Retry-After", "300"),))
-        assert verdict(asked) == RetryAt(NOW + 300.0, lane_until=NOW + 300.0)
+        response = Response(429, (("Retry-After", "300"),))
+        assert verdict(response) == RetryAt(NOW + 300.0, lane_until=NOW + 300.0)
 
     def test_a_delay_longer_than_retry_after_is_respected(self) -> None:
         assert verdict(Response(429, WAIT_5)) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
     def test_a_retry_after_date_is_compared_with_the_calendar(self) -> None:
-        asked = Response(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
-        assert verdict(asked) == RetryAt(NOW + 100.0, lane_until=NOW + 100.0)
+        response = Response(503, (("retry-after", "Thu, 01 Jan 1970 01:25:00 GMT"),))
+        assert verdict(response) == RetryAt(NOW + 100.0, lane_until=NOW + 100.0)
 
     @pytest.mark.parametrize("value", ["1000000000", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
     def test_retry_after_is_limited_to_an_hour(self, value: str) -> None:
-        asked = Response(429, (("Retry-After", value),))
-        assert verdict(asked) == RetryAt(NOW + 3600.0, lane_until=NOW + 3600.0)
+        response = Response(429, (("Retry-After", value),))
+        assert verdict(response) == RetryAt(NOW + 3600.0, lane_until=NOW + 3600.0)
 
     @pytest.mark.parametrize("value", ["-1", "NaN", "soon", ""])
     def test_an_invalid_retry_after_is_ignored(self, value: str) -> None:
@@ -120,8 +120,8 @@ class TestThrottling:
         assert verdict(Response(429), spent=3) == RetryAt(NOW + 7200.0, lane_until=NOW + 60.0)
 
     def test_a_retry_after_of_zero_does_not_shorten_the_delay(self) -> None:
-        asked = Response(429, (("Retry-After", "0"),))
-        assert verdict(asked) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
+        response = Response(429, (("Retry-After", "0"),))
+        assert verdict(response) == RetryAt(NOW + 10.0, lane_until=NOW + 10.0)
 
     def test_the_lane_waits_also_when_the_delivery_has_failed(self) -> None:
         ended = verdict(Response(429, (("Retry-After", "300"),)), spent=4)

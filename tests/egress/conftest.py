@@ -31,22 +31,22 @@ LINUX = pytest.mark.skipif(
     sys.platform != "linux", reason="needs what only Linux has: all of 127.0.0.0/8, or /proc"
 )
 
-Answer = Sequence[str] | Exception | Callable[[], Sequence[str]]
+Resolution = Sequence[str] | Exception | Callable[[], Sequence[str]]
 
 
 @dataclass
 class FakeResolver:
     """A resolver with configured results; other names resolve to 127.0.0.1."""
 
-    answers: dict[str, Answer] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    results: dict[str, Resolution] = field(default_factory=dict)
+    lookups: list[str] = field(default_factory=list)
 
     def __call__(self, host: str) -> tuple[Address, ...]:
-        self.asked.append(host)
-        answer = self.answers.get(host, ["127.0.0.1"])
-        if isinstance(answer, Exception):
-            raise answer
-        return tuple(map(ip_address, answer() if callable(answer) else answer))
+        self.lookups.append(host)
+        result = self.results.get(host, ["127.0.0.1"])
+        if isinstance(result, Exception):
+            raise result
+        return tuple(map(ip_address, result() if callable(result) else result))
 
 
 def no_such_name() -> socket.gaierror:
@@ -103,9 +103,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def wire(kind: str, authority: Authority) -> AsyncIterator[Wire]:
     """A sender of each kind that may request loopback and trusts the tests' authority."""
-    made = make_wire(kind, added_roots=authority.pem)
-    yield made
-    await made.sender.close()
+    new_wire = make_wire(kind, added_roots=authority.pem)
+    yield new_wire
+    await new_wire.sender.close()
 
 
 @pytest.fixture(scope="session")

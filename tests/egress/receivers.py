@@ -120,10 +120,10 @@ def respond(*responses: bytes) -> Script:
     """Send the next response to each request of a connection; repeat the last one."""
 
     async def script(connection: Connection) -> None:
-        for turn in range(1_000_000):
+        for repetition in range(1_000_000):
             if await connection.request() is None:
                 return
-            await connection.send(responses[min(turn, len(responses) - 1)])
+            await connection.send(responses[min(repetition, len(responses) - 1)])
 
     return script
 

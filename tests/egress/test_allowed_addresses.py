@@ -26,14 +26,14 @@ from tests.egress.receivers import OK, Receiver, closed_port, hang_up, respond
 
 
 async def test_a_name_that_does_not_resolve_is_a_dns_failure(wire: Wire) -> None:
-    wire.resolver.answers["gone.example"] = no_such_name()
+    wire.resolver.results["gone.example"] = no_such_name()
     outcome = await wire.post("http://gone.example/")
     assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (FailureClass.DNS, "the host gone.example does not resolve")
 
 
 async def test_failing_name_servers_are_a_dns_failure(wire: Wire) -> None:
-    wire.resolver.answers["sick.example"] = servers_failed()
+    wire.resolver.results["sick.example"] = servers_failed()
     outcome = await wire.post("http://sick.example/")
     assert isinstance(outcome, TransportFailure)
     assert (outcome.failure, outcome.detail) == (
@@ -44,7 +44,7 @@ async def test_failing_name_servers_are_a_dns_failure(wire: Wire) -> None:
 
 async def test_name_servers_that_hang_end_inside_the_deadline(wire: Wire) -> None:
     released = threading.Event()
-    wire.resolver.answers["slow.example"] = lambda: ["127.0.0.1"] if released.wait(5) else []
+    wire.resolver.results["slow.example"] = lambda: ["127.0.0.1"] if released.wait(5) else []
     started = time.perf_counter()
     outcome = await wire.post("http://slow.example/", timeout=DEADLINE)
     assert time.perf_counter() - started < DEADLINE + 1
@@ -56,7 +56,7 @@ async def test_name_servers_that_hang_end_inside_the_deadline(wire: Wire) -> Non
 
 async def test_one_forbidden_address_among_others_forbids_the_name(wire: Wire) -> None:
     async with Receiver(respond(OK)) as receiver:
-        wire.resolver.answers["hooks.example"] = ["127.0.0.1", "10.0.0.7"]
+        wire.resolver.results["hooks.example"] = ["127.0.0.1", "10.0.0.7"]
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
         assert receiver.connections == 0
     assert isinstance(outcome, TransportFailure)
@@ -94,18 +94,18 @@ async def test_the_own_address_of_the_service_is_never_requested(kind: str) -> N
 
 
 async def test_only_the_checked_address_is_connected_to(wire: Wire) -> None:
-    answers = iter([["127.0.0.1"], ["169.254.169.254"], ["169.254.169.254"]])
-    wire.resolver.answers["rebind.example"] = lambda: next(answers)
+    resolved = iter([["127.0.0.1"], ["169.254.169.254"], ["169.254.169.254"]])
+    wire.resolver.results["rebind.example"] = lambda: next(resolved)
     async with Receiver(respond(OK)) as receiver:
         for _ in range(3):
             assert isinstance(await wire.post(f"http://rebind.example:{receiver.port}/"), Response)
-    assert wire.resolver.asked == ["rebind.example"]
+    assert wire.resolver.lookups == ["rebind.example"]
 
 
 async def test_a_rebound_name_is_checked_again_after_its_next_lookup(kind: str) -> None:
     now = 1000.0
-    answers = iter([["127.0.0.1"], ["169.254.169.254"]])
-    resolver = FakeResolver({"rebind.example": lambda: next(answers)})
+    resolved = iter([["127.0.0.1"], ["169.254.169.254"]])
+    resolver = FakeResolver({"rebind.example": lambda: next(resolved)})
     wire = make_wire(kind, guard=Guard(LOOPBACK, resolver, now=lambda: now))
     async with Receiver(respond(OK)) as receiver:
         url = f"http://rebind.example:{receiver.port}/"
@@ -121,7 +121,7 @@ async def test_a_rebound_name_is_checked_again_after_its_next_lookup(kind: str) 
 @LINUX
 async def test_the_next_address_is_tried_when_one_does_not_accept_a_connection(wire: Wire) -> None:
     async with Receiver(respond(OK), address="127.0.0.3") as receiver:
-        wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+        wire.resolver.results["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{receiver.port}/")
         assert isinstance(outcome, Response)
         assert receiver.connections == 1
@@ -134,7 +134,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
         Receiver(hang_up, address="127.0.0.2", port=port) as first,
         Receiver(respond(OK), address="127.0.0.3", port=port) as second,
     ):
-        wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+        wire.resolver.results["two.example"] = ["127.0.0.2", "127.0.0.3"]
         outcome = await wire.post(f"http://two.example:{port}/")
         assert isinstance(outcome, TransportFailure)
         assert (first.connections, second.connections) == (1, 0)
@@ -143,7 +143,7 @@ async def test_the_next_address_is_not_tried_once_something_may_have_been_sent(w
 @LINUX
 async def test_the_last_address_determines_the_failure_when_none_accepts_a_connection(wire: Wire) -> None:
     port = closed_port()
-    wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+    wire.resolver.results["two.example"] = ["127.0.0.2", "127.0.0.3"]
     outcome = await wire.post(f"http://two.example:{port}/")
     assert isinstance(outcome, TransportFailure)
     assert outcome.detail == f"connection refused by 127.0.0.3:{port}"
@@ -197,7 +197,7 @@ async def test_an_allowed_single_label_is_still_checked_by_its_address(wire: Wir
         target = parse_target(f"http://billing:{receiver.port}/hook", allowed)
         request = OutboundRequest(target, (), b"{}", 5.0)
         assert isinstance(await wire.sender.send(request), Response)
-        wire.resolver.answers["payroll"] = ["10.0.0.7"]
+        wire.resolver.results["payroll"] = ["10.0.0.7"]
         target = parse_target(f"http://payroll:{receiver.port}/hook", LOOPBACK.with_host_names(["payroll"]))
         blocked = await wire.sender.send(OutboundRequest(target, (), b"{}", 5.0))
     assert isinstance(blocked, TransportFailure)

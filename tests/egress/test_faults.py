@@ -120,7 +120,7 @@ async def test_headers_without_an_end_are_not_http(wire: Wire, block: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw_response",
     [
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
@@ -138,10 +138,10 @@ async def test_headers_without_an_end_are_not_http(wire: Wire, block: bytes) -> 
         b"\x15\x03\x01\x00\x02\x02\x50",
         b"220 mail.example ESMTP\r\n",
     ],
-    ids=lambda said: said[:24],
+    ids=lambda raw_response: raw_response[:24],
 )
-async def test_a_response_that_is_not_http_is_a_protocol_error(wire: Wire, said: bytes) -> None:
-    for script in (once(said), then_silence(said)):
+async def test_a_response_that_is_not_http_is_a_protocol_error(wire: Wire, raw_response: bytes) -> None:
+    for script in (once(raw_response), then_silence(raw_response)):
         outcome, _ = await meet(wire, script)
         assert failed(outcome, FailureClass.PROTOCOL, "the response is not valid HTTP: ")
         assert len(outcome.detail) <= 300

@@ -90,7 +90,7 @@ async def test_a_literal_address_is_checked_without_a_lookup() -> None:
     ]
     with pytest.raises(RequestBlocked):
         await guard.resolve_target(parse_target("http://127.0.0.1/", LOOPBACK), 1)
-    assert resolver.asked == []
+    assert resolver.lookups == []
 
 
 async def test_addresses_are_cached_for_ten_seconds() -> None:
@@ -99,10 +99,10 @@ async def test_addresses_are_cached_for_ten_seconds() -> None:
     for at in (0, 3, 6.9):
         now.at = at
         await guard.resolve_target(HOOKS, 1)
-    assert resolver.asked == ["hooks.example"]
+    assert resolver.lookups == ["hooks.example"]
     now.at = 10.1
     await guard.resolve_target(HOOKS, 1)
-    assert resolver.asked == ["hooks.example"] * 2
+    assert resolver.lookups == ["hooks.example"] * 2
 
 
 async def test_a_busy_name_is_refreshed_before_its_entry_expires() -> None:
@@ -110,7 +110,7 @@ async def test_a_busy_name_is_refreshed_before_its_entry_expires() -> None:
     guard = Guard(NONE, resolver, now=now)
     await guard.resolve_target(HOOKS, 1)
     now.at = 8
-    resolver.answers["hooks.example"] = ["1.1.1.1"]
+    resolver.results["hooks.example"] = ["1.1.1.1"]
     assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == [PUBLIC]
 
     def looked_up_again() -> bool:
@@ -120,16 +120,16 @@ async def test_a_busy_name_is_refreshed_before_its_entry_expires() -> None:
     await eventually(looked_up_again)
     now.at = 14
     assert [str(address) for address in await guard.resolve_target(HOOKS, 1)] == ["1.1.1.1"]
-    assert resolver.asked == ["hooks.example"] * 2
+    assert resolver.lookups == ["hooks.example"] * 2
 
 
 async def test_a_failed_refresh_keeps_addresses_until_they_expire() -> None:
     resolver, now = FakeResolver({"hooks.example": [PUBLIC]}), Now()
     guard = Guard(NONE, resolver, now=now)
     await guard.resolve_target(HOOKS, 1)
-    now.at, resolver.answers["hooks.example"] = 8, no_such_name()
+    now.at, resolver.results["hooks.example"] = 8, no_such_name()
     assert await guard.resolve_target(HOOKS, 1)
-    await eventually(lambda: len(resolver.asked) == 2 and not guard._dns._resolver._running)
+    await eventually(lambda: len(resolver.lookups) == 2 and not guard._dns._resolver._running)
     assert await guard.resolve_target(HOOKS, 1)
     now.at = 10.5
     with pytest.raises(DnsFailed):
@@ -143,8 +143,8 @@ async def test_a_failed_lookup_is_cached_for_two_seconds() -> None:
         now.at = at
         with pytest.raises(DnsFailed, match="does not resolve"):
             await guard.resolve_target(HOOKS, 1)
-    assert resolver.asked == ["hooks.example"]
-    now.at, resolver.answers["hooks.example"] = 2.1, [PUBLIC]
+    assert resolver.lookups == ["hooks.example"]
+    now.at, resolver.results["hooks.example"] = 2.1, [PUBLIC]
     assert await guard.resolve_target(HOOKS, 1)
 
 
@@ -171,12 +171,12 @@ class Gate:
         self.lock = threading.Lock()
         self.inside = 0
         self.most = 0
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
         self._blocks = blocks
 
     def __call__(self, host: str) -> tuple[object, ...]:
         with self.lock:
-            self.asked.append(host)
+            self.lookups.append(host)
             self.inside += 1
             self.most = max(self.most, self.inside)
         if host.endswith(self._blocks):
@@ -188,9 +188,9 @@ class Gate:
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    made = Gate(blocks="dead.example")
-    yield made
-    made.open.set()
+    blocking_gate = Gate(blocks="dead.example")
+    yield blocking_gate
+    blocking_gate.open.set()
 
 
 async def test_concurrent_lookups_of_one_name_are_shared(gate: Gate) -> None:
@@ -201,7 +201,7 @@ async def test_concurrent_lookups_of_one_name_are_shared(gate: Gate) -> None:
     asking[0].cancel()
     gate.open.set()
     assert all([await each for each in asking[1:]])
-    assert gate.asked == ["a.dead.example"]
+    assert gate.lookups == ["a.dead.example"]
 
 
 async def test_a_hanging_lookup_ends_at_the_callers_deadline_and_serves_the_next_one(gate: Gate) -> None:
@@ -213,7 +213,7 @@ async def test_a_hanging_lookup_ends_at_the_callers_deadline_and_serves_the_next
     assert time.perf_counter() - started < 0.3
     gate.open.set()
     assert await guard.resolve_target(target, 5)
-    assert gate.asked == ["a.dead.example"]
+    assert gate.lookups == ["a.dead.example"]
 
 
 async def test_a_zone_gets_no_more_than_its_share_of_lookups(gate: Gate) -> None:
@@ -227,7 +227,7 @@ async def test_a_zone_gets_no_more_than_its_share_of_lookups(gate: Gate) -> None
         assert await guard.resolve_target(parse_target(f"https://h{number}.alive.test/"), 1)
     gate.open.set()
     assert all([await each for each in asking])
-    assert len(gate.asked) == 30
+    assert len(gate.lookups) == 30
     assert gate.most <= 3
 
 
@@ -274,6 +274,6 @@ def test_names_are_bounded_by_the_zone_that_they_share(host: str, zone: str) -> 
 
 
 def test_the_systems_resolver_gives_each_address_once() -> None:
-    found = system_resolver("localhost")
-    assert ip_address("127.0.0.1") in found
-    assert len(set(found)) == len(found)
+    addresses = system_resolver("localhost")
+    assert ip_address("127.0.0.1") in addresses
+    assert len(set(addresses)) == len(addresses)

@@ -92,16 +92,16 @@ async def test_a_forbidden_literal_address_is_refused_before_any_transport() -> 
 
 
 async def test_the_transport_can_be_replaced() -> None:
-    seen: list[httpx.Request] = []
+    requests: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
+        requests.append(request)
         return httpx.Response(202, text="x" * 50_000)
 
     outcome = await send(HttpxSender(unresolving(), transport=httpx.MockTransport(handle)))
     assert isinstance(outcome, Response)
     assert (outcome.status, len(outcome.body), outcome.body_truncated) == (202, 16384, True)
-    assert str(seen[0].url) == "https://example.com/hook"
+    assert str(requests[0].url) == "https://example.com/hook"
 
 
 async def test_a_connection_is_used_once() -> None:

@@ -141,7 +141,7 @@ async def test_a_lookup_that_this_machine_cannot_make_is_made_again_by_the_next_
     async with Receiver(respond(OK)) as receiver:
         url = f"http://hooks.example:{receiver.port}/"
         assert short_of(await wire.post(url), resource)
-        wire.resolver.answers.clear()
+        wire.resolver.results.clear()
         assert isinstance(await wire.post(url), Response)
     await wire.sender.close()
 

@@ -133,7 +133,7 @@ async def test_a_client_evicted_from_the_pool_finishes_its_requests() -> None:
 async def test_the_address_of_the_last_connection_is_tried_first() -> None:
     wire = make_wire("reqwest")
     async with Receiver(respond(OK), address="127.0.0.3") as receiver:
-        wire.resolver.answers["two.example"] = ["127.0.0.2", "127.0.0.3"]
+        wire.resolver.results["two.example"] = ["127.0.0.2", "127.0.0.3"]
         for _ in range(3):
             assert isinstance(await wire.post(f"http://two.example:{receiver.port}/"), Response)
         assert receiver.connections == 1

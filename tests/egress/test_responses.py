@@ -83,10 +83,10 @@ async def test_a_large_body_arrives_complete(wire: Wire) -> None:
 
 
 async def test_a_response_has_its_status_headers_and_body(wire: Wire) -> None:
-    said = response(
+    raw_response = response(
         "422 No", "Content-Type: text/plain", "X-Trace: 7", "Set-Cookie: a=1", "Set-Cookie: b=2", body=b"no"
     )
-    async with Receiver(respond(said)) as receiver:
+    async with Receiver(respond(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.body_truncated) == (422, b"no", False)
@@ -133,8 +133,8 @@ async def test_any_value_of_retry_after_is_returned_unchanged(wire: Wire, value:
 
 
 async def test_a_request_header_that_is_not_ascii_does_not_fail_the_attempt(wire: Wire) -> None:
-    said = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
-    async with Receiver(respond(said)) as receiver:
+    raw_response = b"HTTP/1.1 200 OK\r\nX-City: Malm\xf6\r\nX-Other: 1\r\nContent-Length: 2\r\n\r\nok"
+    async with Receiver(respond(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.header("X-City") in {"Malmö", "(not ASCII)"}
@@ -143,8 +143,8 @@ async def test_a_request_header_that_is_not_ascii_does_not_fail_the_attempt(wire
 
 
 async def test_a_chunked_body_is_put_together(wire: Wire) -> None:
-    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
-    async with Receiver(respond(said)) as receiver:
+    raw_response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+    async with Receiver(respond(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.body, outcome.body_truncated) == (b"abcdefg", False)
@@ -172,12 +172,12 @@ async def test_a_body_is_stored_up_to_the_cap(kind: str, size: int, truncated: b
     "head", ["Content-Length: 10", "Transfer-Encoding: chunked", "Content-Length: 10000000000"]
 )
 async def test_a_stalled_body_does_not_change_the_outcome(wire: Wire, status: str, head: str) -> None:
-    came = b"2\r\nok\r\n" if "chunked" in head else b"ok"
-    said = f"HTTP/1.1 {status}\r\n{head}\r\n\r\n".encode() + came
+    received = b"2\r\nok\r\n" if "chunked" in head else b"ok"
+    raw_response = f"HTTP/1.1 {status}\r\n{head}\r\n\r\n".encode() + received
     closed = asyncio.Event()
 
     async def stalls(connection: Connection) -> None:
-        await then_silence(said)(connection)
+        await then_silence(raw_response)(connection)
         closed.set()
 
     async with Receiver(stalls) as receiver:
@@ -269,8 +269,8 @@ async def test_a_fault_after_the_head_does_not_change_the_outcome(wire: Wire, sc
 
 async def test_a_compressed_body_is_stored_compressed(wire: Wire) -> None:
     bomb = gzip_bomb(10)
-    said = response("200 OK", "Content-Encoding: gzip", body=bomb)
-    async with Receiver(respond(said)) as receiver:
+    raw_response = response("200 OK", "Content-Encoding: gzip", body=bomb)
+    async with Receiver(respond(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert outcome.body == bomb[:16384]
@@ -278,16 +278,16 @@ async def test_a_compressed_body_is_stored_compressed(wire: Wire) -> None:
 
 
 async def test_an_informational_response_is_skipped(wire: Wire) -> None:
-    said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
-    async with Receiver(respond(said)) as receiver:
+    raw_response = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
+    async with Receiver(respond(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body) == (200, b"ok")
 
 
 async def test_an_unrequested_upgrade_is_a_protocol_error(wire: Wire) -> None:
-    said = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-    async with Receiver(then_silence(said)) as receiver:
+    raw_response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    async with Receiver(then_silence(raw_response)) as receiver:
         outcome = await wire.post(f"http://hooks.example:{receiver.port}/")
     assert isinstance(outcome, TransportFailure)
     assert outcome.failure is FailureClass.PROTOCOL

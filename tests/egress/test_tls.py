@@ -35,12 +35,12 @@ async def test_a_good_certificate_is_accepted(wire: Wire, authority: Authority, 
 async def test_the_server_name_indication_has_the_name_and_not_the_address(
     wire: Wire, authority: Authority, certificates: Path
 ) -> None:
-    asked: list[str | None] = []
+    server_names: list[str | None] = []
     context = authority.server_context(certificates, "hooks.example")
-    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    context.sni_callback = lambda _socket, name, _context: server_names.append(name)
     outcome, _ = await over_tls(wire, context)
     assert isinstance(outcome, Response)
-    assert asked == ["hooks.example"]
+    assert server_names == ["hooks.example"]
 
 
 async def test_a_certificate_for_the_address_serves_a_literal_target(

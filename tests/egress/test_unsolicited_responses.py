@@ -33,7 +33,7 @@ class Twice:
             self.latest = connection
             await connection.send(FAILED)
 
-    def answer_again(self) -> None:
+    def send_second_response(self) -> None:
         """Send at once: on loopback the bytes can be read before this returns."""
         assert self.latest is not None
         if not self.latest.writer.is_closing():
@@ -51,7 +51,7 @@ async def test_bytes_received_before_the_next_request_are_never_its_response(wir
     async with Receiver(twice.script) as receiver:
         for _ in range(ROUNDS):
             assert await status(wire, receiver) == 500
-            twice.answer_again()  # and on with the next request, without giving anybody a turn between
+            twice.send_second_response()  # and on with the next request, without giving anybody a turn between
 
 
 async def test_a_second_response_is_never_that_of_another_endpoint_of_the_origin(wire: Wire) -> None:
@@ -59,7 +59,7 @@ async def test_a_second_response_is_never_that_of_another_endpoint_of_the_origin
     async with Receiver(twice.script) as receiver:
         for _ in range(ROUNDS // 10):
             assert await status(wire, receiver, "/hostile") == 500
-            twice.answer_again()
+            twice.send_second_response()
             assert await status(wire, receiver, "/another") == 500
 
 
@@ -69,7 +69,7 @@ async def test_after_a_failure_a_second_response_never_counts(wire: Wire) -> Non
     async with Receiver(twice.script) as receiver:
         for _ in range(ROUNDS):
             assert await status(wire, receiver) == 500
-            loop.call_later(random.uniform(0.0, 0.002), twice.answer_again)
+            loop.call_later(random.uniform(0.0, 0.002), twice.send_second_response)
             await asyncio.sleep(random.uniform(0.0, 0.002))
             assert await status(wire, receiver) == 500
 
@@ -80,7 +80,7 @@ async def test_a_second_response_is_never_that_of_a_concurrent_request(wire: Wir
         assert await status(wire, receiver) == 500
         for _ in range(ROUNDS // 10):
             asking = [asyncio.create_task(status(wire, receiver)) for _ in range(10)]
-            twice.answer_again()
+            twice.send_second_response()
             assert set(await asyncio.gather(*asking)) == {500}
 
 
@@ -130,19 +130,19 @@ def test_remembered_failing_origins_are_bounded() -> None:
 @pytest.fixture
 async def unkept(kind: str) -> AsyncIterator[Wire]:
     """A sender of each kind that uses a connection once: what BREAKWATER_REUSE_CONNECTIONS=off makes."""
-    made = make_wire(kind, **({"idle_per_host": 0} if kind == "reqwest" else {}))
-    yield made
-    await made.sender.close()
+    wire = make_wire(kind, **({"idle_per_host": 0} if kind == "reqwest" else {}))
+    yield wire
+    await wire.sender.close()
 
 
 async def test_without_connection_reuse_a_second_response_never_counts(unkept: Wire) -> None:
-    async def late(connection: Connection) -> None:
+    async def respond_late(connection: Connection) -> None:
         if await connection.request() is not None:
             await connection.send(FAILED)
             for _ in range(20):  # before, while and after the next request is on its way
                 await asyncio.sleep(0.001)
                 await connection.send(SUCCESS)
 
-    async with Receiver(late) as receiver:
+    async with Receiver(respond_late) as receiver:
         for _ in range(20):
             assert await status(unkept, receiver) == 500

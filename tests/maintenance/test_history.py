@@ -47,9 +47,9 @@ async def test_transitions_within_the_retention_stay(stored: Stored) -> None:
 
 
 async def test_audit_entries_have_a_longer_retention(stored: Stored) -> None:
-    first = await stored.deed("circuit.reset", "ep_1")
+    first = await stored.audit_entry("circuit.reset", "ep_1")
     await stored.clock.advance(40 * DAY)
-    second = await stored.deed("circuit.reset", "ep_1")
+    second = await stored.audit_entry("circuit.reset", "ep_1")
     await prune(stored)
     assert await column(stored, AUDIT) == {first, second}
     await stored.clock.advance(330 * DAY)

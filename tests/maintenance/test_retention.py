@@ -20,9 +20,9 @@ DAY = 86_400.0
 
 async def seed(database: Database, now: float, days_ago: dict[str, float | None]) -> None:
     """Insert, for each name, a delivery that ended so many days ago (None: it is still pending), and its attempt."""
-    made = now - 40 * DAY
+    created_at = now - 40 * DAY
     ended = {name: None if days is None else now - days * DAY for name, days in days_ago.items()}
-    endpoint = {"id": "ep", "name": "", "url": "", "created_at": made, "updated_at": made}
+    endpoint = {"id": "ep", "name": "", "url": "", "created_at": created_at, "updated_at": created_at}
     deliveries: list[dict[str, Any]] = [
         {
             "id": name,
@@ -31,7 +31,7 @@ async def seed(database: Database, now: float, days_ago: dict[str, float | None]
             "event_type": "a",
             "state": "pending" if at is None else "delivered",
             "finished_at": at,
-            "created_at": made,
+            "created_at": created_at,
         }
         for name, at in ended.items()
     ]
@@ -42,14 +42,16 @@ async def seed(database: Database, now: float, days_ago: dict[str, float | None]
             "endpoint_id": "ep",
             "number": 1,
             "trigger": "schedule",
-            "started_at": made,
+            "started_at": created_at,
         }
         for name in days_ago
     ]
 
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(insert(ENDPOINTS), endpoint)
-        await connection.execute(insert(MESSAGES), [message(name, created_at=made) for name in days_ago])
+        await connection.execute(
+            insert(MESSAGES), [message(name, created_at=created_at) for name in days_ago]
+        )
         await connection.execute(insert(DELIVERIES), deliveries)
         await connection.execute(insert(ATTEMPTS), attempts)
 

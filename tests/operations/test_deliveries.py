@@ -99,8 +99,8 @@ async def test_send_now_with_an_open_circuit_is_a_probe_and_is_sent_first(engine
     await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     latest = (await engine.detail(delivery_id)).attempts[-1]
     assert latest.trigger is Trigger.PROBE
-    told = await engine.runtime.queries.circuits.transitions(endpoint_id)
-    assert ("half_open", ADA) in {(one.to_state, one.actor) for one in told}
+    transitions = await engine.runtime.queries.circuits.transitions(endpoint_id)
+    assert ("half_open", ADA) in {(one.to_state, one.actor) for one in transitions}
 
 
 async def test_send_now_does_not_break_a_hold(engine: RunningEngine) -> None:
@@ -150,7 +150,7 @@ async def test_deliveries_in_flight_to_a_deleted_endpoint_end_as_cancelled(engin
     await engine.sent(1)
     await engine.runtime.endpoints.delete(endpoint_id, actor=ADA)
     engine.sender.default = Response(500)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.attempted(delivery_id, 1)
     await engine.clock.advance(6.0)
     await engine.reaches(delivery_id, DeliveryState.CANCELLED)

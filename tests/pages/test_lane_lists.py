@@ -26,7 +26,7 @@ async def page_of(service: RunningApp, path: str) -> str:
     return response.text
 
 
-def shown(page: str) -> list[str]:
+def names_on(page: str) -> list[str]:
     return re.findall(r"<b>(shop-\d)</b>", page)
 
 
@@ -35,7 +35,7 @@ async def test_links_lead_through_all_pages_and_back_to_the_first(shops: Running
     names, url = [], path
     while url:
         page = await page_of(shops, url)
-        names += shown(page)
+        names += names_on(page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         url = following[1].replace("&amp;", "&") if following else ""
     assert names == NAMES
@@ -48,7 +48,7 @@ async def test_a_search_by_name_is_kept_on_the_next_page(shops: RunningApp, path
     page = await page_of(shops, f"{path}?q=SHOP")
     assert 'name="q" value="SHOP"' in page
     assert re.search(rf'rel="next" href="{path}\?q=SHOP&amp;cursor=', page)
-    assert shown(await page_of(shops, f"{path}?q=shop-3")) == ["shop-3"]
+    assert names_on(await page_of(shops, f"{path}?q=shop-3")) == ["shop-3"]
     empty = await page_of(shops, f"{path}?q=<b>ship</b>")
     assert "No endpoint has “&lt;b&gt;ship&lt;/b&gt;” in its name or URL" in empty
 
@@ -58,7 +58,7 @@ async def test_an_invalid_query_is_reported_in_place(shops: RunningApp, path: st
     for query in ("cursor=garbage", "q=%00", f"q={'x' * 201}"):
         page = await page_of(shops, f"{path}?{query}")
         assert 'role="alert"' in page
-        assert shown(page) == []
+        assert names_on(page) == []
 
 
 async def test_the_counts_include_other_pages(shops: RunningApp) -> None:

@@ -16,9 +16,9 @@ ID = "dlv_01jd3k5v9x0000000000000000"
 def problem(text: str, now: float = NOW) -> str:
     with pytest.raises(InvalidInput) as refused:
         read_cursor(text, "dlv", now)
-    (found,) = refused.value.problems
-    assert found.field == "cursor"
-    return found.message
+    (reported,) = refused.value.problems
+    assert reported.field == "cursor"
+    return reported.message
 
 
 def test_a_cursor_is_read_back_for_a_day() -> None:

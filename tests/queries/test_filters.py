@@ -27,11 +27,11 @@ def problems(**values: str) -> dict[str, str]:
 
 
 def test_an_empty_query_restricts_nothing() -> None:
-    wanted = DeliveryFilter.parse({})
-    assert wanted == DeliveryFilter()
-    assert not wanted
-    assert wanted.to_query() == ""
-    assert wanted.in_words() == "all deliveries"
+    filters = DeliveryFilter.parse({})
+    assert filters == DeliveryFilter()
+    assert not filters
+    assert filters.to_query() == ""
+    assert filters.in_words() == "all deliveries"
 
 
 def test_empty_parameters_of_a_form_count_as_absent() -> None:
@@ -39,7 +39,7 @@ def test_empty_parameters_of_a_form_count_as_absent() -> None:
 
 
 def test_every_parameter_of_a_filter_is_parsed() -> None:
-    wanted = DeliveryFilter.parse(
+    filters = DeliveryFilter.parse(
         {
             "status": "failed, held,retrying",
             "endpoint": ENDPOINT,
@@ -51,7 +51,7 @@ def test_every_parameter_of_a_filter_is_parsed() -> None:
             "q": "msg",
         }
     )
-    assert wanted == DeliveryFilter(
+    assert filters == DeliveryFilter(
         states=frozenset({DeliveryState.FAILED}),
         held=True,
         retrying=True,
@@ -66,10 +66,10 @@ def test_every_parameter_of_a_filter_is_parsed() -> None:
 
 
 def test_a_filter_in_words_has_every_condition() -> None:
-    wanted = DeliveryFilter.parse(
+    filters = DeliveryFilter.parse(
         {"status": "held,failed", "endpoint": ENDPOINT, "class": "dns", "since": "36h", "q": "4711"}
     )
-    assert wanted.in_words("billing") == (
+    assert filters.in_words("billing") == (
         "failed or held deliveries to billing with last outcome DNS failed "
         "accepted in the last 36 h matching “4711”"
     )
@@ -98,9 +98,9 @@ def test_cursor_and_limit_are_ignored_by_the_filter() -> None:
 
 
 def test_every_problem_of_a_filter_is_reported_together() -> None:
-    found = problems(status="no", class_="no", endpoint="x", since="15x", until="?", q="a\x00b")
-    assert set(found) == {"status", "class", "endpoint", "since", "until", "q"}
-    assert found["q"] == "q has a control character at position 2. Remove it."
+    messages = problems(status="no", class_="no", endpoint="x", since="15x", until="?", q="a\x00b")
+    assert set(messages) == {"status", "class", "endpoint", "since", "until", "q"}
+    assert messages["q"] == "q has a control character at position 2. Remove it."
 
 
 def test_a_span_must_not_end_before_it_begins() -> None:
@@ -167,5 +167,5 @@ _MOMENTS = st.one_of(
         q=st.none() | _TEXT,
     )
 )
-def test_a_filter_survives_its_query_string(wanted: DeliveryFilter) -> None:
-    assert DeliveryFilter.parse(dict(parse_qsl(wanted.to_query()))) == wanted
+def test_a_filter_survives_its_query_string(filters: DeliveryFilter) -> None:
+    assert DeliveryFilter.parse(dict(parse_qsl(filters.to_query()))) == filters

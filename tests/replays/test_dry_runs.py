@@ -62,8 +62,8 @@ async def touched(engine: RunningEngine, plan: Plan) -> list[str]:
     """Return what the replay of a plan goes through, oldest first."""
     condition = coverage_condition(plan.filter, plan.up_to, plan.frozen_at)
     async with engine.runtime.database.read() as connection:
-        found = select(DELIVERIES.c.id).where(condition).order_by(DELIVERIES.c.id)
-        return list((await connection.execute(found)).scalars())
+        statement = select(DELIVERIES.c.id).where(condition).order_by(DELIVERIES.c.id)
+        return list((await connection.execute(statement)).scalars())
 
 
 async def test_a_dry_run_of_any_filter_counts_what_its_replay_touches(engine: RunningEngine) -> None:
@@ -82,8 +82,8 @@ async def test_deliveries_finished_after_the_snapshot_are_subtracted_by_every_wa
     engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(engine)
-    seen = await engine.runtime.replays.plan(DeliveryFilter())
-    ended = next(row for row in seen.sample if row.endpoint_name == "two.example")
+    earlier_plan = await engine.runtime.replays.plan(DeliveryFilter())
+    ended = next(row for row in earlier_plan.sample if row.endpoint_name == "two.example")
     await engine.clock.advance(5.0)
     engine.sender.default = Response(400)
     await engine.runtime.operations.deliveries.resend(ended.id, actor="person:ada")
@@ -91,8 +91,8 @@ async def test_deliveries_finished_after_the_snapshot_are_subtracted_by_every_wa
     assert await engine.state(ended.id) is DeliveryState.FAILED
     for most in (10_000, 0):
         monkeypatch.setattr(coverage, "LATE_LIMIT", most)
-        plan = await engine.runtime.replays.plan(DeliveryFilter(), seen.up_to, seen.frozen_at)
-        assert plan.total.value == seen.total.value - 1
+        plan = await engine.runtime.replays.plan(DeliveryFilter(), earlier_plan.up_to, earlier_plan.frozen_at)
+        assert plan.total.value == earlier_plan.total.value - 1
         assert plan.total.value == len(await touched(engine, plan))
 
 

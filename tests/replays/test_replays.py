@@ -28,8 +28,8 @@ async def failed(engine: RunningEngine, count: int, **fields: object) -> list[st
     return ids
 
 
-async def started(engine: RunningEngine, wanted: DeliveryFilter = FAILED, pace: float = 50.0) -> ReplayView:
-    plan = await engine.runtime.replays.plan(wanted)
+async def started(engine: RunningEngine, filters: DeliveryFilter = FAILED, pace: float = 50.0) -> ReplayView:
+    plan = await engine.runtime.replays.plan(filters)
     return await engine.runtime.replays.start(plan, actor=ADA, pace=pace, reason="receiver fixed")
 
 
@@ -95,21 +95,21 @@ async def test_an_endpoint_deleted_during_its_replay_gets_no_further_deliveries(
 async def test_a_replay_resends_only_matches_at_its_pace(engine: RunningEngine) -> None:
     await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])
-    meant = await failed(engine, 5, event_type="one")
+    matching = await failed(engine, 5, event_type="one")
     others = await failed(engine, 5, event_type="two")
-    wanted = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
-    replay = await started(engine, wanted, pace=2)
+    filters = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
+    replay = await started(engine, filters, pace=2)
     await seconds(engine, 1)
     assert len(engine.sender.requests) <= 4
     await seconds(engine, 6)
-    for delivery_id in meant:
+    for delivery_id in matching:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     for delivery_id in others:
         assert await engine.state(delivery_id) is DeliveryState.FAILED
     view = await engine.runtime.replays.get(replay.id)
     assert (view.state, view.resent, view.outcomes) == (ReplayState.FINISHED, 5, {DeliveryState.DELIVERED: 5})
     results = await engine.runtime.replays.results(replay.id)
-    assert [row.id for row in results.items] == meant
+    assert [row.id for row in results.items] == matching
 
 
 async def test_the_outcomes_of_a_large_replay_are_counted_every_few_seconds(engine: RunningEngine) -> None:
@@ -141,17 +141,17 @@ async def test_deliveries_that_fail_after_the_snapshot_are_not_resent(engine: Ru
     plan = await engine.runtime.replays.plan(FAILED)
     assert plan.total.value == 3
     await engine.clock.advance(1.0)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.reaches(in_flight, DeliveryState.FAILED)
-    late = await engine.send_one()
-    await engine.reaches(late, DeliveryState.FAILED)
+    later_id = await engine.send_one()
+    await engine.reaches(later_id, DeliveryState.FAILED)
     engine.sender.default = Response(200)
     replay = await engine.runtime.replays.start(plan, actor=ADA)
     await seconds(engine, 4)
     for delivery_id in early:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     assert await engine.state(in_flight) is DeliveryState.FAILED
-    assert await engine.state(late) is DeliveryState.FAILED
+    assert await engine.state(later_id) is DeliveryState.FAILED
     assert (await engine.runtime.replays.get(replay.id)).resent == 3
 
 
@@ -160,15 +160,15 @@ async def test_deliveries_that_arrive_during_a_replay_are_not_resent(engine: Run
     early = await failed(engine, 40)
     replay = await started(engine, pace=10)
     engine.sender.default = Response(400)
-    late: list[str] = []
+    later_id: list[str] = []
     for _ in range(7):
-        late += await asyncio.gather(*(engine.send_one() for _ in range(20)))
+        later_id += await asyncio.gather(*(engine.send_one() for _ in range(20)))
         await seconds(engine, 1)
     counts = {
-        delivery_id: (await engine.row(delivery_id))["attempt_count"] for delivery_id in (*early, *late)
+        delivery_id: (await engine.row(delivery_id))["attempt_count"] for delivery_id in (*early, *later_id)
     }
     assert {counts[delivery_id] for delivery_id in early} == {2}
-    assert {counts[delivery_id] for delivery_id in late} == {1}
+    assert {counts[delivery_id] for delivery_id in later_id} == {1}
     assert (await engine.runtime.replays.get(replay.id)).resent == 40
 
 

@@ -35,25 +35,25 @@ async def test_under_load_each_match_is_resent_exactly_once(engine: RunningEngin
     for delivery_id in delivered:
         await engine.reaches(delivery_id, DeliveryState.DELIVERED)
     other_type = await failed(engine, 10, event_type="two")
-    meant = await failed(engine, 30, event_type="one")
+    matching = await failed(engine, 30, event_type="one")
     running = await in_flight(engine, "one")
     plan = await engine.runtime.replays.plan(MEANT)
     await engine.clock.advance(1.0)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.reaches(running, DeliveryState.FAILED)
 
     replay = await engine.runtime.replays.start(plan, actor=ADA, pace=7)
-    late: list[str] = []
+    later_ids: list[str] = []
     for _ in range(7):
         kinds = ["one", "two"] * 10
-        late += await asyncio.gather(*(engine.send_one(event_type=kind) for kind in kinds))
+        later_ids += await asyncio.gather(*(engine.send_one(event_type=kind) for kind in kinds))
         await seconds(engine, 1)
 
-    assert set(await attempts(engine, meant)) == {2}
-    outside = [*delivered, *other_type, running, *late]
+    assert set(await attempts(engine, matching)) == {2}
+    outside = [*delivered, *other_type, running, *later_ids]
     assert set(await attempts(engine, outside)) == {1}
     results = await engine.runtime.replays.results(replay.id)
-    assert [row.id for row in results.items] == meant
+    assert [row.id for row in results.items] == matching
     view = await engine.runtime.replays.get(replay.id)
     assert (view.resent, view.skipped, view.total.value) == (30, 0, 30)
 
@@ -66,7 +66,7 @@ async def test_a_repeated_snapshot_never_includes_deliveries_that_were_in_flight
     running = await in_flight(engine, "invoice.paid")
     plan = await engine.runtime.replays.plan(FAILED)
     await engine.clock.advance(1.0)
-    engine.sender.let_go()
+    engine.sender.release()
     await engine.reaches(running, DeliveryState.FAILED)
     again = await engine.runtime.replays.plan(FAILED, plan.up_to, plan.frozen_at)
     assert (plan.total.value, again.total.value) == (2, 2)

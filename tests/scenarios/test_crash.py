@@ -74,8 +74,8 @@ def test_sigterm_under_load_loses_nothing_and_repeats_nothing(
     with running_service(tmp_path) as service:
         eventually(lambda: nothing_is_left(service), within=60, every=0.2)
     assert accepted <= delivered_message_ids(tmp_path)
-    came = [request["webhook_id"] for request in receiver.received("/slow")]
-    assert sorted(came) == sorted(accepted)
+    received_ids = [request["webhook_id"] for request in receiver.received("/slow")]
+    assert sorted(received_ids) == sorted(accepted)
 
 
 def test_an_attempt_that_exceeds_the_drain_limit_is_released(

@@ -41,7 +41,7 @@ def hanging_receiver() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def answers(service: Service, times: int, *, within: float) -> None:
+def assert_responds(service: Service, times: int, *, within: float) -> None:
     """Check that each of so many new connections to the API gets a response."""
     for _ in range(times):
         started = time.monotonic()
@@ -75,11 +75,11 @@ def test_hanging_endpoints_exhaust_no_descriptors_of_the_api_and_of_healthy_endp
             for endpoint_id in slow:
                 service.send({"n": number}, endpoint_ids=[endpoint_id])
         accepted = [service.send({"n": number}, endpoint_ids=[healthy]) for number in range(10)]
-        answers(service, 30, within=2.0)
+        assert_responds(service, 30, within=2.0)
         for message in accepted:
             delivery = service.delivery_once(message["deliveries"][0]["id"], "delivered", within=60)
             assert [attempt["failure_class"] for attempt in delivery["attempts"]] == [None]
-        answers(service, 30, within=2.0)
+        assert_responds(service, 30, within=2.0)
         timed_out = eventually(lambda: deliveries(service, **{"class": "timeout"}), within=20)
         for delivery in timed_out[:5]:
             attempts = service.delivery(delivery["id"])["attempts"]

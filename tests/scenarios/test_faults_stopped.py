@@ -34,13 +34,13 @@ def test_a_service_stopped_past_its_leases_resumes_without_losing_or_recording_a
         assert (
             service.api.post("/messages", json={"event_type": "stop.test", "payload": {}}).status_code == 202
         )
-    came = Counter(request["webhook_id"] for request in receiver.received("/slow"))
+    received = Counter(request["webhook_id"] for request in receiver.received("/slow"))
     for accepted, delivery in zip(sent, deliveries, strict=True):
         classes = [attempt["failure_class"] for attempt in delivery["attempts"]]
         assert classes.count(None) == 1
         assert classes[-1] is None
         assert [each["attempt_number"] for each in delivery["attempts"]] == list(range(1, len(classes) + 1))
         # Every request has a record: success, timeout, or lost (may have been delivered).
-        assert came[accepted["id"]] <= len(classes)
+        assert received[accepted["id"]] <= len(classes)
     with sqlite3.connect(tmp_path / "breakwater.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

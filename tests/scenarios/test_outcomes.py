@@ -34,10 +34,10 @@ def test_500_500_200_gets_three_attempts_one_and_two_seconds_apart(
     delivery = service.delivery_once(delivery_id, "delivered")
     assert [attempt["status_code"] for attempt in delivery["attempts"]] == [500, 500, 200]
     assert [attempt["success"] for attempt in delivery["attempts"]] == [False, False, True]
-    came = receiver.received("/hook")
-    assert len({request["webhook_id"] for request in came}) == 1
-    assert [request["body"] for request in came] == ['{"n":1}'] * 3
-    first, second, third = (request["at"] for request in came)
+    requests = receiver.received("/hook")
+    assert len({request["webhook_id"] for request in requests}) == 1
+    assert [request["body"] for request in requests] == ['{"n":1}'] * 3
+    first, second, third = (request["at"] for request in requests)
     assert second - first == pytest.approx(1.0, abs=0.35)
     assert third - second == pytest.approx(2.0, abs=0.5)
 

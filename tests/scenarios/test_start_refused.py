@@ -27,8 +27,8 @@ def refusal(folder: Path, **settings: object) -> str:
 
 
 def test_a_start_with_a_port_in_use_is_refused(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         message = refusal(tmp_path, port=port)
     assert f"127.0.0.1 port {port}" in message
     assert "--port" in message

@@ -43,11 +43,11 @@ def test_pending_deliveries_have_derived_statuses(
 def test_the_adapter_has_the_same_status_but_none_for_in_flight(
     state: DeliveryState, attempted: bool, held: bool
 ) -> None:
-    shown = notification_status(state, held=held, attempted=attempted)
+    status = notification_status(state, held=held, attempted=attempted)
     if state is DeliveryState.IN_FLIGHT:
-        assert shown is (NotificationStatus.RETRYING if attempted else NotificationStatus.PENDING)
+        assert status is (NotificationStatus.RETRYING if attempted else NotificationStatus.PENDING)
     else:
-        assert shown.value == delivery_status(state, held=held, attempted=attempted).value
+        assert status.value == delivery_status(state, held=held, attempted=attempted).value
 
 
 def test_a_status_is_named_in_words() -> None:

@@ -34,23 +34,23 @@ def test_a_reader_sees_the_time_of_their_zone_and_its_name() -> None:
 
 
 def test_the_date_is_left_out_on_the_readers_own_day() -> None:
-    late = WINTER + 20 * HOUR  # 23:12 in UTC, after midnight in Berlin
-    assert format_time(late, WINTER) == "23:12:07 UTC"
+    later = WINTER + 20 * HOUR  # 23:12 in UTC, after midnight in Berlin
+    assert format_time(later, WINTER) == "23:12:07 UTC"
     with reading_in(BERLIN):
-        assert format_time(late, WINTER) == "2026-11-23 00:12:07 CET"
+        assert format_time(later, WINTER) == "2026-11-23 00:12:07 CET"
 
 
 @pytest.mark.parametrize(
-    ("zone", "shown"),
+    ("zone", "expected"),
     [
         ("America/Sao_Paulo", "2026-11-22 00:12:07 UTC-03"),
         ("Asia/Kathmandu", "2026-11-22 08:57:07 UTC+0545"),
         ("Asia/Tokyo", "2026-11-22 12:12:07 JST"),
     ],
 )
-def test_a_zone_without_letters_is_named_by_its_distance_from_utc(zone: str, shown: str) -> None:
+def test_a_zone_without_letters_is_named_by_its_distance_from_utc(zone: str, expected: str) -> None:
     with reading_in(ZoneInfo(zone)):
-        assert format_time(WINTER) == shown
+        assert format_time(WINTER) == expected
 
 
 def test_a_repeated_hour_is_distinguished_by_its_zone_name() -> None:
@@ -63,24 +63,24 @@ def test_a_repeated_hour_is_distinguished_by_its_zone_name() -> None:
 
 
 def test_stored_text_names_times_in_utc() -> None:
-    wanted = DeliveryFilter(since=WINTER)
+    filters = DeliveryFilter(since=WINTER)
     with reading_in(BERLIN):
         assert format_time_utc(WINTER) == "2026-11-22 03:12:07 UTC"
-        assert wanted.in_words() == "all deliveries accepted since 2026-11-22 03:12:07 UTC"
-        assert wanted.in_words(at=format_time) == "all deliveries accepted since 2026-11-22 04:12:07 CET"
+        assert filters.in_words() == "all deliveries accepted since 2026-11-22 03:12:07 UTC"
+        assert filters.in_words(at=format_time) == "all deliveries accepted since 2026-11-22 04:12:07 CET"
 
 
 async def test_two_concurrent_readers_have_their_own_zones() -> None:
     async def reads(zone: str) -> str:
         with reading_in(ZoneInfo(zone)):
             await asyncio.sleep(0)
-            return await asyncio.create_task(said())
+            return await asyncio.create_task(format_soon())
 
-    async def said() -> str:
+    async def format_soon() -> str:
         await asyncio.sleep(0)
         return format_time(WINTER, WINTER)
 
-    assert await asyncio.gather(reads("Europe/Berlin"), reads("Asia/Tokyo"), said()) == [
+    assert await asyncio.gather(reads("Europe/Berlin"), reads("Asia/Tokyo"), format_soon()) == [
         "04:12:07 CET",
         "12:12:07 JST",
         "03:12:07 UTC",

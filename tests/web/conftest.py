@@ -18,4 +18,4 @@ async def service(tmp_path: Path) -> AsyncIterator[RunningApp]:
     async with Runtime(settings, clock=clock, sender=sender, draw=lambda: 0.5) as runtime:
         async with RunningApp(runtime, clock, sender, create_app(settings, runtime=runtime)) as service:
             yield service
-        sender.let_go()
+        sender.release()

@@ -111,7 +111,7 @@ async def test_operations_on_a_delivery_that_has_changed_are_reported(
     await stale_page.refuses(
         "/deliveries/resend", "None of these deliveries can be resent", "/deliveries", ids=running
     )
-    service.sender.let_go()
+    service.sender.release()
 
 
 async def test_operations_on_circuits_and_endpoints_that_have_changed_are_reported(

@@ -53,7 +53,7 @@ async def test_the_status_distinguishes_pending_retrying_and_held(service: Runni
     in_flight = await send(service)
     assert (await service.get(f"/deliveries/{in_flight}"))["final_status"] == "pending"
     service.sender.script("billing.example", TransportFailure(FailureClass.CONNECT, "connection refused"))
-    service.sender.let_go()
+    service.sender.release()
     await service.attempted(in_flight, 1)
     assert (await service.get(f"/deliveries/{in_flight}"))["final_status"] == "retrying"
     await service.post(f"/circuits/{endpoint}/hold", {"reason": "receiver is being rebuilt"})

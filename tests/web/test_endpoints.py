@@ -16,12 +16,12 @@ NEW: dict[str, Any] = {"url": "https://hooks.example/in?tenant=7", "name": "Bill
 UNKNOWN = f"ep_{'0' * 26}"
 
 
-async def make(service: RunningApp, **fields: Any) -> Any:
+async def create(service: RunningApp, **fields: Any) -> Any:
     return await service.post("/endpoints", {**NEW, **fields}, 201)
 
 
 async def test_an_endpoint_is_created_with_every_default(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     assert created["state"] == "enabled"
     assert created["retry"]["delays"][:3] == [1.0, 2.0, 4.0]
     assert created["circuit"]["failure_threshold"] == 5
@@ -46,7 +46,7 @@ async def test_every_field_of_an_endpoint_can_be_set(service: RunningApp) -> Non
         "signature": "github",
         "secret": "It's a Secret to Everybody",
     }
-    created = await make(service, **fields)
+    created = await create(service, **fields)
     assert created["retry"] == {"delays": [1.0, 5.0], "jitter": 0.2}
     assert (created["circuit"]["failure_threshold"], created["circuit"]["failure_rate_threshold"]) == (
         3,
@@ -124,7 +124,7 @@ async def test_invalid_fields_are_refused_with_the_remedy_and_nothing_is_created
 
 
 async def test_an_update_refuses_the_same_invalid_fields_and_changes_nothing(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     before = await service.get(f"/endpoints/{created['id']}")
     for fields, field, _says in BAD_FIELDS:
         response = await service.api.patch(
@@ -156,7 +156,7 @@ async def test_an_update_changes_only_its_fields_and_null_restores_a_default(
     service: RunningApp,
 ) -> None:
     own = {"retry": {"delays": [9], "jitter": 0.3}, "circuit": {"failure_threshold": 9}}
-    created = await make(service, **own, rate_limit_per_second=2)
+    created = await create(service, **own, rate_limit_per_second=2)
     path = f"/api/v1/endpoints/{created['id']}"
     changed = (
         await service.api.patch(path, json={"retry": {"jitter": 0.4}, "circuit": {"success_threshold": 7}})
@@ -173,7 +173,7 @@ async def test_an_update_changes_only_its_fields_and_null_restores_a_default(
 
 
 async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: RunningApp) -> None:
-    created = await make(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
+    created = await create(service, headers={"Authorization": "Bearer abc", "X-A": "1"})
     masked_headers = created["headers"]
     await service.api.patch(
         f"/api/v1/endpoints/{created['id']}", json={"headers": {**masked_headers, "X-A": "2"}}
@@ -185,7 +185,7 @@ async def test_a_masked_header_that_is_sent_back_keeps_its_value(service: Runnin
 
 
 async def test_a_new_endpoint_receives_the_next_message(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     accepted = await service.post(
         "/messages", {"event_type": "a", "payload": 1, "endpoint_ids": [created["id"]]}, 202
     )
@@ -193,7 +193,7 @@ async def test_a_new_endpoint_receives_the_next_message(service: RunningApp) -> 
 
 
 async def test_two_concurrent_updates_are_both_saved(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     path = f"/api/v1/endpoints/{created['id']}"
     await asyncio.gather(
         service.api.patch(path, json={"circuit": {"failure_threshold": 7}}),
@@ -206,7 +206,7 @@ async def test_two_concurrent_updates_are_both_saved(service: RunningApp) -> Non
 async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_one(
     service: RunningApp,
 ) -> None:
-    created = await make(service)
+    created = await create(service)
     fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]
     assert fresh != created["secret"]
     for hours, verifies in ((0, 2), (23.9, 2), (0.2, 1)):
@@ -223,7 +223,7 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
 async def test_a_signature_with_room_for_one_secret_promises_no_overlap(
     service: RunningApp, scheme: str
 ) -> None:
-    created = await make(service, signature=scheme)
+    created = await create(service, signature=scheme)
     fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]
     assert (await service.get(f"/endpoints/{created['id']}"))["secret_rotated_until"] is None
     await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
@@ -246,18 +246,18 @@ def _verifies(secret: str, request: Any) -> bool:
 
 
 async def test_an_ed25519_endpoint_shows_the_key_that_its_receiver_verifies_with(service: RunningApp) -> None:
-    created = await make(service, signature="ed25519")
+    created = await create(service, signature="ed25519")
     assert created["secret"].startswith("whsk_")
     assert created["public_key"].startswith("whpk_")
 
 
 async def test_another_signature_scheme_requires_another_kind_of_secret(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     path = f"/api/v1/endpoints/{created['id']}"
     assert (
         "is needed" in problems(await service.api.patch(path, json={"signature": "ed25519"}), 422)["secret"]
     )
-    key = (await make(service, signature="ed25519"))["secret"]
+    key = (await create(service, signature="ed25519"))["secret"]
     changed = await service.api.patch(path, json={"signature": "ed25519", "secret": key})
     assert changed.json()["signature"] == "ed25519"
     assert (await service.api.patch(path, json={"signature": "legacy"})).status_code == 200
@@ -267,7 +267,7 @@ async def test_another_signature_scheme_requires_another_kind_of_secret(service:
 
 
 async def test_secrets_are_sealed_in_the_database(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     async with service.runtime.database.read() as connection:
         rows = repr((await connection.execute(select(ENDPOINTS))).all())
     assert created["secret"] not in rows
@@ -275,7 +275,7 @@ async def test_secrets_are_sealed_in_the_database(service: RunningApp) -> None:
 
 
 async def test_a_test_message_goes_only_to_its_endpoint(service: RunningApp) -> None:
-    created, _other = await make(service, event_types=["x"]), await make(service)
+    created, _other = await create(service, event_types=["x"]), await create(service)
     accepted = await service.post(f"/endpoints/{created['id']}/test", status=202)
     assert [delivery["endpoint_id"] for delivery in accepted["deliveries"]] == [created["id"]]
     message = await service.get(f"/messages/{accepted['id']}")
@@ -285,7 +285,7 @@ async def test_a_test_message_goes_only_to_its_endpoint(service: RunningApp) -> 
 async def test_a_paused_endpoint_holds_its_deliveries_and_sends_them_when_resumed(
     service: RunningApp,
 ) -> None:
-    created = await make(service)
+    created = await create(service)
     assert (await service.post(f"/endpoints/{created['id']}/pause", {"reason": "maintenance"}))["sentence"]
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     delivery = await service.get(f"/deliveries/{accepted['deliveries'][0]['id']}")
@@ -296,7 +296,7 @@ async def test_a_paused_endpoint_holds_its_deliveries_and_sends_them_when_resume
 
 
 async def test_deleting_an_endpoint_cancels_its_pending_deliveries(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     await service.post(f"/endpoints/{created['id']}/pause")
     accepted = await service.post("/messages", {"event_type": "a", "payload": 1}, 202)
     response = await service.api.delete(f"/api/v1/endpoints/{created['id']}")
@@ -324,7 +324,7 @@ async def test_fifty_concurrent_messages_to_a_new_url_create_one_endpoint(servic
 
 
 async def test_endpoints_are_listed_by_pages_newest_first(service: RunningApp) -> None:
-    created = [(await make(service, name=f"e{place}"))["id"] for place in range(5)]
+    created = [(await create(service, name=f"e{place}"))["id"] for place in range(5)]
     first = await service.get("/endpoints", limit=3)
     second = await service.get("/endpoints", limit=3, cursor=first["next_cursor"])
     assert [item["id"] for item in (*first["items"], *second["items"])] == created[::-1]
@@ -332,9 +332,9 @@ async def test_endpoints_are_listed_by_pages_newest_first(service: RunningApp) -
 
 
 async def test_the_api_finds_endpoints_by_name_url_or_id_like_the_page(service: RunningApp) -> None:
-    billing = (await make(service, name="Billing", url="https://hooks.example/in"))["id"]
-    orders = (await make(service, name="Orders 100%", url="https://orders.example/billing"))["id"]
-    other = (await make(service, name="Stock", url="https://stock.example/in"))["id"]
+    billing = (await create(service, name="Billing", url="https://hooks.example/in"))["id"]
+    orders = (await create(service, name="Orders 100%", url="https://orders.example/billing"))["id"]
+    other = (await create(service, name="Stock", url="https://stock.example/in"))["id"]
 
     async def find_ids(q: str) -> list[str]:
         page = (await service.api.get("/endpoints", params={"q": q})).text
@@ -351,8 +351,8 @@ async def test_the_api_finds_endpoints_by_name_url_or_id_like_the_page(service: 
 
 
 async def test_a_search_of_endpoints_continues_after_its_first_page(service: RunningApp) -> None:
-    created = [(await make(service, name=f"wanted {place}"))["id"] for place in range(3)]
-    await make(service, name="another")
+    created = [(await create(service, name=f"wanted {place}"))["id"] for place in range(3)]
+    await create(service, name="another")
     first = await service.get("/endpoints", q="wanted", limit=2)
     second = await service.get("/endpoints", q="wanted", limit=2, cursor=first["next_cursor"])
     assert [item["id"] for item in (*first["items"], *second["items"])] == created[::-1]
@@ -390,7 +390,7 @@ async def test_every_action_on_an_unknown_endpoint_is_not_found(service: Running
 
 
 async def test_every_change_leaves_an_audit_entry_that_names_no_secret(service: RunningApp) -> None:
-    created = await make(service)
+    created = await create(service)
     path = f"/api/v1/endpoints/{created['id']}"
     await service.api.patch(path, json={"name": "Other"})
     fresh = (await service.post(f"/endpoints/{created['id']}/rotate-secret"))["secret"]

@@ -46,7 +46,7 @@ def filled(path: str) -> str:
     return path.replace("{", "").replace("}", "")
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, **more: object) -> httpx.Response:
+async def request(client: httpx.AsyncClient, method: str, path: str, **more: object) -> httpx.Response:
     return await client.request(method, filled(path), **more)  # type: ignore[arg-type]
 
 
@@ -59,7 +59,7 @@ async def test_the_openapi_document_has_every_route_of_the_api(service: RunningA
 
 async def test_no_route_accepts_a_foreign_host_header(service: RunningApp) -> None:
     for method, path in routes(service.app):
-        response = await ask(service.api, method, path, headers={"Host": "evil.example"})
+        response = await request(service.api, method, path, headers={"Host": "evil.example"})
         assert response.status_code == 400, (method, path)
 
 
@@ -73,12 +73,12 @@ async def test_no_change_is_accepted_from_another_origin_or_without_a_csrf_token
     changes = [(method, path) for method, path in routes(service.app) if method not in {"GET", "HEAD"}]
     assert len(changes) > 50
     for method, path in changes:
-        forged = await ask(browser, method, path, headers=elsewhere)
+        forged = await request(browser, method, path, headers=elsewhere)
         assert forged.status_code == 403, (method, path)
         if (method, path) in PUBLIC:  # a public form has no session and no token
             continue
         for missing in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other}):
-            response = await ask(browser, method, path, headers=missing)
+            response = await request(browser, method, path, headers=missing)
             assert response.status_code == 403, (method, path, missing)
     assert (await browser.get("/")).status_code == 200  # nothing of that has signed anybody out
 

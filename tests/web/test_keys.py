@@ -9,12 +9,12 @@ from breakwater.core.accounts.keys import CREDENTIAL_CACHE_SECONDS
 from tests.web.running_app import BOOTSTRAP_KEY, RunningApp, problems
 
 
-async def make(service: RunningApp, *scopes: str, name: str = "ci") -> Any:
+async def create_key(service: RunningApp, *scopes: str, name: str = "ci") -> Any:
     return await service.post("/keys", {"name": name, "scopes": list(scopes)}, 201)
 
 
 async def test_a_key_is_shown_once_and_works(service: RunningApp) -> None:
-    created = await make(service, "send", "read")
+    created = await create_key(service, "send", "read")
     assert created["key"].startswith("bw_")
     assert len(created["key"]) >= 3 + 43
     assert created["preview"].startswith(created["key"][:6])
@@ -27,7 +27,7 @@ async def test_a_key_is_shown_once_and_works(service: RunningApp) -> None:
 
 
 async def test_a_revoked_key_is_refused_immediately(service: RunningApp) -> None:
-    created = await make(service, "read")
+    created = await create_key(service, "read")
     program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
     assert (await service.api.delete(f"/api/v1/keys/{created['id']}")).status_code == 200
@@ -38,7 +38,7 @@ async def test_a_revoked_key_is_refused_immediately(service: RunningApp) -> None
 
 
 async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> None:
-    created = await make(service, "read")
+    created = await create_key(service, "read")
     keys = service.runtime.access.keys
     looked_up = []
 
@@ -56,7 +56,7 @@ async def test_a_key_is_looked_up_once_in_a_few_seconds(service: RunningApp) -> 
 
 
 async def test_a_key_revoked_during_its_lookup_is_not_cached(service: RunningApp) -> None:
-    created = await make(service, "read")
+    created = await create_key(service, "read")
     keys = service.runtime.access.keys
 
     async def revoke_during_load(digest: str) -> Any:
@@ -71,7 +71,7 @@ async def test_a_key_revoked_during_its_lookup_is_not_cached(service: RunningApp
 
 
 async def test_the_last_use_of_a_key_is_recorded_to_the_minute(service: RunningApp) -> None:
-    created = await make(service, "read")
+    created = await create_key(service, "read")
     program = service.client(key=created["key"])
     assert (await program.get("/api/v1/deliveries")).status_code == 200
     await service.quiet()
@@ -105,7 +105,7 @@ async def test_an_unknown_key_is_not_found(service: RunningApp) -> None:
 
 
 async def test_the_bootstrap_key_has_its_own_actor_name_and_is_not_listed(service: RunningApp) -> None:
-    created = await make(service, "read")
+    created = await create_key(service, "read")
     assert created["created_by"] == "key:bootstrap"
     assert [item["id"] for item in (await service.get("/keys"))["items"]] == [created["id"]]
     assert BOOTSTRAP_KEY not in (await service.api.get("/api/v1/audit")).text
@@ -137,7 +137,7 @@ async def test_keys_of_one_sender_share_its_idempotency_keys(service: RunningApp
 async def test_a_rotated_key_keeps_its_sender_and_the_first_one_works_until_it_is_revoked(
     service: RunningApp,
 ) -> None:
-    old = await make(service, "send", "read")
+    old = await create_key(service, "send", "read")
     assert old["sender"] == old["id"]
     first, _ = await send(service.client(key=old["key"]))
     new = await service.post(f"/keys/{old['id']}/rotate", status=201)

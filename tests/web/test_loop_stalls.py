@@ -73,7 +73,7 @@ async def slow(tmp_path: Path, caps: dict[str, int]) -> AsyncIterator[Slow]:
         async with RunningApp(runtime, clock, sender, app) as service:
             with measured_steps() as steps:
                 yield Slow(service, steps)
-        sender.let_go()
+        sender.release()
 
 
 @at_all_limits

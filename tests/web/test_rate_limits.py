@@ -37,7 +37,7 @@ async def limited(tmp_path: Path) -> AsyncIterator[RunningApp]:
 async def test_messages_of_one_key_are_limited_and_those_of_another_are_not(
     limited: RunningApp, fast: bool
 ) -> None:
-    one, two = await limited.key("send", name="one"), await limited.key("send", name="two")
+    first, second = await limited.key("send", name="one"), await limited.key("send", name="two")
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b'{"event_type": "invoice.paid", "payload": 1}'  # of unknown length: the framework serves it
@@ -47,17 +47,17 @@ async def test_messages_of_one_key_are_limited_and_those_of_another_are_not(
             return await program.post("/api/v1/messages", json=MESSAGE)
         return await program.post("/api/v1/messages", content=chunks())
 
-    responses = [await send(one) for _ in range(25)]
+    responses = [await send(first) for _ in range(25)]
     assert [response.status_code for response in responses] == [202] * 20 + [429] * 5
     problems(responses[-1], 429)
     refused = responses[-1]
     assert refused.json()["type"] == "urn:breakwater:problem:rate-limited"
     assert "the limit is 2 per second and 20 in a burst" in refused.json()["detail"]
     assert refused.headers["retry-after"] == "1"
-    assert (await send(two)).status_code == 202
+    assert (await send(second)).status_code == 202
     limited.later(0.5)
-    assert (await send(one)).status_code == 202
-    assert (await send(one)).status_code == 429
+    assert (await send(first)).status_code == 202
+    assert (await send(first)).status_code == 429
 
 
 async def test_every_response_names_the_policy_and_what_is_left_of_the_second_half(

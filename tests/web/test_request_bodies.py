@@ -195,7 +195,7 @@ async def test_a_delivery_in_flight_says_that_it_can_be_cancelled_after_the_atte
     viewer = await service.browser("viewer")
     assert "Resend or cancel" not in (await viewer.get(f"/deliveries/{delivery_id}")).text
     service.sender.default = Response(500)
-    service.sender.let_go()
+    service.sender.release()
     await service.attempted(delivery_id, 1)
     assert f"/deliveries/{delivery_id}/cancel" in (await browser.get(f"/deliveries/{delivery_id}")).text
     await service.post(f"/deliveries/{delivery_id}/cancel")

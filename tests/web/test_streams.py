@@ -108,8 +108,8 @@ async def test_five_hundred_streams_of_one_caller_are_not_granted(limited: Runni
 
 
 async def test_another_caller_gets_streams_up_to_the_total(limited: RunningApp) -> None:
-    one, two = await token(limited, "one"), await token(limited, "two")
-    async with opened(limited, [one] * PER_CALLER + [two] * PER_CALLER) as streams:
+    first, second = await token(limited, "one"), await token(limited, "two")
+    async with opened(limited, [first] * PER_CALLER + [second] * PER_CALLER) as streams:
         granted = [stream.status for stream in streams]
         assert granted == [200] * TOTAL + [429] * (2 * PER_CALLER - TOTAL)
 

@@ -162,16 +162,20 @@ class Sample:
         )
 
     def _deed(self, number: int, now: float) -> dict[str, Any]:
-        deed = {
+        entry = {
             "id": self.ids.make("aud"),
             "at": now,
             "actor": f"person:{number % 9}",
             "subject": f"dlv_{number}",
         }
-        return deed | {"action": f"a.{number % 7}", "outcome": "", "detail": {}, "affected": 1}
+        return entry | {"action": f"a.{number % 7}", "outcome": "", "detail": {}, "affected": 1}
 
     def _transition(self, number: int, now: float) -> dict[str, Any]:
-        told = {"id": self.ids.make("ctr"), "endpoint_id": self.endpoints[number % ENDPOINT_COUNT], "at": now}
+        values = {
+            "id": self.ids.make("ctr"),
+            "endpoint_id": self.endpoints[number % ENDPOINT_COUNT],
+            "at": now,
+        }
         states = {
             "from_state": "closed",
             "to_state": "open",
@@ -179,7 +183,7 @@ class Sample:
             "failure_count": 0,
             "success_count": 0,
         }
-        return told | states
+        return values | states
 
     def _stats(self, newest: int) -> Iterator[dict[str, Any]]:
         for minute in range(newest - 400, newest + 1):
@@ -188,10 +192,10 @@ class Sample:
                 yield cell | {"outcome": "success", "attempts": 1}
 
     def _replays(self, now: float) -> Iterator[dict[str, Any]]:
-        told = {"filter": "status=failed", "words": "", "up_to": "", "frozen_at": now, "pace": 1.0}
-        told |= {"state": "finished", "created_by": "", "created_at": now, "total": 1}
+        values = {"filter": "status=failed", "words": "", "up_to": "", "frozen_at": now, "pace": 1.0}
+        values |= {"state": "finished", "created_by": "", "created_at": now, "total": 1}
         for id_ in (self.replay, *(self.ids.make("rpl") for _ in range(2_000))):
-            yield told | {"id": id_, "total_is_bound": False, "cursor": "", "resent": 0, "skipped": 0}
+            yield values | {"id": id_, "total_is_bound": False, "cursor": "", "resent": 0, "skipped": 0}
 
     def filter(self, query: str) -> DeliveryFilter:
         names = {"endpoint": self.endpoints[3], "delivery": self.deliveries[50]}
@@ -210,8 +214,8 @@ class Plan:
     @property
     def indexes(self) -> list[str]:
         """Return the indexes of deliveries that are walked along or searched, as SQLite tells them."""
-        found = re.findall(r"(?:SCAN|SEARCH) deliveries USING (?:COVERING )?INDEX (\w+)", self.text)
-        return [re.sub(r"sqlite_autoindex_(\w+)_1", r"pk_\1", name) for name in found]
+        index_names = re.findall(r"(?:SCAN|SEARCH) deliveries USING (?:COVERING )?INDEX (\w+)", self.text)
+        return [re.sub(r"sqlite_autoindex_(\w+)_1", r"pk_\1", name) for name in index_names]
 
     @property
     def whole_tables(self) -> list[str]:

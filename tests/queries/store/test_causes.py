@@ -23,17 +23,17 @@ async def test_failures_are_grouped_by_cause_across_endpoints(stored: Stored, qu
     await fail(stored, second, "dns", "b.example does not resolve")
     await fail(stored, second, "server_error", "503 Service Unavailable")
     await stored.delivery(first, "delivered")
-    found = await queries.deliveries.causes(DeliveryFilter())
-    assert [(group.failure_class, group.error, str(group.count)) for group in found.items] == [
+    groups = await queries.deliveries.causes(DeliveryFilter())
+    assert [(group.failure_class, group.error, str(group.count)) for group in groups.items] == [
         (FailureClass.DNS, "… does not resolve", "4"),
         (FailureClass.SERVER_ERROR, "503 Service Unavailable", "1"),
     ]
-    dns = found.items[0]
+    dns = groups.items[0]
     assert dns.endpoints == ((first, "a"), (second, "b"))
     assert dns.endpoint_count == 2
     assert dns.first_seen == oldest
     assert dns.last_seen == oldest + 3.5
-    assert found.search_bounds is None
+    assert groups.search_bounds is None
 
 
 async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries: Queries) -> None:
@@ -43,8 +43,8 @@ async def test_the_link_of_a_group_lists_just_the_group(stored: Stored, queries:
     await fail(stored, endpoint_id, "connect", "connection reset")
     await fail(stored, endpoint_id, "timeout", "no response within 10 s, 100% lost")
     for group in (await queries.deliveries.causes(DeliveryFilter())).items:
-        wanted = DeliveryFilter.from_query(group.query)
-        assert (await queries.deliveries.count(wanted)).value == group.count.value
+        filters = DeliveryFilter.from_query(group.query)
+        assert (await queries.deliveries.count(filters)).value == group.count.value
 
 
 async def test_groups_respect_the_filter(stored: Stored, queries: Queries) -> None:
@@ -54,10 +54,10 @@ async def test_groups_respect_the_filter(stored: Stored, queries: Queries) -> No
     await stored.delivery(second, "pending", failure_class="tls", error="handshake failed", attempt_count=1)
 
     async def counted(**values: str) -> list[tuple[str, int]]:
-        found = await queries.deliveries.causes(
+        groups = await queries.deliveries.causes(
             DeliveryFilter.parse({k.rstrip("_"): v for k, v in values.items()})
         )
-        return [(group.failure_class.value, group.count.value) for group in found.items]
+        return [(group.failure_class.value, group.count.value) for group in groups.items]
 
     assert await counted(endpoint=first) == [("dns", 1)]
     assert await counted(status="failed") == [("dns", 2)]
@@ -76,10 +76,10 @@ async def test_many_failures_of_one_class_hide_no_other_class(
     await fail(stored, endpoint_id, "tls", "handshake failed")
     for _ in range(5):
         await fail(stored, endpoint_id, "connect", "connection refused")
-    found = await queries.deliveries.causes(DeliveryFilter())
-    assert [(group.failure_class.value, str(group.count)) for group in found.items] == [
+    groups = await queries.deliveries.causes(DeliveryFilter())
+    assert [(group.failure_class.value, str(group.count)) for group in groups.items] == [
         ("connect", "3+"),
         ("tls", "1"),
     ]
-    assert found.search_bounds is not None
-    assert found.search_bounds.sentence.startswith("Searched ")
+    assert groups.search_bounds is not None
+    assert groups.search_bounds.sentence.startswith("Searched ")

@@ -4,7 +4,7 @@ from breakwater.core.domain.circuit import CircuitBreaker, CircuitState, Hold
 from breakwater.core.queries import Queries
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.store.schema import CIRCUITS
-from tests.contract.recorded_sql import reads_asked
+from tests.contract.recorded_sql import recorded_reads
 from tests.contract.stored import Stored, opened
 
 
@@ -82,9 +82,9 @@ async def test_the_board_takes_two_queries_for_any_number_of_circuits(
 ) -> None:
     for number in range(6):
         await stored.endpoint(f"e{number}")
-    with reads_asked() as asked:
+    with recorded_reads() as statements:
         assert len((await queries.circuits.board()).items) == 6
-    assert len(asked) == 2
+    assert len(statements) == 2
 
 
 async def test_transitions_are_read_for_one_circuit_or_for_all(stored: Stored, queries: Queries) -> None:

@@ -74,9 +74,9 @@ async def test_a_text_is_searched_in_names_urls_and_ids(stored: Stored, queries:
     assert await names_by_page(queries, 2, "OPEN") == [["open-5", "open-7"], ["open-9"]]
     assert await names_by_page(queries, 9, "probing.example") == [["probing"]]
     (only,) = (await queries.circuits.board(text="paused")).items
-    found = await queries.circuits.board(text=only.endpoint_id)
-    assert [circuit.endpoint_name for circuit in found.items] == ["paused"]
-    assert found.total == 1
+    page = await queries.circuits.board(text=only.endpoint_id)
+    assert [circuit.endpoint_name for circuit in page.items] == ["paused"]
+    assert page.total == 1
     assert (await queries.circuits.board(text="100 %_")).total == 0
 
 
@@ -121,6 +121,6 @@ async def test_invalid_cursors_limits_and_texts_are_refused(stored: Stored, quer
 async def test_the_circuits_of_some_endpoints_are_read_together(stored: Stored, queries: Queries) -> None:
     await engine(stored)
     some = [circuit.endpoint_id for circuit in (await queries.circuits.board(limit=4)).items]
-    found = await queries.circuits.by_ids([*some[::-1], "ep_unknown"])
-    assert [circuit.endpoint_id for circuit in found] == some
+    page = await queries.circuits.by_ids([*some[::-1], "ep_unknown"])
+    assert [circuit.endpoint_id for circuit in page] == some
     assert await queries.circuits.by_ids([]) == ()

@@ -87,9 +87,9 @@ async def test_a_delivery_behind_an_open_circuit_is_explained_with_the_cause(
 async def test_the_actor_of_a_cancellation_or_resend_is_named(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing")
     delivery_id = await stored.delivery(endpoint_id, "cancelled")
-    await stored.deed("delivery.resend", delivery_id, "person:eve")
-    await stored.deed("delivery.cancel", delivery_id, "key:ci", reason="sent by hand")
-    await stored.deed("delivery.cancel", "dlv_other", "person:mallory")
+    await stored.audit_entry("delivery.resend", delivery_id, "person:eve")
+    await stored.audit_entry("delivery.cancel", delivery_id, "key:ci", reason="sent by hand")
+    await stored.audit_entry("delivery.cancel", "dlv_other", "person:mallory")
     assert "Cancelled by the key ci at" in (await queries.deliveries.get(delivery_id)).why
     assert "(sent by hand), before any attempt." in (await queries.deliveries.get(delivery_id)).why
 
@@ -97,7 +97,7 @@ async def test_the_actor_of_a_cancellation_or_resend_is_named(stored: Stored, qu
 async def test_the_actor_of_a_pause_is_named(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint("billing", state="paused", state_reason="migration")
     delivery_id = await stored.delivery(endpoint_id)
-    await stored.deed("endpoint.pause", endpoint_id)
+    await stored.audit_entry("endpoint.pause", endpoint_id)
     assert (await queries.deliveries.get(delivery_id)).why == (
         "Held: billing is paused by ada (migration). It is sent when the endpoint is resumed."
     )
@@ -140,8 +140,8 @@ async def test_the_newest_of_many_attempts_are_shown(stored: Stored, queries: Qu
     delivery_id = await stored.delivery(endpoint_id)
     for number in range(1, SHOWN_ATTEMPTS + 3):
         await stored.attempt(delivery_id, endpoint_id, number)
-    shown = (await queries.deliveries.get(delivery_id)).attempts
-    assert (shown[0].number, shown[-1].number, len(shown)) == (3, SHOWN_ATTEMPTS + 2, SHOWN_ATTEMPTS)
+    attempts = (await queries.deliveries.get(delivery_id)).attempts
+    assert (attempts[0].number, attempts[-1].number, len(attempts)) == (3, SHOWN_ATTEMPTS + 2, SHOWN_ATTEMPTS)
 
 
 async def test_a_deleted_endpoint_keeps_its_history_readable(stored: Stored, queries: Queries) -> None:

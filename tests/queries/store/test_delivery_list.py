@@ -11,7 +11,7 @@ from breakwater.core.queries.deliveries.selection import clause
 from breakwater.core.queries.paging.filters import DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount
 from breakwater.core.store.schema import DELIVERIES, ENDPOINTS
-from tests.contract.recorded_sql import reads_asked
+from tests.contract.recorded_sql import recorded_reads
 from tests.contract.stored import Stored, opened
 from tests.queries.store.lists import filters, list_ids, pages_of
 
@@ -43,7 +43,9 @@ async def test_the_list_is_newest_first_with_all_columns(stored: Stored, queries
 
 async def test_pages_have_no_duplicates_and_no_gaps(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
-    made = [await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3]
+    delivery_ids = [
+        await stored.delivery(endpoint_id, state) for state in ("failed", "delivered", "pending") * 3
+    ]
     for values in ({}, {"status": "failed,pending"}, {"status": "failed,delivered,pending"}):
         filter_ = filters(**values)
         pages = [page async for page in pages_of(queries, filter_, 2)]
@@ -51,16 +53,16 @@ async def test_pages_have_no_duplicates_and_no_gaps(stored: Stored, queries: Que
         ids = [id_ for page in pages for id_ in page]
         assert ids == await list_ids(queries, **values)
         assert len(set(ids)) == len(ids)
-    assert await list_ids(queries) == made[::-1]
+    assert await list_ids(queries) == delivery_ids[::-1]
 
 
 async def test_new_deliveries_do_not_shift_pages(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
-    made = [await stored.delivery(endpoint_id) for _ in range(4)]
+    delivery_ids = [await stored.delivery(endpoint_id) for _ in range(4)]
     first = await queries.deliveries.list(DeliveryFilter(), limit=2)
     await stored.delivery(endpoint_id)
     second = await queries.deliveries.list(DeliveryFilter(), first.next_cursor, limit=2)
-    assert [row.id for row in (*first.items, *second.items)] == made[::-1]
+    assert [row.id for row in (*first.items, *second.items)] == delivery_ids[::-1]
 
 
 async def test_a_page_of_any_size_takes_the_same_number_of_queries(stored: Stored, queries: Queries) -> None:
@@ -75,9 +77,9 @@ async def test_a_page_of_any_size_takes_the_same_number_of_queries(stored: Store
     ):
         counts = []
         for limit in (1, 20):
-            with reads_asked() as asked:
+            with recorded_reads() as statements:
                 await queries.deliveries.list(filters(**values), limit=limit)
-            counts.append(len(asked))
+            counts.append(len(statements))
         assert counts[0] == counts[1] <= 3
 
 
@@ -178,8 +180,8 @@ async def test_an_operation_on_all_matches_covers_exactly_the_list(stored: Store
             listed = [id_ for id_ in await list_ids(queries, status=status, **more) if id_ <= some]
             async with stored.database.read() as connection:
                 condition = clause(filter_, stored.now, up_to=some)
-                meant = (await connection.execute(select(DELIVERIES.c.id).where(condition))).scalars().all()
-            assert sorted(meant) == sorted(listed), filter_.in_words()
+                ids = (await connection.execute(select(DELIVERIES.c.id).where(condition))).scalars().all()
+            assert sorted(ids) == sorted(listed), filter_.in_words()
 
 
 async def test_an_error_is_found_whole_or_with_a_wildcard(stored: Stored, queries: Queries) -> None:

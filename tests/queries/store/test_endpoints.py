@@ -4,7 +4,7 @@ from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.latency import bucket_of, upper_ms
 from breakwater.core.queries import Queries
 from breakwater.core.store.schema import ENDPOINTS
-from tests.contract.recorded_sql import reads_asked
+from tests.contract.recorded_sql import recorded_reads
 from tests.contract.stored import Stored, opened
 
 
@@ -13,9 +13,9 @@ async def test_endpoints_are_listed_with_their_circuit_and_traffic(stored: Store
     await stored.counted(good, stored.now, "success", bucket_of(20), 9)
     await stored.counted(bad, stored.now, "timeout", bucket_of(10_000), 3)
     await stored.circuit(bad, opened(stored.now))
-    with reads_asked() as asked:
+    with recorded_reads() as statements:
         worst, best = (await queries.endpoints.list()).items
-    assert len(asked) == 4
+    assert len(statements) == 4
     assert (worst.endpoint.name, worst.circuit.state, worst.traffic.successes) == (
         "bad",
         CircuitState.OPEN,

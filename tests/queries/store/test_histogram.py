@@ -44,12 +44,12 @@ async def fill(stored: Stored) -> tuple[str, str]:
     return fine, dead
 
 
-def wanted(values: dict[str, str]) -> DeliveryFilter:
+def parse_filters(values: dict[str, str]) -> DeliveryFilter:
     return DeliveryFilter.parse(values)
 
 
 async def listed(queries: Queries, values: dict[str, str]) -> int:
-    return len((await queries.deliveries.list(wanted(values), limit=200)).items)
+    return len((await queries.deliveries.list(parse_filters(values), limit=200)).items)
 
 
 async def test_the_histogram_counts_the_deliveries_of_the_list_for_any_filter(
@@ -57,11 +57,11 @@ async def test_the_histogram_counts_the_deliveries_of_the_list_for_any_filter(
 ) -> None:
     fine, dead = await fill(stored)
     for values in (*FILTERS, {"endpoint": fine}, {"endpoint": dead, "status": "pending,cancelled"}):
-        drawn = await queries.deliveries.histogram(wanted(values))
-        assert drawn.total == await listed(queries, values), values
-        assert drawn.total, values
-        assert drawn.search_bounds is None
-        assert sum(drawn.by_state.values()) == drawn.total
+        result = await queries.deliveries.histogram(parse_filters(values))
+        assert result.total == await listed(queries, values), values
+        assert result.total, values
+        assert result.search_bounds is None
+        assert sum(result.by_state.values()) == result.total
 
 
 async def test_list_count_and_histogram_are_equal_when_read_together(
@@ -69,12 +69,12 @@ async def test_list_count_and_histogram_are_equal_when_read_together(
 ) -> None:
     fine, dead = await fill(stored)
     for values in (*FILTERS, {"endpoint": fine}, {"q": "such name", "since": "2h"}, {"q": "nowhere"}):
-        asked = wanted(values)
+        filters = parse_filters(values)
         for limit in (2, 200):
-            together = await queries.deliveries.list_over_time(asked, limit)
-            assert together.page == await queries.deliveries.list(asked, limit=limit), values
-            assert together.matching == await queries.deliveries.count(asked), values
-            assert together.histogram == await queries.deliveries.histogram(asked), values
+            together = await queries.deliveries.list_over_time(filters, limit)
+            assert together.page == await queries.deliveries.list(filters, limit=limit), values
+            assert together.matching == await queries.deliveries.count(filters), values
+            assert together.histogram == await queries.deliveries.histogram(filters), values
     assert dead
 
 
@@ -86,7 +86,7 @@ async def test_deliveries_older_than_the_histogram_are_listed_and_counted_when_r
     await stored.clock.advance(2 * DAY)
     new = await stored.delivery(endpoint_id, "failed", failure_class="dns", error="no such name")
     for values in ({"q": "such name"}, {"status": "failed,held"}, {"error": "no such …"}):
-        together = await queries.deliveries.list_over_time(wanted(values))
+        together = await queries.deliveries.list_over_time(parse_filters(values))
         assert [row.id for row in together.page.items] == [new, old], values
         assert (together.matching.value, together.histogram.total) == (2, 1), values
 
@@ -98,16 +98,16 @@ async def test_a_truncated_histogram_ends_at_the_same_id_when_read_together(
     await fill(stored)
     for module in (histogram, over_time):
         monkeypatch.setattr(module, "SCAN_LIMIT", 2)
-    together = (await queries.deliveries.list_over_time(wanted(values))).histogram
-    assert together == await queries.deliveries.histogram(wanted(values))
+    together = (await queries.deliveries.list_over_time(parse_filters(values))).histogram
+    assert together == await queries.deliveries.histogram(parse_filters(values))
     assert together.search_bounds is not None
 
 
 async def test_each_bar_counts_the_list_of_its_time_range(stored: Stored, queries: Queries) -> None:
     await fill(stored)
     for values in ({}, {"status": "failed"}, {"class": "dns"}):
-        drawn = await queries.deliveries.histogram(wanted(values))
-        for bar in drawn.bars:
+        result = await queries.deliveries.histogram(parse_filters(values))
+        for bar in result.bars:
             of_bar = values | {"since": iso(bar.begin), "until": iso(bar.end)}
             assert bar.total == await listed(queries, of_bar), (values, bar)
 
@@ -128,11 +128,11 @@ async def test_bars_distinguish_held_from_pending(
 ) -> None:
     fine, dead = await fill(stored)
     waiting = await stored.delivery(fine, "pending", failure_class="dns", error="no such name")
-    drawn = await queries.deliveries.histogram(wanted(values))
-    assert drawn.held == 6
-    assert drawn.by_state[DeliveryState.PENDING] == (6 if values == {"status": "held"} else 7)
-    assert (await queries.deliveries.histogram(wanted({"endpoint": fine}))).held == 0
-    assert (await queries.deliveries.histogram(wanted({"endpoint": dead}))).held == 6
+    result = await queries.deliveries.histogram(parse_filters(values))
+    assert result.held == 6
+    assert result.by_state[DeliveryState.PENDING] == (6 if values == {"status": "held"} else 7)
+    assert (await queries.deliveries.histogram(parse_filters({"endpoint": fine}))).held == 0
+    assert (await queries.deliveries.histogram(parse_filters({"endpoint": dead}))).held == 6
     assert waiting
 
 
@@ -141,8 +141,8 @@ async def test_with_too_many_held_endpoints_all_pending_deliveries_count_as_pend
 ) -> None:
     await fill(stored)
     monkeypatch.setattr(histogram, "MAX_HELD_ENDPOINTS", 0)
-    drawn = await queries.deliveries.histogram(DeliveryFilter())
-    assert (drawn.held, drawn.by_state[DeliveryState.PENDING]) == (0, 6)
+    result = await queries.deliveries.histogram(DeliveryFilter())
+    assert (result.held, result.by_state[DeliveryState.PENDING]) == (0, 6)
 
 
 async def test_without_a_start_the_histogram_covers_the_last_day(stored: Stored, queries: Queries) -> None:
@@ -150,11 +150,11 @@ async def test_without_a_start_the_histogram_covers_the_last_day(stored: Stored,
     await stored.delivery(endpoint_id, "delivered")
     await stored.clock.advance(2 * DAY)
     await stored.delivery(endpoint_id, "failed")
-    drawn = await queries.deliveries.histogram(DeliveryFilter())
-    assert drawn.by_state == {"failed": 1}
-    assert not drawn.has_since
-    assert drawn.bars[0].begin == stored.now - DAY
-    longer = await queries.deliveries.histogram(wanted({"since": "7d"}))
+    result = await queries.deliveries.histogram(DeliveryFilter())
+    assert result.by_state == {"failed": 1}
+    assert not result.has_since
+    assert result.bars[0].begin == stored.now - DAY
+    longer = await queries.deliveries.histogram(parse_filters({"since": "7d"}))
     assert longer.total == 2
     assert longer.has_since
 
@@ -164,9 +164,9 @@ async def test_bars_begin_with_the_oldest_delivery_and_end_now(stored: Stored, q
     await stored.delivery(endpoint_id)
     first = stored.now
     await stored.clock.advance(60)
-    drawn = await queries.deliveries.histogram(DeliveryFilter())
-    assert drawn.bars[0].begin == pytest.approx(first, abs=0.001)
-    assert drawn.bars[-2].end <= stored.now < drawn.bars[-1].end
+    result = await queries.deliveries.histogram(DeliveryFilter())
+    assert result.bars[0].begin == pytest.approx(first, abs=0.001)
+    assert result.bars[-2].end <= stored.now < result.bars[-1].end
 
 
 @pytest.mark.parametrize("values", [{}, {"status": "failed"}, {"class": "dns"}, {"status": "held"}])
@@ -176,20 +176,20 @@ async def test_only_the_newest_deliveries_are_counted_and_the_limit_is_reported(
     await fill(stored)
     monkeypatch.setattr(histogram, "COUNT_LIMIT", 2)
     monkeypatch.setattr(histogram, "SCAN_LIMIT", 2)
-    drawn = await queries.deliveries.histogram(wanted(values))
-    assert drawn.search_bounds is not None
-    assert "back to" in drawn.search_bounds.sentence
-    since = {"since": iso(drawn.bars[0].begin)}
+    result = await queries.deliveries.histogram(parse_filters(values))
+    assert result.search_bounds is not None
+    assert "back to" in result.search_bounds.sentence
+    since = {"since": iso(result.bars[0].begin)}
     newer = await listed(queries, values | since)
-    assert newer - 1 <= drawn.total <= newer
-    assert drawn.total < await listed(queries, values)
+    assert newer - 1 <= result.total <= newer
+    assert result.total < await listed(queries, values)
 
 
 async def test_without_deliveries_the_bars_are_empty(stored: Stored, queries: Queries) -> None:
     for values in ({}, {"class": "tls"}, {"until": "1h"}):
-        empty: Histogram = await queries.deliveries.histogram(wanted(values))
+        empty: Histogram = await queries.deliveries.histogram(parse_filters(values))
         assert empty.total == 0
         assert empty.bars
     await stored.delivery(await stored.endpoint(), "delivered")
     for values in ({"status": "failed"}, {"class": "tls"}, {"until": "1h"}):
-        assert (await queries.deliveries.histogram(wanted(values))).total == 0
+        assert (await queries.deliveries.histogram(parse_filters(values))).total == 0

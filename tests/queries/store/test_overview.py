@@ -3,7 +3,7 @@
 from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries import Queries
-from tests.contract.recorded_sql import reads_asked
+from tests.contract.recorded_sql import recorded_reads
 from tests.contract.stored import Stored, opened
 
 
@@ -25,7 +25,7 @@ async def test_the_overview_names_failing_endpoints_and_the_backlog(stored: Stor
     await stored.delivery(dark)
     await stored.delivery(fine, "in_flight", lease_until=stored.now + 20)
     await stored.delivery(fine, "failed")
-    await stored.deed("circuit.reset", dark)
+    await stored.audit_entry("circuit.reset", dark)
     overview = await queries.overview.now()
     assert overview.sentence == (
         "One endpoint is failing (billing.example). 2 deliveries are on hold. Breakwater is healthy."
@@ -54,9 +54,9 @@ async def test_the_overview_takes_the_same_queries_for_any_number_of_circuits(
 ) -> None:
     counts = []
     for number in range(3):
-        with reads_asked() as asked:
+        with recorded_reads() as statements:
             await queries.overview.now()
-        counts.append(len(asked))
+        counts.append(len(statements))
         endpoint_id = await stored.endpoint(f"e{number}", state=EndpointState.ENABLED.value)
         await stored.circuit(endpoint_id, opened(stored.now))
     assert set(counts) == {8}

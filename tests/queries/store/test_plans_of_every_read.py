@@ -12,7 +12,7 @@ from breakwater.core.accounts.saved_views import SavedViews
 from breakwater.core.delivery.context import EngineContext
 from breakwater.core.queries import Queries
 from breakwater.core.replays import Replays
-from tests.contract.recorded_sql import Statement, plan_lines, reads_asked
+from tests.contract.recorded_sql import Statement, plan_lines, recorded_reads
 from tests.queries.store.plans import INDEXES, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
@@ -34,18 +34,18 @@ class Reads:
         """Return the calls of each read, by its name."""
         queries, sample = self.queries, self.sample
         endpoint, delivery, message = sample.endpoints[3], sample.deliveries[50], sample.messages[50]
-        wanted = [sample.filter(query) for query in (*INDEXES, "q=no such text", "event_type=order.created")]
+        filters = [sample.filter(query) for query in (*INDEXES, "q=no such text", "event_type=order.created")]
         return {
             "overview.now": [queries.overview.now],
-            "deliveries.list": [lambda w=w: queries.deliveries.list(w) for w in wanted],
-            "deliveries.list_over_time": [lambda w=w: queries.deliveries.list_over_time(w) for w in wanted],
-            "deliveries.count": [lambda w=w: queries.deliveries.count(w) for w in wanted],
+            "deliveries.list": [lambda w=w: queries.deliveries.list(w) for w in filters],
+            "deliveries.list_over_time": [lambda w=w: queries.deliveries.list_over_time(w) for w in filters],
+            "deliveries.count": [lambda w=w: queries.deliveries.count(w) for w in filters],
             "deliveries.count_newer": [
-                lambda w=w: queries.deliveries.count_newer(w, delivery) for w in wanted
+                lambda w=w: queries.deliveries.count_newer(w, delivery) for w in filters
             ],
             "deliveries.by_ids": [lambda: queries.deliveries.by_ids(sample.deliveries[:50])],
-            "deliveries.causes": [lambda w=w: queries.deliveries.causes(w) for w in wanted],
-            "deliveries.histogram": [lambda w=w: queries.deliveries.histogram(w) for w in wanted],
+            "deliveries.causes": [lambda w=w: queries.deliveries.causes(w) for w in filters],
+            "deliveries.histogram": [lambda w=w: queries.deliveries.histogram(w) for w in filters],
             "deliveries.get": [
                 lambda id_=id_: queries.deliveries.get(id_) for id_ in sample.deliveries[50:60]
             ],
@@ -71,13 +71,15 @@ class Reads:
                 queries.circuits.transitions,
                 lambda: queries.circuits.transitions(endpoint),
             ],
-            "audit.list": [lambda given=given: queries.audit.list(**given) for given in audited()],
+            "audit.list": [
+                lambda parameters=parameters: queries.audit.list(**parameters) for parameters in audited()
+            ],
             "traffic.get": [
                 lambda of=of, minutes=minutes: queries.traffic.get(of, minutes)
                 for of in (None, endpoint)
                 for minutes in (60, 1440, 7 * 1440)
             ],
-            "replays.plan": [lambda w=w: self.replays.plan(w) for w in wanted],
+            "replays.plan": [lambda w=w: self.replays.plan(w) for w in filters],
             "replays.get": [lambda: self.replays.get(sample.replay)],
             "replays.all": [self.replays.all],
             "replays.results": [
@@ -97,9 +99,9 @@ class Reads:
 
 def audited() -> Iterator[dict[str, str]]:
     """Yield every choice of the audit's filters."""
-    given = {"actor": "person:1", "action": "a.1", "subject": "dlv_7"}
+    parameters = {"actor": "person:1", "action": "a.1", "subject": "dlv_7"}
     for chosen in range(8):
-        yield {name: value for bit, (name, value) in enumerate(given.items()) if chosen >> bit & 1}
+        yield {name: value for bit, (name, value) in enumerate(parameters.items()) if chosen >> bit & 1}
 
 
 def public_reads(**subjects: object) -> set[str]:
@@ -126,9 +128,9 @@ async def test_every_query_has_a_recorded_plan(sample: Sample) -> None:
 async def test_every_query_uses_an_index(sample: Sample) -> None:
     for name, calls in Reads(sample).calls().items():
         for number, call in enumerate(calls):
-            with reads_asked() as asked:
+            with recorded_reads() as statements:
                 await call()
-            assert asked, name
-            for statement in dict(asked).items():
+            assert statements, name
+            for statement in dict(statements).items():
                 plan = await plan_of(sample, statement)
                 assert plan.whole_tables == [], (name, number, statement, plan.text)

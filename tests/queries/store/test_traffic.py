@@ -39,8 +39,8 @@ async def test_a_long_chart_is_the_same_before_and_after_the_rollup(stored: Stor
 async def test_a_cached_long_chart_equals_a_new_one(stored: Stored, queries: Queries) -> None:
     endpoint_id = await stored.endpoint()
     rollup = StatsRollup(stored.database, stored.clock)
-    for turn in range(12):
-        await stored.counted(endpoint_id, stored.now, "success" if turn % 3 else "dns", turn, 1 + turn)
+    for minute in range(12):
+        await stored.counted(endpoint_id, stored.now, "success" if minute % 3 else "dns", minute, 1 + minute)
         await rollup.roll_up()
         reopened = Queries(stored.database, stored.clock, tuple)
         for one in (None, endpoint_id):
@@ -56,8 +56,8 @@ async def test_charts_of_many_endpoints_do_not_mix(stored: Stored, queries: Quer
         await stored.counted(endpoint_id, stored.now - 7200 - number * 60, "success", 3, 1 + number)
     await StatsRollup(stored.database, stored.clock).roll_up()
     for _ in range(2):  # the second time some are remembered, and some were forgotten
-        found = [(await queries.traffic.get(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
-        assert found == list(range(1, CACHED_CHARTS + 4))
+        attempts = [(await queries.traffic.get(endpoint_id, 1440)).attempts for endpoint_id in endpoint_ids]
+        assert attempts == list(range(1, CACHED_CHARTS + 4))
 
 
 async def test_only_half_hours_that_are_over_are_summed_up(stored: Stored) -> None:
