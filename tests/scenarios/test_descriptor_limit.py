@@ -1,6 +1,7 @@
 """The service with few file descriptors: the API comes first, and its own shortage is no receiver's fault."""
 
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from breakwater.core.egress.reqwest.client_pool import IDLE_SECONDS
 from tests.processes import ROOT, ReceiverProcess, Service, clean_environment, eventually, running_service
 
 OURS = ("descriptor", "run out", "too many open files", "local_shortage")
@@ -88,6 +90,38 @@ def test_hanging_endpoints_exhaust_no_descriptors_of_the_api_and_of_healthy_endp
         assert "shortage.began" not in service.printed
         assert service.api.get(f"/circuits/{healthy}").json()["state"] == "closed"
         assert not [circuit for circuit in open_circuits(service) if any(word in circuit for word in OURS)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be set on Linux only")
+def test_deliveries_of_a_running_service_outlive_a_time_without_descriptors(
+    service: Service, receiver: ReceiverProcess
+) -> None:
+    endpoint_id = service.endpoint(
+        f"{receiver.url}/hook", circuit={"failure_threshold": 1}, retry={"delays": [600], "jitter": 0}
+    )
+    first = service.send({"n": 0}, endpoint_ids=[endpoint_id])["deliveries"][0]["id"]
+    service.delivery_once(first, "delivered")
+    for _ in range(round(IDLE_SECONDS) + 1):  # the connection to the receiver ends, that to the API does not
+        time.sleep(1)
+        service.delivery(first)
+    soft, hard = resource.prlimit(service.popen.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(service.popen.pid, resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        # The API is used over the connection that is open already.
+        sent = [service.send({"n": n}, endpoint_ids=[endpoint_id])["deliveries"][0]["id"] for n in (1, 2, 3)]
+        eventually(lambda: deliveries(service, **{"class": "local_shortage"}))
+        waiting = service.delivery(sent[0])
+        assert (waiting["status"], waiting["attempts"]) == ("pending", [])
+        assert "Breakwater has run out of file descriptors" in waiting["error"]
+        ready = service.api.get(f"{service.url}/health/ready")
+        assert (ready.status_code, len(ready.json()["notices"])) == (200, 1)
+    finally:
+        resource.prlimit(service.popen.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    for delivery_id in sent:
+        attempts = service.delivery_once(delivery_id, "delivered", within=30)["attempts"]
+        assert [attempt["failure_class"] for attempt in attempts] == [None]
+    assert service.api.get(f"/circuits/{endpoint_id}").json()["state"] == "closed"
+    assert len(receiver.received("/hook")) == 4
 
 
 def test_a_service_with_reduced_limits_reports_them(tmp_path: Path) -> None:
