@@ -14,7 +14,7 @@ from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
-from breakwater.core.store.engine import Database
+from breakwater.core.store.engine import Database, upsert
 from breakwater.core.store.schema import PEOPLE, SESSIONS, SIGN_IN_CODES
 from breakwater.core.text.format import join_names
 
@@ -154,12 +154,16 @@ class People:
     async def _ensure(self, connection: AsyncConnection, name: str, role: Role) -> str:
         """Create the person, or give an existing one this role; a disabled one starts again without a password."""
         administrators = await lock_administrators(connection)
-        row = await self._lock_person(connection, PEOPLE.c.name == name)
-        if row is None:
-            person_id = self._ids.make("prs")
-            values = {"id": person_id, "name": name, "role": role.value, "created_at": self._clock.now()}
-            await connection.execute(insert(PEOPLE), values)
-            return person_id
+        values = {
+            "id": self._ids.make("prs"),
+            "name": name,
+            "role": role.value,
+            "created_at": self._clock.now(),
+        }
+        # An upsert, because another node can invite the same person at the same time.
+        await connection.execute(upsert(connection, PEOPLE, ["name"]), values)
+        of_name = select(PEOPLE).where(PEOPLE.c.name == name).with_for_update()
+        row = (await connection.execute(of_name)).mappings().one()
         person_id = row["id"]
         if role is not Role.ADMIN:
             administrators.check_person_can_go(person_id, name)

@@ -247,3 +247,12 @@ async def test_a_key_that_is_not_the_last_administrator_is_revoked(nodes: Nodes)
     await nodes.first.keys.revoke(admin.id, actor=BY)
     with pytest.raises(Conflict):
         await nodes.first.keys.revoke(another.id, actor=BY)
+
+
+async def test_two_nodes_that_invite_the_same_person_create_one(nodes: Nodes) -> None:
+    for number in range(10):
+        codes = await asyncio.gather(
+            *(node.people.invite(f"bob{number}", "viewer", actor=BY) for node in (nodes.first, nodes.second))
+        )
+        assert len(set(codes)) == 2
+    assert len(await nodes.first.people.all()) == 10
