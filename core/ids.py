@@ -11,6 +11,8 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: text sorts like the number, and no letter looks like a digit."""
 _RANDOM_BITS: Final = 80
 _LENGTH: Final = 26
+_LOW_BITS: Final = 30
+"""Bits of the last six letters, which change from one identifier to the next."""
 _MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 
@@ -32,6 +34,9 @@ class Ids:
         self._clock = clock
         self._random_bytes = random_bytes
         self._last = 0
+        self._high = -1
+        """The upper bits of the latest identifier, which most identifiers of one millisecond share."""
+        self._high_text = ""
 
     def make(self, prefix: str) -> str:
         """Return a new identifier such as `msg_01jd3k5v9x…`, greater than every earlier one of this factory."""
@@ -40,7 +45,12 @@ class Ids:
             self._last = fresh | int.from_bytes(self._random_bytes(_RANDOM_BITS // 8))
         else:
             self._last += 1
-        return f"{prefix}_{_encode(self._last)}"
+        high = self._last >> _LOW_BITS
+        if high != self._high:
+            self._high, self._high_text = high, _encode(high << _LOW_BITS)[: -_LOW_BITS // 5]
+        low = self._last
+        low_text = f"{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}{_PAIRS[low & 1023]}"
+        return f"{prefix}_{self._high_text}{low_text}"
 
 
 def new_node_id() -> str:
