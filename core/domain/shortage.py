@@ -112,9 +112,14 @@ def _resource_of_one(error: BaseException) -> Resource | None:
         case RuntimeError() if _NO_THREAD in str(error):
             return Resource.THREADS
         case RuntimeError():
-            return resource_of_errno(os_error(str(error)))
+            return _resource_of_runtime_error(os_error(str(error)))
         case _:
             return None
+
+
+def _resource_of_runtime_error(number: int | None) -> Resource | None:
+    """Return what ran out when a Rust library cannot start its threads: EAGAIN is the system's answer to that."""
+    return Resource.THREADS if number == errno.EAGAIN else resource_of_errno(number)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -71,6 +71,13 @@ def test_a_local_shortage_steps_no_circuit_and_names_what_ran_out(number: int, w
             RuntimeError("Failed to create tokio runtime: Too many open files (os error 24)"),
             Resource.FILE_DESCRIPTORS,
         ),
+        (
+            RuntimeError(
+                "Failed to spawn tokio runtime thread: Resource temporarily unavailable (os error 11)"
+            ),
+            Resource.THREADS,
+        ),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), None),
         (ExceptionGroup("all", [OSError(errno.ENOBUFS, "No buffer space available")]), Resource.MEMORY),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), None),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), None),
@@ -295,6 +302,30 @@ end()
         ["httpx", "local_shortage", "threads"],
         ["reqwest", "local_shortage", "threads"],
     ]
+
+
+@LINUX
+def test_without_memory_for_the_threads_of_the_client_an_attempt_is_short_of_threads() -> None:
+    printed = run(
+        sys.executable,
+        "-c",
+        SEND
+        + """
+import resource
+
+async def send_without_threads():
+    wire = make_wire("reqwest")
+    await asyncio.get_running_loop().run_in_executor(wire.sender._clients._builder, print)
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + 500_000, resource.RLIM_INFINITY))
+    outcome = await wire.post("http://127.0.0.1:8080/", timeout=2)
+    print(outcome.failure, outcome.shortage)
+
+asyncio.run(send_without_threads())
+end()
+""",
+    )
+    assert printed.split() == ["local_shortage", "threads"]
 
 
 @NAMESPACES
