@@ -4,30 +4,34 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.administrator_rows import lock_administrators
 from breakwater.core.accounts.model import PersonView, Role, VerifiedPerson
-from breakwater.core.accounts.secrets import Passwords, digest_of, new_token
+from breakwater.core.accounts.secrets import Passwords
+from breakwater.core.accounts.sign_in_codes import (
+    check_code,
+    create_code,
+    delete_codes,
+    person_of_code,
+    unusable_code,
+    use_code,
+)
 from breakwater.core.audit_log import AuditEntry, AuditLog
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database, upsert
-from breakwater.core.store.schema import PEOPLE, SESSIONS, SIGN_IN_CODES
+from breakwater.core.store.schema import PEOPLE, SESSIONS
 from breakwater.core.text.format import join_names
 
-CODE_SECONDS: Final = 600.0
-"""How long a sign-in code can be used."""
 FIRST_ADMINISTRATOR: Final = "admin"
 PASSWORD_MIN: Final = 10
 _PASSWORD_MAX: Final = 256
 """Characters. Argon2 accepts any length, and takes longer for more."""
 PERSON_NAME_MAX: Final = 64
 _NAME: Final = re.compile(rf"[^\W_][\w.@-]{{0,{PERSON_NAME_MAX - 1}}}")
-_CODE_MAX: Final = 100
-"""Characters of a sign-in code, with room for white space that was copied with it."""
 
 
 class People:
@@ -57,7 +61,7 @@ class People:
             if (await connection.execute(_ABLE_ADMINISTRATORS.limit(1))).first() is not None:
                 return None
             person_id = await self._ensure(connection, await self._free_name(connection), Role.ADMIN)
-            return await self._new_code(connection, person_id)
+            return await create_code(connection, person_id, self._clock.now())
 
         return await self._database.writer.run(write)
 
@@ -73,7 +77,7 @@ class People:
             person_id = await self._ensure(connection, name, validated_role)
             entry = AuditEntry(actor, "person.invite", person_id, f"{name} invited as {validated_role}")
             await self._audit_log.write(connection, entry)
-            return await self._new_code(connection, person_id)
+            return await create_code(connection, person_id, self._clock.now())
 
         return await self._database.writer.run(write, on_commit=self._on_commit)
 
@@ -83,7 +87,8 @@ class People:
         Raises InvalidInput for a code that is not valid, and for a weak password, which leaves the code usable.
         """
         check_password(password)
-        await self._check_code(code)
+        async with self._database.read() as connection:
+            await check_code(connection, code, self._clock.now())
         digest = await self._passwords.digest(password)
 
         async def write(connection: AsyncConnection) -> VerifiedPerson:
@@ -184,40 +189,19 @@ class People:
         """Delete the password, the codes and the sessions of a person."""
         values = {"disabled_at": disabled_at, "password_digest": None}
         await connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
-        await connection.execute(SIGN_IN_CODES.delete().where(SIGN_IN_CODES.c.person_id == person_id))
+        await delete_codes(connection, person_id)
         await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
 
-    async def _check_code(self, code: str) -> None:
-        """Raise InvalidInput unless the code can be used, before a password is hashed for it."""
-        if len(code) > _CODE_MAX:
-            raise _unusable_code()
-        statement = select(SIGN_IN_CODES.c.person_id).where(_usable(code, self._clock.now()))
-        async with self._database.read() as connection:
-            if (await connection.execute(statement)).first() is None:
-                raise _unusable_code()
-
     async def _use_code(self, connection: AsyncConnection, code: str) -> str:
-        """Mark a code as used and return the id of its person."""
+        """Mark a code as used and return the id of its person. A disabled person has no usable code."""
         now = self._clock.now()
-        usable = _usable(code, now)
-        # The person is locked before the code, as in `disable`: in another order the two could wait for each other.
-        of_code = select(SIGN_IN_CODES.c.person_id).where(usable).scalar_subquery()
-        person = await self._lock_person(connection, PEOPLE.c.id == of_code)
-        spent = update(SIGN_IN_CODES).where(usable).values(used_at=now).returning(SIGN_IN_CODES.c.person_id)
-        person_id = (await connection.execute(spent)).scalar_one_or_none()
-        if person is None or person_id is None or person["disabled_at"] is not None:
-            raise _unusable_code()
-        return str(person_id)
-
-    async def _new_code(self, connection: AsyncConnection, person_id: str) -> str:
-        """Create a code. Delete the unused codes of this person, and all expired codes."""
-        now = self._clock.now()
-        obsolete = or_(SIGN_IN_CODES.c.person_id == person_id, SIGN_IN_CODES.c.expires_at <= now)
-        await connection.execute(SIGN_IN_CODES.delete().where(obsolete))
-        code = new_token()
-        row = {"digest": digest_of(code), "person_id": person_id, "expires_at": now + CODE_SECONDS}
-        await connection.execute(insert(SIGN_IN_CODES), row)
-        return code
+        person = await self._lock_person(
+            connection, PEOPLE.c.id == person_of_code(code, now).scalar_subquery()
+        )
+        if person is None or person["disabled_at"] is not None:
+            raise unusable_code()
+        await use_code(connection, code, now)
+        return str(person["id"])
 
     async def _set_password(self, connection: AsyncConnection, person_id: str, digest: str) -> None:
         await connection.execute(
@@ -239,20 +223,6 @@ def check_lengths(name: str, password: str) -> None:
     ]
     if problems:
         raise InvalidInput(problems)
-
-
-def _usable(code: str, now: float) -> ColumnElement[bool]:
-    return and_(
-        SIGN_IN_CODES.c.digest == digest_of(code),
-        SIGN_IN_CODES.c.used_at.is_(None),
-        SIGN_IN_CODES.c.expires_at > now,
-    )
-
-
-def _unusable_code() -> InvalidInput:
-    return InvalidInput.of(
-        "code", "is used or expired. Ask an administrator for a new link, or restart Breakwater to print one"
-    )
 
 
 def check_password(password: str) -> None:
