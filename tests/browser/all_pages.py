@@ -1,5 +1,6 @@
 """Every page, on a service whose names, messages and responses are hostile text."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -67,6 +68,7 @@ def hostile_endpoint(service: Service, receiver: ReceiverProcess) -> ScriptedEnd
         name=HOSTILE[1],
         description=" ".join(HOSTILE[:2]),
         headers={"X-Hostile": HOSTILE[0]},
+        public_headers=["X-Hostile"],
         circuit={"failure_threshold": 3, "timeout_seconds": 3600.0, "max_timeout_seconds": 3600.0},
     )
     endpoint.respond_with("status=422")
@@ -77,11 +79,36 @@ def hostile_endpoint(service: Service, receiver: ReceiverProcess) -> ScriptedEnd
     service.api.post(f"/circuits/{endpoint.endpoint_id}/hold", json=reason).raise_for_status()
     service.send({"held": HOSTILE}, event_type="hostile.sent", endpoint_ids=[endpoint.endpoint_id])
     hostile_response(service)
+    hostile_actions(service, endpoint)
     replay = {"filter": {"event_type": "hostile.sent", "status": "failed"}, "pace": 0.001, **reason}
     service.api.post("/replays", json=replay).raise_for_status()
     deleted_id = service.endpoint(f"{receiver.url}/failing/gone", name=HOSTILE[0], event_types=["gone.sent"])
     service.api.delete(f"/endpoints/{deleted_id}").raise_for_status()
     return endpoint
+
+
+def hostile_actions(service: Service, endpoint: ScriptedEndpoint) -> None:
+    """Put hostile text into every other field: idempotency key, reasons, states, and content that is deep or long."""
+    for payload in (
+        b"[" * 849 + b"1," * 100_000 + b"1" + b"]" * 849,
+        json.dumps("'\"<&>\u202e" * 9_000).encode(),
+    ):
+        service.api.post(
+            "/messages",
+            content=b'{"event_type":"hostile.sent","payload":' + payload + b"}",
+            headers={"Idempotency-Key": f"{HOSTILE[1].replace(' ', '/')}{len(payload)}"},
+        ).raise_for_status()
+    held = service.api.get("/deliveries", params={"status": "held"}).json()["items"]
+    cancelled = f"/deliveries/{held[0]['id']}"
+    service.api.post(f"{cancelled}/cancel", json={"reason": HOSTILE[2]}).raise_for_status()
+    service.api.post(f"{cancelled}/resend", json={"reason": HOSTILE[0]}).raise_for_status()
+    paused = service.endpoint(
+        f"{endpoint.receiver.url}/{'w' * 1_900}", name="W" * 120, description=f"{'W' * 1_900} {HOSTILE[1]}"
+    )
+    service.api.post(
+        f"/endpoints/{paused}/pause", json={"reason": f"{HOSTILE[1]}{'W' * 400}"}
+    ).raise_for_status()
+    service.api.post("/keys", json={"name": "w" * 60, "scopes": ["read"]})
 
 
 def every_page(service: Service, busy: ScriptedEndpoint, deliveries: int = len(HOSTILE) + 1) -> list[str]:
@@ -111,8 +138,9 @@ def every_page(service: Service, busy: ScriptedEndpoint, deliveries: int = len(H
         f"/endpoints/{busy.endpoint_id}/edit",
         f"/endpoints/{deleted_id}",
         f"/created/{busy.endpoint_id}",
+        *(f"/endpoints/{endpoint['id']}" for endpoint in service.api.get("/endpoints").json()["items"]),
         *(f"/deliveries/{delivery['id']}" for delivery in failed + held),
-        f"/messages/{failed[0]['message_id']}",
+        *(f"/messages/{delivery['message_id']}" for delivery in failed[:1] + held),
         "/replays",
         "/replays/new?status=failed",
         f"/replays/{replay['id']}",

@@ -2,11 +2,13 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakwater.web.pages.bodies import shown_body
 from breakwater.web.pages.json_text import CUT, MAX_INDENTED, indent
 from tests.web.hostile_content import bodies, payloads
 
@@ -52,6 +54,17 @@ def test_hostile_json_is_cut_and_takes_bounded_time(name: str, body: bytes) -> N
     indented = indent(body, LIMIT)
     assert time.thread_time() - began < 0.5, name
     assert indented is None or len(indented) <= LIMIT + len(CUT)
+
+
+@pytest.mark.parametrize(("name", "body"), list(bodies(262_137)))
+def test_hostile_json_takes_bounded_memory(name: str, body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        shown_body(body)
+        _current, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024, name
 
 
 def test_the_cut_is_at_the_limit_and_says_so() -> None:

@@ -82,7 +82,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     response_headers_truncated: bool
     """Whether the receiver sent more headers than are kept."""
     response_body: str | None
-    """At most 16 KiB by default; bytes that are not valid UTF-8 are replaced."""
+    """At most 16 KiB by default; bytes that are not valid UTF-8 are replaced. All attempts share 4 MiB."""
     response_truncated: bool
 
 
