@@ -49,9 +49,16 @@ def _sqlite_path(url: object) -> Path | None:
     return Path(path) if path.strip() and path.strip() != ":memory:" else None
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def _refuse_former_name(former: Path | None, path: Path) -> None:
     """Refuse to start empty beside a database whose name ends in white space, as earlier versions created it."""
-    if former is not None and former != path and former.exists() and not path.exists():
+    if former is not None and former != path and _exists(former) and not _exists(path):
         raise Contradiction(
             "database_url",
             f"ends in white space, and a database of that name exists: rename {former!r} to {path}",

@@ -27,11 +27,22 @@ def _split_words(value: object) -> object:
 def _database_url(value: str) -> str:
     if value.startswith(SQLITE) and len(value) > len(SQLITE):
         return value
-    if value.startswith(POSTGRES) and urlsplit(value).hostname:
+    if value.startswith(POSTGRES) and _has_host_and_port(value):
         return value
     raise ValueError(
         f"is not a valid database URL. Use {SQLITE}path/to/file.db, {SQLITE}:memory: or {POSTGRES}user:password@host/db"
     )
+
+
+def _has_host_and_port(url: str) -> bool:
+    """Return whether the URL names a host, and a valid port if it names one."""
+    try:
+        url.encode()  # raises ValueError for bytes of the environment that are not UTF-8
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError for a wrong one
+    except ValueError:
+        return False
+    return bool(parts.hostname) and not parts.netloc.endswith(":")
 
 
 def _address(value: str) -> str:

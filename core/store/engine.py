@@ -95,7 +95,7 @@ class Database:
 def _store_for(url: str, sealer: Sealer | None) -> Store:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: of the port
         raise StartRefused(f"The database URL is not valid. Use {_FORMS}.") from None
     if parsed.drivername == "postgresql+asyncpg":
         return PostgresStore(parsed, sealer)
@@ -151,8 +151,14 @@ def _upsert(
 
 def require_database(url: str) -> None:
     """Raise StartRefused for a SQLite file that does not exist, so that a wrong path creates no empty database."""
-    path = make_url(url).database
-    if url.startswith("sqlite") and not Path(path or "").exists():
+    if not url.startswith("sqlite"):
+        return
+    path = Path(make_url(url).database or "")
+    try:
+        exists = path.is_file()
+    except OSError:  # such as a name that is too long
+        exists = False
+    if not exists:
         raise StartRefused(f"There is no database {path}. Set BREAKWATER_DATABASE_URL, or --database-url.")
 
 

@@ -65,8 +65,13 @@ async def read_sealed_at(url: str) -> list[SealedValue]:
                 return await connection.run_sync(read_sealed)
         finally:
             await engine.dispose()
-    except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
-        cause = getattr(error, "orig", None) or error
+    except (
+        SQLAlchemyError,
+        OSError,
+        UnicodeError,
+        ModuleNotFoundError,
+    ) as error:  # UnicodeError: of the host
+        cause = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise StoreUnavailable(f"The database cannot be read: {cause}.") from error
 
 

@@ -1,6 +1,7 @@
 """`breakwater receiver`: run a scriptable webhook receiver."""
 
 import asyncio
+import ipaddress
 import signal
 
 import click
@@ -13,7 +14,13 @@ _GUIDE = "\n\n".join(f"\b\n{part}" for part in f"{script.GUIDE}\n{control_api.GU
 
 
 @click.command("receiver", epilog=_GUIDE)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=lambda _ctx, _option, value: _address(value),
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     default=8421,
@@ -41,6 +48,13 @@ def command(host: str, port: int, keep: int, body_cap: int) -> None:
     Do not expose it to a network: everyone who can reach it can read the received requests.
     """
     uvloop.run(_run(Receiver(host, port, keep=keep, body_cap=body_cap)))
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address("127.0.0.1" if value == "localhost" else value))
+    except ValueError:
+        raise click.BadParameter("Use an IP address such as 127.0.0.1 or 0.0.0.0.") from None
 
 
 async def _run(receiver: Receiver) -> None:

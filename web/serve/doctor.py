@@ -88,12 +88,15 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _note("database", "In memory: all data is lost when the service stops.")
         return
     path = Path(name).absolute()
-    yield _folder(path.parent)
-    yield (
-        _file(path)
-        if path.exists()
-        else _note("database", f"{path} does not exist yet; the first start creates it.")
-    )
+    try:
+        yield _folder(path.parent)
+        yield (
+            _file(path)
+            if path.exists()
+            else _note("database", f"{path} does not exist yet; the first start creates it.")
+        )
+    except OSError as error:  # such as a name that is too long
+        yield _bad("database", f"{path} cannot be reached ({error.strerror}): set BREAKWATER_DATABASE_URL.")
 
 
 def _folder(folder: Path) -> Finding:
@@ -136,7 +139,7 @@ def _descriptors(settings: Settings) -> Finding:
 
 def _key_file(settings: Settings) -> Iterator[Finding]:
     path = settings.key_file
-    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if _exists(path) and stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield _bad("key file", f"Other users can read {path}: run chmod 600 {path}")
     if _has_stored_secrets(settings.database_url):
         yield _opens_secrets(settings)
@@ -159,12 +162,22 @@ def _has_stored_secrets(database_url: str) -> bool:
     if not database_url.startswith(SQLITE):
         return True
     name = database_url.removeprefix(SQLITE).partition("?")[0]
-    return name != ":memory:" and Path(name).exists()
+    return name != ":memory:" and _exists(Path(name))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _service(url: str, key: str | None) -> Iterator[Finding]:
     try:
         health = httpx.get(f"{url}/health/ready", timeout=_TIMEOUT_SECONDS, trust_env=False)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+        yield _bad("service", f"{url!r} is not a valid service URL: set BREAKWATER_URL to its address.")
+        return
     except httpx.HTTPError:
         yield _note("service", f"No service is running at {url}. Set BREAKWATER_URL to its address.")
         return
@@ -172,6 +185,9 @@ def _service(url: str, key: str | None) -> Iterator[Finding]:
     yield from (_note("service", notice) for notice in _notices(health))
     if key is None:
         yield _note("key", "BREAKWATER_KEY is not set; commands that call the API need it.")
+        return
+    if not (key.isascii() and key.isprintable()):
+        yield _bad("key", "BREAKWATER_KEY has characters that no key has: set it to bw_...")
         return
     headers = {"authorization": f"Bearer {key}"}
     status = httpx.get(

@@ -54,7 +54,7 @@ class PostgresStore:
             async with engine.begin() as connection:
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 await connection.run_sync(upgrade, self._sealer)
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, OSError, UnicodeError, OverflowError) as error:  # of the host, of the port
             cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
             url = self._url.render_as_string(hide_password=True)
             raise StartRefused(f"Cannot use the database {url}: {cause}") from error
