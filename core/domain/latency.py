@@ -27,16 +27,29 @@ def upper_ms(bucket: int) -> float:
     return float(2.0 ** (bucket / _PER_OCTAVE))
 
 
+def lower_ms(bucket: int) -> float:
+    """Return the lower bound of `bucket` in milliseconds."""
+    return upper_ms(bucket - 1) if bucket else 0.0
+
+
 def percentile(histogram: Mapping[int, int], q: float) -> float | None:
     """Return the latency in milliseconds at the quantile `q`, 0.95 for the 95th percentile.
 
-    `histogram` maps buckets to counts. Return None when it is empty.
+    `histogram` maps buckets to counts. Attempts count as evenly spread over the logarithmic scale of their bucket.
+    Return None when it is empty.
     """
     measured = {bucket: count for bucket, count in histogram.items() if count > 0 and bucket != UNMEASURED}
     rank = q * sum(measured.values())
-    cumulative = 0
+    below = 0
     for bucket in sorted(measured):
-        cumulative += measured[bucket]
-        if cumulative >= rank:
-            return upper_ms(bucket)
+        count = measured[bucket]
+        if below + count >= rank:
+            return _within(bucket, (rank - below) / count)
+        below += count
     return None
+
+
+def _within(bucket: int, share: float) -> float:
+    """Return the latency below which `share` of a bucket's attempts lie."""
+    lower, upper = lower_ms(bucket), upper_ms(bucket)
+    return upper * share if not bucket else lower * (upper / lower) ** share

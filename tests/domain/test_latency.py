@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakwater.core.domain.latency import LAST_BUCKET, bucket_of, percentile, upper_ms
+from breakwater.core.domain.latency import LAST_BUCKET, bucket_of, lower_ms, percentile, upper_ms
 
 LATENCIES = st.floats(0.0, 900_000.0)
 
@@ -43,13 +43,13 @@ def test_without_data_there_is_no_percentile() -> None:
     assert percentile({5: 0}, 0.95) is None
 
 
-def test_a_percentile_is_the_upper_end_of_the_bucket_that_reaches_it() -> None:
+def test_a_percentile_lies_within_the_bucket_that_reaches_it() -> None:
     histogram = {9: 5, 1: 94, 40: 1}
-    assert percentile(histogram, 0.50) == upper_ms(1)
-    assert percentile(histogram, 0.94) == upper_ms(1)
-    assert percentile(histogram, 0.95) == upper_ms(9)
-    assert percentile(histogram, 0.99) == upper_ms(9)
-    assert percentile(histogram, 1.0) == upper_ms(40)
+    assert lower_ms(1) < (percentile(histogram, 0.50) or 0) < upper_ms(1)
+    assert percentile(histogram, 0.94) == pytest.approx(upper_ms(1))
+    assert lower_ms(9) <= (percentile(histogram, 0.95) or 0) < upper_ms(9)
+    assert percentile(histogram, 0.99) == pytest.approx(upper_ms(9))
+    assert percentile(histogram, 1.0) == pytest.approx(upper_ms(40))
 
 
 @given(st.lists(st.floats(1.0, 900_000.0), min_size=1, max_size=200), st.floats(0.01, 1.0))
@@ -59,4 +59,17 @@ def test_a_percentile_is_accurate_to_one_bucket(latencies: list[float], q: float
         histogram[bucket_of(latency)] = histogram.get(bucket_of(latency), 0) + 1
     exact = sorted(latencies)[math.ceil(round(q * len(latencies), 9)) - 1]
     estimate = percentile(histogram, round(q * len(latencies), 9) / len(latencies) - 1e-12)
-    assert exact * (1 - 1e-9) <= estimate <= exact * 2**0.25 * (1 + 1e-9)
+    assert exact / 2**0.25 * (1 - 1e-9) <= estimate <= exact * 2**0.25 * (1 + 1e-9)
+
+
+def test_equal_latencies_are_not_all_reported_as_the_upper_end_of_their_bucket() -> None:
+    bucket = bucket_of(3_000)
+    median = percentile({bucket: 100}, 0.50)
+    assert median is not None
+    assert lower_ms(bucket) * 1.05 < median < upper_ms(bucket) * 0.95
+
+
+def test_percentiles_grow_with_their_quantile() -> None:
+    histogram = {0: 3, 4: 10, 9: 2}
+    values = [percentile(histogram, number / 20) or 0 for number in range(1, 21)]
+    assert values == sorted(values)

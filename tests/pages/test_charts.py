@@ -46,7 +46,7 @@ def test_every_minute_has_a_title_and_the_chart_has_a_label() -> None:
 
 def test_charts_of_latencies_and_shares_have_labels() -> None:
     assert titles(parsed(traffic.latency_chart(HOUR)))[0] == (
-        "Response times from 21:20 to 22:19 UTC: p50 32 ms, p95 32 ms, p99 32 ms over all of it"
+        "Response times from 21:20 to 22:19 UTC: p50 29 ms, p95 32 ms, p99 32 ms over all of it"
     )
     assert titles(parsed(traffic.mix_chart(HOUR)))[0] == (
         "Outcome share from 21:20 to 22:19 UTC: 99.9% delivered, <0.1% server error (5xx)"

@@ -17,6 +17,7 @@ from breakwater.core.queries.deliveries.model import DeliveryRow
 from breakwater.core.queries.endpoints.model import EndpointOption
 from breakwater.core.queries.paging.filters import PARAMETERS, DeliveryFilter
 from breakwater.core.queries.paging.model import BoundedCount, Page
+from breakwater.core.text.statuses import DeliveryStatus
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of, wants_fragment
 from breakwater.web.pages.zones import with_reader_offset
@@ -36,6 +37,9 @@ TABS: Final = (
     ("cancelled", "Cancelled"),
 )
 """Statuses and their labels, each a link above the list."""
+
+_FINAL: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.CANCELLED, DeliveryStatus.DELIVERED})
+"""The statuses of deliveries that can be resent in bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,16 @@ class ListQuery:
         """Return the URL of this page, or of another one with the same filter, with some parameters changed."""
         values = {name: value for name, value in (self.values | changed).items() if value}
         return f"{path or self.path}?{urlencode(values)}" if values else path or self.path
+
+    def resend_offer(self) -> str | None:
+        """Return the statuses of a bulk resend of this list; None where nothing in it can be resent.
+
+        Without a status most deliveries were delivered, so failed ones are offered; pending ones are sent anyway.
+        """
+        statuses = frozenset(self.filters.statuses()) if self.filters else frozenset()
+        if statuses and statuses <= _FINAL:
+            return self.values["status"]
+        return DeliveryStatus.FAILED.value if not statuses or statuses & _FINAL else None
 
 
 @dataclass(frozen=True, slots=True)

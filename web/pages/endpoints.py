@@ -67,7 +67,13 @@ async def endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Template
         endpoint=summary.endpoint,
         circuit=summary.circuit,
         transitions=without_probes(changes)[:_RECENT],
-        charts=await load_charts(request, summary.traffic, changes, endpoint_id),
+        charts=await load_charts(
+            request,
+            summary.traffic,
+            changes,
+            endpoint_id,
+            longest_ms=1_000 * summary.endpoint.timeout_seconds,
+        ),
         latest=latest.items,
     )
 
@@ -84,7 +90,13 @@ async def _deleted(request: PageRequest, endpoint_id: str) -> Template:
         deleted=deleted,
         endpoint=deleted.endpoint,
         transitions=without_probes(changes)[:_RECENT],
-        charts=await load_charts(request, deleted.traffic, changes, endpoint_id),
+        charts=await load_charts(
+            request,
+            deleted.traffic,
+            changes,
+            endpoint_id,
+            longest_ms=1_000 * deleted.endpoint.timeout_seconds,
+        ),
         latest=latest.items,
     )
 

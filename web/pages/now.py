@@ -25,7 +25,7 @@ async def now(request: PageRequest) -> Template:
         overview=overview,
         troubles=with_resets(overview.open_circuits, overview.recently_reset),
         notices=runtime_of(request).notices(),
-        charts=await load_charts(request, overview.traffic, changes),
+        charts=await load_charts(request, overview.traffic, changes, longest_ms=overview.longest_attempt_ms),
         first_webhook=first_webhook(request),
     )
 

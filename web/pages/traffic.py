@@ -59,16 +59,19 @@ async def load_charts(
     last_hour: Traffic,
     transitions: tuple[TransitionView, ...],
     endpoint_id: str | None = None,
+    *,
+    longest_ms: float,
 ) -> TrafficCharts:
     """Return the charts of one endpoint, or of all endpoints. The last hour is passed in, as the page has it already.
 
     `transitions` are the latest `MAX_CHANGES` changes of the circuit, or of all circuits. The charts of all endpoints
-    do not mark probes, because every open circuit is probed again and again.
+    do not mark probes, because every open circuit is probed again and again. No attempt takes longer than `longest_ms`.
     """
     selected, problem = parse_range(request.query_params.get("range", ""))
     traffic = last_hour
     if selected.minutes != last_hour.minutes:
         traffic = await runtime_of(request).queries.traffic.get(endpoint_id, selected.minutes)
+    traffic = traffic.capped(longest_ms)
     first = traffic.points[0].minute * 60 if traffic.points else 0
     changes = tuple(change for change in transitions if change.at >= first)
     marked = without_probes(changes) if endpoint_id is None else changes

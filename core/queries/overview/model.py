@@ -23,6 +23,10 @@ class Overview:
     """The endpoints that failed within the last 15 minutes, by cause."""
     traffic: Traffic
     """Of the last hour."""
+    attempts_per_minute: float
+    """Over the last 5 minutes."""
+    longest_attempt_ms: float
+    """The longest timeout of an endpoint: no attempt takes longer."""
     open_circuits: tuple[CircuitView, ...]
     """Open and half-open, by name."""
     recently_reset: tuple[ResetCircuit, ...]

@@ -1,5 +1,6 @@
 """Queries of the page Now."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,6 +29,8 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ALL_ENDPOINTS, DELIVERIES, ENDPOINTS, MINUTE_STATS
 
 HOUR: Final = 60
+RATE_MINUTES: Final = 5
+"""The minutes of the current rate."""
 WINDOW_MINUTES: Final = 15
 """The attempts that say whether an endpoint is failing now."""
 DAY_SECONDS: Final = 86_400.0
@@ -65,6 +68,8 @@ class OverviewQueries:
             oldest = await _oldest(connection, now)
             recently_reset = await read_recently_reset(connection, now)
             actions = await read_audit(connection, (audit_scan({}),), IdRange(), RECENT_ACTIONS)
+        longest_attempt_ms = 1_000 * (counts["longest_timeout"] or math.inf)
+        traffic = traffic.capped(longest_attempt_ms)
         circuits = circuit_views(rows, now)
         tasks = self._tasks()
         status = SystemStatus(
@@ -81,6 +86,8 @@ class OverviewQueries:
             needs_attention=needs_attention(status),
             failing=status.groups,
             traffic=traffic,
+            attempts_per_minute=traffic.recent_rate(now, RATE_MINUTES),
+            longest_attempt_ms=longest_attempt_ms,
             open_circuits=tuple(circuit for circuit in circuits if circuit.state is not CircuitState.CLOSED),
             recently_reset=recently_reset,
             oldest_pending=oldest,
@@ -100,8 +107,10 @@ def counts_statement(now: float) -> Select[*tuple[Any, ...]]:
     """Return the statement that counts endpoints, and deliveries by state up to the bound."""
     recent = _D.id >= floor_id("dlv", now - DAY_SECONDS)
     endpoints = select(func.count()).select_from(ENDPOINTS).where(ENDPOINTS.c.deleted_at.is_(None))
+    longest = select(func.max(ENDPOINTS.c.timeout_seconds)).where(ENDPOINTS.c.deleted_at.is_(None))
     return select(
         endpoints.scalar_subquery().label("endpoints"),
+        longest.scalar_subquery().label("longest_timeout"),
         _count(DeliveryState.PENDING).label("pending"),
         _count(DeliveryState.IN_FLIGHT).label("in_flight"),
         _count(DeliveryState.FAILED, recent).label("failed"),

@@ -1,6 +1,6 @@
 """Attempts over a span of time, as charts draw them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +10,12 @@ class Latency:
     p50: float | None
     p95: float | None
     p99: float | None
+
+    def capped(self, longest_ms: float) -> "Latency":
+        """Return the percentiles, none above the longest time that an attempt can take."""
+        return Latency(
+            *(None if ms is None else min(ms, longest_ms) for ms in (self.p50, self.p95, self.p99))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,23 @@ class Traffic:
     """Minutes per entry of the series."""
     points: tuple[TrafficPoint, ...] = ()
     """The same steps by outcome and with their latencies; empty in a list of endpoints."""
+
+    def capped(self, longest_ms: float) -> "Traffic":
+        """Return the same attempts; no percentile is above `longest_ms`, the longest timeout."""
+        points = tuple(replace(point, latency=point.latency.capped(longest_ms)) for point in self.points)
+        return replace(self, latency=self.latency.capped(longest_ms), points=points)
+
+    def recent_rate(self, now: float, minutes: int) -> float:
+        """Return attempts per minute over the last `minutes` and the current one, from the first attempt on.
+
+        The points must stand for a minute each.
+        """
+        first = min((minute for minute, good, bad in self.series if good or bad), default=None)
+        if first is None:
+            return 0.0
+        start = max(first, int(now // 60) - minutes)
+        attempts = sum(good + bad for minute, good, bad in self.series if minute >= start)
+        return attempts / max(now / 60 - start, 1.0)
 
     @property
     def success_share(self) -> float | None:
