@@ -129,6 +129,19 @@ def test_a_key_is_created_used_and_revoked(terminal: Terminal) -> None:
     assert "does not accept this key" in terminal.run("deliveries", key=key, code=1)
 
 
+def test_a_rotated_key_works_beside_the_first_and_names_its_sender(terminal: Terminal) -> None:
+    first = terminal.run("keys", "create", "blue", "--scope", "read", "--sender", "billing").strip()
+    line = next(line for line in terminal.run("keys").splitlines() if "blue" in line)
+    assert "billing" in line
+    second = terminal.run("keys", "rotate", line.split()[0]).strip()
+    assert second.startswith("bw_")
+    assert second != first
+    for key in (first, second):
+        assert terminal.run("deliveries", key=key)
+    lines = [line for line in terminal.run("keys").splitlines() if "blue" in line]
+    assert ["billing" in line for line in lines] == [True, True]
+
+
 def test_untrusted_text_cannot_control_the_terminal(terminal: Terminal, service: Service) -> None:
     endpoint_id = service.endpoint("https://nobody.example/", name="\u202etrap", event_types=["nothing"])
     output = terminal.run("circuits")
