@@ -26,8 +26,8 @@ class Resource(StrEnum):
 
 
 def shortage_text(resource: Resource) -> str:
-    """Return what ran out and the remedy, for people."""
-    return f"Breakwater has run out of {_name(resource)}; {_remedy(resource)}"
+    """Return what ran out and the remedy, for people: two sentences, the last one without its full stop."""
+    return f"Breakwater has run out of {_name(resource)}. {_remedy(resource)}"
 
 
 def _name(resource: Resource) -> str:  # noqa: PLR0911 - one case for each resource, all checked
@@ -53,19 +53,19 @@ def _name(resource: Resource) -> str:  # noqa: PLR0911 - one case for each resou
 def _remedy(resource: Resource) -> str:  # noqa: PLR0911 - one case for each resource, all checked
     match resource:
         case Resource.FILE_DESCRIPTORS:
-            return "raise the limit (`ulimit -n`, LimitNOFILE=) or lower BREAKWATER_MAX_IN_FLIGHT"
+            return "Raise the limit (`ulimit -n`, LimitNOFILE=) or lower BREAKWATER_MAX_IN_FLIGHT"
         case Resource.MEMORY:
-            return "give it more memory or lower BREAKWATER_MAX_IN_FLIGHT"
+            return "Give the service more memory or lower BREAKWATER_MAX_IN_FLIGHT"
         case Resource.PORTS:
-            return "widen net.ipv4.ip_local_port_range or lower BREAKWATER_MAX_IN_FLIGHT"
+            return "Widen net.ipv4.ip_local_port_range or lower BREAKWATER_MAX_IN_FLIGHT"
         case Resource.THREADS:
-            return "raise the limit of processes (`ulimit -u`, TasksMax=)"
+            return "Raise the limit of processes (`ulimit -u`, TasksMax=)"
         case Resource.LOOKUPS:
-            return "check the DNS servers of this machine"
+            return "Check the DNS servers of this machine"
         case Resource.PROCESSOR:
             return "HTTP clients for new receivers are still being created"
         case Resource.WATCHES:
-            return "raise fs.epoll.max_user_watches"
+            return "Raise fs.epoll.max_user_watches"
         case _:
             assert_never(resource)
 

@@ -176,7 +176,7 @@ async def test_a_shortage_is_logged_once_counted_and_named_until_it_is_over(engi
         overview = await engine.runtime.queries.overview.now()
         for _ in range(4):
             await wait(engine, 15.0)
-    assert notice.startswith("Breakwater has run out of file descriptors; raise the limit (`ulimit -n`")
+    assert notice.startswith("Breakwater has run out of file descriptors. Raise the limit (`ulimit -n`")
     assert overview.needs_attention
     assert overview.sentence.startswith("Breakwater has run out of file descriptors")
     assert engine.runtime.notices() == ()

@@ -6,6 +6,7 @@ import pytest
 
 from breakwater.core.domain.circuit import CircuitBreakerConfig, CircuitState
 from breakwater.core.domain.health import TaskHealth
+from breakwater.core.domain.shortage import Resource, shortage_text
 from breakwater.core.domain.states import EndpointState
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.overview.failing import EndpointOutcomes
@@ -207,3 +208,12 @@ def test_a_stopped_background_task_is_reported_as_a_degraded_service() -> None:
 )
 def test_the_headline_covers_the_other_statuses(status: SystemStatus, sentence: str) -> None:
     assert overview_sentence(status) == sentence
+
+
+def test_a_local_shortage_comes_before_the_endpoints_and_needs_attention() -> None:
+    status = replace(FINE, shortage=shortage_text(Resource.FILE_DESCRIPTORS), circuits=(circuit("a"),))
+    assert needs_attention(replace(status, circuits=()))
+    assert overview_sentence(status).startswith(
+        "Breakwater has run out of file descriptors. Raise the limit (`ulimit -n`, LimitNOFILE=) or lower "
+        "BREAKWATER_MAX_IN_FLIGHT. Deliveries wait without using up retries. One endpoint is failing (a)."
+    )

@@ -216,7 +216,7 @@ async def test_a_local_shortage_is_a_notice_of_health_a_metric_and_the_headline(
     ready = await service.anonymous.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     (notice,) = ready.json()["notices"]
-    assert notice.startswith("Breakwater has run out of local ports; ")
+    assert notice.startswith("Breakwater has run out of local ports. ")
     metrics = (await service.api.get("/metrics")).text
     assert 'breakwater_attempts_postponed_total{resource="ports"} 1.0' in metrics
     assert 'breakwater_attempts_postponed_total{resource="memory"} 0.0' in metrics

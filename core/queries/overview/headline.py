@@ -125,9 +125,7 @@ def _own_problem(status: SystemStatus) -> str:
             "results are kept until it can."
         )
     if status.shortage:
-        return (
-            f"{sanitize(status.shortage)}. Deliveries wait without using up retries until it has some again."
-        )
+        return f"{sanitize(status.shortage)}. Deliveries wait without using up retries."
     if status.unhealthy_tasks:
         names = join_names([f"the {task.name}" for task in status.unhealthy_tasks])
         errors = [task.last_error for task in status.unhealthy_tasks if task.last_error]
