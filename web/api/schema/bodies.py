@@ -183,7 +183,7 @@ def decode_once(body: bytes, kind: type[T]) -> T:
 
 
 _MESSAGE_KEYS: Final = tuple(
-    field.encode() for kind in (NewMessage, RetryOverride) for field in kind.__struct_fields__
+    f'"{field}"'.encode() for kind in (NewMessage, RetryOverride) for field in kind.__struct_fields__
 )
 _DOUBLED: Final = "occurs more than once in its object: send it once"
 

@@ -22,12 +22,18 @@ def envelope(body: bytes, parts: Iterable[bytes]) -> bytes:
         if start >= 0 and body.startswith(part, start):
             rest += (body[end:start], b"null")
             end = start + len(part)
-    return b"".join(rest) + body[end:]
+    rest.append(body[end:])
+    return b"".join(rest)
 
 
-def may_double(text: bytes, keys: Iterable[bytes]) -> bool:
-    """Return whether an object in `text` can have one of `keys` twice. Fast, and false for usual text."""
-    return b"\\" in text or any(text.count(b'"' + key + b'"') > 1 for key in keys)
+def may_double(text: bytes, quoted_keys: Iterable[bytes]) -> bool:
+    """Return whether an object in `text` can have one of `quoted_keys` twice. Fast, and false for usual text."""
+    if b"\\" in text:
+        return True
+    for key in quoted_keys:  # noqa: SIM110 - half the time of any(), for each message
+        if text.count(key) > 1:
+            return True
+    return False
 
 
 def find_doubled_key(text: bytes) -> str | None:
