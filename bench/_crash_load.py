@@ -57,9 +57,9 @@ class Load(threading.Thread):
         asyncio.run(self._all())
 
     async def _all(self) -> None:
-        await asyncio.gather(*(self._one() for _ in range(self._connections)))
+        await asyncio.gather(*(self._send_messages() for _ in range(self._connections)))
 
-    async def _one(self) -> None:
+    async def _send_messages(self) -> None:
         while not self._over.is_set():
             with suppress(OSError, EOFError):
                 async with calling(self._url, "/api/v1/messages", self._key) as caller:

@@ -85,7 +85,7 @@ class Filler:
         self._random = random.Random(7)
         self._clock = Moving(now - WEEK)
         self._ids = Ids(self._clock, self._random.randbytes)
-        self._wanted = attempts
+        self._attempt_count = attempts
         self._rows: dict[Table, list[dict[str, Any]]] = {
             table: [] for table in (ENDPOINTS, MESSAGES, DELIVERIES, ATTEMPTS, CIRCUITS, TRANSITIONS, AUDIT)
         }
@@ -95,8 +95,8 @@ class Filler:
 
     async def fill(self, database: Database) -> History:
         """Write all rows."""
-        while self.history.attempts < self._wanted:
-            self._clock.at = self.history.now - WEEK * (1 - self.history.attempts / self._wanted)
+        while self.history.attempts < self._attempt_count:
+            self._clock.at = self.history.now - WEEK * (1 - self.history.attempts / self._attempt_count)
             self._deliver()
             if len(self._rows[DELIVERIES]) >= CHUNK:
                 await self._flush(database)

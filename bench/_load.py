@@ -57,12 +57,12 @@ async def send_all(url: str, key: str, bodies: Iterable[bytes], *, connections: 
     """Send every body, one message per request, over this many concurrent connections."""
     sent, waiting = Sent(), iter(bodies)
 
-    async def one() -> None:
+    async def send_messages() -> None:
         async with calling(url, "/api/v1/messages", key) as caller:
             for body in waiting:
                 await _send(caller, body, sent)
 
-    await asyncio.gather(*(one() for _ in range(connections)))
+    await asyncio.gather(*(send_messages() for _ in range(connections)))
     return sent
 
 
@@ -81,12 +81,12 @@ async def send_paced(
     """
     sent, queue = Sent(), asyncio.Queue[bytes | None]()
 
-    async def one() -> None:
+    async def send_messages() -> None:
         async with calling(url, "/api/v1/messages", key) as caller:
             while (body := await queue.get()) is not None:
                 await _send(caller, body, sent)
 
-    workers = [asyncio.create_task(one()) for _ in range(connections)]
+    workers = [asyncio.create_task(send_messages()) for _ in range(connections)]
     due = time.monotonic()
     for body in bodies:
         await asyncio.sleep(due - time.monotonic())

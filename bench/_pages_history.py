@@ -58,9 +58,9 @@ async def stored_in(path: Path, attempts: int) -> Stored:
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.open()
     try:
-        if not await _one(database, select(func.count()).select_from(DELIVERIES)):
+        if not await read_first(database, select(func.count()).select_from(DELIVERIES)):
             await Filler(time.time(), attempts).fill(database)
-        if not await _one(database, select(REPLAYS.c.id).limit(1)):
+        if not await read_first(database, select(REPLAYS.c.id).limit(1)):
             await _Additions(database).write()
         await database.writer.run(_hold_everything)
         return await _stored(database)
@@ -69,30 +69,30 @@ async def stored_in(path: Path, attempts: int) -> Stored:
 
 
 async def _stored(database: Database) -> Stored:
-    async def one(statement: Select[Any]) -> Any:
-        return await _one(database, statement)
+    async def first_value(statement: Select[Any]) -> Any:
+        return await read_first(database, statement)
 
     failed = select(ATTEMPTS.c.delivery_id).where(ATTEMPTS.c.number == MANY_ATTEMPTS).limit(1)
     deliveries = select(DELIVERIES.c.id).order_by(DELIVERIES.c.id.desc())
-    middle = await one(deliveries.where(DELIVERIES.c.state == "delivered").offset(300_000).limit(1))
-    middle = middle or await one(deliveries.where(DELIVERIES.c.state == "delivered").limit(1))
+    middle = await first_value(deliveries.where(DELIVERIES.c.state == "delivered").offset(300_000).limit(1))
+    middle = middle or await first_value(deliveries.where(DELIVERIES.c.state == "delivered").limit(1))
     circuits = select(CIRCUITS.c.endpoint_id).order_by(CIRCUITS.c.endpoint_id).limit(1)
     return Stored(
-        attempts=await one(select(func.count()).select_from(ATTEMPTS)),
-        ended_at=await one(select(DELIVERIES.c.created_at).order_by(DELIVERIES.c.id.desc()).limit(1)),
-        alive=await one(circuits.where(CIRCUITS.c.state == "closed")),
-        dead=await one(circuits.where(CIRCUITS.c.state == "open")),
-        deleted=await one(select(ENDPOINTS.c.id).where(ENDPOINTS.c.deleted_at.is_not(None)).limit(1)),
+        attempts=await first_value(select(func.count()).select_from(ATTEMPTS)),
+        ended_at=await first_value(select(DELIVERIES.c.created_at).order_by(DELIVERIES.c.id.desc()).limit(1)),
+        alive=await first_value(circuits.where(CIRCUITS.c.state == "closed")),
+        dead=await first_value(circuits.where(CIRCUITS.c.state == "open")),
+        deleted=await first_value(select(ENDPOINTS.c.id).where(ENDPOINTS.c.deleted_at.is_not(None)).limit(1)),
         delivered=middle,
-        held=await one(deliveries.where(DELIVERIES.c.state == "pending").limit(1)) or middle,
-        tried_often=await one(failed),
-        message=await one(select(DELIVERIES.c.message_id).where(DELIVERIES.c.id == middle)),
-        wide_message=await one(select(MESSAGES.c.id).where(MESSAGES.c.delivery_count > 1).limit(1)),
-        replay=await one(select(REPLAYS.c.id).order_by(REPLAYS.c.id).limit(1)),
+        held=await first_value(deliveries.where(DELIVERIES.c.state == "pending").limit(1)) or middle,
+        tried_often=await first_value(failed),
+        message=await first_value(select(DELIVERIES.c.message_id).where(DELIVERIES.c.id == middle)),
+        wide_message=await first_value(select(MESSAGES.c.id).where(MESSAGES.c.delivery_count > 1).limit(1)),
+        replay=await first_value(select(REPLAYS.c.id).order_by(REPLAYS.c.id).limit(1)),
     )
 
 
-async def _one(database: Database, statement: Select[Any]) -> Any:
+async def read_first(database: Database, statement: Select[Any]) -> Any:
     async with database.read() as connection:
         return (await connection.execute(statement)).scalar()
 

@@ -94,13 +94,13 @@ class Figures:
     """Seconds of the slowest attempt."""
     grown: int
     """Maximum growth of the memory of the service in any turn, in bytes."""
-    kept: int
+    retained: int
     """Growth after the last turn, in bytes."""
 
-    def hurt(self, each: int) -> bool:
-        """Return whether `each` concurrent ones exceeded the limits for memory or time."""
-        allowed = GROWTH if self.name in BODIES else max(GROWTH, each * STALLED_GROWTH)
-        return max(self.grown, self.kept) > allowed or self.slowest > DEADLINE + LATE
+    def hurt(self, request_count: int) -> bool:
+        """Return whether `request_count` concurrent ones exceeded the limits for memory or time."""
+        allowed = GROWTH if self.name in BODIES else max(GROWTH, request_count * STALLED_GROWTH)
+        return max(self.grown, self.retained) > allowed or self.slowest > DEADLINE + LATE
 
 
 class Memory(threading.Thread):
@@ -139,8 +139,8 @@ def main() -> None:
     sys.exit(any(row.hurt(chosen.each) for row in figures))
 
 
-def attack(folder: Path, each: int) -> list[Figures]:
-    """Send `each` concurrent deliveries to every kind of receiver."""
+def attack(folder: Path, request_count: int) -> list[Figures]:
+    """Send `request_count` concurrent deliveries to every kind of receiver."""
     with (
         _receivers() as ports,
         running_service(folder, log_level="error", attempt_timeout_seconds=DEADLINE) as service,
@@ -149,28 +149,28 @@ def attack(folder: Path, each: int) -> list[Figures]:
             service.endpoint(
                 f"http://127.0.0.1:{port}/hook",
                 event_types=[_event(name)],
-                max_in_flight=each,
+                max_in_flight=request_count,
                 retry={"delays": [3600]},
                 circuit={"failure_threshold": 10_000, "failure_rate_threshold": 1, "minimum_calls": 10_000},
             )
         for _ in range(_WARM_UP):
-            _send(service, "honest", each)
-        return [_measure(folder, service, name, each) for name in ports]
+            _send(service, "honest", request_count)
+        return [_measure(folder, service, name, request_count) for name in ports]
 
 
-def _measure(folder: Path, service: Service, name: str, each: int) -> Figures:
+def _measure(folder: Path, service: Service, name: str, request_count: int) -> Figures:
     turns = _TURNS if name in BODIES else 1
     before = Memory(service.popen.pid).now()
-    most = max(_most_of_a_turn(service, name, each) for _ in range(turns))
+    most = max(_most_of_a_turn(service, name, request_count) for _ in range(turns))
     time.sleep(0.5)
-    outcomes, slowest = _attempts(folder, name, each)
+    outcomes, slowest = _attempts(folder, name, request_count)
     return Figures(name, outcomes, slowest, most - before, Memory(service.popen.pid).now() - before)
 
 
-def _most_of_a_turn(service: Service, name: str, each: int) -> int:
+def _most_of_a_turn(service: Service, name: str, request_count: int) -> int:
     memory = Memory(service.popen.pid)
     memory.start()
-    _send(service, name, each)
+    _send(service, name, request_count)
     return memory.end()
 
 
@@ -219,11 +219,11 @@ def _serve(pipe: Pipe) -> None:
     asyncio.run(serve())
 
 
-def table(figures: list[Figures], each: int) -> str:
+def table(figures: list[Figures], request_count: int) -> str:
     """Return the figures as a table of Markdown."""
     rows = [
-        f"| {each} {row.name} | {_words(row.outcomes)} | {row.slowest:.2f} s | "
-        f"{row.grown / MEGABYTE:+.1f} MB | {row.kept / MEGABYTE:+.1f} MB |"
+        f"| {request_count} {row.name} | {_words(row.outcomes)} | {row.slowest:.2f} s | "
+        f"{row.grown / MEGABYTE:+.1f} MB | {row.retained / MEGABYTE:+.1f} MB |"
         for row in figures
     ]
     head = (

@@ -39,12 +39,14 @@ _NEVER_OPENS = {"failure_threshold": 10_000, "failure_rate_threshold": 1, "minim
 class Bench:
     """A service with two halves of endpoints, and their receiver."""
 
-    def __init__(self, service: Service, receiver: ReceiverProcess, each: float, *, circuits: bool) -> None:
+    def __init__(
+        self, service: Service, receiver: ReceiverProcess, per_endpoint: float, *, circuits: bool
+    ) -> None:
         self._service = service
         self._receiver = receiver
-        self._each = each
+        self._per_endpoint = per_endpoint
         self._circuits = circuits
-        self.turn = 0
+        self.pair = 0
         self.in_flight = 0
         self._well = [self._endpoint("well", number) for number in range(HALF)]
         self._others: list[str] = []
@@ -81,7 +83,7 @@ class Bench:
         return sent
 
     async def _paced(self, half: str, seconds: float) -> Sent:
-        per_second = HALF * self._each
+        per_second = HALF * self._per_endpoint
         events = list(islice(cycle(f"{half}.{number}" for number in range(HALF)), HALF))
         bodies = messages(int(per_second * seconds), events)
         sent = await send_paced(
@@ -90,7 +92,7 @@ class Bench:
             bodies,
             per_second=per_second,
             connections=8,
-            draw=Random(f"{half} {self.turn}"),  # the same moments in every run of a turn
+            draw=Random(f"{half} {self.pair}"),  # the same moments in every run of a pair
         )
         if sent.refused:
             raise SystemExit(f"{sent.refused} requests were refused: {sent.last_refusal!r}")
@@ -132,7 +134,7 @@ def main() -> None:
             bench = Bench(service, receiver, chosen.each, circuits=not chosen.no_circuits)
             bench.run("alone", 3.0)  # warm: connections, caches, statements
             for pair in range(chosen.pairs):
-                bench.turn = pair
+                bench.pair = pair
                 for kind in KINDS:
                     began = time.monotonic()
                     measured[kind].append(bench.run(kind, chosen.seconds))
@@ -143,7 +145,7 @@ def main() -> None:
 
 def _line(pair: int, kind: str, latencies: list[float], took: float) -> str:
     p50, p99 = quantiles(latencies, 0.5, 0.99)
-    run = f"turn {pair + 1}  {kind:<13}"
+    run = f"pair {pair + 1}  {kind:<13}"
     return f"{run} p50 {p50:7.1f}  p99 {p99:7.1f} ms  {len(latencies):6,} messages  ({took:.0f} s)"
 
 
@@ -163,7 +165,7 @@ def _print(measured: dict[str, list[list[float]]], in_flight: int) -> float:
             for with_them, without in zip(measured["half hanging"], measured[kind], strict=True)
         ]
         ratio = hanging / quantiles(pooled[kind], 0.99)[0]
-        print(f"p99 against '{kind}': x {ratio:.2f}; turn by turn x {statistics.median(turns):.2f} (median)")
+        print(f"p99 against '{kind}': x {ratio:.2f}; pair by pair x {statistics.median(turns):.2f} (median)")
     return hanging / quantiles(pooled["all healthy"], 0.99)[0]
 
 

@@ -72,7 +72,7 @@ class Browser:
             name = " ".join(query.values())[:60] or "everything"
             self._post("/deliveries/views", {"name": name, "filter": urlencode(query), "_csrf": token[1]})
 
-    def get(self, path: str, *, live: bool = False) -> "Answer":
+    def get(self, path: str, *, live: bool = False) -> "PageResponse":
         """Request a page, or its live part."""
         headers = self._headers | ({"HX-Request": "true"} if live else {})
         began = time.perf_counter()
@@ -83,7 +83,7 @@ class Browser:
         ended = time.perf_counter()
         if response.status != 200:
             raise RuntimeError(f"{path} responded {response.status}: {body[:300]!r}")
-        return Answer(body.decode(), (first - began) * 1000, (ended - began) * 1000)
+        return PageResponse(body.decode(), (first - began) * 1000, (ended - began) * 1000)
 
     def _post(self, path: str, form: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         headers = self._headers | {"Content-Type": "application/x-www-form-urlencoded"}
@@ -93,7 +93,7 @@ class Browser:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageResponse:
     """A response with a page."""
 
     text: str
@@ -176,7 +176,7 @@ def run(path: Path, chosen: argparse.Namespace) -> int:
     busy = os.getloadavg()[0]
     print(f"\nLoad average {busy:.1f} on {os.cpu_count()} processors, this benchmark included.")
     print("     p50      p95      cpu       kB  (ms; worst first)")
-    for figures in sorted(measured, key=lambda one: -one.p95):
+    for figures in sorted(measured, key=lambda figures_of_page: -figures_of_page.p95):
         print(figures)
     return sum(figures.p95 > LIMIT_MS for figures in measured)
 

@@ -121,14 +121,14 @@ async def _bare(receiver: ReceiverProcess, count: int) -> float:
     request = OutboundRequest(target=target, headers=headers, body=b"x" * 480, timeout=10.0)
     numbers = iter(range(count))
 
-    async def one() -> None:
+    async def send_messages() -> None:
         for _ in numbers:
             outcome = await sender.send(request)
             if not (isinstance(outcome, Response) and outcome.status == 200):
                 raise SystemExit(f"the sender got {outcome}")
 
     began = time.monotonic()
-    await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(send_messages() for _ in range(IN_FLIGHT)))
     elapsed = time.monotonic() - began
     await sender.close()
     return count / elapsed

@@ -223,7 +223,7 @@ IDENTIFIERS: Final = {
 }
 """Rejected names of functions, classes, parameters and variables, without underscores, and what to use instead."""
 
-IDENTIFIER_FOLDERS: Final = ("core", "web")
+IDENTIFIER_FOLDERS: Final = ("core", "web", "bench")
 ALLOWED_IDENTIFIERS: Final[dict[tuple[str, str], str]] = {
     ("core/domain/errors.py", "of"): "an alternative constructor: InvalidInput.of(field, message)",
     ("core/domain/retry.py", "of"): "an alternative constructor: RetryPolicy.of(delays, jitter)",

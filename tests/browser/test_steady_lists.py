@@ -67,9 +67,9 @@ def test_the_button_under_the_pointer_never_belongs_to_another_endpoint(
     box = control.bounding_box()
     assert box is not None
     point = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-    seen = page.evaluate(_WATCH, [*point, "summary", WATCHED_SECONDS])
-    assert {entry.split()[0] for entry in seen} == {first.get_attribute("id")}
-    assert {entry.partition(" ")[2] for entry in seen} == {"Reset"}
+    entries = page.evaluate(_WATCH, [*point, "summary", WATCHED_SECONDS])
+    assert {entry.split()[0] for entry in entries} == {first.get_attribute("id")}
+    assert {entry.partition(" ")[2] for entry in entries} == {"Reset"}
 
 
 def test_the_focus_stays_while_circuits_alternate(flapping: list[ScriptedEndpoint], page: Page) -> None:

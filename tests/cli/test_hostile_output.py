@@ -68,7 +68,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str
     """A service that answers everything with the text that is put into the list, at status 200 or as a problem."""
     request_path: list[str] = [""]
 
-    class Answers(BaseHTTPRequestHandler):
+    class ResponseHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             body = json.dumps(hostile_response(request_path[0], self.path)).encode()
@@ -82,7 +82,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ResponseHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", request.param, request_path

@@ -157,7 +157,7 @@ async def test_pipelined_requests_get_responses_in_order(receiver: Receiver) -> 
     writer.write(
         (ask.format("/slow?ms=30", "") + ask.format("/status/418", "connection: close\r\n")).encode()
     )
-    answer = await reader.read()
-    assert answer.index(b"HTTP/1.1 200") < answer.index(b"HTTP/1.1 418")
+    responses = await reader.read()
+    assert responses.index(b"HTTP/1.1 200") < responses.index(b"HTTP/1.1 418")
     writer.close()
     await writer.wait_closed()

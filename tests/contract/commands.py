@@ -13,7 +13,7 @@ from breakwater.core.store.schema import MESSAGES
 
 
 @dataclass
-class Seen:
+class AppliedBatches:
     """The batches that were applied, as lists of the names of their members."""
 
     batches: list[list[str]] = field(default_factory=list)
@@ -30,11 +30,11 @@ class Add:
     """Insert a message, and tell which batch that was part of."""
 
     name: str
-    seen: Seen = field(default_factory=Seen)
+    applied: AppliedBatches = field(default_factory=AppliedBatches)
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, members: Sequence[Self]) -> Sequence[str]:
-        members[0].seen.batches.append([member.name for member in members])
+        members[0].applied.batches.append([member.name for member in members])
         await connection.execute(insert(MESSAGES), [message(member.name) for member in members])
         return [f"added {member.name}" for member in members]
 

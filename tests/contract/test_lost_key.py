@@ -317,14 +317,14 @@ async def test_every_sealed_value_is_in_a_listed_column(sqlite_url: str, sqlite_
         connection.row_factory = sqlite3.Row
         endpoints = [dict(row) for row in connection.execute("SELECT * FROM endpoints")]
         mark = next(row["secret"] for row in endpoints)[:5]
-        found = set()
+        sealed_columns = set()
         for table in SQLModel.metadata.sorted_tables:
             for row in connection.execute(f"SELECT * FROM {table.name}"):  # noqa: S608 - our own tables
                 for name in row.keys():  # noqa: SIM118 - iterating a sqlite3.Row gives its values
                     if _contains(row[name], mark):
-                        found.add((table.name, name))
-    assert ("endpoints", "secret") in found
-    assert found == {("endpoints", name) for name in listed}
+                        sealed_columns.add((table.name, name))
+    assert ("endpoints", "secret") in sealed_columns
+    assert sealed_columns == {("endpoints", name) for name in listed}
 
 
 def _contains(value: Any, mark: bytes) -> bool:

@@ -78,7 +78,7 @@ class Workers:
 
     async def claim_together(self, workers: int, limit: int) -> list[ClaimedDelivery]:
         claimed = await asyncio.gather(*(self.claim(worker, limit) for worker in range(workers)))
-        return [work for each in claimed for work in each.deliveries]
+        return [work for claim_result in claimed for work in claim_result.deliveries]
 
     async def record(
         self, worker: int, work: ClaimedDelivery, outcome: Outcome

@@ -209,12 +209,12 @@ async def test_a_crash_is_no_replacement_nor_are_file_and_log_copied_together(
     await add(database, "a")
     crash(sqlite_path, crashed_path)
     (tmp_path / "moved").mkdir()
-    moved = tmp_path / "moved" / "other name.db"
-    crash(sqlite_path, moved)
-    remove(moved, "-shm")
+    moved_path = tmp_path / "moved" / "other name.db"
+    crash(sqlite_path, moved_path)
+    remove(moved_path, "-shm")
     await database.close()
     assert await count_again(url_of(crashed_path)) == 50
-    assert await count_again(url_of(moved)) == 50
+    assert await count_again(url_of(moved_path)) == 50
 
 
 async def test_file_and_log_copied_together_replace_those_of_another_state(

@@ -143,7 +143,7 @@ async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("mode", "of", "sentence"),
+    ("mode", "restricted", "sentence"),
     [
         (0o500, "directory", "is not writable"),
         (0o400, "file", "is not readable and writable for this user"),
@@ -151,10 +151,10 @@ async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path) -> None
     ],
 )
 async def test_a_file_without_permissions_is_refused(
-    sqlite_url: str, sqlite_path: Path, mode: int, of: str, sentence: str
+    sqlite_url: str, sqlite_path: Path, mode: int, restricted: str, sentence: str
 ) -> None:
     await (await opened(sqlite_url)).close()
-    path = sqlite_path if of == "file" else sqlite_path.parent
+    path = sqlite_path if restricted == "file" else sqlite_path.parent
     with an_ordinary_user_who_owns(sqlite_path):
         path.chmod(mode)
         try:

@@ -27,8 +27,8 @@ async def test_only_deliveries_of_the_token_are_released(stored: Stored, token: 
             .mappings()
             .one()
         )
-    found = token == "clm_lost"
-    assert released == (1 if found else 0)
-    assert row["state"] == (DeliveryState.PENDING if found else DeliveryState.IN_FLIGHT)
-    assert row["claim_token"] == (None if found else "clm_lost")
+    is_lost = token == "clm_lost"
+    assert released == (1 if is_lost else 0)
+    assert row["state"] == (DeliveryState.PENDING if is_lost else DeliveryState.IN_FLIGHT)
+    assert row["claim_token"] == (None if is_lost else "clm_lost")
     assert row["attempt_count"] == 0

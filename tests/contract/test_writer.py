@@ -15,7 +15,7 @@ from breakwater.core.domain.errors import Conflict, NotFound, StoreUnavailable
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import MESSAGES
 from breakwater.core.store.writer import GroupCommitWriter
-from tests.contract.commands import Add, AddLater, Missing, Seen, count, message, names
+from tests.contract.commands import Add, AddLater, AppliedBatches, Missing, count, message, names
 from tests.fakes import eventually
 
 
@@ -28,46 +28,46 @@ def adding(name: str) -> Callable[[AsyncConnection], Awaitable[str]]:
 
 
 async def test_concurrent_callers_share_a_transaction(database: Database) -> None:
-    seen = Seen()
-    results = await asyncio.gather(*(database.writer.submit(Add(f"m{n:03}", seen)) for n in range(200)))
+    applied = AppliedBatches()
+    results = await asyncio.gather(*(database.writer.submit(Add(f"m{n:03}", applied)) for n in range(200)))
     assert results == [f"added m{n:03}" for n in range(200)]
-    assert len(seen.batches) == 1
+    assert len(applied.batches) == 1
     assert await count(database) == 200
 
 
 async def test_callers_who_arrive_during_a_commit_share_the_next(database: Database) -> None:
-    seen = Seen()
+    applied = AppliedBatches()
 
     async def caller(name: str) -> None:
         for n in range(10):
-            await database.writer.submit(Add(f"{name}{n}", seen))
+            await database.writer.submit(Add(f"{name}{n}", applied))
 
     await asyncio.gather(*(caller(f"m{n:02}-") for n in range(20)))
     assert await count(database) == 200
-    assert len(seen.batches) <= 20
+    assert len(applied.batches) <= 20
 
 
 async def test_a_batch_keeps_the_order_of_arrival(database: Database) -> None:
-    seen = Seen()
+    applied = AppliedBatches()
     submitted = [f"m{n}" for n in (3, 1, 2)]
-    await asyncio.gather(*(database.writer.submit(Add(name, seen)) for name in submitted))
-    assert seen.batches == [submitted]
+    await asyncio.gather(*(database.writer.submit(Add(name, applied)) for name in submitted))
+    assert applied.batches == [submitted]
 
 
 async def test_classes_of_commands_are_applied_in_order_of_their_first_arrival(database: Database) -> None:
-    seen = Seen()
-    commands = [Add("a", seen), AddLater("b", seen), Add("c", seen)]
+    applied = AppliedBatches()
+    commands = [Add("a", applied), AddLater("b", applied), Add("c", applied)]
     await asyncio.gather(*(database.writer.submit(command) for command in commands))
-    assert seen.batches == [["a", "c"], ["b"]]
+    assert applied.batches == [["a", "c"], ["b"]]
 
 
 async def test_a_batch_is_bounded(database: Database) -> None:
-    seen = Seen()
+    applied = AppliedBatches()
     writer = GroupCommitWriter(database._store.write, database._store.off_loop, max_batch=10)
     writer.start()
-    await asyncio.gather(*(writer.submit(Add(f"m{n:02}", seen)) for n in range(25)))
+    await asyncio.gather(*(writer.submit(Add(f"m{n:02}", applied)) for n in range(25)))
     await writer.close()
-    assert [len(batch) for batch in seen.batches] == [10, 10, 5]
+    assert [len(batch) for batch in applied.batches] == [10, 10, 5]
 
 
 async def test_an_error_in_a_slot_is_raised_to_its_caller_alone(database: Database) -> None:
@@ -109,19 +109,19 @@ async def test_a_write_function_shares_the_transaction_and_fails_alone(database:
         await adding("undone")(connection)
         raise Conflict("no")
 
-    seen = Seen()
+    applied = AppliedBatches()
     results = await asyncio.gather(
-        database.writer.submit(Add("m1", seen)),
+        database.writer.submit(Add("m1", applied)),
         database.writer.run(failing),
         database.writer.run(adding("m2")),
-        database.writer.submit(Add("m3", seen)),
+        database.writer.submit(Add("m3", applied)),
         return_exceptions=True,
     )
     assert results[0] == "added m1"
     assert isinstance(results[1], Conflict)
     assert results[2] == "worked m2"
     assert await names(database) == ["m1", "m2", "m3"]
-    assert seen.batches == [["m1", "m3"]]
+    assert applied.batches == [["m1", "m3"]]
 
 
 async def test_a_failing_statement_of_a_write_function_does_not_fail_the_others(database: Database) -> None:
@@ -309,10 +309,10 @@ async def test_a_failure_of_the_writer_itself_fails_its_batch_and_the_next_one_i
 
 
 async def test_a_write_that_does_not_end_is_unhealthy_and_refuses_those_behind_it(database: Database) -> None:
-    answers = asyncio.Event()
+    responds = asyncio.Event()
 
     async def waits(_connection: AsyncConnection) -> str:
-        await answers.wait()
+        await responds.wait()
         return "written"
 
     writer = GroupCommitWriter(database._store.write, database._store.off_loop, stalled_seconds=0.05)
@@ -326,7 +326,7 @@ async def test_a_write_that_does_not_end_is_unhealthy_and_refuses_those_behind_i
     assert not writer.healthy
     with pytest.raises(StoreUnavailable, match="has been waiting for"):
         await writer.submit(Add("m2"))
-    answers.set()
+    responds.set()
     assert await first == "written"
     assert writer.healthy
     assert await writer.submit(Add("m3")) == "added m3"
@@ -340,7 +340,7 @@ async def test_a_writer_that_was_closed_or_never_started_is_not_healthy(database
 
 
 async def test_other_writes_run_between_the_steps_of_a_long_write(database: Database) -> None:
-    seen = Seen()
+    applied = AppliedBatches()
     steps = 0
     written: list[str] = []
 
@@ -351,7 +351,7 @@ async def test_other_writes_run_between_the_steps_of_a_long_write(database: Data
         return 7 if steps <= 5 else 0
 
     async def accept(name: str) -> None:
-        await database.writer.submit(Add(name, seen))
+        await database.writer.submit(Add(name, applied))
         written.append(name)
 
     long_work = asyncio.create_task(database.writer.run_in_steps(step))
@@ -407,16 +407,16 @@ async def test_a_write_inside_a_read_transaction_is_refused(database: Database) 
 
 
 async def test_a_patient_member_shares_the_commit_of_the_next_other_one(database: Database) -> None:
-    seen = Seen()
+    applied = AppliedBatches()
     writer = GroupCommitWriter(database._store.write, database._store.off_loop, patience_seconds=3600)
     writer.start()
-    patient = [asyncio.create_task(writer.submit(Add(f"p{n}", seen), patient=True)) for n in range(2)]
+    patient = [asyncio.create_task(writer.submit(Add(f"p{n}", applied), patient=True)) for n in range(2)]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert seen.batches == []
-    assert await writer.submit(Add("m1", seen)) == "added m1"
+    assert applied.batches == []
+    assert await writer.submit(Add("m1", applied)) == "added m1"
     assert await asyncio.gather(*patient) == ["added p0", "added p1"]
-    assert seen.batches == [["p0", "p1", "m1"]]
+    assert applied.batches == [["p0", "p1", "m1"]]
     await writer.close()
 
 

@@ -51,14 +51,14 @@ def database_away(engine: RunningEngine, why: str) -> Iterator[None]:
 
 
 @contextmanager
-def slow_commit(engine: RunningEngine, of: type) -> Iterator[list[str]]:
+def slow_commit(engine: RunningEngine, command_type: type) -> Iterator[list[str]]:
     """Let the first commit of such a command take as long as the grace of a lease; list the commands."""
     writer = engine.runtime.database.writer
     submit = writer.submit
     commands: list[str] = []
 
     async def submit_slowly(command: Any, on_commit: Any = None, **options: Any) -> Any:
-        first = isinstance(command, of) and of.__name__ not in commands
+        first = isinstance(command, command_type) and command_type.__name__ not in commands
         commands.append(type(command).__name__)
 
         def pass_time(result: Any) -> None:

@@ -32,8 +32,8 @@ async def test_due_deliveries_wait_at_start_until_their_endpoint_has_its_new_url
         await clock.advance(3600)
         await settle()
         assert await later.state(delivery) is DeliveryState.PENDING
-        moved = {"url": "https://after.example/hook"}
-        await later.runtime.endpoints.update(endpoint, moved, actor="breakwater")
+        new_url = {"url": "https://after.example/hook"}
+        await later.runtime.endpoints.update(endpoint, new_url, actor="breakwater")
         await later.runtime.deliver()
         await later.reaches(delivery, DeliveryState.DELIVERED)
     finally:

@@ -34,8 +34,8 @@ def test_a_latency_is_below_the_upper_end_of_its_bucket_by_at_most_19_percent(ms
 
 
 @given(LATENCIES, LATENCIES)
-def test_a_longer_latency_is_never_in_an_earlier_bucket(one: float, other: float) -> None:
-    assert bucket_of(min(one, other)) <= bucket_of(max(one, other))
+def test_a_longer_latency_is_never_in_an_earlier_bucket(latency: float, other: float) -> None:
+    assert bucket_of(min(latency, other)) <= bucket_of(max(latency, other))
 
 
 def test_without_data_there_is_no_percentile() -> None:

@@ -49,7 +49,7 @@ class Connection:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         line, *lines = head.rstrip("\r\n").split("\r\n")
-        headers = tuple((name, value.strip()) for name, _, value in (each.partition(":") for each in lines))
+        headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         received = ReceivedRequest(line, headers, await self.reader.readexactly(length))
         self.receiver.requests.append(received)

@@ -39,7 +39,7 @@ _DATES = (
     ),
     *(b"Mon, 00 Foo 0001 99:99:99 +0000", b"1 Jan 1 00:00:00 +2399", b"9" * 400),
 )
-_KNOWN: dict[bytes, Sequence[bytes]] = {
+_VALUES: dict[bytes, Sequence[bytes]] = {
     b"Content-Length": _LENGTHS,
     b"Transfer-Encoding": _CODINGS,
     b"Retry-After": _DATES,
@@ -58,7 +58,7 @@ _KNOWN: dict[bytes, Sequence[bytes]] = {
     b"Alt-Svc": (b'h3=":443"', b"clear", b"\xff"),
     b"Strict-Transport-Security": (b"max-age=31536000", b"max-age=" + b"9" * 400),
 }
-_NAMES = (*_KNOWN, b"X-A", b"x-a", b"X" * 300)
+_NAMES = (*_VALUES, b"X-A", b"x-a", b"X" * 300)
 _ODD_NAMES = (b"X A", b"", b"X\xff", b"X\x00", b"@", b"\xef\xbb\xbfX", b"X" * 9000)
 _BODIES = (
     *(b"ok", b"", b"2\r\nok\r\n0\r\n\r\n", b"ok" * 3000, b"ffffffffffffffffff\r\n"),
@@ -88,7 +88,7 @@ def _header_count(random: Random) -> int:
 
 def _header(random: Random) -> bytes:
     name = random.choice(_ODD_NAMES if random.random() < 0.08 else _NAMES)
-    values = _KNOWN.get(name, ())
+    values = _VALUES.get(name, ())
     value = random.choice(values) if values and random.random() < 0.8 else _value(random)
     separator = random.choice(_SEPARATORS) if random.random() < 0.05 else b": "
     return name + separator + value

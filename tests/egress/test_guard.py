@@ -52,9 +52,9 @@ async def test_public_addresses_are_returned_in_the_order_of_the_resolver() -> N
     ],
 )
 async def test_one_forbidden_address_forbids_the_name(address: str) -> None:
-    for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
+    for addresses in ([address], [PUBLIC, address], [address, PUBLIC]):
         with pytest.raises(RequestBlocked, match="resolves to a blocked address"):
-            await Guard(NONE, FakeResolver({"hooks.example": answer})).resolve_target(HOOKS, 1)
+            await Guard(NONE, FakeResolver({"hooks.example": addresses})).resolve_target(HOOKS, 1)
 
 
 async def test_an_allowed_network_is_allowed_for_its_port_only() -> None:
@@ -200,7 +200,7 @@ async def test_concurrent_lookups_of_one_name_are_shared(gate: Gate) -> None:
     await asyncio.sleep(0.02)
     asking[0].cancel()
     gate.open.set()
-    assert all([await each for each in asking[1:]])
+    assert all([await lookup for lookup in asking[1:]])
     assert gate.lookups == ["a.dead.example"]
 
 
@@ -226,7 +226,7 @@ async def test_a_zone_gets_no_more_than_its_share_of_lookups(gate: Gate) -> None
     for number in range(20):
         assert await guard.resolve_target(parse_target(f"https://h{number}.alive.test/"), 1)
     gate.open.set()
-    assert all([await each for each in asking])
+    assert all([await lookup for lookup in asking])
     assert len(gate.lookups) == 30
     assert gate.most <= 3
 
@@ -240,7 +240,7 @@ async def test_all_lookups_together_are_bounded(gate: Gate) -> None:
     ]
     await eventually(lambda: gate.inside == 5)
     gate.open.set()
-    assert all([await each for each in asking])
+    assert all([await lookup for lookup in asking])
     assert gate.most == 5
 
 

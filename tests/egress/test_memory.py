@@ -35,6 +35,8 @@ async def test_a_hundred_gzip_bombs_and_a_hundred_endless_bodies_cost_less_than_
         for url in urls:
             for _ in range(10):
                 outcomes = await asyncio.gather(*(wire.post(url, timeout=5) for _ in range(10)))
-                assert all(isinstance(each, Response) and len(each.body) == 16384 for each in outcomes)
+                assert all(
+                    isinstance(outcome, Response) and len(outcome.body) == 16384 for outcome in outcomes
+                )
         grown = resident() - before
     assert grown < 20 * MEGABYTE, f"grew by {grown / MEGABYTE:.1f} MB"

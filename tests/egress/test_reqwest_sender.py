@@ -106,8 +106,8 @@ async def test_two_names_at_one_address_share_no_connection() -> None:
 @LINUX
 async def test_targets_that_name_an_address_share_one_client() -> None:
     wire = make_wire("reqwest")
-    async with Receiver(respond(OK)) as one, Receiver(respond(OK), address="127.0.0.2") as other:
-        for receiver in (one, other):
+    async with Receiver(respond(OK)) as first_receiver, Receiver(respond(OK), address="127.0.0.2") as other:
+        for receiver in (first_receiver, other):
             assert isinstance(await wire.post(f"http://{receiver.address}:{receiver.port}/"), Response)
     assert len(wire.sender._clients) == 1  # type: ignore[attr-defined]
     await wire.sender.close()

@@ -169,9 +169,9 @@ async def test_tls_to_a_receiver_that_closes_after_each_response_works_repeatedl
 
 async def test_every_authority_of_a_bundle_is_trusted(kind: str, certificates: Path) -> None:
     authorities = [Authority.make(), Authority.make()]
-    wire = make_wire(kind, added_roots=b"".join(each.pem for each in authorities))
-    for each in authorities:
-        outcome, _ = await over_tls(wire, each.server_context(certificates, "hooks.example"))
+    wire = make_wire(kind, added_roots=b"".join(authority.pem for authority in authorities))
+    for authority in authorities:
+        outcome, _ = await over_tls(wire, authority.server_context(certificates, "hooks.example"))
         assert isinstance(outcome, Response)
     await wire.sender.close()
 

@@ -100,7 +100,7 @@ async def test_send_now_with_an_open_circuit_is_a_probe_and_is_sent_first(engine
     latest = (await engine.detail(delivery_id)).attempts[-1]
     assert latest.trigger is Trigger.PROBE
     transitions = await engine.runtime.queries.circuits.transitions(endpoint_id)
-    assert ("half_open", ADA) in {(one.to_state, one.actor) for one in transitions}
+    assert ("half_open", ADA) in {(transition.to_state, transition.actor) for transition in transitions}
 
 
 async def test_send_now_does_not_break_a_hold(engine: RunningEngine) -> None:

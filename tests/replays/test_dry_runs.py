@@ -36,22 +36,22 @@ FILTERS = (
 
 async def filled(engine: RunningEngine) -> dict[str, str]:
     """Deliver some, fail some, leave some waiting; return ids to ask for."""
-    one = await engine.endpoint("one.example", event_types=["one"])
+    first_endpoint = await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])
-    for answer, count in ((Response(400), 3), (Response(200), 4)):
-        engine.sender.default = answer
+    for response, count in ((Response(400), 3), (Response(200), 4)):
+        engine.sender.default = response
         ids = [
             await engine.send_one(event_type=kind, payload=b"marked %d" % number)
             for kind in ("one", "two")
             for number in range(count)
         ]
-        state = DeliveryState.FAILED if answer.status == 400 else DeliveryState.DELIVERED
+        state = DeliveryState.FAILED if response.status == 400 else DeliveryState.DELIVERED
         for delivery_id in ids:
             await engine.reaches(delivery_id, state)
-    await engine.runtime.operations.circuits.hold(one, actor="person:ada", reason="away")
+    await engine.runtime.operations.circuits.hold(first_endpoint, actor="person:ada", reason="away")
     waiting = [await engine.send_one(event_type="one") for _ in range(2)]
     await engine.runtime.operations.deliveries.cancel(waiting[0], actor="person:ada")
-    return {"endpoint": one, "delivery": ids[0]}
+    return {"endpoint": first_endpoint, "delivery": ids[0]}
 
 
 def parse(query: str, names: dict[str, str]) -> DeliveryFilter:

@@ -12,7 +12,7 @@ from tests.delivery.running_engine import RunningEngine
 from tests.replays.test_replays import ADA, FAILED, failed, seconds, started
 
 REFUSED = Response(400)
-MEANT = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
+MATCHING = DeliveryFilter.parse({"status": "failed", "event_type": "one"})
 
 
 async def attempts(engine: RunningEngine, ids: list[str]) -> list[int]:
@@ -37,7 +37,7 @@ async def test_under_load_each_match_is_resent_exactly_once(engine: RunningEngin
     other_type = await failed(engine, 10, event_type="two")
     matching = await failed(engine, 30, event_type="one")
     running = await in_flight(engine, "one")
-    plan = await engine.runtime.replays.plan(MEANT)
+    plan = await engine.runtime.replays.plan(MATCHING)
     await engine.clock.advance(1.0)
     engine.sender.release()
     await engine.reaches(running, DeliveryState.FAILED)
@@ -101,7 +101,7 @@ async def test_a_delivery_changed_between_read_and_resend_is_skipped(
     async def finds_as_it_was_before(
         _connection: object, _condition: object, after: str, _n: int
     ) -> list[str]:
-        return [one for one in (first, second) if one > after]
+        return [delivery_id for delivery_id in (first, second) if delivery_id > after]
 
     monkeypatch.setattr(runner, "next_ids", finds_as_it_was_before)
     replay = await engine.runtime.replays.start(plan, actor=ADA)

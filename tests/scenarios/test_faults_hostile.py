@@ -10,7 +10,7 @@ from tests.processes import ReceiverProcess, Service, eventually
 
 @pytest.mark.slow
 def test_hostile_receivers_use_little_memory_and_no_attempt_exceeds_its_deadline(tmp_path: Path) -> None:
-    figures = {row.name: row for row in attack(tmp_path, each=30)}
+    figures = {row.name: row for row in attack(tmp_path, request_count=30)}
     assert [row for row in figures.values() if row.hurt(30)] == []
     for name in ("honest", "gzip bombs", "endless bodies", "bodies that stop"):
         assert figures[name].outcomes == {"delivered": 30}

@@ -29,7 +29,7 @@ def test_a_service_stopped_past_its_leases_resumes_without_losing_or_recording_a
         time.sleep(LEASE_SECONDS + 2)
         service.signal(signal.SIGCONT)
         deliveries = [
-            service.delivery_once(each["deliveries"][0]["id"], "delivered", within=45) for each in sent
+            service.delivery_once(item["deliveries"][0]["id"], "delivered", within=45) for item in sent
         ]
         assert (
             service.api.post("/messages", json={"event_type": "stop.test", "payload": {}}).status_code == 202
@@ -39,7 +39,7 @@ def test_a_service_stopped_past_its_leases_resumes_without_losing_or_recording_a
         classes = [attempt["failure_class"] for attempt in delivery["attempts"]]
         assert classes.count(None) == 1
         assert classes[-1] is None
-        assert [each["attempt_number"] for each in delivery["attempts"]] == list(range(1, len(classes) + 1))
+        assert [item["attempt_number"] for item in delivery["attempts"]] == list(range(1, len(classes) + 1))
         # Every request has a record: success, timeout, or lost (may have been delivered).
         assert received[accepted["id"]] <= len(classes)
     with sqlite3.connect(tmp_path / "breakwater.db") as database:

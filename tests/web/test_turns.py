@@ -10,16 +10,16 @@ from tests.web.running_app import RunningApp
 
 async def turns_taken(count: int) -> list[int]:
     """Let `count` tasks ask together; return in which turn of the event loop each of them went on."""
-    turns, turn, order = Turns(), 0, []
+    turns, number, order = Turns(), 0, []
 
     async def task() -> None:
         await turns.take()
-        order.append(turn)
+        order.append(number)
 
     tasks = [asyncio.ensure_future(task()) for _ in range(count)]
     while not all(task.done() for task in tasks):
         await asyncio.sleep(0)
-        turn += 1
+        number += 1
     return order
 
 
@@ -30,7 +30,7 @@ async def test_a_few_go_on_immediately() -> None:
 async def test_a_burst_goes_on_in_small_groups() -> None:
     order = await turns_taken(PER_TURN * 10)
     assert order == sorted(order)
-    assert max(order.count(turn) for turn in order) <= PER_TURN
+    assert max(order.count(number) for number in order) <= PER_TURN
     assert max(order) <= 10 + 2
 
 

@@ -111,7 +111,7 @@ class Sample:
         await connection.execute(insert(ENDPOINTS), endpoints[0] | {"id": self.deleted, "deleted_at": now})
         for table, part in ((MESSAGES, 0), (DELIVERIES, 1), (ATTEMPTS, 2)):
             await connection.execute(insert(table), [row[part] for row in rows])
-        await connection.execute(insert(AUDIT), [self._deed(number, now) for number in range(3_000)])
+        await connection.execute(insert(AUDIT), [self._audit_entry(number, now) for number in range(3_000)])
         await connection.execute(
             insert(TRANSITIONS), [self._transition(number, now) for number in range(3_000)]
         )
@@ -161,7 +161,7 @@ class Sample:
             | {"request_headers": [], "response_headers": []},
         )
 
-    def _deed(self, number: int, now: float) -> dict[str, Any]:
+    def _audit_entry(self, number: int, now: float) -> dict[str, Any]:
         entry = {
             "id": self.ids.make("aud"),
             "at": now,

@@ -96,5 +96,9 @@ async def test_transitions_are_read_for_one_circuit_or_for_all(stored: Stored, q
         ("b", "closed", "person:ada"),
         ("a", "open", None),
     ]
-    (one,) = await queries.circuits.transitions(first)
-    assert (one.cause, one.attempt_id, one.failure_count) == ("5 consecutive failures", "att_1", 5)
+    (transition,) = await queries.circuits.transitions(first)
+    assert (transition.cause, transition.attempt_id, transition.failure_count) == (
+        "5 consecutive failures",
+        "att_1",
+        5,
+    )

@@ -160,7 +160,7 @@ async def test_a_deleted_endpoint_keeps_its_history_readable(stored: Stored, que
 async def test_a_message_is_read_with_its_deliveries(stored: Stored, queries: Queries) -> None:
     first, second = await stored.endpoint("a"), await stored.endpoint("b")
     message_id = await stored.message(b"[1]", delivery_count=2, idempotency_key="k-1")
-    ids = [await stored.delivery(one, message_id=message_id) for one in (first, second)]
+    ids = [await stored.delivery(endpoint_id, message_id=message_id) for endpoint_id in (first, second)]
     message = await queries.messages.get(message_id)
     assert [row.id for row in message.deliveries] == ids
     assert (message.payload, message.idempotency_key, message.note) == (b"[1]", "k-1", None)

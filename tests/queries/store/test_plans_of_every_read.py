@@ -75,8 +75,8 @@ class Reads:
                 lambda parameters=parameters: queries.audit.list(**parameters) for parameters in audited()
             ],
             "traffic.get": [
-                lambda of=of, minutes=minutes: queries.traffic.get(of, minutes)
-                for of in (None, endpoint)
+                lambda endpoint_id=endpoint_id, minutes=minutes: queries.traffic.get(endpoint_id, minutes)
+                for endpoint_id in (None, endpoint)
                 for minutes in (60, 1440, 7 * 1440)
             ],
             "replays.plan": [lambda w=w: self.replays.plan(w) for w in filters],

@@ -11,9 +11,9 @@ async def test_traffic_is_read_for_one_endpoint_or_for_all(stored: Stored, queri
     await stored.counted(first, stored.now, "success", 3, 5)
     await stored.counted(second, stored.now - 61, "dns", 1, 2)
     await stored.counted(second, stored.now - 4000, "dns", 1, 7)
-    everything, one = await queries.traffic.get(), await queries.traffic.get(first)
+    everything, single = await queries.traffic.get(), await queries.traffic.get(first)
     assert (everything.attempts, everything.by_outcome) == (7, {"success": 5, "dns": 2})
-    assert (one.attempts, one.successes) == (5, 5)
+    assert (single.attempts, single.successes) == (5, 5)
     assert len(everything.series) == 60
     assert everything.series[-1][1:] == (5, 0)
 
@@ -25,12 +25,16 @@ async def test_a_long_chart_is_the_same_before_and_after_the_rollup(stored: Stor
             endpoint_id, stored.now - minutes_ago * 60, "success", minutes_ago % 7, 1 + minutes_ago
         )
     before = [
-        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+        await queries.traffic.get(scope, minutes)
+        for scope in (None, endpoint_id)
+        for minutes in (1440, 10_080)
     ]
     summed = await StatsRollup(stored.database, stored.clock).roll_up()
     assert summed >= 5
     after = [
-        await queries.traffic.get(one, minutes) for one in (None, endpoint_id) for minutes in (1440, 10_080)
+        await queries.traffic.get(scope, minutes)
+        for scope in (None, endpoint_id)
+        for minutes in (1440, 10_080)
     ]
     assert after == before
     assert await StatsRollup(stored.database, stored.clock).roll_up() == 0
@@ -43,9 +47,9 @@ async def test_a_cached_long_chart_equals_a_new_one(stored: Stored, queries: Que
         await stored.counted(endpoint_id, stored.now, "success" if minute % 3 else "dns", minute, 1 + minute)
         await rollup.roll_up()
         reopened = Queries(stored.database, stored.clock, tuple)
-        for one in (None, endpoint_id):
+        for scope in (None, endpoint_id):
             for minutes in (1440, 10_080):
-                assert await queries.traffic.get(one, minutes) == await reopened.traffic.get(one, minutes)
+                assert await queries.traffic.get(scope, minutes) == await reopened.traffic.get(scope, minutes)
         await stored.clock.advance(17 * 60)
     assert (await queries.traffic.get(endpoint_id, 1440)).attempts == sum(range(1, 13))
 
