@@ -203,7 +203,11 @@
   const PAGES = { n: "/", d: "/deliveries", c: "/circuits", e: "/endpoints", r: "/replays", a: "/audit", s: "/settings" }
   let chordStartedAt = 0
 
-  const rows = () => $$("[data-row]")
+  /* The rows of the list itself; the rows of a summary above it have nothing to select or to resend. */
+  const rows = () => {
+    const listed = $$("#rows [data-row]")
+    return listed.length ? listed : $$("[data-row]")
+  }
 
   function moveBy(step) {
     const all = rows()
@@ -371,6 +375,7 @@
     if (window.htmx) preserveReaderState()
     readRenderTime()
     openLinkedAttempt()
+    if (location.hash === "#search") focusSearch()
     fillInCode()
     offerBrowserZone()
     expireFlash()

@@ -18,7 +18,9 @@ def test_a_key_is_shown_once_works_and_is_revoked(service: Service, page: Page) 
     assert sent_with(service, token) == 202
 
     listed = page.get_by_role("row").filter(has_text="continuous integration")
-    listed.get_by_role("button", name="Revoke").click()
+    listed.locator("summary").filter(has_text="Revoke key").click()
+    expect(listed).to_contain_text("This cannot be undone.")
+    listed.get_by_role("button", name="Revoke key continuous integration").click()
     expect(listed).to_contain_text("revoked")
     assert sent_with(service, token) == 401
 
@@ -55,7 +57,9 @@ def test_a_viewer_sees_no_button_that_their_role_may_not_use(
     expect(vera.get_by_role("button", name="Create key")).to_have_count(0)
 
     page.goto("/settings")
-    page.get_by_role("row").filter(has_text="vera").get_by_role("button", name="Disable").click()
+    vera_row = page.get_by_role("row").filter(has_text="vera")
+    vera_row.locator("summary").filter(has_text="Disable").click()
+    vera_row.get_by_role("button", name="Disable vera").click()
     expect(page.get_by_role("row").filter(has_text="vera")).to_contain_text("disabled")
     vera.goto("/")
     expect(vera).to_have_url(f"{service.url}/sign-in?next=%2F")

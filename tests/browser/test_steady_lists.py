@@ -151,3 +151,21 @@ def test_escape_closes_the_question_and_only_one_is_open(
     page.keyboard.press("Escape")
     expect(place.locator("details[open]")).to_have_count(0)
     expect(place.locator(f"#hold-{down.endpoint_id} summary")).to_be_focused()
+
+
+def test_the_search_key_leads_to_the_focused_search_field(page: Page) -> None:
+    page.goto("/replays")
+    page.keyboard.press("/")
+    expect(page).to_have_url(re.compile("/deliveries#search$"))
+    expect(page.get_by_label("Search", exact=True)).to_be_focused()
+
+
+def test_the_row_keys_walk_the_deliveries_and_not_the_causes_above_them(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    made = scripted_endpoint(service, receiver)
+    delivery = made.failed()
+    page.goto(f"/deliveries?status=failed&endpoint={made.endpoint_id}")
+    expect(page.get_by_role("table", name="Failures by cause")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator(f"tr#{delivery}")).to_have_class(re.compile(r"\bcurrent\b"))

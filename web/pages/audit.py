@@ -88,6 +88,16 @@ def _row(entry: AuditView) -> tuple[object, ...]:
     )
 
 
+def _actor(text: str | None) -> str | None:
+    """Return the actor as entries store it: the page shows `ada`, `the key ci` and `Breakwater`."""
+    if text is None or ":" in text:
+        return text
+    if text.lower() == "breakwater":
+        return "breakwater"
+    key = text.removeprefix("the ").removeprefix("key ")
+    return f"person:{text}" if key == text else f"key:{key}"
+
+
 def _filters(request: PageRequest) -> dict[str, str]:
     values = {name: request.query_params.get(name, "").strip() for name in FILTERS}
     return {name: value for name, value in values.items() if value}
@@ -103,7 +113,7 @@ async def _read(
     return await runtime_of(request).queries.audit.list(
         cursor,
         limit,
-        actor=filters.get("actor"),
+        actor=_actor(filters.get("actor")),
         action=filters.get("action"),
         subject=filters.get("subject"),
     )

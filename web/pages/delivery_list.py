@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.response import Redirect, Response
 
-from breakwater.core.domain.errors import FieldProblem, InvalidInput
+from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound
 from breakwater.core.domain.states import DeliveryState, FailureClass
 from breakwater.core.queries.deliveries.causes_model import FailureGroups
 from breakwater.core.queries.deliveries.histogram_model import Histogram, ListOverTime
@@ -41,6 +41,9 @@ TABS: Final = (
 _FINAL: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.CANCELLED, DeliveryStatus.DELIVERED})
 """The statuses of deliveries that can be resent in bulk."""
 
+_PARAMETERS: Final = frozenset({*PARAMETERS, "cursor", "rendered", "up_to", "next", "frozen_at"})
+"""All parameters of a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedRows:
@@ -64,12 +67,16 @@ class ListQuery:
     problems: tuple[FieldProblem, ...] = ()
     path: str = "/deliveries"
     """The path of the page that shows the list."""
+    unknown: tuple[str, ...] = ()
+    """Parameters of the URL that no filter has."""
 
     @classmethod
     def from_request(cls, request: PageRequest) -> "ListQuery":
         """Read the URL. Problems of the filter are returned, not raised."""
         params = request.query_params
-        query = replace(cls.parse(params, request.url.path), cursor=params.get("cursor") or None)
+        unknown = tuple(sorted(set(params) - _PARAMETERS))
+        query = cls.parse(params, request.url.path)
+        query = replace(query, cursor=params.get("cursor") or None, unknown=unknown)
         ids = tuple(params.get("rendered", "").split()[:PAGE_SIZE])
         if wants_fragment(request) and ids:
             rendered = RenderedRows(ids, params.get("up_to") or None, params.get("next") or None)
@@ -153,10 +160,24 @@ async def deliveries(request: PageRequest) -> Response[Any]:
         query=query,
         result=result,
         first_webhook=first_webhook(request),
+        message_id=await _message_without_deliveries(request, query, result),
         refresh_url=_refresh_url(query, result.page),
         **await filter_options(request, query, result.page.items),
         **await _saved_views(request),
     )
+
+
+async def _message_without_deliveries(
+    request: PageRequest, query: ListQuery, result: ListResult
+) -> str | None:
+    """Return the id that was searched for when it is that of a message to which no endpoint subscribed."""
+    text = query.values["q"]
+    if result.page.items or not text.startswith("msg_"):
+        return None
+    try:
+        return (await runtime_of(request).queries.messages.get(text)).id
+    except NotFound:
+        return None
 
 
 async def filter_options(

@@ -10,6 +10,7 @@ from litestar.response import Response, Template
 from breakwater.core.delivery.intake import NewMessage
 from breakwater.core.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
 from breakwater.core.queries.paging.filters import DeliveryFilter
+from breakwater.core.text.format import pluralize
 from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.first_webhook import first_webhook
 from breakwater.web.pages.forms import read_form
@@ -174,7 +175,7 @@ async def delete(request: PageRequest, endpoint_id: FromPath[str]) -> Response[A
         return respond_with_problem(request, problem, back=ENDPOINTS)
     return redirect_with_flash(
         request,
-        Flash("success", f"{endpoint.name} deleted. {cancelled:,} pending deliveries cancelled."),
+        Flash("success", f"{endpoint.name} deleted. {pluralize(cancelled, 'pending delivery')} cancelled."),
         ENDPOINTS,
     )
 

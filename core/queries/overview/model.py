@@ -21,6 +21,8 @@ class Overview:
     """Something failed, is held or does not run."""
     failing: tuple[FailureGroup, ...]
     """The endpoints that failed within the last 15 minutes, by cause."""
+    endpoints: int
+    """Not deleted."""
     traffic: Traffic
     """Of the last hour."""
     attempts_per_minute: float

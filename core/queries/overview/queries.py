@@ -85,6 +85,7 @@ class OverviewQueries:
             sentence=overview_sentence(status),
             needs_attention=needs_attention(status),
             failing=status.groups,
+            endpoints=counts["endpoints"],
             traffic=traffic,
             attempts_per_minute=traffic.recent_rate(now, RATE_MINUTES),
             longest_attempt_ms=longest_attempt_ms,
