@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     )
     reuse_connections: bool = Field(
         default=True,
-        description="Keep connections for the next attempt: fast, but a receiver that sends a second answer late can "
+        description="Keep connections for the next attempt: fast, but a receiver that sends a second response late can "
         "have it taken for the next attempt's. Off: one connection for each attempt.",
     )
     payload_cap: int = Field(
