@@ -82,15 +82,15 @@ async def measure(folder: Path, url: str | None, turns: int, count: int, callers
     """Print the median of `turns` turns of each way."""
     database = Database(url or f"sqlite+aiosqlite:///{folder / 'breakwater.db'}")
     await database.open()
-    few = count // 50
+    count_per_kind = count // 50
     rates: dict[str, list[float]] = {"bare": [], "alone": [], "grouped": []}
     for round_ in range(turns):
-        messages = rows(round_, "b", few)
+        messages = rows(round_, "b", count_per_kind)
         rates["bare"].append(
-            await timed(lambda m=messages: asyncio.to_thread(bare, folder / "bare.db", m), few)
+            await timed(lambda m=messages: asyncio.to_thread(bare, folder / "bare.db", m), count_per_kind)
         )
-        messages = rows(round_, "a", few)
-        rates["alone"].append(await timed(lambda m=messages: alone(database, m), few))
+        messages = rows(round_, "a", count_per_kind)
+        rates["alone"].append(await timed(lambda m=messages: alone(database, m), count_per_kind))
         messages = rows(round_, "g", count)
         rates["grouped"].append(await timed(lambda m=messages: grouped(database, m, callers), count))
     await database.close()

@@ -90,14 +90,14 @@ class Streams:
                 f"The service has {self._total:,} open event streams, which is its limit. Try again later.",
                 RETRY_SECONDS,
             )
-        ended = asyncio.Event()
-        self._callers[ended] = caller
+        stream_end = asyncio.Event()
+        self._callers[stream_end] = caller
         self._counts[caller] += 1
-        return ended
+        return stream_end
 
-    def forget(self, ended: asyncio.Event) -> None:
+    def forget(self, stream_end: asyncio.Event) -> None:
         """Drop a stream that is over. A second call does nothing."""
-        caller = self._callers.pop(ended, None)
+        caller = self._callers.pop(stream_end, None)
         if caller is None:
             return
         self._counts[caller] -= 1
@@ -106,8 +106,8 @@ class Streams:
 
     def end_all(self) -> None:
         """End every stream; browsers connect again by themselves."""
-        for ended in self._callers:
-            ended.set()
+        for stream_end in self._callers:
+            stream_end.set()
 
     def __len__(self) -> int:
         return len(self._callers)
@@ -126,16 +126,19 @@ def turns_of(app: Litestar) -> Turns:
 
 
 def end_streams(app: Litestar) -> None:
-    """End every live stream of `app`: for the moment at which it is told to stop."""
+    """End every live stream of `app`, when the service stops."""
     streams_of(app).end_all()
 
 
 async def events(
-    change_feed: ChangeFeed, interests: Interests, valid: Callable[[], Awaitable[bool]], ended: asyncio.Event
+    change_feed: ChangeFeed,
+    interests: Interests,
+    valid: Callable[[], Awaitable[bool]],
+    stream_end: asyncio.Event,
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield the events of one stream until `ended` is set or `valid` says that nobody is signed in any more."""
+    """Yield the events of one stream until `stream_end` is set or `valid` returns that its session has ended."""
     yield ServerSentEventMessage(comment="breakwater", retry=RETRY_MS, data=None)
-    over = asyncio.ensure_future(ended.wait())
+    end_wait = asyncio.ensure_future(stream_end.wait())
     async with change_feed.subscribe() as incoming:
         # One wait for the next hint outlives many keep-alives: cancelling it would end the subscription.
         upcoming = asyncio.ensure_future(anext(incoming))
@@ -144,9 +147,9 @@ async def events(
         try:
             while True:
                 # Counted from the last event: changes that this page does not follow must not prolong a silence.
-                rest = max(0.0, sent_at + KEEP_ALIVE_SECONDS - loop.time())
-                await asyncio.wait({over, upcoming}, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
-                if over.done():
+                timeout = max(0.0, sent_at + KEEP_ALIVE_SECONDS - loop.time())
+                await asyncio.wait({end_wait, upcoming}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if end_wait.done():
                     return
                 if not await valid():
                     yield ServerSentEventMessage(event="signed-out", data="")
@@ -156,13 +159,13 @@ async def events(
                     if words:
                         yield ServerSentEventMessage(event="hint", data=" ".join(words))
                         sent_at = loop.time()
-                        await asyncio.wait({over}, timeout=PAUSE_SECONDS)
+                        await asyncio.wait({end_wait}, timeout=PAUSE_SECONDS)
                     upcoming = asyncio.ensure_future(anext(incoming))
                 if loop.time() - sent_at >= KEEP_ALIVE_SECONDS:
                     yield ServerSentEventMessage(comment="still here", data=None)
                     sent_at = loop.time()
         finally:
-            over.cancel()
+            end_wait.cancel()
             upcoming.cancel()
 
 
@@ -170,22 +173,22 @@ async def events(
 async def live(request: Request[Any, Any, Any]) -> ServerSentEvent:
     """Stream hints to one browser."""
     streams, turns = streams_of(request.app), turns_of(request.app)
-    ended = streams.begin(principal_of(request).id)
+    stream_end = streams.begin(principal_of(request).id)
 
     async def content() -> AsyncIterator[ServerSentEventMessage]:
         try:
             interests = Interests.parse(request.query_params.getall("on", []))
             async for event in events(
-                request.app.state.runtime.change_feed, interests, lambda: still_valid(request), ended
+                request.app.state.runtime.change_feed, interests, lambda: still_valid(request), stream_end
             ):
                 await turns.take()
                 yield event
         finally:
-            streams.forget(ended)
+            streams.forget(stream_end)
 
     stream = content()
     # A client can disconnect before the first event. Then the generator never runs, nor does its `finally`.
-    weakref.finalize(stream, streams.forget, ended)
+    weakref.finalize(stream, streams.forget, stream_end)
     return ServerSentEvent(stream, headers={"Cache-Control": "no-store"})
 
 

@@ -177,14 +177,14 @@ def _validated_scopes(name: str, sender: str | None, scopes: Collection[str]) ->
     unknown = sorted(set(scopes) - set(Scope))
     if unknown or not scopes:
         problem = f'has an unknown scope "{unknown[0]}"' if unknown else "is empty"
-        problems.append(FieldProblem("scopes", f"{problem}. Use {join_names(list(Scope), most=len(Scope))}"))
+        problems.append(FieldProblem("scopes", f"{problem}. Use {join_names(list(Scope), limit=len(Scope))}"))
     if problems:
         raise InvalidInput(tuple(problems))
     return [scope.value for scope in Scope if scope in scopes]
 
 
 def _scope_words(scopes: Sequence[str]) -> str:
-    names = join_names(list(scopes), most=len(scopes))
+    names = join_names(list(scopes), limit=len(scopes))
     return f"the {'scope' if len(scopes) == 1 else 'scopes'} {names}"
 
 

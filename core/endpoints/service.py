@@ -91,7 +91,7 @@ class Endpoints:
             columns = self._rows.changed_columns(row, fields)
             if columns:
                 await _update(connection, endpoint_id, columns)
-                outcome = f"{join_names(sorted(fields), most=len(fields))} of {row['name']} changed"
+                outcome = f"{join_names(sorted(fields), limit=len(fields))} of {row['name']} changed"
                 entry = AuditEntry(actor, "endpoint.update", endpoint_id, outcome)
                 await self._audit_log.write(connection, entry)
             return endpoint_view({**row, **columns})

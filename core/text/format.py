@@ -42,9 +42,9 @@ def pluralize(number: int, noun: str, plural: str | None = None, *, more: bool =
     return f"{number:,}{'+' if more else ''} {noun if number == 1 and not more else many}"
 
 
-def join_names(names: list[str], most: int = 3) -> str:
+def join_names(names: list[str], limit: int = 3) -> str:
     """Return `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`."""
-    listed, more = names[:most], len(names) - most
+    listed, more = names[:limit], len(names) - limit
     if more > 0:
         return f"{', '.join(listed)} and {more:,} more"
     return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)

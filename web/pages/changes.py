@@ -76,8 +76,8 @@ def _headers(side: str, before: Headers, after: Headers) -> list[str]:
         f"{side} header {name}: {_header_change(old.get(name), new.get(name))}"
         for name in names[:_MAX_CHANGES]
     ]
-    rest = len(names) - len(listed)
-    return [*listed, f"{rest} more {side.lower()} headers changed"] if rest else listed
+    hidden = len(names) - len(listed)
+    return [*listed, f"{hidden} more {side.lower()} headers changed"] if hidden else listed
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
