@@ -64,7 +64,9 @@ def format_actor(actor: str) -> str:
 
 def sanitize(text: str, longest: int = _LONGEST_QUOTE) -> str:
     """Return untrusted text for a sentence: one line, without control characters, at most `longest` characters."""
-    clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text[: longest * 4])
+    clean = text[: longest * 4]
+    if not clean.isprintable():  # printable text has no white space but spaces, and no controls
+        clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in clean)
     short = " ".join(clean.split())
     return short if len(short) <= longest else f"{short[: longest - 1].rstrip()}…"
 

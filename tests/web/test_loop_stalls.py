@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
 from breakwater.core.domain.outcome import Response, TransportFailure, cap_headers
 from breakwater.core.domain.states import FailureClass
 from breakwater.core.runtime import Runtime
+from breakwater.core.store.schema import DELIVERIES
 from breakwater.web.api.messages import BODY_MAX as MAX_BATCH
 from breakwater.web.app import create_app
 from breakwater.web.pages.templating import load_templates
@@ -127,6 +129,30 @@ async def test_every_page_and_response_with_the_most_that_callers_can_store(slow
     assert walked > 60
     for path in ("/deliveries?limit=200", "/endpoints?limit=200", "/circuits?limit=200", "/audit?limit=200"):
         await slow.request("stored", "GET", f"/api/v1{path}")
+    slow.check()
+
+
+async def test_many_failures_with_different_errors(slow: Slow) -> None:
+    service = slow.service
+    await service.endpoint()
+    template = await service.row(await service.send_one())
+    rows = [
+        {
+            **template,
+            "id": f"{template['id'][:-6]}{number:06}",
+            "state": "failed",
+            "failure_class": "connect",
+            "error": f"{number:06} connection refused by {':f' * 30}{'a-' * 100}{number}",
+            "finished_at": template["created_at"],
+            "claim_token": None,
+        }
+        for number in range(10_000)
+    ]
+    await service.runtime.database.writer.run(lambda connection: connection.execute(insert(DELIVERIES), rows))
+    for path in ("/deliveries/causes", "/deliveries", "/replays/new"):
+        for query in ("class=connect", "status=failed", "status=failed&q=refused"):
+            await slow.request("different errors", "GET", f"{path}?{query}")
+    await slow.request("different errors", "GET", "/")
     slow.check()
 
 

@@ -20,11 +20,11 @@ from breakwater.core.delivery.intake import NewMessage as Submission
 from breakwater.core.domain.errors import BreakwaterError, FieldProblem, InvalidInput, StoreUnavailable
 from breakwater.core.domain.event_type import event_type_problems
 from breakwater.core.domain.retry import RetryPolicy
+from breakwater.core.off_loop import run_off_loop
 from breakwater.core.runtime import Runtime
 from breakwater.web.api.parameters import ApiRequest, checked_id, runtime_of
 from breakwater.web.api.schema import bodies, render, responses
 from breakwater.web.api.schema.openapi import IDEMPOTENCY_KEY, documented
-from breakwater.web.off_loop import run_off_loop
 from breakwater.web.problems import BadRequest
 from breakwater.web.security.guards import principal_of, requires
 from breakwater.web.security.rate_limits import RateLimits

@@ -6,8 +6,8 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
+from breakwater.core.off_loop import MAX_ON_LOOP, run_off_loop
 from breakwater.core.queries.deliveries.model import DeliveryDetail
-from breakwater.web.off_loop import MAX_ON_LOOP, run_off_loop
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.pages.submissions import form_post

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Template
 
-from breakwater.web.off_loop import MAX_ON_LOOP, run_off_loop
+from breakwater.core.off_loop import MAX_ON_LOOP, run_off_loop
 from breakwater.web.pages.bodies import shown_body
 from breakwater.web.pages.reply import PageRequest, render_page, runtime_of
 from breakwater.web.security.guards import requires

@@ -1,5 +1,6 @@
 """Failures grouped by cause across endpoints."""
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from sqlalchemy import Select, func, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import FailureClass
+from breakwater.core.off_loop import run_off_loop
 from breakwater.core.queries.deliveries.causes_model import FailureGroup, FailureGroups
 from breakwater.core.queries.deliveries.common_error import common_error
 from breakwater.core.queries.deliveries.selection import covered_ids, index_scans
@@ -25,6 +27,8 @@ GROUPED_PER_CLASS: Final = 1_500
 GROUPED_OF_ONE_CLASS: Final = 10_000
 MAX_GROUPS: Final = 50
 NAMED_ENDPOINTS: Final = 5
+_MAX_ON_LOOP: Final = 200
+"""Different errors that are faster to group on the event loop than in a thread."""
 _D = DELIVERIES.c
 STORED_CLASSES: Final = union_all(
     *(
@@ -65,9 +69,10 @@ async def read_causes(connection: AsyncConnection, filters: DeliveryFilter, now:
     if not readable:
         return FailureGroups((), None)
     rows = (await connection.execute(groups_statement(readable, covered))).mappings().all()
-    return FailureGroups(
-        _groups(rows, filters, readable), bounds_of(_combined_limit(scan_limits), now, "deliveries")
-    )
+    # Errors that all differ, as a hostile receiver can make them, take long to compare.
+    few = len(rows) <= _MAX_ON_LOOP
+    groups = _groups(rows, filters, readable) if few else await run_off_loop(_groups, rows, filters, readable)
+    return FailureGroups(groups, bounds_of(_combined_limit(scan_limits), now, "deliveries"))
 
 
 async def _classes(connection: AsyncConnection, filters: DeliveryFilter) -> tuple[FailureClass, ...]:
@@ -134,12 +139,19 @@ def _groups(
     common = cache(common_error)  # endpoints share a few errors
     for row in rows:
         by_cause[FailureClass(row["failure_class"]), common(row["error"] or "")].append(row)
-    groups = [
-        _group(failure, error, members, filters, more=failure in cut)
-        for (failure, error), members in by_cause.items()
-    ]
-    groups.sort(key=lambda group: (-group.count.value, -group.last_seen, group.error))
-    return tuple(groups[:MAX_GROUPS])
+    largest = heapq.nsmallest(MAX_GROUPS, by_cause.items(), key=_sort_key)
+    return tuple(
+        _group(failure, error, members, filters, more=failure in cut) for (failure, error), members in largest
+    )
+
+
+def _sort_key(cause: tuple[tuple[FailureClass, str], Sequence[Row]]) -> tuple[int, float, str]:
+    (_failure, error), rows = cause
+    return -sum(row["count"] for row in rows), -_last_seen(rows), error
+
+
+def _last_seen(rows: Sequence[Row]) -> float:
+    return max(row[name] or 0.0 for row in rows for name in ("last_accepted", "last_finished"))
 
 
 def _group(
@@ -155,7 +167,7 @@ def _group(
         error=error,
         count=BoundedCount(sum(affected.values()), more),
         first_seen=min(row["first_seen"] for row in rows),
-        last_seen=max(row[name] or 0.0 for row in rows for name in ("last_accepted", "last_finished")),
+        last_seen=_last_seen(rows),
         endpoints=tuple(worst_first[:NAMED_ENDPOINTS]),
         endpoint_count=len(affected),
         query=group_filter.to_query(),
