@@ -1,4 +1,4 @@
-"""The system's clock: it follows the calendar, and never goes back."""
+"""The system clock follows the calendar and never goes back."""
 
 import asyncio
 from collections.abc import AsyncIterator

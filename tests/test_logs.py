@@ -1,4 +1,4 @@
-"""Whatever ends up in a log line, the line stays one line, readable, and without secrets."""
+"""Any value in a log line keeps it one readable line without secrets."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The one bounded map of the tree."""
+"""The bounded map of all caches."""
 
 from breakwater.core.lru_map import LruMap
 

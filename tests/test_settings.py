@@ -1,4 +1,4 @@
-"""Every setting says its unit, is checked, and names the remedy."""
+"""Every setting is described with its unit, validated, and reported with a remedy."""
 
 from pathlib import Path
 

@@ -87,9 +87,9 @@ def host_problem(detail: str) -> Problem:
     return _problem("host", HTTPStatus.BAD_REQUEST, detail)
 
 
-def too_many_parameters(max_length: int) -> Problem:
-    """Return the problem for a query string with more than `max_length` parameters."""
-    return _problem("bad-request", HTTPStatus.BAD_REQUEST, f"The URL has more than {max_length} parameters.")
+def too_many_parameters(limit: int) -> Problem:
+    """Return the problem for a query string with more than `limit` parameters."""
+    return _problem("bad-request", HTTPStatus.BAD_REQUEST, f"The URL has more than {limit} parameters.")
 
 
 def _problem(kind: str, status: int, detail: str, problems: Iterable[FieldProblem] = ()) -> Problem:

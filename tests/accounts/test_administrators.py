@@ -1,4 +1,4 @@
-"""The last one who can administer the service stays."""
+"""The last administrator cannot be removed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Saved views: a person's own filters, by name."""
+"""Saved views: named filters of one person."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Take the pictures of the documents: every page of a running demo, light and dark, wide and on a phone.
+"""Take the screenshots of the documents: every page of a running demo, light and dark, desktop and phone.
 
 `make screenshots` writes them to docs/screenshots/. PAGE=now takes those of one page only.
 """

@@ -1,4 +1,4 @@
-"""axe-core, the reference of accessibility checkers, looks at every page in every scheme and at both widths.
+"""axe-core checks every page in every colour scheme and at both widths.
 
 Its source is evaluated in the page: the Content-Security-Policy refuses a script tag, as it should.
 """

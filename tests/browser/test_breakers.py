@@ -1,4 +1,4 @@
-"""Circuits: seen opening and closing, reset, probed, held and released; by mouse, by two people, without scripts."""
+"""Circuits open, close, and are reset, probed, held and released: with mouse, two browsers, and without scripts."""
 
 import re
 

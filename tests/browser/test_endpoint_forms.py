@@ -1,4 +1,4 @@
-"""Endpoints made and changed in forms: errors beside their fields, nothing half-filled lost, secrets shown once."""
+"""Endpoints are created and changed in forms: problems at their fields, input preserved, secrets shown once."""
 
 import re
 

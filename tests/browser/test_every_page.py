@@ -1,4 +1,4 @@
-"""What holds for every page: it fits a phone, works without scripts, and makes hostile text harmless."""
+"""Every page fits a phone, works without scripts, and escapes hostile text."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The first minutes: the printed link, the first password, signing in and out, and what empty pages teach."""
+"""The first start: the printed link, the first password, signing in and out, and empty pages."""
 
 import pytest
 from playwright.sync_api import Page, expect

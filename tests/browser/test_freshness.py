@@ -1,4 +1,4 @@
-"""A page says how fresh it is: when the server is gone, when it comes back, when the session has ended."""
+"""A page shows when the server is unreachable, when it returns, and when the session has ended."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""The strip above the deliveries: followed by mouse and by keyboard, with and without scripts."""
+"""The histogram above the deliveries, used by mouse and keyboard, with and without scripts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One browser with many tabs: every navigation works, and each tab hears of what changes."""
+"""One browser with many tabs: every navigation works, and each tab gets live updates."""
 
 from playwright.sync_api import BrowserContext, Page, expect
 

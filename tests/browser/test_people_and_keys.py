@@ -1,4 +1,4 @@
-"""Keys and people: made and shown once, revoked and disabled; what a viewer is not offered."""
+"""Keys and people are created, shown once, revoked and disabled; a viewer sees no forbidden buttons."""
 
 import httpx
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""A session that ends while somebody types: without scripts what was typed goes through the signing in."""
+"""A session ends while a person types: without scripts the form is preserved through the sign-in."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""Resending in bulk: by cause, by filter, by what is ticked; by mouse, by keyboard alone, and without scripts."""
+"""Bulk resends by cause, filter or selection, with mouse, keyboard, and without scripts."""
 
 import re
 

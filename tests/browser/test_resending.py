@@ -1,4 +1,4 @@
-"""Browsing what was delivered, and resending what failed."""
+"""Browse deliveries and resend failed ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Forms are sent once, and every failure names what was to be done, says why and keeps the page."""
+"""Forms are sent once, and every failure names the action and its reason and keeps the page."""
 
 import re
 import signal

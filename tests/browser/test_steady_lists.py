@@ -1,4 +1,4 @@
-"""Nothing dangerous moves: rows keep their place under a pointer and a focus while circuits alternate or are reset."""
+"""Rows keep their place under a pointer and a focus while circuits alternate or are reset."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What others do is seen soon, and takes nothing from under anybody's hands: rows, ticks, dialogs, forms."""
+"""Changes of other people appear soon and disturb no rows, selections, dialogs or forms."""
 
 import signal
 

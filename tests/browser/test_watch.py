@@ -1,4 +1,4 @@
-"""The harness itself: what goes wrong on a page is noticed."""
+"""The test harness detects errors on a page."""
 
 import pytest
 from playwright.sync_api import Page

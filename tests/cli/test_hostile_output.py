@@ -1,4 +1,4 @@
-"""Whatever a service has stored, and says, nothing of it steers the terminal on which the command line shows it."""
+"""No stored text of a service controls the terminal on which the command line prints it."""
 
 import json
 import threading

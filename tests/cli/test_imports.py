@@ -1,4 +1,4 @@
-"""What is imported, and when: a command that only asks a service does not wait for the parts of one."""
+"""Commands that only call a service do not import the parts of a service."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Each setting is a flag of `breakwater serve`, listed by its help, and checked in words that name it."""
+"""Each setting is a flag of `breakwater serve`, listed in its help and validated with messages that name it."""
 
 import pytest
 from click.testing import CliRunner

@@ -1,4 +1,4 @@
-"""Writes that the contract is tested with."""
+"""Commands for the tests of the writer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

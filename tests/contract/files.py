@@ -1,4 +1,4 @@
-"""SQLite files opened, refused and counted."""
+"""Open, refuse and count SQLite files."""
 
 import pytest
 

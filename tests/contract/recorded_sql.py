@@ -1,4 +1,4 @@
-"""What a database is asked, as it goes to the driver, and how it would answer."""
+"""Record the statements that reach the driver, and explain their plans."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

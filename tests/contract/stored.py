@@ -1,4 +1,4 @@
-"""Rows as the service would have written them, in few words: what the read models are tested on."""
+"""Write rows as the service writes them, for the tests of the read models."""
 
 from typing import Any
 

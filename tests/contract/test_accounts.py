@@ -1,4 +1,4 @@
-"""Accounts on every database: the last administrator stays, and a disabled account comes back with nothing."""
+"""Accounts on every database: the last administrator stays, and disabled accounts lose their credentials."""
 
 import asyncio
 from collections.abc import AsyncIterator

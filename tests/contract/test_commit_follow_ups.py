@@ -1,4 +1,4 @@
-"""What follows from a commit happens after every commit, whether or not its caller still waits."""
+"""Follow-ups of a commit run after every commit, also when the caller no longer waits."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of commits: what was confirmed is there, and the file is whole."""
+"""`kill -9` during commits: confirmed writes are stored and the file is intact."""
 
 import random
 import sqlite3

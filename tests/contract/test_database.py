@@ -1,4 +1,4 @@
-"""What every database does alike: reading, upserts, plans, and refusing what cannot be."""
+"""What every database does alike: reads, upserts, plans, and refused operations."""
 
 import asyncio
 from typing import Any

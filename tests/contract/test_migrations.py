@@ -1,4 +1,4 @@
-"""The schema's history ends at the tables, on every database."""
+"""The migrations end at the current tables, on every database."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A database that cannot be used for a while: callers are told, nothing is half written, and it recovers unaided."""
+"""A database is unavailable for a while: callers get errors, nothing is half written, and it recovers."""
 
 import asyncio
 import filecmp

@@ -1,4 +1,4 @@
-"""Workers that meet at one delivery or one circuit: one claim, one transition, and the loser writes nothing.
+"""Workers compete for one delivery or one circuit: one claim, one transition, and the loser writes nothing.
 
 On every database. Where several processes can share one, the workers have a connection pool each.
 """

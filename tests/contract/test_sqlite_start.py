@@ -1,4 +1,4 @@
-"""Which SQLite files are refused at the start: in use, damaged, too new, or out of reach."""
+"""SQLite files that are refused at the start: in use, damaged, too new, or unreachable."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Group commit: writes that wait at the same time share a transaction, and a failing one fails alone."""
+"""Group commit: concurrent writes share a transaction, and a failing one fails alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

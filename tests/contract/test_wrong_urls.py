@@ -1,4 +1,4 @@
-"""A database URL that cannot be used refuses the start with one sentence, whatever it contains."""
+"""Any unusable database URL refuses the start with one sentence."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The names of the two specifications, on the real engine."""
+"""The names of the specification, on the real engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

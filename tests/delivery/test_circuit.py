@@ -1,4 +1,4 @@
-"""The circuit in the engine: stepped with the attempts, holding, probing, and in the operator's hand."""
+"""The circuit in the engine: results, holding, probing, and operations of people."""
 
 import asyncio
 from collections.abc import Callable

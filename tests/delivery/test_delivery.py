@@ -1,4 +1,4 @@
-"""A webhook's way, from acceptance to its record."""
+"""The way of a webhook from acceptance to its record."""
 
 import asyncio
 

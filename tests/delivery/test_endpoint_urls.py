@@ -1,4 +1,4 @@
-"""Which URLs an endpoint can be saved with, and what stays of those that were saved earlier."""
+"""Which URLs an endpoint can be saved with, and how endpoints with earlier URLs behave."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""A local shortage spends no attempt, steps no circuit and holds no slot: the delivery waits, and its page says why."""
+"""A local shortage uses no attempt, steps no circuit and holds no slot; the delivery waits and its page explains it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What happens between attempts and beside them: calendars that jump, secrets that change, endpoints that go."""
+"""Changes between attempts: calendar steps, rotated secrets, deleted endpoints."""
 
 import asyncio
 import json

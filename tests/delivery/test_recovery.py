@@ -1,4 +1,4 @@
-"""Workers die, the database goes away, the process ends: nothing is lost."""
+"""Lost workers, database outages and restarts lose nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Response headers beyond the cap are left out of an attempt, and the attempt says so."""
+"""Response headers above the cap are left out of an attempt, which is marked."""
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState

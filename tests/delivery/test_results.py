@@ -1,4 +1,4 @@
-"""What a receiver says is kept as it can be kept."""
+"""Responses are stored in a form that both databases accept."""
 
 from breakwater.core.delivery.attempt_record import MAX_ERROR_LENGTH, storable
 

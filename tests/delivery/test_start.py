@@ -1,4 +1,4 @@
-"""A service that starts: opened, set right where its surroundings have changed, and only then delivering."""
+"""A service opens, updates endpoints that have moved, and only then delivers."""
 
 from pathlib import Path
 

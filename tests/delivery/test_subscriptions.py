@@ -1,4 +1,4 @@
-"""The index of subscriptions gives the endpoints that looking at each of them would give."""
+"""The index of subscriptions finds the same endpoints as checking each of them."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Breakers in the states that tests begin with, and their transitions in words."""
+"""Breakers in the states that tests start with."""
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState, Hold
 

@@ -1,4 +1,4 @@
-"""Why a URL is refused, as its sender reads it."""
+"""The reason with which a URL is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Numbers out of bounds are refused with words that help."""
+"""Numbers out of bounds are refused with their bounds and the value."""
 
 import pytest
 

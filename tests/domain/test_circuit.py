@@ -1,4 +1,4 @@
-"""The circuit breaker, rule by rule: the machine of the specification, while closed, and results that come late."""
+"""The circuit breaker of the specification, while closed, and results of earlier generations."""
 
 import time
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""The circuit breaker in the hands of operators: reset, probe, hold and release."""
+"""Operations of people on the circuit breaker: reset, probe, hold and release."""
 
 from copy import deepcopy
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The settings of a circuit breaker, and what they refuse."""
+"""The settings of a circuit breaker and their validation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The circuit breaker while it is open and half open: how long it waits, whom it lets through."""
+"""The circuit breaker while it is open and half-open: its cooldown and its permits."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""What went wrong is said in full, in words, and without what must not be said."""
+"""Errors have a complete message that contains no secret."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""A host has one name that every program reads in the same way, or is refused with the reason."""
+"""A host has one name that every program reads alike, or is refused with the reason."""
 
 import pytest
 

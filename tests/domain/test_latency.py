@@ -1,4 +1,4 @@
-"""Latencies in buckets: few, bounded, and true to within 19 %."""
+"""Latency buckets: few, bounded, and accurate to 19%."""
 
 import math
 

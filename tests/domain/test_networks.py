@@ -1,4 +1,4 @@
-"""Only public addresses are called, and what an operator names beyond them."""
+"""Only public addresses are allowed, and those that an operator names."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

@@ -1,4 +1,4 @@
-"""A URL is read in one way only, or refused with the reason."""
+"""A URL has one meaning, or is refused with the reason."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

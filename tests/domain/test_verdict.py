@@ -1,4 +1,4 @@
-"""What an outcome means, row by row of the table."""
+"""The verdict on every outcome, row by row of the table."""
 
 import pytest
 from hypothesis import given

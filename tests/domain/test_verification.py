@@ -1,4 +1,4 @@
-"""A receiver verifies what Breakwater signs, and refuses everything else with the check that failed."""
+"""A receiver verifies signed requests, and refuses others with the check that failed."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which addresses are dialled: judged ones, and no other. Over both senders."""
+"""Connections go only to checked addresses. Over both senders."""
 
 import asyncio
 import socket

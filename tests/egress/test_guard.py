@@ -1,4 +1,4 @@
-"""The guard: what it lets through, what it refuses, and how it shares and bounds its lookups."""
+"""The guard: which addresses it allows, and how it shares and bounds its lookups."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""TLS: nothing is sent to whom the certificate does not name. Over both senders."""
+"""TLS: nothing is sent to a server that the certificate does not name. Over both senders."""
 
 import asyncio
 import ssl

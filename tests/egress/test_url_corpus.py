@@ -1,4 +1,4 @@
-"""The verdict on a URL is the same when it is saved and when it is dialled, over corpora of names and addresses."""
+"""A URL gets the same verdict when it is saved and when it is requested, over corpora of names and addresses."""
 # ruff: noqa: RUF001 -- names and digits of many scripts
 
 import gzip

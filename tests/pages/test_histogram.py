@@ -1,4 +1,4 @@
-"""The strip above a list of deliveries: links, words and figures, drawn by the server alone."""
+"""The histogram above a list of deliveries: links, words and counts, rendered by the server."""
 
 import re
 import xml.etree.ElementTree as ET

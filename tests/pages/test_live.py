@@ -1,4 +1,4 @@
-"""The live stream: who hears what, that the last change is never lost, and when a stream ends."""
+"""The live stream: which page gets which events, that the last change is never lost, and when a stream ends."""
 
 import asyncio
 from collections.abc import AsyncIterator

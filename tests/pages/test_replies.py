@@ -1,4 +1,4 @@
-"""Responses of pages: whole or as a fragment, with a message, and never with a link to another site."""
+"""Responses of pages: complete or as a fragment, with a message, and never with a link to another site."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""What the page of a delivery shows of its attempts: the newest ones whole, within a budget."""
+"""The page of a delivery shows its newest attempts completely, within a budget."""
 
 from dataclasses import replace
 

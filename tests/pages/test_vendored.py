@@ -1,4 +1,4 @@
-"""What stands in `static/` that is not ours is what `VENDORED.md` says it is."""
+"""The vendored files in `static/` are those that `VENDORED.md` lists."""
 
 import base64
 import hashlib

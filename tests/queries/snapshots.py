@@ -1,4 +1,4 @@
-"""Deliveries and endpoints as the sentences about them are tested."""
+"""Snapshots of deliveries and endpoints for the tests of sentences."""
 
 from dataclasses import replace
 

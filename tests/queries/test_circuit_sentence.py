@@ -1,4 +1,4 @@
-"""What a circuit is doing, and what a reset of it will do."""
+"""Sentences about a circuit and about its reset."""
 
 from dataclasses import replace
 

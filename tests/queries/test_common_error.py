@@ -1,4 +1,4 @@
-"""Failures with the same cause are one group, whatever differs in them."""
+"""Failures with the same cause have one common form."""
 
 import pytest
 from hypothesis import given

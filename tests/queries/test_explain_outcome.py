@@ -1,4 +1,4 @@
-"""How a delivery that is in flight or finished is explained."""
+"""Sentences about deliveries that are in flight or finished."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a resend would do is said before it is done."""
+"""Sentences about what a resend would do."""
 
 from breakwater.core.domain.states import DeliveryState, EndpointState
 from breakwater.core.queries.explain.resend import explain_resend

@@ -1,4 +1,4 @@
-"""Every state of a delivery is explained by a sentence that stays true while it is shown."""
+"""Sentences about pending deliveries, which stay true while they are shown."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One filter for the list, the count and the action: read strictly, written back the same, told in words."""
+"""One filter for list, count and operation: parsed strictly, written back unchanged, phrased in words."""
 
 from urllib.parse import parse_qsl
 

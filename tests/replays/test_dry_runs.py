@@ -1,4 +1,4 @@
-"""How much a replay covers: counted within indexes or one by one, it is what the replay will touch."""
+"""A dry run counts exactly the deliveries that its replay resends."""
 
 import pytest
 from sqlalchemy import select

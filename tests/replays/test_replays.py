@@ -1,4 +1,4 @@
-"""Bulk resends: what they cover, how fast, and what they never touch."""
+"""Bulk resends: which deliveries they cover, and at which pace."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The service with few file descriptors: the API comes first, and its own shortage is no receiver's fault."""
+"""With few file descriptors the API has priority, and no receiver is blamed for the shortage."""
 
 import json
 import resource

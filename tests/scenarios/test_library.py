@@ -1,4 +1,4 @@
-"""The script in the README runs as it stands."""
+"""The script in the README runs unchanged."""
 
 import re
 import subprocess

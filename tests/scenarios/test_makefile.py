@@ -1,4 +1,4 @@
-"""The Makefile: its targets on a checkout that was used before."""
+"""The targets of the Makefile on a checkout that was used before."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The wheel and the sdist contain everything that Breakwater needs, and nothing that collides with an application."""
+"""The wheel and the sdist are complete, and nothing in them collides with an application."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""One list says what is a credential, for what is stored, shown, logged and copied."""
+"""One list defines credentials for storing, showing, logging and copying."""
 
 import pytest
 

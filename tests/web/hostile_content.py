@@ -1,4 +1,4 @@
-"""Content that costs much to show: deep, long, wide, many, and without a visible character."""
+"""Content that is expensive to show: deep, long, wide, many, and without a visible character."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Every route with every kind of credential: who gets what.
+"""Every route with every kind of credential: which responses each gets.
 
 A new route fails until its row is here. Requests have no body and name things that do not exist, so that a request
 that is allowed ends as its row says and changes nothing.

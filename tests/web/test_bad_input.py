@@ -1,4 +1,4 @@
-"""Bad input: a page names the place of an invalid filter and the valid form, and says what has changed since."""
+"""Bad input: a page shows the position of an invalid filter, the valid form, and what has changed."""
 
 import html
 

@@ -1,4 +1,4 @@
-"""Many messages at once: each stands for itself, answers come in order."""
+"""Many messages in one request: each has its own result, in order."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Deliveries and circuits by the API: found, looked at, resent, cancelled, reset."""
+"""Deliveries and circuits in the API: listed, shown, resent, cancelled, reset."""
 
 from typing import Any
 

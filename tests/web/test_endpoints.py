@@ -1,4 +1,4 @@
-"""Endpoints by the API: made, checked whole, changed, given new secrets, tested, deleted."""
+"""Endpoints in the API: created, validated, updated, rotated, tested, deleted."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hostile text through every field that others can write: kept as it is, shown harmlessly, never a 500."""
+"""Hostile text in every field that others can write: stored unchanged, escaped on pages, never a 500."""
 
 import json
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Hostile text through every form at once; then every page is read for what could run, lead away or deceive."""
+"""Hostile text in every form; no page runs it, links to other sites or hides characters."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The hot path of `POST /messages` answers exactly as the framework's handler behind it."""
+"""The fast route of `POST /messages` responds exactly like the handler of the framework."""
 
 import re
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""API keys: shown once, believed for seconds, gone at once."""
+"""API keys: shown once, cached for seconds, refused immediately after revocation."""
 
 from typing import Any
 

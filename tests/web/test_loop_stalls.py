@@ -1,4 +1,4 @@
-"""No page, fragment or response keeps the event loop busy for long, whatever callers and receivers wrote."""
+"""No page, fragment or response blocks the event loop for long, with any stored content."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What `POST /messages` takes, refuses and keeps."""
+"""`POST /messages`: what it accepts, refuses and stores."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""A form that is sent without scripts after its session has ended: nothing is done, and nothing typed is lost."""
+"""A form without scripts whose session has ended changes nothing and is preserved."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Bulk resends by the API: tried, started, watched, ended; refused where they make no sense or are not allowed."""
+"""Bulk resends in the API: dry run, start, progress, end; refused when invalid or not allowed."""
 
 from typing import Any
 

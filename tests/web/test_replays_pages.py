@@ -1,4 +1,4 @@
-"""The pages that resend in bulk, as a browser without scripts asks for them."""
+"""The pages of bulk resends, in a browser without scripts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Statistics, audit, health, metrics, and how every address answers."""
+"""Statistics, audit, health and metrics, and the responses of unknown URLs."""
 
 import re
 

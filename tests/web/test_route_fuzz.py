@@ -1,4 +1,4 @@
-"""No path makes the service fail: hostile parameters end as an error of the caller, with and without a credential."""
+"""No path makes the service fail: hostile parameters are 4xx, with and without a credential."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One rule for the text of a signing secret, wherever it is entered."""
+"""One rule for the text of a signing secret, in every place where it is entered."""
 
 import base64
 import html

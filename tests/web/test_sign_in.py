@@ -1,4 +1,4 @@
-"""How people come in and go out: the first link, passwords, sessions, roles."""
+"""Signing in and out: the first link, passwords, sessions, roles."""
 
 import tracemalloc
 from collections.abc import Iterable

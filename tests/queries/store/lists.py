@@ -1,4 +1,4 @@
-"""Lists of deliveries as their ids."""
+"""Read lists of deliveries as ids."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Rows enough that a planner prefers an index where there is one, and what a plan tells of the indexes."""
+"""Enough rows that a planner prefers an index, and the indexes of a plan."""
 
 import re
 from collections.abc import Iterator

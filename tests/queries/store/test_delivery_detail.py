@@ -1,4 +1,4 @@
-"""One delivery, one message: whole, with the sentence that says why."""
+"""One delivery and one message in full, with the sentence that explains the state."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lists of deliveries: every filter finds what it says, page by page, on every database."""
+"""Lists of deliveries: every filter and every page, on every database."""
 
 import pytest
 from sqlalchemy import select

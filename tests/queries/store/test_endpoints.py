@@ -1,4 +1,4 @@
-"""Endpoints with their circuit and traffic, and the lists to choose them from."""
+"""Endpoints with their circuit and traffic, and the options of select fields."""
 
 from breakwater.core.domain.circuit import CircuitState
 from breakwater.core.domain.latency import bucket_of, upper_ms

@@ -1,4 +1,4 @@
-"""Deliveries over time: what a list shows, counted bar by bar, on every database."""
+"""Deliveries over time: the counts of a list per bar, on every database."""
 
 import pytest
 

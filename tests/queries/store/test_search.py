@@ -1,4 +1,4 @@
-"""Searching the deliveries: what is found, and how far it was looked for."""
+"""Searching deliveries: what is found, and how far a search goes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Charts of attempts: exact before and after the rollup, whatever is cached."""
+"""Charts of attempts: exact before and after the rollup, with any cache."""
 
 from breakwater.core.maintenance.stats_rollup import StatsRollup
 from breakwater.core.queries import Queries
