@@ -23,7 +23,7 @@ from breakwater.core.store.postgres.store import PostgresStore
 from breakwater.core.store.sqlite.store import SqliteFileStore, SqliteMemoryStore
 from breakwater.core.store.statements import Prepared
 from breakwater.core.store.store import Store
-from breakwater.core.store.writer import PATIENCE_SECONDS, GroupCommitWriter
+from breakwater.core.store.writer import GroupCommitWriter
 
 _FORMS = (
     "sqlite+aiosqlite:///path, sqlite+aiosqlite:///:memory: or postgresql+asyncpg://user:password@host/name"
@@ -40,7 +40,7 @@ class Database:
         self.writer = GroupCommitWriter(
             self._store.write,
             self._store.off_loop,
-            patience_seconds=PATIENCE_SECONDS if self._store.durable else 0.0,
+            patience_seconds=self._store.patience_seconds,
             check=self._refuse_inside_read,
         )
 

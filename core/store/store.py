@@ -15,8 +15,8 @@ class Store(Protocol):
         ...
 
     @property
-    def durable(self) -> bool:
-        """Whether a commit waits for a disk or a server."""
+    def patience_seconds(self) -> float:
+        """How long a patient write waits for another one to share its commit with, see `GroupCommitWriter.submit`."""
         ...
 
     async def open(self) -> None:

@@ -35,8 +35,6 @@ MAX_BATCH: Final = 1_000
 """Members of one transaction. More would let the first ones wait too long for the others."""
 STALLED_SECONDS: Final = 30.0
 """A batch that takes longer waits for a database that does not answer: later callers are refused."""
-PATIENCE_SECONDS: Final = 0.01
-"""How long a patient member waits for another one to share its commit with."""
 STEP_ROWS: Final = 500
 """Rows that one step of `run_in_steps` changes, unless they are large."""
 _LOOP_TURNS: Final = 4
@@ -61,10 +59,13 @@ class GroupCommitWriter:
         *,
         max_batch: int = MAX_BATCH,
         stalled_seconds: float = STALLED_SECONDS,
-        patience_seconds: float = PATIENCE_SECONDS,
+        patience_seconds: float = 0.0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write by `transaction`; `check` may refuse a caller before it queues."""
+        """Write by `transaction`; `check` may refuse a caller before it queues.
+
+        `patience_seconds`: how long a patient member waits for another one to share its commit with.
+        """
         self._transaction = transaction
         self._off_loop = off_loop
         self._max_batch = max_batch
