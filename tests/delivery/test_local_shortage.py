@@ -3,12 +3,16 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from breakwater.core.adapters.service import WebhookDeliveryService
+from breakwater.core.delivery.shortage import ShortageBackoff
 from breakwater.core.domain.outcome import Outcome, Response, TransportFailure
 from breakwater.core.domain.shortage import Resource
 from breakwater.core.domain.states import DeliveryState
+from breakwater.core.domain.verdict import MAX_SHORTAGE_PAUSE, SHORTAGE_PAUSE
 from breakwater.core.ports import OutboundRequest
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, MINUTE_STATS
 from tests.delivery.running_engine import RunningEngine
@@ -209,3 +213,23 @@ async def test_the_library_service_fails_a_delivery_after_a_long_shortage() -> N
     await settle()
     await clock.advance(60.0)
     assert await delivering is False
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 30), st.integers(1, 64)), max_size=60))
+def test_a_lane_never_waits_longer_than_ten_seconds_and_always_sends_at_least_one(
+    events: list[tuple[bool, float, int]],
+) -> None:
+    backoff, now = ShortageBackoff(), 1_000.0
+    for is_shortage, seconds, in_flight in events:
+        now += seconds
+        if is_shortage:
+            until = backoff.until(now)
+            assert now < until <= now + MAX_SHORTAGE_PAUSE
+            backoff.on_shortage(now, until, in_flight)
+        else:
+            backoff.on_attempt(64)
+        assert backoff.limit is None or 1 <= backoff.limit < 64
+    for _ in range(64):
+        backoff.on_attempt(64)
+    assert backoff.limit is None
+    assert backoff.until(now + MAX_SHORTAGE_PAUSE) == now + MAX_SHORTAGE_PAUSE + SHORTAGE_PAUSE
