@@ -178,3 +178,28 @@ async def test_a_key_is_rotated_on_the_page_and_shown_once(service: RunningApp) 
     assert response.status_code == 200
     assert "The old key stays valid until you revoke it." in response.text
     assert [key["sender"] for key in (await service.get("/keys"))["items"]] == ["billing", "billing"]
+
+
+async def test_an_unknown_key_is_looked_up_once_in_a_few_seconds_and_evicts_no_valid_key(
+    service: RunningApp,
+) -> None:
+    created = await create_key(service, "read")
+    keys = service.runtime.access.keys
+    assert await keys.find(created["key"])
+    lookups = []
+
+    async def count(digest: str) -> Any:
+        lookups.append(digest)
+        return await load(digest)
+
+    load, keys._load = keys._load, count  # type: ignore[method-assign]
+    for _ in range(20):
+        assert await keys.find("bw_" + "x" * 43) is None
+    assert len(lookups) == 1
+    for number in range(1_100):
+        assert await keys.find(f"bw_{number}") is None
+    assert await keys.find(created["key"])
+    assert len(lookups) == 1_101
+    service.later(CREDENTIAL_CACHE_SECONDS)
+    assert await keys.find("bw_" + "x" * 43) is None
+    assert len(lookups) == 1_102
