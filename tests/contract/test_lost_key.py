@@ -1,5 +1,6 @@
 """The key that sealed the stored secrets is lost, wrong or unusable: nothing is written, and a reset helps."""
 
+import asyncio
 import gzip
 import json
 import os
@@ -25,6 +26,7 @@ from breakwater.core.runtime import Runtime
 from breakwater.core.settings import Settings
 from breakwater.core.store.schema import AUDIT, ENDPOINTS
 from breakwater.core.store.schema.sealed import SEALED
+from breakwater.web.serve import doctor
 from tests.fakes import ManualClock, ScriptedSender
 
 ACTOR = "person:ada"
@@ -289,6 +291,31 @@ async def test_the_doctor_checks_the_key_while_the_service_runs(settings: Settin
         missing = await examine_key(lose(settings))
         assert "is missing" in missing.sentence
         assert not settings.key_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lose, "is missing"),
+        (replace, "7 of 7 stored secrets cannot be opened"),
+        (empty, "does not hold a key"),
+        (garble, "does not hold a key"),
+        (use_variable, "cannot be opened with BREAKWATER_SECRET_KEY"),
+        (to_folder, "cannot be read or created (Is a directory)"),
+    ],
+)
+async def test_the_doctor_names_a_key_that_opens_nothing(
+    sqlite_url: str, tmp_path: Path, spoil: Callable[[Settings], Settings], reason: str
+) -> None:
+    settings = Settings(
+        database_url=sqlite_url, key_file=tmp_path / "breakwater.key", secret_key=None, example_endpoint=False
+    )
+    await fill(settings)
+    spoiled = spoil(settings)
+    findings = await asyncio.to_thread(lambda: list(doctor._key_file(spoiled)))
+    (finding,) = [finding for finding in findings if "Other users" not in finding.sentence]
+    assert finding.grade is doctor.Grade.BAD
+    assert reason in finding.sentence
 
 
 async def test_a_reset_while_the_service_runs_is_refused(sqlite_url: str, tmp_path: Path) -> None:

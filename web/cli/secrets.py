@@ -85,19 +85,15 @@ def _confirm(count: int, plan: "PlannedReset") -> None:
 
 
 def _print(secrets: "tuple[NewSecret, ...]") -> None:
-    rows = (
-        (
-            item.endpoint_id,
-            item.name,
-            item.url,
-            item.secret,
-            item.public_key,
-            ", ".join(item.lost_headers) or None,
-        )
-        for item in secrets
-    )
-    columns = ("endpoint", "name", "url", "new secret", "public key", "lost headers")
-    show.table(columns, rows, empty="Nothing was reset.")
+    """Print each secret on a line of its own and in full: output for people masks secrets and folds long text."""
+    for item in secrets:
+        show.line(f"{item.endpoint_id}  {item.name}  {item.url}")
+        if item.secret is not None:
+            click.echo(f"  new secret    {item.secret}")
+        if item.public_key is not None:
+            click.echo(f"  public key    {item.public_key}")
+        if item.lost_headers:
+            show.line(f"  lost headers  {', '.join(item.lost_headers)}")
     show.line(
         "The secrets are not shown again. Give each receiver the new secret of its endpoint (with ed25519, the public "
         "key). Deliveries that a receiver rejected before that can be resent."
