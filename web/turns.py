@@ -25,7 +25,7 @@ class Turns:
         self._is_scheduled = False
 
     async def take(self) -> None:
-        """Return when it is the caller's turn: at once while few ask."""
+        """Return when it is the caller's turn: immediately when few callers wait."""
         if not self._is_scheduled:
             self._schedule()
         if self._left > 0 and not self._waiting:

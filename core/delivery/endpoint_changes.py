@@ -79,7 +79,7 @@ class EndpointChanges:
             self._task = asyncio.create_task(self._read_outdated(), name="endpoint-refresh")
 
     async def wait_until_read(self, endpoint_ids: Iterable[str]) -> None:
-        """Return once these endpoints are up to date, or at once while they cannot be read."""
+        """Return when these endpoints are up to date, or immediately while they cannot be read."""
         waiting = set(endpoint_ids)
         while not self._failures and not self._closed and waiting & (self._outdated | self._reading):
             await self._round_ended.wait()

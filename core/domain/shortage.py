@@ -20,7 +20,7 @@ class Resource(StrEnum):
     LOOKUPS = "lookups"
     """Threads for DNS lookups, all of which wait for other zones."""
     PROCESSOR = "processor"
-    """Time to create an HTTP client, while many receivers are new at once."""
+    """Time to create an HTTP client, while many new receivers need one."""
     WATCHES = "watches"
     """Sockets that the kernel watches for one user."""
 

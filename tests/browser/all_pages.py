@@ -257,7 +257,7 @@ def _preserved_until_sent(page: Page, _busy: ScriptedEndpoint) -> None:
 
 
 def end_session(page: Page) -> None:
-    """Leave the browser with a cookie that no session belongs to, as one that somebody else has ended does."""
+    """Leave the browser with the cookie of a session that another person has ended."""
     (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "breakwater"]
     page.context.add_cookies([{**cookie, "value": "x" * 43}])  # type: ignore[typeddict-item]
 

@@ -92,7 +92,7 @@ def circuit_of(page: Page, endpoint: ScriptedEndpoint) -> Locator:
 
 
 def reset_button(place: Locator) -> Locator:
-    """Open the question that a reset asks in this row, and return the button that answers it."""
+    """Open the confirmation of a reset in this row, and return its button."""
     place.locator("summary").filter(has_text="Reset").click()
     return place.get_by_role("button", name=re.compile("^Reset "))
 

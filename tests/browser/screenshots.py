@@ -28,7 +28,7 @@ WIDTHS = {"": 1280, "-phone": 390}
 
 
 def main() -> None:
-    """Start the demo, let it run for a while, and take every picture."""
+    """Start the demo, wait, and take every screenshot."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("page", nargs="?", help="only this one: now, deliveries, ...")
     options.add_argument("--seconds", type=float, default=SECONDS_OF_TRAFFIC, help="traffic before the first")
@@ -122,7 +122,7 @@ def set_the_scene(browser: Browser, url: str, cookies: list) -> dict[str, str]:
 
 
 def delete_endpoint(page: Page) -> str:
-    """Delete one endpoint as its page lets an administrator do it, and return its path."""
+    """Delete one endpoint on its page, and return its path."""
     page.goto("/endpoints")
     page.get_by_role("link", name=DELETED, exact=True).click()
     page.locator("#delete summary").click()
@@ -134,7 +134,7 @@ def delete_endpoint(page: Page) -> str:
 
 
 def start_replay(page: Page, dry_run: str) -> str:
-    """Resend what a dry run shows, with whatever confirmation it asks for, and return the replay's path."""
+    """Resend the deliveries of a dry run with its confirmation, and return the path of the replay."""
     page.goto(dry_run)
     page.locator("main form .main").first.click()
     confirm = page.locator("dialog[open] [name=confirmed]")

@@ -53,7 +53,7 @@ def _grave_findings_in(page: Page, scheme: str) -> list[str]:
 
 
 def look_at(page: Page, path: str) -> list[str]:
-    """Return what is grave on a page, as it comes and with all that can be unfolded, wide and on a phone."""
+    """Return the serious violations of a page, collapsed and expanded, on a desktop and a phone."""
     page.set_viewport_size(WIDE)
     page.goto(path)
     wide = grave_findings(page)

@@ -14,7 +14,7 @@ SLOWLY = 20_000
 
 
 def broken(service: Service, receiver: ReceiverProcess, count: int) -> tuple[ScriptedEndpoint, list[str]]:
-    """Return an endpoint with so many failed deliveries, which answers well from now on."""
+    """Return an endpoint with `count` failed deliveries that responds 200 from now on."""
     endpoint = scripted_endpoint(
         service, receiver, circuit={"failure_threshold": 1000, "minimum_calls": 10_000}
     )

@@ -18,7 +18,7 @@ document.addEventListener('htmx:beforeRequest', (event) => { if (event.target.id
 
 
 def live(page: Page, path: str) -> Page:
-    """Go to a page, and wait until it hears of what happens."""
+    """Open a page, and wait until it gets live updates."""
     page.goto(path)
     expect(page.locator("#freshness")).to_have_text("live")
     return page

@@ -33,7 +33,7 @@ def test_a_violation_of_the_security_policy_is_detected(page: Page, watch: Watch
 
 
 def noticed(page: Page, watch: Watch, words: str) -> bool:
-    """Return whether a problem was noticed, and take it, and what Chromium says beside it, for expected."""
+    """Return whether a problem was detected, and mark it as expected."""
     watch.expect(words)
     watch.expect("Content Security Policy")
     page.wait_for_timeout(200)

@@ -65,7 +65,7 @@ def hostile_response(text: str, path: str) -> dict[str, Any]:
 
 @pytest.fixture(params=[200, 409])
 def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list[str]]]:
-    """A service that answers everything with the text that is put into the list, at status 200 or as a problem."""
+    """A service that responds to every request with the text in the list, with status 200 or as a problem."""
     request_path: list[str] = [""]
 
     class ResponseHandler(BaseHTTPRequestHandler):

@@ -24,7 +24,7 @@ from tests.fakes import ManualClock
 
 
 class Stored:
-    """Writes rows, each a second later than the one before, unless told otherwise."""
+    """Writes rows, each a second later than the one before unless a time is passed."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

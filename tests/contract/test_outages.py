@@ -48,7 +48,7 @@ async def outcomes(database: Database, *written: str) -> list[Any]:
 
 
 async def assert_writes_fail_with(database: Database, why: str) -> None:
-    """Every member of a batch is told the same, and the writer shows it."""
+    """Every member of a batch gets the same error, and the writer reports it."""
     results = await outcomes(database, "lost-1", "lost-2", "lost-3")
     assert [type(error) for error in results] == [StoreUnavailable] * 3
     assert {str(error) for error in results} == {f"The database is unavailable: {why}."}
@@ -192,7 +192,7 @@ async def test_a_file_that_became_read_only_is_reported_and_writes_resume(file_d
 
 @contextmanager
 def failing_disk(bytes_before: int) -> Iterator[None]:
-    """Let every write beyond so many bytes of a file fail, as a failing disk would."""
+    """Let every write after `bytes_before` bytes of a file fail, like a failing disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_before, hard))
     try:

@@ -80,7 +80,7 @@ class RunningEngine:
         raise AssertionError(f"{delivery_id} is {await self.state(delivery_id)}, not {state}")
 
     async def attempted(self, delivery_id: str, times: int) -> None:
-        """Wait until so many attempts are recorded."""
+        """Wait until this number of attempts is recorded."""
         for _ in range(2000):
             if (await self.row(delivery_id))["attempt_count"] >= times:
                 return
@@ -88,7 +88,7 @@ class RunningEngine:
         raise AssertionError(f"{delivery_id}: {await self.row(delivery_id)}")
 
     async def sent(self, count: int) -> None:
-        """Wait until so many requests have been made in all."""
+        """Wait until this number of requests has been sent in total."""
         await eventually(lambda: len(self.sender.requests) >= count)
 
     async def kill(self) -> None:

@@ -255,7 +255,7 @@ async def test_a_claim_made_while_half_open_is_for_probes_only(engine: RunningEn
 async def change_elsewhere(
     engine: RunningEngine, endpoint_id: str, change: Callable[[CircuitBreaker], None]
 ) -> None:
-    """Change a circuit as another process does: nothing tells this one."""
+    """Change a circuit as another process does, without a notification."""
     config = engine.runtime._dispatcher._endpoint_cache.get(endpoint_id).circuit  # type: ignore[union-attr]  # there
 
     async def write(connection: AsyncConnection) -> None:

@@ -24,7 +24,7 @@ from tests.fakes import ManualClock, ScriptedSender
 
 
 async def abandon(engine: RunningEngine, delivery_id: str) -> None:
-    """Make the claim another worker's, which nobody has heard of since its lease ended."""
+    """Give the claim to another worker whose lease has expired."""
 
     async def other_worker(connection: AsyncConnection) -> None:
         await connection.execute(

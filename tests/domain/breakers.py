@@ -15,7 +15,7 @@ def opened(config: CircuitBreakerConfig | None = None, *, at: float = 1000.0) ->
 
 
 def half_open(config: CircuitBreakerConfig | None = None, *, at: float = 1000.0) -> CircuitBreaker:
-    """Return a breaker that a person let probe at `at`; no permit is taken."""
+    """Return a breaker that a person made half-open at `at`, without permits in use."""
     breaker = opened(config, at=at)
     breaker.probe(now=at)
     breaker.drain_transitions()

@@ -129,12 +129,12 @@ class Breaker(RuleBasedStateMachine):
         self.breaker = CircuitBreaker(config=config)
         self.model = Model(config)
         self.in_flight: list[int] = []
-        """The generation of each call that was let through and has not ended."""
+        """The generation of each admitted call that has not finished."""
         self.state = CLOSED
         self.transitions = 0
 
     def end(self, call: str) -> None:
-        """Let a call that was let through in the present generation come to its end."""
+        """Finish a call that was admitted in the current generation."""
         model, breaker, generation = self.model, self.breaker, self.breaker.generation
         match call:
             case "succeeds":
@@ -232,7 +232,7 @@ class Breaker(RuleBasedStateMachine):
 
     @rule()
     def the_process_restarts(self) -> None:
-        """What is stored is what the dataclass shows: a copy made of it goes on as the original would."""
+        """The fields of the dataclass are the complete state: a copy behaves like the original."""
         stored = deepcopy(self.breaker)
         self.check_transitions()
         self.breaker = CircuitBreaker(

@@ -163,7 +163,7 @@ async def check_head(wire: Wire, port: int, number: int) -> Outcome:
 
 
 def fuzzing_wire(kind: str) -> Wire:
-    """Return a sender of this kind that forgets at once which origins send large heads: all heads have one origin."""
+    """Return a sender of this kind that never remembers which origins send large heads: all heads have one origin."""
     wire = make_wire(kind)
     if isinstance(wire.sender, ReqwestSender):
         wire.sender._large_heads = ExpiringOrigins(0.0)

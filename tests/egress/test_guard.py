@@ -164,7 +164,7 @@ async def test_each_resolver_error_has_its_description(problem: Exception | list
 
 
 class Gate:
-    """A resolver whose lookups wait until they are let go, and that counts how many wait at once."""
+    """A resolver whose lookups wait until they are released, and that counts concurrent ones."""
 
     def __init__(self, *, blocks: str = "") -> None:
         self.open = threading.Event()

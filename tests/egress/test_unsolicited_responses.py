@@ -23,7 +23,7 @@ ROUNDS = 150
 
 
 class Twice:
-    """Answers every request with 500, and with a 200 beside it on the same connection when told to."""
+    """Responds 500 to every request, and on demand sends another 200 on the same connection."""
 
     def __init__(self) -> None:
         self.latest: Connection | None = None

@@ -19,7 +19,7 @@ DAY = 86_400.0
 
 
 async def seed(database: Database, now: float, days_ago: dict[str, float | None]) -> None:
-    """Insert, for each name, a delivery that ended so many days ago (None: it is still pending), and its attempt."""
+    """Insert a delivery with its attempt per name, finished this number of days ago (None: still pending)."""
     created_at = now - 40 * DAY
     ended = {name: None if days is None else now - days * DAY for name, days in days_ago.items()}
     endpoint = {"id": "ep", "name": "", "url": "", "created_at": created_at, "updated_at": created_at}

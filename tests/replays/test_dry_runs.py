@@ -35,7 +35,7 @@ FILTERS = (
 
 
 async def filled(engine: RunningEngine) -> dict[str, str]:
-    """Deliver some, fail some, leave some waiting; return ids to ask for."""
+    """Create delivered, failed and pending deliveries; return ids for filters."""
     first_endpoint = await engine.endpoint("one.example", event_types=["one"])
     await engine.endpoint("two.example", event_types=["two"])
     for response, count in ((Response(400), 3), (Response(200), 4)):
@@ -59,7 +59,7 @@ def parse(query: str, names: dict[str, str]) -> DeliveryFilter:
 
 
 async def touched(engine: RunningEngine, plan: Plan) -> list[str]:
-    """Return what the replay of a plan goes through, oldest first."""
+    """Return the deliveries that the replay of a plan covers, oldest first."""
     condition = coverage_condition(plan.filter, plan.up_to, plan.frozen_at)
     async with engine.runtime.database.read() as connection:
         statement = select(DELIVERIES.c.id).where(condition).order_by(DELIVERIES.c.id)

@@ -34,7 +34,7 @@ async def started(engine: RunningEngine, filters: DeliveryFilter = FAILED, pace:
 
 
 async def seconds(engine: RunningEngine, count: int) -> None:
-    """Let the replay take so many steps: one a second."""
+    """Let the replay take this number of steps, one per second."""
     for _ in range(count):
         await engine.clock.advance(1.0)
         await engine.quiet()

@@ -20,7 +20,7 @@ async def attempts(engine: RunningEngine, ids: list[str]) -> list[int]:
 
 
 async def in_flight(engine: RunningEngine, event_type: str) -> str:
-    """Return a delivery whose attempt goes on until the sender lets go, and then fails."""
+    """Return a delivery whose attempt hangs until the sender is released, and then fails."""
     engine.sender.hold()
     engine.sender.default = REFUSED
     delivery_id = await engine.send_one(event_type=event_type)

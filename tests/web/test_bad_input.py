@@ -76,7 +76,7 @@ class StalePage:
         self.token = token
 
     async def refuses(self, path: str, words: str, back: str, **fields: str) -> None:
-        """Ask for what cannot be done any more, with scripts and without; either way the page stays, and says it."""
+        """Request an operation that is no longer possible, with and without scripts; the page stays and reports it."""
         form = {"_csrf": self.token, **fields}
         in_place = await self.browser.post(path, data=form, headers={"HX-Request": "true"})
         assert in_place.status_code in {404, 409, 422}, (path, in_place.status_code, in_place.text[-300:])

@@ -48,7 +48,7 @@ class Listening:
         return await asyncio.wait_for(reader.read(), 5)
 
     async def until(self, count: int) -> None:
-        """Wait until so many connections are open."""
+        """Wait until this number of connections is open."""
         await eventually(lambda: len(self.state.connections) == count)
 
     def close_overdue(self, seconds: float) -> int:

@@ -13,7 +13,7 @@ FAILED = {"status": "failed"}
 
 
 async def failed(service: RunningApp, count: int, event_type: str = "invoice.paid") -> list[str]:
-    """Return the ids of so many deliveries that failed for good."""
+    """Return the ids of `count` failed deliveries."""
     service.sender.default = Response(400)
     ids = [await service.send_one(event_type=event_type) for _ in range(count)]
     for delivery_id in ids:

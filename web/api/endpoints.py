@@ -114,7 +114,7 @@ async def rotate_secret(request: ApiRequest, endpoint_id: FromPath[str]) -> Resp
     """Rotate the signing secret.
 
     With the signatures `standard` and `ed25519`, messages are signed with both secrets for 24 hours.
-    `github` and `legacy` have room for one signature: the new secret replaces the old one at once.
+    `github` and `legacy` have room for one signature: the new secret replaces the old one immediately.
     """
     body = await bodies.read_optional_body(request, bodies.Rotation)
     endpoint_id = checked_id("endpoint", endpoint_id)

@@ -9,7 +9,7 @@ from breakwater.web.pages.charts.circuit_marks import without_probes
 from breakwater.web.pages.reply import PageRequest, runtime_of
 
 MAX_CHANGES: Final = 200
-"""Circuit changes that a chart marks. More could not be told apart."""
+"""Circuit changes that a chart marks. More would overlap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class CircuitView:
     window_calls: int
     opened_at: float | None
     retry_at: float | None
-    """When the next probe may go out."""
+    """When the next probe may be sent."""
     backlog: BoundedCount
     """Pending deliveries; all of them are held while the circuit does not admit."""
     last_error: str | None
@@ -46,7 +46,7 @@ class CircuitView:
 
 @dataclass(frozen=True, slots=True)
 class ResetCircuit:
-    """A circuit that a person reset a short time ago: lists keep its line, with what was done and by whom."""
+    """A circuit that a person reset recently: lists keep its line, with the operation and its actor."""
 
     circuit: CircuitView
     at: float

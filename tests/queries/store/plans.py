@@ -213,7 +213,7 @@ class Plan:
 
     @property
     def indexes(self) -> list[str]:
-        """Return the indexes of deliveries that are walked along or searched, as SQLite tells them."""
+        """Return the indexes of deliveries that SQLite scans or searches."""
         index_names = re.findall(r"(?:SCAN|SEARCH) deliveries USING (?:COVERING )?INDEX (\w+)", self.text)
         return [re.sub(r"sqlite_autoindex_(\w+)_1", r"pk_\1", name) for name in index_names]
 

@@ -103,7 +103,7 @@ async def test_a_cursor_expires_after_a_day(stored: Stored, queries: Queries) ->
 
 
 async def several(stored: Stored) -> dict[str, DeliveryRow]:
-    """Store deliveries that differ in everything that a filter can ask for."""
+    """Store deliveries that differ in every filterable column."""
     healthy, dark = await stored.endpoint("healthy"), await stored.endpoint("dark")
     await stored.circuit(dark, opened(stored.now))
     for endpoint_id in (healthy, dark):

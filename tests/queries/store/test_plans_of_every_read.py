@@ -17,7 +17,7 @@ from tests.queries.store.plans import INDEXES, Plan, Sample
 
 Call = Callable[[], Awaitable[object]]
 CHANGES = {"start", "pause", "resume", "cancel", "save", "delete"}
-"""What is no read."""
+"""Methods that read nothing."""
 
 
 class Reads:
