@@ -21,7 +21,7 @@ from breakwater.core.domain.target import safe_url
 from breakwater.core.text.credentials import is_credential
 
 LogFormat = Literal["console", "json"]
-LONGEST_VALUE: Final = 2_000
+MAX_LOGGED_LENGTH: Final = 2_000
 """Characters of one value; the rest is cut."""
 _MASK: Final = "***"
 """ASCII, unlike the mask of pages: every terminal and collector shows it."""
@@ -54,8 +54,8 @@ def _visible(character: re.Match[str]) -> str:
 
 def clean_text(text: str) -> str:
     """Return `text` on one line, bounded, without secrets, URL query values and control characters."""
-    if len(text) > LONGEST_VALUE:
-        text = f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE:,} more characters)"
+    if len(text) > MAX_LOGGED_LENGTH:
+        text = f"{text[:MAX_LOGGED_LENGTH]}… ({len(text) - MAX_LOGGED_LENGTH:,} more characters)"
     if _SUSPECT.search(text) is None:
         return text
     text = _URL.sub(lambda url: safe_url(url[0]), text)
@@ -121,7 +121,7 @@ def json_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
     if _PLAIN_TYPES.issuperset(map(type, line.values())) and not _any_credential(tuple(line)):
         with suppress(ValueError):  # a lone surrogate cannot be encoded before it is replaced
             text = _encoder.encode(line).decode()
-            if len(text) <= LONGEST_VALUE and _needs_no_change(text):
+            if len(text) <= MAX_LOGGED_LENGTH and _needs_no_change(text):
                 return text
     return _encoder.encode(clean_line(logger, method, line)).decode()
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakwater.core.logs import (
-    LONGEST_VALUE,
+    MAX_LOGGED_LENGTH,
     LogFormat,
     clean_line,
     clean_text,
@@ -111,9 +111,9 @@ def test_query_values_and_passwords_of_urls_are_masked() -> None:
 
 
 def test_a_long_value_is_cut_with_a_note() -> None:
-    cleaned = clean_text("x" * (LONGEST_VALUE + 1_000))
+    cleaned = clean_text("x" * (MAX_LOGGED_LENGTH + 1_000))
     assert cleaned.endswith("… (1,000 more characters)")
-    assert len(cleaned) < LONGEST_VALUE + 40
+    assert len(cleaned) < MAX_LOGGED_LENGTH + 40
 
 
 def test_a_traceback_keeps_its_lines_and_shows_no_secret() -> None:

@@ -11,7 +11,7 @@ from breakwater.core.lru_map import LruMap
 from breakwater.core.ports import Clock
 from breakwater.core.store.schema import DELIVERIES, REPLAY_ITEMS
 
-ALWAYS_COUNTED: Final = 10_000
+UNCACHED_COUNT_LIMIT: Final = 10_000
 """Up to this number of deliveries, the outcomes are counted for every request."""
 _ROWS_PER_SECOND: Final = 50_000
 """Divides the size of a replay into the age at which its counts are taken again: 2 s for 100,000 deliveries."""
@@ -35,7 +35,7 @@ class OutcomeCounts:
     that at every update.
     """
 
-    def __init__(self, clock: Clock, always_up_to: int = ALWAYS_COUNTED) -> None:
+    def __init__(self, clock: Clock, always_up_to: int = UNCACHED_COUNT_LIMIT) -> None:
         self._clock = clock
         self._always_up_to = always_up_to
         self._counted = LruMap[str, Outcomes](_CACHE_SIZE)

@@ -9,7 +9,7 @@ from typing import Final
 
 from breakwater.core.text.zones import format_time
 
-_LONGEST_QUOTE: Final = 160
+_MAX_QUOTE_LENGTH: Final = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -62,13 +62,13 @@ def format_actor(actor: str) -> str:
             return "Breakwater" if actor == "breakwater" else sanitize(actor)
 
 
-def sanitize(text: str, longest: int = _LONGEST_QUOTE) -> str:
-    """Return untrusted text for a sentence: one line, without control characters, at most `longest` characters."""
-    clean = text[: longest * 4]
+def sanitize(text: str, max_length: int = _MAX_QUOTE_LENGTH) -> str:
+    """Return untrusted text for a sentence: one line, without control characters, at most `max_length` characters."""
+    clean = text[: max_length * 4]
     if not clean.isprintable():  # printable text has no white space but spaces, and no controls
         clean = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in clean)
     short = " ".join(clean.split())
-    return short if len(short) <= longest else f"{short[: longest - 1].rstrip()}…"
+    return short if len(short) <= max_length else f"{short[: max_length - 1].rstrip()}…"
 
 
 def reason_in_brackets(reason: str | None) -> str:

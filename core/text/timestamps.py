@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LONGEST: Final = 3660 * 86400
+_MAX_SECONDS: Final = 3660 * 86400
 _RELATIVE: Final = re.compile(r"(?P<count>\d{1,9})(?P<unit>[a-z]*)", re.IGNORECASE)
 _FORM: Final = "0000-00-00T00:00:00.000000"
 _DATE_LENGTH: Final = 10
@@ -64,7 +64,7 @@ def _relative_time(match: re.Match[str]) -> RelativeTime:
         problem = f'Unknown unit in "{match[0][:_SHOWN]}"' if match["unit"] else f'"{match[0]}" has no unit'
         raise TimestampError(f"{problem}. Use s, m, h, d or w, as in 15m.", match.start("unit") + 1)
     seconds = int(match["count"]) * size
-    if not 0 < seconds <= _LONGEST:
+    if not 0 < seconds <= _MAX_SECONDS:
         raise TimestampError(f'"{match[0]}" is out of range. Use more than zero and at most ten years.')
     return RelativeTime(seconds)
 

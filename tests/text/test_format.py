@@ -118,11 +118,11 @@ def test_an_actor_is_named_without_its_kind_and_without_control_characters(actor
 
 
 @given(st.text(max_size=1_000), st.integers(1, 200))
-def test_untrusted_text_is_one_short_line_without_control_characters(text: str, longest: int) -> None:
-    clean = sanitize(text, longest)
-    assert len(clean) <= longest
+def test_untrusted_text_is_one_short_line_without_control_characters(text: str, max_length: int) -> None:
+    clean = sanitize(text, max_length)
+    assert len(clean) <= max_length
     assert not [c for c in clean if unicodedata.category(c).startswith("C") or (c.isspace() and c != " ")]
-    assert sanitize(clean, longest) == clean
+    assert sanitize(clean, max_length) == clean
     clean.encode()
 
 

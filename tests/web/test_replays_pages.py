@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
-from breakwater.core.replays.outcome_counts import ALWAYS_COUNTED
+from breakwater.core.replays.outcome_counts import UNCACHED_COUNT_LIMIT
 from breakwater.core.store.schema import REPLAYS
 from breakwater.core.text.format import format_time_utc
 from breakwater.web.pages.confirmation import Confirmation, confirmation_for, is_number
@@ -235,7 +235,7 @@ async def test_the_page_of_a_large_replay_says_when_its_outcomes_were_counted(se
     (replay,) = await replays(service)
     note = "they are counted every few seconds"
     assert note not in (await operator.get(f"/replays/{replay['id']}")).text
-    many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=ALWAYS_COUNTED + 1)
+    many = update(REPLAYS).where(REPLAYS.c.id == replay["id"]).values(resent=UNCACHED_COUNT_LIMIT + 1)
     await service.runtime.database.writer.run(lambda connection: connection.execute(many))
     page = (await operator.get(f"/replays/{replay['id']}")).text
     assert f"Delivered, failed and waiting as of {format_time_utc(service.clock.now())}" in page

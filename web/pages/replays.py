@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Template
 
-from breakwater.core.replays.outcome_counts import ALWAYS_COUNTED
+from breakwater.core.replays.outcome_counts import UNCACHED_COUNT_LIMIT
 from breakwater.web.pages.forms import read_form
 from breakwater.web.pages.reply import PageRequest, actor_of, render_page, run_action, runtime_of
 from breakwater.web.pages.submissions import form_post
@@ -35,7 +35,7 @@ async def replay(request: PageRequest, replay_id: FromPath[str]) -> Template:
         replay=await service.get(replay_id),
         results=await service.results(replay_id, after),
         after=after,
-        always_counted=ALWAYS_COUNTED,
+        always_counted=UNCACHED_COUNT_LIMIT,
     )
 
 

@@ -23,7 +23,7 @@ _SMALLEST_SHARE: Final = 0.0005
 NOTHING: Final = "\N{EN DASH}"
 """Shown where there is no figure."""
 
-_UNSEEN: Final = re.compile(
+_INVISIBLE_CHARACTERS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -32,7 +32,7 @@ _UNSEEN: Final = re.compile(
 
 def visible(text: str) -> str:
     """Return `text` with each invisible or misleading character escaped as its code."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _INVISIBLE_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _span(seconds: float) -> str:

@@ -16,7 +16,7 @@ from breakwater.web.receiver import Receiver
 log = structlog.get_logger("breakwater.example")
 
 _HOST: Final = "127.0.0.1"
-_REQUESTS_KEPT: Final = 100
+_LOGGED_REQUESTS: Final = 100
 """Requests that the receiver keeps for inspection."""
 
 
@@ -24,7 +24,7 @@ _REQUESTS_KEPT: Final = 100
 async def example_receiver(settings: Settings) -> AsyncIterator[Receiver | None]:
     """Run the receiver for the duration of the context; yield None if it is turned off or its port is in use."""
     receiver = (
-        Receiver(_HOST, settings.example_port, keep=_REQUESTS_KEPT) if settings.example_endpoint else None
+        Receiver(_HOST, settings.example_port, keep=_LOGGED_REQUESTS) if settings.example_endpoint else None
     )
     if receiver is not None and not await _try_to_listen(receiver):
         receiver = None

@@ -36,13 +36,13 @@ from breakwater.core.store.schema import CIRCUITS, ENDPOINTS
 MAX_PAGE_ENDPOINTS: Final = 500
 """Lanes of one page."""
 _E = ENDPOINTS.c
-_CALM: Final = 2
+_HEALTHY_RANK: Final = 2
 
 _state: Final[ColumnElement[str]] = func.coalesce(CIRCUITS.c.state, CircuitState.CLOSED.value, type_=String)
 _rank: Final[ColumnElement[int]] = case(
     (_state != CircuitState.CLOSED.value, 0),
     (_E.state != EndpointState.ENABLED.value, 1),
-    else_=_CALM,
+    else_=_HEALTHY_RANK,
 )
 _adhoc: Final[ColumnElement[int]] = case((_E.adhoc_key.is_(None), 0), else_=1)
 

@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 from breakwater.core.domain.errors import FieldProblem
 from breakwater.core.text.timestamps import RelativeTime, Timestamp, TimestampError, parse_timestamp
 
-_LONGEST_TEXT: Final = 200
+_MAX_TEXT_LENGTH: Final = 200
 _MAX_QUOTED: Final = 40
 """Characters of a value that a message repeats."""
-_MOST_CHOICES: Final = 20
+_MAX_CHOICES: Final = 20
 """Values of one list: every one that is not valid is reported."""
 _UNSEARCHABLE: Final = frozenset({"Cc", "Cs"})
 """Control characters and lone surrogates: PostgreSQL stores neither NUL nor half a character."""
@@ -40,8 +40,8 @@ class ParameterReader:
         """Return the values of a comma-separated list of an enumeration."""
         values: set[E] = set()
         parts = self._values.get(field, "").split(",")
-        if len(parts) > _MOST_CHOICES:
-            self._refuse(field, f"{field} has too many values. Use at most {_MOST_CHOICES}.")
+        if len(parts) > _MAX_CHOICES:
+            self._refuse(field, f"{field} has too many values. Use at most {_MAX_CHOICES}.")
             return frozenset()
         for part in parts:
             if value := self._choice(field, part.strip().lower(), kind):
@@ -70,8 +70,8 @@ class ParameterReader:
     def text(self, field: str) -> str | None:
         """Return a text to search for."""
         text = self._values.get(field, "")
-        if len(text) > _LONGEST_TEXT:
-            self._refuse(field, f"{field} is too long. Use at most {_LONGEST_TEXT} characters.")
+        if len(text) > _MAX_TEXT_LENGTH:
+            self._refuse(field, f"{field} is too long. Use at most {_MAX_TEXT_LENGTH} characters.")
             return None
         for position, character in enumerate(text, start=1):
             if unicodedata.category(character) in _UNSEARCHABLE:

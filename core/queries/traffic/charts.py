@@ -14,7 +14,7 @@ from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import ALL_ENDPOINTS, HALF_HOUR_STATS, MINUTE_STATS
 
 HALF_HOUR: Final = 30
-LONGEST: Final = 31 * 1440
+MAX_MINUTES: Final = 31 * 1440
 """Minutes: retention is a month."""
 _STEPS: Final = (1, 2, 30, 60, 120, 240, 360)
 """Minutes per point of a chart: a few minutes, or whole half hours."""
@@ -50,7 +50,7 @@ class TrafficQueries:
 
     async def get(self, endpoint_id: str | None = None, minutes: int = 60) -> Traffic:
         """Return the attempts of the last `minutes` (31 days at most) of one endpoint, or of all."""
-        minutes = min(max(1, minutes), LONGEST)
+        minutes = min(max(1, minutes), MAX_MINUTES)
         now, step = self._clock.now(), step_for(minutes)
         async with self._database.read() as connection:
             if step < HALF_HOUR:

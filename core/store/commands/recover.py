@@ -17,7 +17,7 @@ from breakwater.core.store.commands.statistics import count_attempts
 from breakwater.core.store.schema import ATTEMPTS, CIRCUITS, DELIVERIES
 from breakwater.core.store.statements import ConnectionStatements
 
-REQUEUED_AT_ONCE: Final = 500
+REQUEUE_BATCH_SIZE: Final = 500
 """Claims that one write requeues: all other writes wait for it."""
 LOST: Final = "the worker died holding the claim; the webhook may have been delivered"
 
@@ -61,7 +61,7 @@ def _requeue(connection: Connection, member: RequeueExpired) -> tuple[Requeued, 
         select(DELIVERIES)
         .where(DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, _is_lost(member))
         .order_by(DELIVERIES.c.lease_until)
-        .limit(None if member.claims else REQUEUED_AT_ONCE + len(member.exclude))
+        .limit(None if member.claims else REQUEUE_BATCH_SIZE + len(member.exclude))
         .with_for_update(skip_locked=True)
     )
     rows = [
