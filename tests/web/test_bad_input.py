@@ -107,7 +107,7 @@ async def test_operations_on_a_delivery_that_has_changed_are_reported(
     await stale_page.refuses(f"{path}/cancel", "already delivered", path)
     path = f"/deliveries/{running}"
     await stale_page.refuses(f"{path}/resend", "is in flight", path)
-    await stale_page.refuses(f"{path}/cancel", "cannot be cancelled", path)
+    await stale_page.refuses(f"{path}/cancel", "Cancel the delivery after the attempt", path)
     await stale_page.refuses(
         "/deliveries/resend", "None of these deliveries can be resent", "/deliveries", ids=running
     )

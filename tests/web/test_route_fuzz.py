@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.web.running_app import RunningApp
-from tests.web.test_every_route import ENDLESS, OURS, routes
+from tests.web.running_app import OURS, RunningApp
+from tests.web.test_every_route import ENDLESS, routes
 
 VALUES = (
     "%00",

@@ -22,7 +22,9 @@ async def test_endpoints_are_listed_with_their_circuit_and_traffic(stored: Store
         0,
     )
     assert (best.endpoint.name, best.traffic.attempts, best.traffic.success_share) == ("good", 9, 1.0)
-    assert best.traffic.latency.p95 == upper_ms(bucket_of(20))
+    bucket = bucket_of(20)
+    assert best.traffic.latency.p95 is not None
+    assert upper_ms(bucket - 1) < best.traffic.latency.p95 <= upper_ms(bucket)
     assert sum(successes for _, successes, _ in best.traffic.series) == 9
 
 

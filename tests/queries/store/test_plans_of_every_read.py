@@ -37,6 +37,7 @@ class Reads:
         filters = [sample.filter(query) for query in (*INDEXES, "q=no such text", "event_type=order.created")]
         return {
             "overview.now": [queries.overview.now],
+            "gauges.now": [queries.gauges.now],
             "deliveries.list": [lambda w=w: queries.deliveries.list(w) for w in filters],
             "deliveries.list_over_time": [lambda w=w: queries.deliveries.list_over_time(w) for w in filters],
             "deliveries.count": [lambda w=w: queries.deliveries.count(w) for w in filters],
