@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.audit_log import AuditEntry
 from breakwater.core.delivery.context import EngineContext
-from breakwater.core.domain.errors import StoreUnavailable
+from breakwater.core.domain.errors import FieldProblem, InvalidInput, StoreUnavailable
 from breakwater.core.domain.states import SignatureScheme
 from breakwater.core.endpoints.fields import Columns, parse_fields
 from breakwater.core.endpoints.rows import EndpointRows
@@ -79,6 +79,21 @@ class Endpoints:
 
         await self._commit(row["id"], write)
         return endpoint_view(row), secret
+
+    async def find_problems(
+        self, fields: Mapping[str, object], endpoint_id: str | None = None
+    ) -> tuple[FieldProblem, ...]:
+        """Return every problem of the fields of a new endpoint, or of changes to an endpoint. Raises NotFound."""
+        try:
+            if endpoint_id is None:
+                parse_fields(fields, self._rows.rules)
+            else:
+                async with self._database.read() as connection:
+                    row = await endpoint_row(connection, endpoint_id)
+                self._rows.changed_columns(row, fields)
+        except InvalidInput as invalid:
+            return invalid.problems
+        return ()
 
     async def update(self, endpoint_id: str, fields: Mapping[str, object], *, actor: str) -> EndpointView:
         """Change the given fields; None takes a field back to its default. Raises NotFound and InvalidInput.

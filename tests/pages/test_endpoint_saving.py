@@ -105,3 +105,17 @@ async def test_an_unavailable_database_is_reported_and_the_input_is_kept(
     assert "Not saved. The database is unavailable" in response.text
     assert typed_on(response.text)["name"] == "typed"
     assert f'action="{path}"' in response.text
+
+
+async def test_all_problems_of_a_form_are_shown_together(service: RunningApp) -> None:
+    endpoint = await service.endpoint()
+    for path in ("/endpoints", f"/endpoints/{endpoint}/edit"):
+        form = {
+            "url": "nope",
+            "timeout_seconds": "soon",
+            "circuit.failure_rate_threshold": "7",
+            "retry.delays": "1s soon",
+        }
+        response = await service.api.post(path, data=form)
+        assert response.status_code == 422
+        assert "Fix the 4 highlighted fields." in response.text

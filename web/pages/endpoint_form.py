@@ -220,8 +220,16 @@ def changed_fields(form: Form, original: EndpointForm) -> dict[str, object]:
         except InvalidInput as invalid:
             problems += invalid.problems
     if problems:
-        raise InvalidInput(problems)
+        raise UnreadableFields(problems, settings)
     return settings
+
+
+class UnreadableFields(InvalidInput):
+    """Some fields of the form cannot be read. The others can still be validated, so that all problems show together."""
+
+    def __init__(self, problems: Iterable[FieldProblem], readable: dict[str, object]) -> None:
+        super().__init__(problems)
+        self.readable = readable
 
 
 def _put(settings: dict[str, object], name: str, form: Form) -> None:

@@ -9,7 +9,7 @@ from litestar.response import Response, Template
 from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound, StoreUnavailable
 from breakwater.core.queries.endpoints.model import DeletedEndpoint, EndpointView
 from breakwater.web.pages import endpoint_form
-from breakwater.web.pages.endpoint_form import EndpointForm, form_sections
+from breakwater.web.pages.endpoint_form import EndpointForm, UnreadableFields, form_sections
 from breakwater.web.pages.endpoints import ENDPOINTS
 from breakwater.web.pages.forms import Form, read_form
 from breakwater.web.pages.reply import (
@@ -71,6 +71,8 @@ async def create(request: PageRequest) -> Response[Any]:
     try:
         fields = endpoint_form.changed_fields(form, endpoint_form.blank(runtime.settings))
         endpoint, secret = await runtime.endpoints.create(fields, actor=actor_of(request))
+    except UnreadableFields as unreadable:
+        return _invalid_form_page(request, form, None, await _all_problems(request, unreadable, None))
     except (InvalidInput, StoreUnavailable) as problem:
         return _invalid_form_page(request, form, None, problem)
     shown = ShownOnce(
@@ -90,6 +92,14 @@ async def edit_endpoint(request: PageRequest, endpoint_id: FromPath[str]) -> Tem
     return _form_page(request, endpoint_form.of_endpoint(view), view)
 
 
+async def _all_problems(
+    request: PageRequest, unreadable: UnreadableFields, endpoint_id: str | None
+) -> InvalidInput:
+    """Return the fields that cannot be read together with the problems of the others."""
+    others = await runtime_of(request).endpoints.find_problems(unreadable.readable, endpoint_id)
+    return InvalidInput((*unreadable.problems, *others))
+
+
 @form_post(f"{ENDPOINTS}/{{endpoint_id:str}}/edit", "admin")
 async def update(request: PageRequest, endpoint_id: FromPath[str]) -> Response[Any]:
     """Save the changed fields, or show the form again with its problems."""
@@ -106,6 +116,9 @@ async def _update(request: PageRequest, endpoint_id: str, form: Form) -> Respons
     try:
         fields = endpoint_form.changed_fields(form, endpoint_form.of_endpoint(view))
         await runtime.endpoints.update(endpoint_id, fields, actor=actor_of(request))
+    except UnreadableFields as unreadable:
+        problems = await _all_problems(request, unreadable, endpoint_id)
+        return _invalid_form_page(request, form, view, problems)
     except (InvalidInput, StoreUnavailable) as problem:
         return _invalid_form_page(request, form, view, problem)
     message = "Saved. New attempts use the new settings." if fields else "No changes."
