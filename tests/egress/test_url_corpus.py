@@ -59,7 +59,7 @@ def saved(url: str, allowed: AllowedNetworks = NONE) -> bool:
     return True
 
 
-async def dialled(host: str, port: int, address: str, allowed: AllowedNetworks = NONE) -> bool:
+async def allows_connection(host: str, port: int, address: str, allowed: AllowedNetworks = NONE) -> bool:
     """Return whether a request to `host`, a name of `address` or the address itself, may connect."""
     guard = Guard(allowed, FakeResolver({host: [address]}))
     try:
@@ -111,8 +111,8 @@ async def test_a_host_is_refused_alike_when_it_is_saved_and_when_it_is_requested
     for address in (*PUBLIC, *BLOCKED):
         host = f"[{address}]" if ":" in address else address
         verdict = saved(f"http://{host}:{port}/", allowed)
-        assert await dialled(address, port, address, allowed) is verdict, address
-        assert await dialled("hooks.example.com", port, address, allowed) is verdict, address
+        assert await allows_connection(address, port, address, allowed) is verdict, address
+        assert await allows_connection("hooks.example.com", port, address, allowed) is verdict, address
         if allowed is NONE:
             assert verdict is (address in PUBLIC), address
 
