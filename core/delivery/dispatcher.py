@@ -297,9 +297,7 @@ class Dispatcher:
             make_id=self._ids.make,
             postpone_until=lane.postpone_until(self._clock.now()),
         )
-        # Nobody waits for the record of a lane without backlog, unless the process ends.
-        patient = lane.next_due is None and not self._scheduler.closed
-        saved: CircuitBreaker | Superseded = await self._write(command, claim, patient=patient)
+        saved: CircuitBreaker | Superseded = await self._write(command, claim)
         if isinstance(saved, Superseded):
             # It may be saved already: the connection can be lost after the commit, and this was the repetition.
             self._endpoint_changes.mark_outdated([claim.endpoint_id])
@@ -326,7 +324,7 @@ class Dispatcher:
         lane.note_due(release.due)
         self._change_feed.publish("deliveries", release.claim.delivery_id)
 
-    async def _write(self, command: Command[R], claim: ClaimedDelivery, *, patient: bool = False) -> R:
+    async def _write(self, command: Command[R], claim: ClaimedDelivery) -> R:
         """Submit what only this process knows, and repeat it while the database is unavailable.
 
         Raises StoreUnavailable only when a drain has no time left.
@@ -334,7 +332,7 @@ class Dispatcher:
         pause = _RETRY_SECONDS
         while True:
             try:
-                return await self._database.writer.submit(command, patient=patient)
+                return await self._database.writer.submit(command)
             except StoreUnavailable as unavailable:
                 log.warning("record.postponed", delivery_id=claim.delivery_id, reason=str(unavailable))
                 if self._interrupted:

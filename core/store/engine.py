@@ -38,10 +38,7 @@ class Database:
         self._store = _store_for(url, sealer)
         self._readers: set[asyncio.Task[Any] | None] = set()
         self.writer = GroupCommitWriter(
-            self._store.write,
-            self._store.off_loop,
-            patience_seconds=self._store.patience_seconds,
-            check=self._refuse_inside_read,
+            self._store.write, self._store.off_loop, check=self._refuse_inside_read
         )
 
     @property

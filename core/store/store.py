@@ -14,11 +14,6 @@ class Store(Protocol):
         """Whether no other process can have it open at the same time."""
         ...
 
-    @property
-    def patience_seconds(self) -> float:
-        """How long a patient write waits for another one to share its commit with, see `GroupCommitWriter.submit`."""
-        ...
-
     async def open(self) -> None:
         """Open and check it, and migrate it to the newest schema. Raises StartRefused."""
         ...

@@ -59,20 +59,13 @@ class GroupCommitWriter:
         *,
         max_batch: int = MAX_BATCH,
         stalled_seconds: float = STALLED_SECONDS,
-        patience_seconds: float = 0.0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write by `transaction`; `check` may refuse a caller before it queues.
-
-        `patience_seconds`: how long a patient member waits for another one to share its commit with.
-        """
+        """Write by `transaction`; `check` may refuse a caller before it queues."""
         self._transaction = transaction
         self._off_loop = off_loop
         self._max_batch = max_batch
         self._stalled_seconds = stalled_seconds
-        self._patience_seconds = patience_seconds
-        self._patience: asyncio.TimerHandle | None = None
-        """Begins a batch for the patient members that are queued."""
         self._check = check
         self._queue: deque[Member[Any]] = deque()
         self._batch: list[Member[Any]] = []
@@ -119,12 +112,8 @@ class GroupCommitWriter:
             self._task = None
         self._fail(self._take_queue(), _closed)
 
-    async def submit(
-        self, command: Command[R], *, on_commit: Callable[[R], None] | None = None, patient: bool = False
-    ) -> R:
+    async def submit(self, command: Command[R], *, on_commit: Callable[[R], None] | None = None) -> R:
         """Write `command` and return its result, after the commit.
-
-        A `patient` command waits a few milliseconds for another one that is not, and shares its commit.
 
         `on_commit` is called with the result after the commit, before any caller goes on, and also where this caller
         was cancelled. It must neither block nor raise.
@@ -132,7 +121,7 @@ class GroupCommitWriter:
         Raises the error that stands in its slot, or StoreUnavailable when the database cannot commit. A caller that is
         cancelled does not know whether its command was written; the other members of the batch are not affected.
         """
-        result: R = await self._enqueue(command, on_commit, patient=patient)
+        result: R = await self._enqueue(command, on_commit)
         return result
 
     async def run(
@@ -164,9 +153,7 @@ class GroupCommitWriter:
                 return total
             total += count
 
-    def _enqueue(
-        self, command: Any, on_commit: Callable[[Any], None] | None, *, patient: bool = False
-    ) -> asyncio.Future[Any]:
+    def _enqueue(self, command: Any, on_commit: Callable[[Any], None] | None) -> asyncio.Future[Any]:
         self._check()
         if self._closing or self._task is None:
             raise _closed()
@@ -174,13 +161,9 @@ class GroupCommitWriter:
             raise _stopped()
         if (stalled := self._stalled()) is not None:
             raise stalled
-        loop = asyncio.get_running_loop()
-        member: Member[Any] = Member(command, loop.create_future(), on_commit)
+        member: Member[Any] = Member(command, asyncio.get_running_loop().create_future(), on_commit)
         self._queue.append(member)
-        if not patient or self._patience_seconds == 0.0:
-            self._arrived.set()
-        elif self._patience is None:
-            self._patience = loop.call_later(self._patience_seconds, self._arrived.set)
+        self._arrived.set()
         return member.done
 
     async def _run(self) -> None:
@@ -218,9 +201,6 @@ class GroupCommitWriter:
         self._batch = []
 
     def _next_batch(self) -> list[Member[Any]]:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
         batch: list[Member[Any]] = []
         while self._queue and len(batch) < self._max_batch:
             member = self._queue.popleft()

@@ -404,37 +404,3 @@ async def test_a_write_inside_a_read_transaction_is_refused(database: Database) 
         with pytest.raises(RuntimeError, match="leave the block"):
             await database.writer.submit(Add("m1"))
     await database.writer.submit(Add("m1"))
-
-
-async def test_a_patient_member_shares_the_commit_of_the_next_other_one(database: Database) -> None:
-    applied = AppliedBatches()
-    writer = GroupCommitWriter(database._store.write, database._store.off_loop, patience_seconds=3600)
-    writer.start()
-    patient = [asyncio.create_task(writer.submit(Add(f"p{n}", applied), patient=True)) for n in range(2)]
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert applied.batches == []
-    assert await writer.submit(Add("m1", applied)) == "added m1"
-    assert await asyncio.gather(*patient) == ["added p0", "added p1"]
-    assert applied.batches == [["p0", "p1", "m1"]]
-    await writer.close()
-
-
-async def test_a_lone_patient_member_is_written_when_its_patience_is_over(database: Database) -> None:
-    writer = GroupCommitWriter(database._store.write, database._store.off_loop, patience_seconds=0.001)
-    writer.start()
-    async with asyncio.timeout(5):
-        for n in range(3):
-            assert await writer.submit(Add(f"p{n}"), patient=True) == f"added p{n}"
-    await writer.close()
-
-
-async def test_closing_writes_a_patient_member(database: Database) -> None:
-    writer = GroupCommitWriter(database._store.write, database._store.off_loop, patience_seconds=3600)
-    writer.start()
-    patient = asyncio.create_task(writer.submit(Add("p1"), patient=True))
-    await asyncio.sleep(0)
-    async with asyncio.timeout(5):
-        await writer.close()
-        assert await patient == "added p1"
-    assert await names(database) == ["p1"]

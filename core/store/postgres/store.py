@@ -29,8 +29,6 @@ class PostgresStore:
     """A database on a server."""
 
     exclusive: Final = False
-    patience_seconds: Final = 0.0
-    """A commit is one round trip of many; a new message would wait longer for the statements of a result."""
 
     def __init__(self, url: URL, sealer: Sealer | None) -> None:
         self._sealer = sealer

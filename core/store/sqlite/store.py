@@ -56,8 +56,6 @@ class SqliteFileStore:
     """A database in one file."""
 
     exclusive: Final = True
-    patience_seconds: Final = 0.01
-    """The commit, which flushes the disk, costs more than the statements of a few results."""
 
     def __init__(self, url: URL, sealer: Sealer | None) -> None:
         self._sealer = sealer
@@ -165,7 +163,6 @@ class SqliteMemoryStore:
     """A database in memory: readers and the writer take turns on one connection."""
 
     exclusive: Final = True
-    patience_seconds: Final = 0.0
 
     def __init__(self) -> None:
         self._engine = _engine(":memory:", ["PRAGMA foreign_keys=ON"], OffloadPolicy.NONE, StaticPool)
