@@ -15,6 +15,7 @@ from breakwater.core.domain.errors import Unauthorized
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import PEOPLE, SESSIONS
+from breakwater.core.text.format import pluralize
 
 MAX_SESSIONS: Final = 100
 """Sessions of one person."""
@@ -75,11 +76,14 @@ class Sessions:
             on_commit=lambda _result: self._cache.forget(digest),
         )
 
-    async def end_all(self, person_id: str) -> int:
+    async def end_all(self, person_id: str, *, actor: str) -> int:
         """End every session of a person and return how many there were."""
 
         async def write(connection: AsyncConnection) -> int:
             deleted = await connection.execute(SESSIONS.delete().where(SESSIONS.c.person_id == person_id))
+            outcome = f"Signed out of {pluralize(deleted.rowcount, 'session')}"
+            entry = AuditEntry(actor, "person.end_sessions", person_id, outcome, affected=deleted.rowcount)
+            await self._audit_log.write(connection, entry)
             return int(deleted.rowcount)
 
         return await self._database.writer.run(write, on_commit=lambda _result: self.forget())

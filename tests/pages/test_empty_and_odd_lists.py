@@ -1,5 +1,6 @@
 """Lists that are empty, or whose address has parts that mean nothing: each says what to do."""
 
+from breakwater.web.pages.words import common_error
 from tests.web.running_app import RunningApp
 
 
@@ -50,3 +51,17 @@ async def test_one_cancelled_delivery_is_one(service: RunningApp) -> None:
     token = (await browser.get("/settings")).text.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
     deleted = await browser.post(f"/endpoints/{endpoint}/delete", data={"_csrf": token})
     assert "1 pending delivery cancelled." in (await browser.get(deleted.headers["location"])).text
+
+
+async def test_ending_sessions_is_in_the_audit_log(service: RunningApp) -> None:
+    browser = await service.browser("admin", "ada")
+    await service.browser("operator", "bob")
+    (bob,) = [person for person in await service.runtime.access.people.all() if person.name == "bob"]
+    token = (await browser.get("/settings")).text.split('name="_csrf" value="', 1)[1].split('"', 1)[0]
+    await browser.post(f"/settings/people/{bob.id}/sign-out", data={"_csrf": token})
+    (entry,) = (await service.get("/audit", action="person.end_sessions"))["items"]
+    assert (entry["actor"], entry["subject"], entry["affected"]) == ("person:ada", bob.id, 1)
+
+
+def test_a_timeout_of_any_length_is_named_without_a_gap() -> None:
+    assert common_error("no response within … s") == "no response within the deadline"

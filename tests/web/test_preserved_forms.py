@@ -31,7 +31,7 @@ async def signed_out(service: RunningApp, role: str = "admin") -> tuple[httpx.As
     browser = await service.browser(role, "ada")
     token = await form_token(browser)
     (ada,) = [person for person in await service.runtime.access.people.all() if person.name == "ada"]
-    await service.runtime.access.sessions.end_all(ada.id)
+    await service.runtime.access.sessions.end_all(ada.id, actor="person:admin")
     return browser, token
 
 

@@ -170,7 +170,7 @@ async def disable_person(request: PageRequest, person_id: FromPath[str]) -> Resp
 async def end_sessions(request: PageRequest, person_id: FromPath[str]) -> Response[Any]:
     """End every session of a person."""
     await read_form(request)
-    session_count = await runtime_of(request).access.sessions.end_all(person_id)
+    session_count = await runtime_of(request).access.sessions.end_all(person_id, actor=actor_of(request))
     return respond_with_flash(
         request, Flash("success", f"Signed out of {pluralize(session_count, 'session')}."), back=SETTINGS
     )

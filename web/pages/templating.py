@@ -59,6 +59,7 @@ _FILTERS: Final = {
     "circuit_badge": words.circuit_badge,
     "clock": traffic.clock,
     "coverage_in_words": replay_words.coverage_in_words,
+    "common_error": words.common_error,
     "duration": format_duration,
     "endpoint_badge": words.endpoint_badge,
     "outcome_name": outcome_name,

@@ -110,6 +110,7 @@ ACTIONS: Final = {
     "key.rotate": "rotated a key",
     "key.revoke": "revoked a key",
     "person.disable": "disabled a person",
+    "person.end_sessions": "ended sessions of a person",
     "person.invite": "invited a person",
     "person.sign_in": "signed in",
     "person.welcome": "set a password",
@@ -125,6 +126,11 @@ ACTIONS: Final = {
 def action(name: str) -> str:
     """Return the words for an audit action such as `circuit.reset`."""
     return ACTIONS.get(name, name.replace(".", " ").replace("_", " "))
+
+
+def common_error(text: str) -> str:
+    """Return the common text of errors; a timeout of varying length is that of the deadline."""
+    return text.replace("within \N{HORIZONTAL ELLIPSIS} s", "within the deadline")
 
 
 _PAGES: Final = {"dlv": "/deliveries/", "ep": "/endpoints/", "msg": "/messages/", "rpl": "/replays/"}
