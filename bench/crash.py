@@ -208,7 +208,12 @@ def _service(folder: Path, port: int) -> Iterator[Service]:
 
 def _settings(folder: Path, port: int) -> dict[str, str]:
     return service_variables(
-        folder, port=port, attempt_timeout_seconds=ATTEMPT_SECONDS, log_level="error", drain_seconds=10
+        folder,
+        port=port,
+        attempt_timeout_seconds=ATTEMPT_SECONDS,
+        log_format="console",  # its start is printed at any level
+        log_level="error",
+        drain_seconds=10,
     )
 
 

@@ -143,7 +143,9 @@ def attack(folder: Path, request_count: int) -> list[Figures]:
     """Send `request_count` concurrent deliveries to every kind of receiver."""
     with (
         _receivers() as ports,
-        running_service(folder, log_level="error", attempt_timeout_seconds=DEADLINE) as service,
+        running_service(
+            folder, log_format="console", log_level="error", attempt_timeout_seconds=DEADLINE
+        ) as service,
     ):
         for name, port in ports.items():
             service.endpoint(

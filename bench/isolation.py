@@ -129,7 +129,9 @@ def main() -> None:
         folder = Path(name)
         with (
             running_receiver(folder, keep=500_000) as receiver,
-            running_service(folder, log_level="error", attempt_timeout_seconds=ATTEMPT_SECONDS) as service,
+            running_service(
+                folder, log_format="console", log_level="error", attempt_timeout_seconds=ATTEMPT_SECONDS
+            ) as service,
         ):
             bench = Bench(service, receiver, chosen.each, circuits=not chosen.no_circuits)
             bench.run("alone", 3.0)  # warm: connections, caches, statements

@@ -101,7 +101,10 @@ def main() -> None:
 
 def recover(folder: Path, held: int) -> Figures:
     """Hold `held` deliveries, start the receiver, and measure."""
-    with socket.socket() as place, running_service(folder, log_level="error") as service:
+    with (
+        socket.socket() as place,
+        running_service(folder, log_format="console", log_level="error") as service,
+    ):
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
         endpoint_id = service.endpoint(
