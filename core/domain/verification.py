@@ -5,7 +5,6 @@ receiver's own secret, or the receiver names it.
 """
 
 import base64
-import binascii
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,7 +130,7 @@ def _standard_verifier(secret: str, ed25519: VerifyEd25519 | None) -> Callable[[
             return False
         try:
             return verify_signature(public, base64.b64decode(encoded, validate=True), signed)
-        except binascii.Error:
+        except ValueError:  # of base64, also for text that is not ASCII
             return False
 
     return verifier

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.ids import floor_id
 from breakwater.core.store.commands.deletion import delete_some
+from breakwater.core.store.commands.pending import PRUNED_PREFIX, was_pruned
 from breakwater.core.store.engine import Database
 from breakwater.core.store.schema import AUDIT, DELIVERIES, ENDPOINTS, REPLAY_ITEMS, REPLAYS, TRANSITIONS
 from breakwater.core.store.writer import STEP_ROWS
@@ -39,6 +40,7 @@ class HistoryRetention:
 
     async def prune(self, *, before: float, audit_before: float, now: float) -> None:
         """Delete history older than `before`, and audit entries older than `audit_before`."""
+        await self._restore_used(now)  # of a round that was interrupted
         for table, condition in (
             (TRANSITIONS, _superseded_transitions(before)),
             (REPLAY_ITEMS, _items_of_old_replays(before)),
@@ -55,17 +57,21 @@ class HistoryRetention:
             ids = list((await connection.execute(unused)).scalars())
         for start in range(0, len(ids), STEP_ROWS):
             step = partial(_delete_adhoc, ids=ids[start : start + STEP_ROWS], before=before, now=now)
-            deleted = await self._database.writer.run(step, on_commit=self._on_changed)
+            deleted = await self._database.writer.run(step, on_commit=self._announce)
             if deleted:
-                await self._restore_used(deleted, now)
+                await self._wait_until_read(deleted)
+                # A message that found one of them before is submitted by now, and the next write comes after it.
+                await self._database.writer.run(_do_nothing)
+                await self._restore_used(now)
 
-    async def _restore_used(self, ids: Sequence[str], now: float) -> None:
+    def _announce(self, ids: Sequence[str]) -> None:
+        if ids:
+            self._on_changed(ids)
+
+    async def _restore_used(self, now: float) -> None:
         """Restore endpoints that got a message around their deletion, because it would be cancelled."""
-        await self._wait_until_read(ids)
-        # A message that found one of them before is submitted by now, and the second write comes after it.
-        await self._database.writer.run(_do_nothing)
-        step = partial(_restore_adhoc, ids=ids, now=now)
-        restored = await self._database.writer.run(step, on_commit=self._on_changed)
+        step = partial(_restore_adhoc, now=now)
+        restored = await self._database.writer.run(step, on_commit=self._announce)
         if restored:
             log.info("pruner.endpoints_restored", endpoints=len(restored))
 
@@ -73,21 +79,24 @@ class HistoryRetention:
 async def _delete_adhoc(
     connection: AsyncConnection, *, ids: Sequence[str], before: float, now: float
 ) -> Sequence[str]:
-    """Delete those of `ids` that are still unused, and return them."""
+    """Delete those of `ids` that are still unused, and return them.
+
+    The key marks them: a delivery that one of them gets after all is not cancelled, it restores the endpoint.
+    """
     deleted = await connection.execute(
         update(ENDPOINTS)
         .where(ENDPOINTS.c.id.in_(ids), _is_unused_adhoc(before))
-        .values(deleted_at=now, updated_at=now, adhoc_key=None)
+        .values(deleted_at=now, updated_at=now, adhoc_key=PRUNED_PREFIX + ENDPOINTS.c.id)
         .returning(ENDPOINTS.c.id)
     )
     return tuple(deleted.scalars())
 
 
-async def _restore_adhoc(connection: AsyncConnection, *, ids: Sequence[str], now: float) -> Sequence[str]:
-    """Restore those of `ids` that have deliveries, and return them. Their URL may have another endpoint already."""
+async def _restore_adhoc(connection: AsyncConnection, *, now: float) -> Sequence[str]:
+    """Restore pruned endpoints that have deliveries, and return them. Their URL may have another endpoint already."""
     restored = await connection.execute(
         update(ENDPOINTS)
-        .where(ENDPOINTS.c.id.in_(ids), exists().where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id))
+        .where(was_pruned(), exists().where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id))
         .values(deleted_at=None, updated_at=now, adhoc_key="restored:" + ENDPOINTS.c.id)
         .returning(ENDPOINTS.c.id)
     )

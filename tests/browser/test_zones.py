@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext, signed_in
+from tests.browser.conftest import NewContext, Watch, signed_in
 from tests.browser.scenarios import scripted_endpoint
 from tests.browser.test_resending import without_script
 from tests.processes import ReceiverProcess, Service
@@ -74,7 +74,8 @@ def test_a_tooltip_shows_the_time_in_the_zone_of_the_browser_too(
     expect(time).to_have_attribute("title", re.compile(r" UTC\n.*(EST|EDT|GMT-)"))
 
 
-def test_an_unknown_zone_is_refused_with_a_message(page: Page) -> None:
+def test_an_unknown_zone_is_refused_with_a_message(page: Page, watch: Watch) -> None:
+    watch.expect("422")
     page.goto("/settings")
     page.locator("#zone").evaluate("select => { select.options[0].value = 'Europe/Atlantis' }")
     page.get_by_label("Time zone").select_option("Europe/Atlantis")

@@ -141,6 +141,12 @@ def test_a_request_cannot_choose_a_weaker_scheme() -> None:
             verify(BODY, weaker.request(), STANDARD_SECRET, now=NOW)
 
 
+@pytest.mark.parametrize("signature", ["v1a,\u00e9", "v1a,=", "v1a,", "v1a", "\u00e9"])
+def test_a_signature_that_is_no_base64_is_a_mismatch(signature: str) -> None:
+    headers = {**ED25519.request(), "webhook-signature": signature}
+    assert failed_check(ED25519, headers) is VerificationCheck.SIGNATURE_MISMATCH
+
+
 def test_an_hmac_signature_made_with_the_public_key_is_refused() -> None:
     forged = sign(
         SignatureScheme.STANDARD,

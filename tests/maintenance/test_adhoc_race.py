@@ -8,8 +8,10 @@ from functools import partial
 import pytest
 
 from breakwater.core.delivery.intake import Accepted
+from breakwater.core.domain.errors import StoreUnavailable
 from breakwater.core.domain.outcome import Response
 from breakwater.core.domain.states import DeliveryState
+from breakwater.core.maintenance.deleted_endpoints import DeletedEndpointsJob
 from breakwater.core.maintenance.retention import RetentionJob
 from breakwater.core.store.schema import ENDPOINTS
 from tests.delivery.running_engine import RunningEngine
@@ -98,3 +100,61 @@ async def test_no_message_is_cancelled_whenever_its_endpoint_is_deleted(engine: 
         for delivery_id in ids:
             await engine.reaches(delivery_id, DeliveryState.DELIVERED)
         ids.clear()
+
+
+async def test_the_job_for_deleted_endpoints_cancels_no_message_that_came_at_the_pruning(
+    engine: RunningEngine,
+) -> None:
+    await unused_endpoint(engine)
+    changes = engine.runtime._endpoint_changes
+    sending: list[asyncio.Task[Accepted]] = []
+
+    def send_at_the_deletion(ids: Sequence[str]) -> None:
+        if not sending:
+            sending.append(asyncio.create_task(engine.send(url=URL)))
+        changes.mark_outdated(ids)
+
+    job = retention(engine, send_at_the_deletion)
+    wait = job._history._wait_until_read
+
+    async def wait_and_cancel_pending(ids: Sequence[str]) -> None:
+        await wait(ids)
+        await sending[0]
+        await DeletedEndpointsJob(engine.runtime._context).cancel_pending()
+
+    job._history._wait_until_read = wait_and_cancel_pending
+    await job.prune()
+    for _ in range(10):
+        await engine.quiet()
+        await engine.clock.advance(1.0)
+    await engine.reaches((await sending[0]).deliveries[0][0], DeliveryState.DELIVERED)
+
+
+async def test_a_pruning_that_was_interrupted_is_completed_by_the_next_one(engine: RunningEngine) -> None:
+    await unused_endpoint(engine)
+    changes = engine.runtime._endpoint_changes
+    sending: list[asyncio.Task[Accepted]] = []
+
+    def send_at_the_deletion(ids: Sequence[str]) -> None:
+        if not sending:
+            sending.append(asyncio.create_task(engine.send(url=URL)))
+        changes.mark_outdated(ids)
+
+    job = retention(engine, send_at_the_deletion)
+    wait = job._history._wait_until_read
+
+    async def lose_the_database(ids: Sequence[str]) -> None:
+        await wait(ids)
+        await sending[0]
+        raise StoreUnavailable("The database is unavailable: the connection was lost.", retry_after=1)
+
+    job._history._wait_until_read = lose_the_database
+    with pytest.raises(StoreUnavailable):
+        await job.prune()
+    job._history._wait_until_read = wait
+    await DeletedEndpointsJob(engine.runtime._context).cancel_pending()
+    await job.prune()
+    for _ in range(10):
+        await engine.quiet()
+        await engine.clock.advance(1.0)
+    await engine.reaches((await sending[0]).deliveries[0][0], DeliveryState.DELIVERED)

@@ -4,47 +4,46 @@ Logs that are JSON are usually collected. A sign-in link or a key does not belon
 breaks their readers.
 """
 
+import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
-import structlog
 
 from breakwater.core.settings import Settings
 from breakwater.web.serve.banner import banner
 from breakwater.web.serve.first_start import Welcome
 
-log = structlog.get_logger("breakwater.serving")
-
 FILE_NAME: Final = "breakwater-first-start.txt"
 
 
 def announce(welcome: Welcome, settings: Settings) -> None:
-    """Say that the service accepts requests, and where."""
+    """Say on stdout that the service accepts requests, and where, whatever the level of the log."""
     if settings.log_format == "console":
         click.echo(banner(welcome))
         return
-    if welcome.sign_in is None and welcome.key is None:
-        log.info("service.started", url=welcome.url)
-        return
-    path = settings.key_file.with_name(FILE_NAME)
+    fields = {"url": welcome.url}
+    if welcome.sign_in is not None or welcome.key is not None:
+        fields |= _file_fields(welcome, settings.key_file.with_name(FILE_NAME))
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    click.echo(json.dumps({**fields, "event": "service.started", "level": "info", "timestamp": now}))
+
+
+def _file_fields(welcome: Welcome, path: Path) -> dict[str, str]:
+    """Write the secrets of the start to `path`, and return what the log says about it."""
     try:
         _write_privately(path, banner(welcome))
     except OSError as error:
-        log.warning(
-            "service.started",
-            url=welcome.url,
-            note=f"cannot write {path} ({error.strerror}): nobody knows the sign-in link of this start",
-            remedy="make its folder writable and start again, or start once with BREAKWATER_LOG_FORMAT=console",
-        )
-        return
-    log.info(
-        "service.started",
-        url=welcome.url,
-        first_start_file=str(path),
-        note="the file has a sign-in link that expires in 10 minutes; delete it after use",
-    )
+        return {
+            "note": f"cannot write {path} ({error.strerror}): nobody knows the sign-in link of this start",
+            "remedy": "make its folder writable and start again, or start once with BREAKWATER_LOG_FORMAT=console",
+        }
+    return {
+        "first_start_file": str(path),
+        "note": "the file has a sign-in link that expires in 10 minutes; delete it after use",
+    }
 
 
 def _write_privately(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.states import DeliveryState
@@ -13,6 +13,8 @@ from breakwater.core.store.writer import STEP_ROWS
 COUNT_LIMIT: Final = 10_000
 """Pending deliveries are counted up to here: a count reads a row of the index for each."""
 
+PRUNED_PREFIX: Final = "pruned:"
+"""Begins the key of an ad-hoc endpoint that retention deleted."""
 _PENDING: Final = DELIVERIES.c.state == DeliveryState.PENDING.value
 
 
@@ -81,10 +83,18 @@ async def cancel_some_pending(
     return int(cancelled.rowcount)
 
 
+def was_pruned() -> ColumnElement[bool]:
+    """Match ad-hoc endpoints that retention deleted because nothing used them."""
+    return and_(ENDPOINTS.c.deleted_at.is_not(None), ENDPOINTS.c.adhoc_key.startswith(PRUNED_PREFIX))
+
+
 def deleted_with_pending() -> Select[Any]:
     """Return the ids of deleted endpoints that still have pending deliveries.
 
     An attempt was in flight at the deletion, or the process ended before every pending delivery was cancelled.
+    Endpoints that retention deleted are left out: a message in the moment of the deletion restores them.
     """
     pending = select(DELIVERIES.c.id).where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id, _PENDING).exists()
-    return select(ENDPOINTS.c.id).where(ENDPOINTS.c.deleted_at.is_not(None), pending)
+    return select(ENDPOINTS.c.id).where(
+        ENDPOINTS.c.deleted_at.is_not(None), ENDPOINTS.c.adhoc_key.is_(None) | ~was_pruned(), pending
+    )
