@@ -370,3 +370,35 @@ def test_the_header_is_read_alike_from_the_file_and_by_sqlite(tmp_path: Path) ->
         with path.open("rb") as file:
             header = Header.of_file(file.fileno())
         assert header == Header.of_connection(connection) == Header(2147483647, 1234567, 1)
+
+
+MIGRATE_AND_DIE = """
+import asyncio, os, signal, sys
+from breakwater.core.store.engine import Database
+from breakwater.core.store.sqlite import store
+from breakwater.core.store.sqlite.driver import SqliteConnection
+
+def migrate(connection, sealer=None):
+    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN newer TEXT")
+
+async def die(self):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store.upgrade = migrate
+SqliteConnection.close = die
+asyncio.run(Database(sys.argv[1]).open())
+"""
+
+
+async def test_a_kill_right_after_a_migration_is_not_taken_for_another_file(
+    sqlite_path: Path, sqlite_url: str
+) -> None:
+    database = Database(sqlite_url)
+    await database.open()
+    await database.close()
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE_AND_DIE, sqlite_url)
+    assert await child.wait() == -signal.SIGKILL
+    assert sqlite_path.with_name(sqlite_path.name + "-wal").stat().st_size > 0
+    database = Database(sqlite_url)
+    await database.open()
+    await database.close()

@@ -16,7 +16,7 @@ A person can hold it open from each of the three states. Closed never becomes ha
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -170,6 +170,14 @@ class CircuitBreaker:
         """Release a permit without counting: the call did not start, or its result says nothing about the endpoint."""
         if self.state == CircuitState.HALF_OPEN and not self._is_stale(generation):
             self._release_permit(self._at(now))
+
+    def release_permits_until(self, expiries: Iterable[float], *, now: float | None = None) -> None:
+        """Release the permits that expire at exactly these times: those of one claim, and of no other."""
+        permits = self._live_permits(self._at(now))
+        for expires_at in expiries:
+            if expires_at in permits:
+                permits.remove(expires_at)
+        self._set_permits(permits)
 
     # --- operations of people
 

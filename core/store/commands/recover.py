@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.domain.circuit import CircuitBreaker, CircuitBreakerConfig, CircuitState
@@ -247,16 +247,15 @@ def _release_unacknowledged(connection: Connection, members: Sequence[ReleaseUna
     breakers = load_breakers(connection, {member.endpoint_id: member.config for member in members})
     counts = []
     for member in members:
-        released = connection.execute(
-            update(DELIVERIES)
-            .where(
-                DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, DELIVERIES.c.claim_token == member.token
-            )
-            .values(_UNCLAIMED | {"next_attempt_at": member.now})
+        condition = and_(
+            DELIVERIES.c.state == DeliveryState.IN_FLIGHT.value, DELIVERIES.c.claim_token == member.token
         )
-        counts.append(int(released.rowcount))
-        for _ in range(counts[-1]):
-            breakers[member.endpoint_id].release(now=member.now)
+        leases = connection.execute(select(DELIVERIES.c.lease_until).where(condition)).scalars().all()
+        values = _UNCLAIMED | {"next_attempt_at": member.now}
+        connection.execute(update(DELIVERIES).where(condition).values(values))
+        counts.append(len(leases))
+        # A half-open permit ends with the lease of its delivery. Another claim has permits with other ends.
+        breakers[member.endpoint_id].release_permits_until(filter(None, leases), now=member.now)
     _save_half_open(connection, breakers, members[-1].now)
     return counts
 

@@ -105,11 +105,19 @@ def _stamp(connection: sqlite3.Connection, descriptor: int) -> None:
     """Commit a new stamp, and the present one of the file as its base."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        file = Header.of_file(descriptor)
-        connection.execute(f"PRAGMA application_id={file.stamp if file else 0}")
-        connection.execute(f"PRAGMA user_version={secrets.randbelow(_STAMPS) + 1}")
+        for statement in stamp_statements(descriptor):
+            connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def stamp_statements(descriptor: int) -> tuple[str, str]:
+    """Return what gives the present transaction a new stamp, and the stamp of the file as its base."""
+    file = Header.of_file(descriptor)
+    return (
+        f"PRAGMA application_id={file.stamp if file else 0}",
+        f"PRAGMA user_version={secrets.randbelow(_STAMPS) + 1}",
+    )

@@ -23,7 +23,7 @@ from breakwater.core.store.migrations import upgrade
 from breakwater.core.store.sqlite.check import prepare_file, refuse_damaged, refuse_unusable
 from breakwater.core.store.sqlite.driver import OffloadPolicy, SqliteConnection
 from breakwater.core.store.sqlite.lock import FileLock
-from breakwater.core.store.sqlite.log_stamp import checkpoint, refuse_stale_log
+from breakwater.core.store.sqlite.log_stamp import checkpoint, refuse_stale_log, stamp_statements
 
 READERS: Final = 4
 """Concurrent readers, each with a connection and a thread."""
@@ -108,6 +108,9 @@ class SqliteFileStore:
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(upgrade, self._sealer)
+                # A new schema without a new stamp would look like another file, if the process is killed now.
+                for statement in stamp_statements(self._descriptor) if self._descriptor is not None else ():
+                    await connection.exec_driver_sql(statement)
         finally:
             await engine.dispose()
 
