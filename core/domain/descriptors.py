@@ -15,8 +15,8 @@ _MIN_LOOKUPS: Final = 2
 _LOOKUPS_SHARE: Final = 32
 _PER_LOOKUP: Final = 3
 """A lookup reads a file and has sockets to two name servers."""
-_REUSE_FROM: Final = 256
-"""Attempts for which connections are kept: with fewer, an idle connection would take the place of an attempt."""
+IDLE_CONNECTIONS: Final = 8_192
+"""Room for idle connections, or none is kept: thousands of receivers a second leave one each for some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,16 @@ def api_connections(limit: int) -> int:
 def plan_descriptors(limit: int, max_in_flight: int) -> DescriptorBudget:
     """Return the budget of a process with `limit` descriptors that is configured for `max_in_flight` attempts.
 
-    An attempt needs one for its connection, and one more while connections are kept: idle ones of other receivers.
+    An attempt needs one for its connection. Idle connections are kept only beside room for every attempt.
     """
     connections = api_connections(limit)
     lookups = max(_MIN_LOOKUPS, min(MAX_LOOKUPS, limit // _LOOKUPS_SHARE))
     left = max(1, limit - RESERVED - connections - lookups * _PER_LOOKUP)
-    keep_connections = left // 2 >= min(max_in_flight, _REUSE_FROM)
     return DescriptorBudget(
         limit=limit,
         api_connections=connections,
         lookups=lookups,
-        attempts=min(max_in_flight, left // 2 if keep_connections else left),
+        attempts=min(max_in_flight, left),
         requested_attempts=max_in_flight,
-        keep_connections=keep_connections,
+        keep_connections=left >= max_in_flight + IDLE_CONNECTIONS,
     )
