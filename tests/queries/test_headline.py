@@ -24,7 +24,7 @@ def circuit(name: str, waiting: int = 0, **changes: object) -> CircuitView:
     view = CircuitView(
         endpoint_id=f"ep_{name}",
         endpoint_name=name,
-        webhook_url="https://receiver.example/",
+        webhook_url=f"https://{name.replace(' ', '-')}.example/",
         endpoint_state=EndpointState.ENABLED,
         state=CircuitState.OPEN,
         on_hold=False,
@@ -82,8 +82,18 @@ def test_most_endpoints_failing_together_point_at_this_machine() -> None:
     )
 
 
+MINUTE = 29_000_000
+
+
 def outcomes(name: str, url: str = "", **by_outcome: int) -> EndpointOutcomes:
-    return EndpointOutcomes(f"ep_{name}", name, url or f"https://{name}.example/", by_outcome)
+    """Return attempts of which the last of each outcome was in the same minute."""
+    url = url or f"https://{name.replace(' ', '-')}.example/"
+    return EndpointOutcomes(f"ep_{name}", name, url, by_outcome, dict.fromkeys(by_outcome, MINUTE))
+
+
+def at_minute(minute: int, entry: EndpointOutcomes, outcome: str) -> EndpointOutcomes:
+    """Return the attempts with the last of `outcome` in another minute."""
+    return replace(entry, last_minutes={**entry.last_minutes, outcome: minute})
 
 
 def test_an_endpoint_that_rejects_everything_is_failing_although_its_circuit_is_closed() -> None:
@@ -125,7 +135,8 @@ def test_addresses_that_our_configuration_blocks_are_our_cause() -> None:
 )
 def test_a_cause_that_most_endpoints_share_is_ours(failure: str, sentence: str) -> None:
     most = tuple(outcomes(name, **{failure: 5}) for name in "abc")
-    status = replace(FINE, outcomes=(*most, outcomes("d", success=9)))
+    before = at_minute(MINUTE - 1, outcomes("d", success=9), "success")
+    status = replace(FINE, outcomes=(*most, before))
     assert overview_sentence(status).startswith(sentence)
     assert "healthy" not in overview_sentence(status)
 
@@ -137,6 +148,77 @@ def test_one_host_that_refuses_connections_is_their_cause() -> None:
     assert overview_sentence(status).startswith("3 endpoints are failing (a, b, c): connection failed.")
     (group,) = status.groups
     assert (group.host, group.is_ours) == ("10.1.2.3", False)
+
+
+def test_one_host_with_several_endpoints_is_their_cause_although_few_endpoints_are_active() -> None:
+    refused = tuple(outcomes(name, "https://api.acme.example/x", connect=5) for name in "abc")
+    fine = tuple(
+        at_minute(MINUTE - 1, outcomes(f"fine{number}", success=90), "success") for number in range(2)
+    )
+    status = replace(FINE, endpoints=200, outcomes=(*refused, *fine))
+    assert overview_sentence(status) == (
+        "3 endpoints are failing (a, b, c): connection failed. Breakwater is healthy."
+    )
+    alone = replace(FINE, endpoints=3, outcomes=refused)
+    assert overview_sentence(alone).startswith("3 endpoints are failing (a, b, c): connection failed.")
+
+
+@pytest.mark.parametrize("failure", ["connect", "timeout", "tls"])
+@pytest.mark.parametrize("response", ["success", "client_error", "protocol"])
+def test_a_response_after_the_failures_shows_that_the_network_works(failure: str, response: str) -> None:
+    failing = tuple(outcomes(name, **{failure: 5}) for name in "abc")
+    status = replace(FINE, endpoints=4, outcomes=(*failing, outcomes("d", **{response: 9})))
+    assert not any(group.is_ours for group in status.groups)
+    assert "this machine" not in overview_sentence(status)
+
+
+def test_a_response_does_not_show_that_dns_works() -> None:
+    failing = tuple(outcomes(name, dns=5) for name in "abc")
+    status = replace(FINE, outcomes=(*failing, outcomes("d", success=9)))
+    assert overview_sentence(status) == "DNS fails for 3 endpoints. Check the DNS of this machine."
+
+
+def test_a_protocol_error_shows_that_the_network_works() -> None:
+    status = replace(FINE, endpoints=4, outcomes=tuple(outcomes(name, protocol=8) for name in "abc"))
+    assert overview_sentence(status) == (
+        "3 endpoints are failing (a, b, c): protocol error. Breakwater is healthy."
+    )
+
+
+def test_breakwater_is_not_called_healthy_when_this_machine_is_suspected() -> None:
+    status = replace(FINE, endpoints=4, circuits=tuple(circuit(name, 1) for name in "abc"))
+    assert overview_sentence(status) == (
+        "3 of 4 endpoints are failing at the same time. Check this machine's network and DNS first. "
+        "3 deliveries are on hold."
+    )
+
+
+def test_open_circuits_of_one_host_do_not_point_at_this_machine() -> None:
+    circuits = tuple(circuit(name, webhook_url=f"https://api.acme.example/{name}") for name in "abc")
+    assert overview_sentence(replace(FINE, endpoints=4, circuits=circuits)).startswith(
+        "3 endpoints are failing (a, b, c)."
+    )
+
+
+@pytest.mark.parametrize(("failures", "successes"), [(3, 1), (30, 30)])
+def test_an_endpoint_that_succeeded_after_its_last_failure_is_not_failing(
+    failures: int, successes: int
+) -> None:
+    shop = outcomes("shop", timeout=failures, success=successes)
+    assert replace(FINE, outcomes=(shop,)).groups
+    recovered = at_minute(MINUTE + 1, shop, "success")
+    assert overview_sentence(replace(FINE, outcomes=(recovered,))).startswith("All 14 endpoints")
+    still_open = replace(FINE, circuits=(circuit("shop", 2),), outcomes=(recovered,))
+    assert [(group.cause, len(group.endpoints)) for group in still_open.groups] == [("timeout", 1)]
+
+
+@pytest.mark.parametrize("state", [EndpointState.PAUSED, EndpointState.DISABLED])
+def test_an_endpoint_that_is_not_enabled_is_named_once(state: EndpointState) -> None:
+    stopped = circuit("billing", 20, state=CircuitState.CLOSED, endpoint_state=state)
+    status = replace(FINE, circuits=(stopped,), outcomes=(outcomes("billing", gone=3),))
+    assert overview_sentence(status) == (
+        f"billing is {state.value}. 20 deliveries waiting. Breakwater is healthy."
+    )
 
 
 def test_a_few_failures_among_successes_are_no_failing_endpoint() -> None:

@@ -9,26 +9,17 @@ from breakwater.core.domain.health import TaskHealth
 from breakwater.core.domain.states import EndpointState, FailureClass
 from breakwater.core.queries.circuits.model import CircuitView
 from breakwater.core.queries.overview.failing import (
+    RESPONSES,
     SUSPECT_THIS_MACHINE,
     EndpointOutcomes,
     FailureGroup,
     group_failures,
+    network_works,
 )
 from breakwater.core.queries.traffic.model import Traffic
 from breakwater.core.text.format import format_actor, join_names, pluralize, sanitize
 from breakwater.core.text.outcomes import SUCCESS, failure_name, outcome_name
 
-_RESPONSES: Final = frozenset(
-    {
-        FailureClass.REDIRECT,
-        FailureClass.GONE,
-        FailureClass.CLIENT_TIMEOUT,
-        FailureClass.THROTTLED,
-        FailureClass.CLIENT_ERROR,
-        FailureClass.SERVER_ERROR,
-    }
-)
-"""The causes that a response tells: a network that carries responses works."""
 _NOTABLE_FAILURE_RATE: Final = 0.05
 """The share of failed attempts that is mentioned although every circuit is closed."""
 _MINIMUM_ATTEMPTS: Final = 20
@@ -111,7 +102,7 @@ def overview_sentence(status: SystemStatus) -> str:
     )
     if own_problem:
         return f"{own_problem} {endpoint_problems}".rstrip()
-    if any(group.is_ours for group in status.groups):
+    if any(group.is_ours for group in status.groups) or _suspects_this_machine(status):
         return endpoint_problems
     if endpoint_problems:
         return f"{endpoint_problems} Breakwater is healthy."
@@ -146,8 +137,7 @@ def _failing(status: SystemStatus) -> str:
 
 
 def _their_causes(status: SystemStatus, groups: Sequence[FailureGroup], names: list[str]) -> str:
-    received_responses = any(group.cause in _RESPONSES for group in groups)
-    if len(names) >= SUSPECT_THIS_MACHINE and len(names) * 2 > status.endpoints and not received_responses:
+    if _suspects_this_machine(status):
         return (
             f"{len(names)} of {status.endpoints} endpoints are failing at the same time. "
             "Check this machine's network and DNS first."
@@ -162,6 +152,16 @@ def _their_causes(status: SystemStatus, groups: Sequence[FailureGroup], names: l
     names = sorted(names)
     shown = ", ".join(names) if len(names) <= _NAMES_SHOWN else join_names(names, _NAMES_SHOWN)
     return f"{count} failing ({shown}){f': {causes}' if causes else ''}."
+
+
+def _suspects_this_machine(status: SystemStatus) -> bool:
+    """Return whether so many endpoints fail without a response that this machine is the likelier cause."""
+    groups = [group for group in status.groups if not group.is_ours]
+    ids = frozenset[str]().union(*(group.endpoint_ids for group in groups))
+    hosts = frozenset[str]().union(*(group.hosts for group in groups))
+    if len(hosts) < SUSPECT_THIS_MACHINE or len(ids) * 2 <= status.endpoints:
+        return False
+    return not any(group.cause in RESPONSES for group in groups) and not network_works(status.outcomes, ids)
 
 
 def _own_cause(group: FailureGroup) -> str:

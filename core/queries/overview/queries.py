@@ -129,24 +129,40 @@ async def _read_outcomes(connection: AsyncConnection, now: float) -> tuple[Endpo
     """Return the attempts of the last minutes by endpoint and outcome, of endpoints that are not deleted."""
     endpoints: dict[str, tuple[str, str]] = {}
     counts: dict[str, dict[str, int]] = defaultdict(dict)
-    for endpoint_id, name, url, outcome, attempts in await connection.execute(outcomes_statement(now)):
+    last_minutes: dict[str, dict[str, int]] = defaultdict(dict)
+    for endpoint_id, name, url, outcome, attempts, minute in await connection.execute(
+        outcomes_statement(now)
+    ):
         endpoints[endpoint_id] = (name, url)
         counts[endpoint_id][outcome] = attempts
-    return tuple(EndpointOutcomes(id_, *endpoints[id_], counts[id_]) for id_ in endpoints)
+        last_minutes[endpoint_id][outcome] = minute
+    return tuple(EndpointOutcomes(id_, *endpoints[id_], counts[id_], last_minutes[id_]) for id_ in endpoints)
 
 
-def outcomes_statement(now: float) -> Select[str, str, str, str, int]:
-    """Return the statement that sums the attempts of the window, along the index of minutes."""
+def outcomes_statement(now: float) -> Select[str, str, str, str, int, int]:
+    """Return the statement that sums the attempts of the window, with their last minute, along the index of minutes."""
     stats = MINUTE_STATS.c
     endpoint_id = no_index(stats.endpoint_id)  # grouping along the primary key would read every minute
     sums = (
-        select(endpoint_id.label("endpoint_id"), stats.outcome, func.sum(stats.attempts).label("attempts"))
+        select(
+            endpoint_id.label("endpoint_id"),
+            stats.outcome,
+            func.sum(stats.attempts).label("attempts"),
+            func.max(stats.minute).label("last_minute"),
+        )
         .where(stats.minute > int(now // 60) - WINDOW_MINUTES, endpoint_id != ALL_ENDPOINTS)
         .group_by(endpoint_id, stats.outcome)
         .subquery()
     )
     return (
-        select(sums.c.endpoint_id, ENDPOINTS.c.name, ENDPOINTS.c.url, sums.c.outcome, sums.c.attempts)
+        select(
+            sums.c.endpoint_id,
+            ENDPOINTS.c.name,
+            ENDPOINTS.c.url,
+            sums.c.outcome,
+            sums.c.attempts,
+            sums.c.last_minute,
+        )
         .join(ENDPOINTS, ENDPOINTS.c.id == sums.c.endpoint_id)
         .where(ENDPOINTS.c.deleted_at.is_(None))
     )

@@ -77,3 +77,15 @@ async def test_an_endpoint_whose_attempts_fail_is_named_although_its_circuit_is_
     assert [(group.cause, group.endpoints) for group in overview.failing] == [
         ("client_error", ((tax, "Tax office"),))
     ]
+
+
+async def test_an_endpoint_that_succeeded_in_a_later_minute_is_not_failing(
+    stored: Stored, queries: Queries
+) -> None:
+    recovered, failing = await stored.endpoint("recovered"), await stored.endpoint("failing")
+    for bucket, (endpoint_id, success_at) in enumerate(((recovered, 60), (failing, 600))):
+        await stored.counted(endpoint_id, stored.now - 300, "timeout", bucket, 2)
+        await stored.counted(endpoint_id, stored.now - 120, "timeout", bucket + 5, 2)
+        await stored.counted(endpoint_id, stored.now - success_at, "success", bucket, 1)
+    overview = await queries.overview.now()
+    assert [group.endpoints for group in overview.failing] == [((failing, "failing"),)]
