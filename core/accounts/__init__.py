@@ -35,7 +35,7 @@ class Access:
         self._limits = SignInLimits(clock)
 
     async def bootstrap(self) -> str | None:
-        """Return a sign-in code while no administrator can sign in; None afterwards.
+        """Return a sign-in code while no administrator can sign in or has an invitation; None otherwise.
 
         It works once and expires in ten minutes; `<base url>/welcome#<code>` is the link to print.
         """

@@ -4,16 +4,18 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.administrator_rows import lock_administrators
 from breakwater.core.accounts.model import PersonView, Role, VerifiedPerson
 from breakwater.core.accounts.secrets import Passwords
 from breakwater.core.accounts.sign_in_codes import (
+    CODE_SECONDS,
     check_code,
     create_code,
     delete_codes,
+    has_usable_code,
     person_of_code,
     unusable_code,
     use_code,
@@ -23,10 +25,12 @@ from breakwater.core.domain.errors import FieldProblem, InvalidInput, NotFound
 from breakwater.core.ids import Ids
 from breakwater.core.ports import Clock
 from breakwater.core.store.engine import Database, upsert
-from breakwater.core.store.schema import PEOPLE, SESSIONS
+from breakwater.core.store.schema import AUDIT, PEOPLE, SESSIONS
 from breakwater.core.text.format import join_names
 
 FIRST_ADMINISTRATOR: Final = "admin"
+_INVITE: Final = "person.invite"
+"""The action in the audit log."""
 PASSWORD_MIN: Final = 10
 _PASSWORD_MAX: Final = 256
 """Characters. Argon2 accepts any length, and takes longer for more."""
@@ -55,11 +59,15 @@ class People:
         self._forget_sessions = forget_sessions
 
     async def first_code(self) -> str | None:
-        """Return a code for the first administrator, or None when an administrator can already sign in."""
+        """Return a code for the first administrator.
+
+        Return None when an administrator can already sign in, or has an invitation that is not used or expired.
+        """
 
         async def write(connection: AsyncConnection) -> str | None:
-            if (await connection.execute(_ABLE_ADMINISTRATORS.limit(1))).first() is not None:
-                return None
+            for administrators in (_ABLE_ADMINISTRATORS, _invited_administrators(self._clock.now())):
+                if (await connection.execute(administrators.limit(1))).first() is not None:
+                    return None
             person_id = await self._ensure(connection, await self._free_name(connection), Role.ADMIN)
             return await create_code(connection, person_id, self._clock.now())
 
@@ -75,7 +83,7 @@ class People:
 
         async def write(connection: AsyncConnection) -> str:
             person_id = await self._ensure(connection, name, validated_role)
-            entry = AuditEntry(actor, "person.invite", person_id, f"{name} invited as {validated_role}")
+            entry = AuditEntry(actor, _INVITE, person_id, f"{name} invited as {validated_role}")
             await self._audit_log.write(connection, entry)
             return await create_code(connection, person_id, self._clock.now())
 
@@ -240,6 +248,22 @@ _ABLE_ADMINISTRATORS: Final = (
     .order_by(PEOPLE.c.id)
 )
 """Administrators who can sign in."""
+
+
+def _invited_administrators(now: float) -> Select[str]:
+    """Return the query for administrators whom somebody invited and who can still use that code.
+
+    A code that an earlier start created does not count: each start replaces it. The audit log tells the two apart.
+    """
+    invited = exists().where(
+        AUDIT.c.subject == PEOPLE.c.id, AUDIT.c.action == _INVITE, AUDIT.c.at >= now - CODE_SECONDS
+    )
+    return select(PEOPLE.c.id).where(
+        PEOPLE.c.role == Role.ADMIN.value,
+        PEOPLE.c.disabled_at.is_(None),
+        has_usable_code(PEOPLE.c.id, now),
+        invited,
+    )
 
 
 def _validated_role(name: str, role: str) -> Role:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breakwater.core.accounts.secrets import digest_of, new_token
@@ -46,6 +46,11 @@ async def delete_codes(connection: AsyncConnection, person_id: str) -> None:
     await connection.execute(SIGN_IN_CODES.delete().where(SIGN_IN_CODES.c.person_id == person_id))
 
 
+def has_usable_code(person_id: ColumnElement[str], now: float) -> ColumnElement[bool]:
+    """Return the condition that a person has a code that can be used."""
+    return exists().where(SIGN_IN_CODES.c.person_id == person_id, _is_unspent(now))
+
+
 def person_of_code(code: str, now: float) -> Select[str]:
     """Return the query for the id of the person for whom a usable code was created."""
     return select(SIGN_IN_CODES.c.person_id).where(_usable(code, now))
@@ -59,8 +64,8 @@ def unusable_code() -> InvalidInput:
 
 
 def _usable(code: str, now: float) -> ColumnElement[bool]:
-    return and_(
-        SIGN_IN_CODES.c.digest == digest_of(code),
-        SIGN_IN_CODES.c.used_at.is_(None),
-        SIGN_IN_CODES.c.expires_at > now,
-    )
+    return and_(SIGN_IN_CODES.c.digest == digest_of(code), _is_unspent(now))
+
+
+def _is_unspent(now: float) -> ColumnElement[bool]:
+    return and_(SIGN_IN_CODES.c.used_at.is_(None), SIGN_IN_CODES.c.expires_at > now)

@@ -51,6 +51,23 @@ def test_the_link_lets_the_administrator_set_a_new_password(tmp_path: Path) -> N
     asyncio.run(next_start(link.partition("#")[2]))
 
 
+def test_the_link_works_after_the_next_start_when_no_administrator_can_sign_in(tmp_path: Path) -> None:
+    async def first_start() -> None:
+        async with Runtime(settings_for(tmp_path)) as runtime:
+            assert await runtime.access.bootstrap()
+
+    async def next_start(code: str) -> None:
+        async with Runtime(settings_for(tmp_path)) as runtime:
+            assert await runtime.access.bootstrap() is None
+            await runtime.access.welcome(code, PASSWORD, source="127.0.0.1")
+            await runtime.access.sign_in("admin", PASSWORD, source="127.0.0.1")
+
+    asyncio.run(first_start())
+    code, output = invite(tmp_path)
+    assert code == 0, output
+    asyncio.run(next_start(output.split()[0].partition("#")[2]))
+
+
 def test_a_missing_database_is_refused_and_not_created(tmp_path: Path) -> None:
     code, output = invite(tmp_path)
     assert code == 2

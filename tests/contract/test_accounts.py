@@ -221,6 +221,19 @@ async def test_a_disabled_account_does_not_become_the_first_administrator(nodes:
     assert await nodes.role_of("admin") == "viewer"
 
 
+async def test_a_start_creates_no_code_while_an_administrator_has_an_invitation(nodes: Nodes) -> None:
+    assert await nodes.first.bootstrap()
+    await nodes.first.people.invite("bob", "viewer", actor=BY)
+    assert await nodes.first.bootstrap()
+    invitation = await nodes.first.people.invite("admin", "admin", actor=BY)
+    assert await nodes.second.bootstrap() is None
+    assert await nodes.second.bootstrap() is None
+    await nodes.clock.leap(601)
+    assert await nodes.second.bootstrap()
+    with pytest.raises(InvalidInput):
+        await nodes.first.welcome(invitation, PASSWORD, source=SOURCE)
+
+
 async def test_a_person_has_a_limited_number_of_sessions(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ class Welcome:
 
     url: str
     sign_in: str | None
-    """A single-use link that expires in ten minutes; None when an administrator can sign in."""
+    """A single-use link that expires in ten minutes; None when an administrator can sign in or has an invitation."""
     key: str | None
     """An API key with the scopes send and operate; None after the first start."""
     example: str | None
