@@ -180,7 +180,10 @@
 
   function preserveReaderState() {
     Object.assign(Idiomorph.defaults.callbacks, {
-      beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.matches("[data-preserve][open], dialog[open]")),
+      beforeNodeMorphed: (old, fresh) => {
+        if (old.name === "_form" && fresh.name === "_form") return false // a form without a response must keep its token
+        return !(old.nodeType === 1 && old.matches("[data-preserve][open], dialog[open]"))
+      },
       beforeAttributeUpdated: (name, node) => {
         if (name === "open" && node.nodeName === "DETAILS") return false
         if (name === "checked" || (name === "class" && node.classList.contains("current"))) return false

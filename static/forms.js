@@ -51,6 +51,13 @@
     return false
   }
 
+  /* A form whose result is known gets a new token: sending it again is a new action. A form without a response keeps its
+     token, so that sending it again repeats nothing. A failed one keeps it too, because the server forgets failures. */
+  function renewToken(form) {
+    const field = $("[name=_form]", form)
+    if (field) field.value = crypto.getRandomValues(new BigUint64Array(1))[0]
+  }
+
   const setBusy = (form, on) => on ? form.setAttribute("aria-busy", "true") : form.removeAttribute("aria-busy")
 
   document.addEventListener("submit", (event) => {
@@ -86,6 +93,7 @@
         headers: { "HX-Request": "true", "HX-Target": "main" },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       })
+      if (response.ok) renewToken(form)
       await showResponse(form, name, response)
     } catch {
       showUnreachable(form, name)
@@ -122,7 +130,11 @@
     event.detail.issueRequest()
   })
   document.addEventListener("htmx:beforeRequest", (event) => { if (isForm(event)) setBusy(event.detail.elt, true) })
-  document.addEventListener("htmx:afterRequest", (event) => { if (isForm(event)) setBusy(event.detail.elt, false) })
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!isForm(event)) return
+    setBusy(event.detail.elt, false)
+    if (event.detail.successful) renewToken(event.detail.elt)
+  })
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, xhr } = event.detail
     if (xhr.status >= 500 || (xhr.status >= 400 && isForm(event))) event.detail.shouldSwap = false // keep the page

@@ -4,14 +4,17 @@ import re
 import signal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.all_pages import end_session
 from tests.browser.conftest import NewContext, Watch, signed_in
 from tests.browser.scenarios import circuit_of, row, scripted_endpoint
 from tests.browser.test_freshness import GONE
 from tests.browser.test_resending import without_script
+from tests.browser.test_two_browsers import live
 from tests.processes import ReceiverProcess, Service, running_service
+
+_AFTER_DOUBLE_CLICK = "{ const now = Date.now; Date.now = () => now() + 2000 }"
 
 
 def names(service: Service) -> list[str]:
@@ -67,6 +70,62 @@ def test_a_double_click_on_send_test_sends_one(
     expect(page.locator("#flash")).to_contain_text("Test sent.")
     sent = service.api.get("/deliveries", params={"endpoint": endpoint.endpoint_id}).json()["items"]
     assert len(sent) == 1
+
+
+def test_an_action_that_is_repeated_after_its_result_is_carried_out_again(
+    service: Service, receiver: ReceiverProcess, page: Page
+) -> None:
+    endpoint = scripted_endpoint(service, receiver)
+    delivery = endpoint.failed()
+    live(page, f"/deliveries?endpoint={endpoint.endpoint_id}")
+    flash = page.locator("#flash")
+    for count in (1, 2):
+        row(page, delivery).locator("input[data-select]").check()
+        page.get_by_role("button", name="Resend selected").click()
+        expect(flash).to_contain_text("resent")
+        flash.locator(".notice").click()
+        assert service.delivery_once(delivery, "failed")["attempt_count"] == count + 1
+        page.evaluate(_AFTER_DOUBLE_CLICK)
+
+
+def test_an_action_whose_response_was_lost_is_carried_out_once_when_it_is_sent_again(
+    service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
+) -> None:
+    watch.expect("ERR_FAILED")
+    watch.expect("htmx:")
+    endpoint = scripted_endpoint(service, receiver)
+    endpoint.respond_with("status=200")
+    live(page, f"/endpoints/{endpoint.endpoint_id}")
+    send, flash = page.get_by_role("button", name="Send test"), page.locator("#flash")
+
+    def lose_response(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/ping", lose_response)
+    send.click()
+    expect(flash).to_contain_text(f"Not confirmed: Send test {endpoint.name}.")
+    rendered_at = page.locator("#rendered-at").get_attribute("data-at") or ""
+    page.evaluate("htmx.trigger(document.body, 'refresh')")
+    expect(page.locator("#rendered-at")).not_to_have_attribute("data-at", rendered_at)
+    page.unroute("**/ping")
+    send.click()
+    expect(flash).to_contain_text("Test sent.")
+    assert len(service.api.get("/deliveries", params={"endpoint": endpoint.endpoint_id}).json()["items"]) == 1
+
+
+def test_a_selection_whose_resend_failed_is_named_as_its_button(
+    service: Service, receiver: ReceiverProcess, page: Page, watch: Watch
+) -> None:
+    watch.expect("ERR_FAILED")
+    watch.expect("htmx:")
+    endpoint = scripted_endpoint(service, receiver)
+    delivery = endpoint.failed()
+    page.goto(f"/deliveries?endpoint={endpoint.endpoint_id}")
+    page.route("**/deliveries/resend", lambda route: route.abort())
+    row(page, delivery).locator("input[data-select]").check()
+    page.get_by_role("button", name="Resend selected").click()
+    expect(page.locator("#flash")).to_contain_text("Not confirmed: Resend selected.")
 
 
 def test_a_form_that_was_refused_keeps_its_address_and_can_be_reloaded(page: Page, watch: Watch) -> None:

@@ -6,7 +6,7 @@ import re
 import httpx
 from litestar.routes import HTTPRoute
 
-from breakwater.web.pages.submissions import RUNS_ONCE
+from breakwater.web.pages.submissions import KEPT_SECONDS, RUNS_ONCE
 from tests.web.running_app import RunningApp
 
 ENDPOINT = {"url": "https://once.example/hook", "name": "Once"}
@@ -53,6 +53,50 @@ async def test_a_form_that_failed_can_be_sent_again(service: RunningApp) -> None
     assert (
         await browser.post(f"/circuits/{endpoint}/release", data=form, headers={"HX-Request": "true"})
     ).status_code == 200
+
+
+async def test_a_form_without_scripts_that_failed_can_be_sent_again(service: RunningApp) -> None:
+    browser = await service.browser("operator")
+    endpoint = await service.endpoint()
+    form = await rendered_form(browser, "/settings")
+    refused = await browser.post(f"/circuits/{endpoint}/release", data=form)
+    assert refused.status_code == 303
+    await service.post(f"/circuits/{endpoint}/hold", {"reason": "maintenance"})
+    assert (await browser.post(f"/circuits/{endpoint}/release", data=form)).status_code == 303
+    assert (await service.get(f"/circuits/{endpoint}"))["hold"] is None
+
+
+async def test_a_confirmed_selection_that_failed_says_so_by_its_status_and_can_be_sent_again(
+    service: RunningApp,
+) -> None:
+    browser = await service.browser("operator")
+    form = {
+        **await rendered_form(browser, "/settings"),
+        "ids": "not-a-delivery",
+        "confirmed": "yes",
+        "back": "/deliveries",
+    }
+    sent_by_script = {"HX-Request": "true", "HX-Target": "main"}
+    for _ in range(2):
+        refused = await browser.post("/deliveries/resend", data=form, headers=sent_by_script)
+        assert refused.status_code >= 400
+        assert "HX-Redirect" not in refused.headers
+
+
+async def test_a_result_is_forgotten_after_a_minute(service: RunningApp) -> None:
+    browser = await service.browser("operator")
+    endpoint = await service.endpoint()
+    form = await rendered_form(browser, "/settings")
+
+    async def deliveries_after_sending() -> int:
+        await browser.post(f"/endpoints/{endpoint}/ping", data=form, headers={"HX-Request": "true"})
+        return len((await service.get("/deliveries"))["items"])
+
+    assert await deliveries_after_sending() == 1
+    service.later(KEPT_SECONDS - 1)
+    assert await deliveries_after_sending() == 1
+    service.later(1)
+    assert await deliveries_after_sending() == 2
 
 
 async def test_the_form_of_one_session_is_not_that_of_another(service: RunningApp) -> None:

@@ -30,6 +30,7 @@ from breakwater.web.security.guards import principal_of, principal_or_none
 PageRequest = Request[Any, Any, Any]
 _FLASH_COOKIE: Final = "flash"
 _FLASH_SECONDS: Final = 60
+_MAX_SUCCESS: Final = 399
 _MAX_FLASH_LENGTH: Final = 1_000
 """Characters: a cookie has about 4,000 bytes."""
 THEMES: Final = ("light", "dark")
@@ -217,8 +218,19 @@ def _expired_flash_cookie(request: PageRequest) -> Cookie:
     return message_cookie(request, _FLASH_COOKIE, "", 0)
 
 
+def is_failure(response: Response[Any]) -> bool:
+    """Return whether an action failed, by its response: the status, or the message that a redirect carries."""
+    if (response.status_code or 0) > _MAX_SUCCESS:
+        return True
+    flashes = [_decode_flash(cookie.value) for cookie in response.cookies if cookie.key == _FLASH_COOKIE]
+    return any(flash is not None and flash.kind == "error" for flash in flashes)
+
+
 def _read_flash(request: PageRequest) -> Flash | None:
-    encoded = request.cookies.get(_FLASH_COOKIE)
+    return _decode_flash(request.cookies.get(_FLASH_COOKIE))
+
+
+def _decode_flash(encoded: str | None) -> Flash | None:
     if not encoded:
         return None
     try:

@@ -57,7 +57,7 @@ async def _resend(request: PageRequest, ids: tuple[str, ...], form: Form) -> Res
         flash, status = Flash("success", result.message), 200
     except (Conflict, InvalidInput, NotFound, StoreUnavailable) as problem:
         flash, status = Flash("error", problem_message(problem)), status_of(problem)
-    if back is not None:
+    if back is not None and not (flash.kind == "error" and wants_fragment(request)):
         return redirect_with_flash(request, flash, back)
     return respond_with_flash(request, flash, back=LIST, status_code=status)
 

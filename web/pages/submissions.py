@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -12,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from breakwater.core.lru_map import LruMap
-from breakwater.web.pages.reply import PageRequest
+from breakwater.web.pages.reply import PageRequest, is_failure, runtime_of
 from breakwater.web.security.cookies import session_token
 from breakwater.web.security.csrf import FORM_ID_FIELD
 from breakwater.web.security.guards import requires
@@ -21,34 +22,51 @@ RUNS_ONCE: Final = "runs_once"
 """The option of a route whose forms are carried out once."""
 MAX_SUBMISSIONS: Final = 500
 """Results that are remembered. A form that is sent twice is sent twice within seconds."""
-_MAX_SUCCESS: Final = 399
+KEPT_SECONDS: Final = 60.0
+"""How long a result is remembered after it is known. A press after that is a new action."""
 
 Result = Response[Any]
 Handler = Callable[..., Awaitable[Result]]
 
 
+@dataclass(slots=True)
+class _Submission:
+    task: asyncio.Task[Result]
+    done_at: float | None = None
+    """When its result was known; None while it is carried out."""
+
+
 class Submissions:
     """The results of the latest forms in this process, by session, path and content with the token."""
 
-    def __init__(self) -> None:
-        self._results: LruMap[bytes, asyncio.Task[Result]] = LruMap(MAX_SUBMISSIONS)
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._submissions: LruMap[bytes, _Submission] = LruMap(MAX_SUBMISSIONS)
 
     async def run(self, key: bytes, work: Callable[[], Awaitable[Result]]) -> Result:
         """Return the result of the first form with this key: it waits for one that is carried out now.
 
         A form that failed is forgotten, so that it can be sent again.
         """
-        task = self._results.get(key)
-        if task is None:
-            task = self._results[key] = asyncio.ensure_future(_as_coroutine(work))
-            task.add_done_callback(lambda done: self._forget_failure(key, done))
+        submission = self._submissions.get(key)
+        if submission is None or self._is_expired(submission):
+            submission = self._start(key, work)
         # A client that disconnects must not cancel what the same form, sent again, waits for.
-        return await asyncio.shield(task)
+        return await asyncio.shield(submission.task)
 
-    def _forget_failure(self, key: bytes, task: asyncio.Task[Result]) -> None:
-        failed = task.cancelled() or task.exception() is not None
-        if failed or (task.result().status_code or 0) > _MAX_SUCCESS:
-            self._results.pop(key)
+    def _is_expired(self, submission: _Submission) -> bool:
+        return submission.done_at is not None and self._now() - submission.done_at >= KEPT_SECONDS
+
+    def _start(self, key: bytes, work: Callable[[], Awaitable[Result]]) -> _Submission:
+        submission = self._submissions[key] = _Submission(asyncio.ensure_future(_as_coroutine(work)))
+        submission.task.add_done_callback(lambda _: self._finish(key, submission))
+        return submission
+
+    def _finish(self, key: bytes, submission: _Submission) -> None:
+        task = submission.task
+        submission.done_at = self._now()
+        if task.cancelled() or task.exception() is not None or is_failure(task.result()):
+            self._submissions.pop(key)
 
 
 async def _as_coroutine(work: Callable[[], Awaitable[Result]]) -> Result:
@@ -72,7 +90,8 @@ def _once(handler: Handler) -> Handler:
         key = await _key(request)
         if key is None:
             return await handler(request, **values)
-        return await _submissions_of(request.app).run(key, lambda: handler(request, **values))
+        submissions = _submissions_of(request.app, runtime_of(request).clock.now)
+        return await submissions.run(key, lambda: handler(request, **values))
 
     return run
 
@@ -87,6 +106,6 @@ async def _key(request: PageRequest) -> bytes | None:
     return hashlib.sha256("\0".join(parts).encode() + b"\0" + body).digest()
 
 
-def _submissions_of(app: Litestar) -> Submissions:
-    submissions: Submissions = app.state.setdefault("submissions", Submissions())
+def _submissions_of(app: Litestar, now: Callable[[], float]) -> Submissions:
+    submissions: Submissions = app.state.setdefault("submissions", Submissions(now))
     return submissions
