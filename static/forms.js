@@ -72,21 +72,42 @@
     }
   }, true)
 
-  /* --- forms that lead to another page -------------------------------------------------------------------------------- */
+  /* --- the session: a sign-in in one tab lets the other tabs of the same person go on -------------------------------- */
 
-  async function refreshCsrfTokens() {
-    const page = parse(await (await fetch("/settings")).text())
+  const SESSION = "breakwater-session" // in the storage that tabs share: the mark of the latest session
+  const personOf = (page) => $(".user-name", page)?.title
+  const fetchPage = async () => parse(await (await fetch("/settings")).text())
+
+  function adoptSession(page) {
     const token = $("[name=_csrf]", page)?.value
     for (const field of $$("[name=_csrf]")) field.value = token ?? field.value
     signedOut = !token
-    if (token) document.dispatchEvent(new CustomEvent("breakwater:signed-in"))
+    if (!token) return
+    document.body.dataset.session = page.body.dataset.session
+    document.dispatchEvent(new CustomEvent("breakwater:signed-in"))
   }
+
+  const refreshSession = async () => adoptSession(await fetchPage())
+
+  async function followSession(mark) {
+    if (!mark || mark === document.body.dataset.session) return
+    const page = await fetchPage()
+    if (personOf(page) === personOf(document)) adoptSession(page)
+  }
+
+  addEventListener("storage", ({ key, newValue }) => { if (key === SESSION) followSession(newValue).catch(() => {}) })
+  document.addEventListener("DOMContentLoaded", () => {
+    const mark = document.body.dataset.session
+    if (mark) localStorage.setItem(SESSION, mark)
+  })
+
+  /* --- forms that lead to another page -------------------------------------------------------------------------------- */
 
   async function sendForm(form, submitter) {
     setBusy(form, true)
     const name = nameOf(form, submitter)
     try {
-      if (signedOut) await refreshCsrfTokens()
+      if (signedOut) await refreshSession()
       const response = await fetch(form.action, {
         method: "POST",
         body: new URLSearchParams(new FormData(form, submitter)),
@@ -126,7 +147,7 @@
   document.addEventListener("htmx:confirm", async (event) => {
     if (!signedOut || !isForm(event)) return
     event.preventDefault()
-    await refreshCsrfTokens().catch(() => {})
+    await refreshSession().catch(() => {})
     event.detail.issueRequest()
   })
   document.addEventListener("htmx:beforeRequest", (event) => { if (isForm(event)) setBusy(event.detail.elt, true) })

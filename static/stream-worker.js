@@ -1,4 +1,4 @@
-/* The live stream of a browser, shared by its tabs: a browser opens at most six connections to one host over HTTP/1.1.
+/* The live stream of a session, shared by its tabs: a browser opens at most six connections to one host over HTTP/1.1.
    A tab sends `{on: [word, ...]}` to subscribe and `{}` to leave. It gets `{type, data}` for each event. */
 "use strict"
 

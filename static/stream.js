@@ -1,5 +1,5 @@
-/* The live stream as a tab sees it: an EventSource that all tabs of the browser share through a worker. Where there are
-   no shared workers, the tab has a stream of its own. A hidden tab gives its stream up and opens it again when shown. */
+/* The live stream as a tab sees it: an EventSource that all tabs of a session share through a worker. Where there are
+   no shared workers, or theirs fails, the tab has a stream of its own. A hidden tab gives its stream up and opens it again when shown. */
 (() => {
   "use strict"
 
@@ -11,15 +11,30 @@
   let hideTimer = null
   let ended = false
 
-  /* Pass the events of the shared stream to `receive`; return the function that leaves it. */
+  /* Pass the events of the stream to `receive`; return the function that leaves it. */
+  function followStream(url, receive) {
+    try {
+      return shareStream(url, receive)
+    } catch {
+      return openStream(url, receive) // the browser has no shared workers, or does not allow them
+    }
+  }
+
+  /* Each session has its own worker: a stream that was opened in one session must not end the streams of the next. */
   function shareStream(url, receive) {
-    const { port } = new SharedWorker(worker)
-    port.onmessage = ({ data }) => receive(data.type, data.data)
-    port.postMessage({ on: new URL(url, location).searchParams.getAll("on") })
-    return () => {
-      port.onmessage = null
+    const shared = new SharedWorker(worker, { name: document.body.dataset.session })
+    const { port } = shared
+    let leave = () => {
+      shared.onerror = port.onmessage = null
       port.postMessage({})
     }
+    shared.onerror = () => { // its script was not loaded
+      leave()
+      leave = openStream(url, receive)
+    }
+    port.onmessage = ({ data }) => receive(data.type, data.data)
+    port.postMessage({ on: new URL(url, location).searchParams.getAll("on") })
+    return () => leave()
   }
 
   /* The same for a stream of this tab alone. A browser gives up after an error status, so this opens the stream again. */
@@ -53,8 +68,7 @@
 
     open() {
       if (this.#leave || ended) return
-      const follow = window.SharedWorker ? shareStream : openStream
-      this.#leave = follow(this.#url, (type, data) => {
+      this.#leave = followStream(this.#url, (type, data) => {
         if (type === "signed-out") return document.dispatchEvent(new CustomEvent("breakwater:signed-out"))
         const event = type === "hint" ? new MessageEvent(type, { data }) : new Event(type)
         this.dispatchEvent(event)
@@ -81,6 +95,7 @@
   })
   document.addEventListener("breakwater:signed-in", () => {
     ended = false
+    stream?.close() // it may belong to the previous session
     followVisibility()
   })
   addEventListener("pagehide", () => stream?.close())

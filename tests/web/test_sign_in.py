@@ -87,6 +87,17 @@ async def test_signing_in_and_out(service: RunningApp) -> None:
     assert (await thief.get("/circuits")).headers["location"] == "/sign-in?next=%2Fcircuits"
 
 
+async def test_a_page_marks_its_session_by_a_text_that_reveals_no_token(service: RunningApp) -> None:
+    async def mark_of(browser: httpx.AsyncClient) -> str:
+        return (await browser.get("/circuits")).text.split('data-session="', 1)[1].split('"', 1)[0]
+
+    first, second = await service.browser("viewer", "ada"), await service.browser("viewer", "bob")
+    mark = await mark_of(first)
+    assert mark
+    assert await mark_of(first) == mark != await mark_of(second)
+    assert mark not in first.cookies["breakwater"]
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )

@@ -24,7 +24,7 @@ from breakwater.web.pages.charts.progress import progress_bar
 from breakwater.web.pages.fingerprint import asset
 from breakwater.web.pages.problems import problem_text
 from breakwater.web.pages.traffic import RANGES
-from breakwater.web.security.csrf import csrf_field
+from breakwater.web.security.csrf import csrf_field, session_mark
 
 
 def _in_words(filters: DeliveryFilter, endpoint_name: str | None = None) -> str:
@@ -137,6 +137,7 @@ def environment() -> Environment:
         mix_bar=svg.mix_bar,
         mix_chart=traffic.mix_chart,
         ranges=RANGES,
+        session_mark=pass_context(session_mark),
         sparkline=svg.sparkline,
         pips=svg.pips,
         progress_bar=progress_bar,

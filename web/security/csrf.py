@@ -27,6 +27,16 @@ def csrf_token(session: str) -> str:
     return hmac.digest(session.encode(), b"breakwater form", hashlib.sha256).hex()
 
 
+def session_mark(context: Context) -> str:
+    """Return what the tabs of a browser know a session by, or "" without a session. It reveals nothing of its token."""
+    session = session_token(context["request"])
+    return (
+        ""
+        if session is None
+        else hmac.digest(session.encode(), b"breakwater tabs", hashlib.sha256).hex()[:16]
+    )
+
+
 async def check_csrf_token(request: Request[Any, Any, Any], session: str) -> None:
     """Raise Forbidden unless the request carries the CSRF token of `session`, in its form or in a header."""
     sent = request.headers.get(CSRF_HEADER) or await _token_in_form(request) or ""
