@@ -1,5 +1,6 @@
 /* The live stream as a tab sees it: an EventSource that all tabs of a session share through a worker. Where there are
-   no shared workers, or theirs fails, the tab has a stream of its own. A hidden tab gives its stream up and opens it again when shown. */
+   no shared workers, or theirs fails, the tab has a stream of its own. A hidden tab gives its stream up and opens it
+   again when shown. */
 (() => {
   "use strict"
 

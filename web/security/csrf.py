@@ -16,6 +16,7 @@ from breakwater.web.security.cookies import session_token
 CSRF_FIELD: Final = "_csrf"
 FORM_ID_FIELD: Final = "_form"
 """Identifies one rendered form, which is carried out once."""
+_MARK_LENGTH: Final = 16
 CSRF_HEADER: Final = "x-csrf-token"
 _MAX_FIELDS: Final = 200
 """Fields that a form of the service has at most."""
@@ -30,11 +31,9 @@ def csrf_token(session: str) -> str:
 def session_mark(context: Context) -> str:
     """Return what the tabs of a browser know a session by, or "" without a session. It reveals nothing of its token."""
     session = session_token(context["request"])
-    return (
-        ""
-        if session is None
-        else hmac.digest(session.encode(), b"breakwater tabs", hashlib.sha256).hex()[:16]
-    )
+    if session is None:
+        return ""
+    return hmac.digest(session.encode(), b"breakwater tabs", hashlib.sha256).hex()[:_MARK_LENGTH]
 
 
 async def check_csrf_token(request: Request[Any, Any, Any], session: str) -> None:
