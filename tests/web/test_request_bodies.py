@@ -148,6 +148,16 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.parametrize("values", [b"[" + b"[]," * 20_000 + b"[]]", b"[" + b"1," * 20_000 + b"1]"])
+async def test_a_body_with_more_values_than_any_request_has_is_refused_before_it_is_read(
+    service: RunningApp, values: bytes
+) -> None:
+    body = b'{"url":"https://hooks.example/","event_types":' + values + b"}"
+    response = await service.api.post("/api/v1/endpoints", content=body)
+    assert response.status_code == 400
+    assert "too many values" in response.text
+
+
 @given(payload=VALUES, other=VALUES, doubled=st.booleans(), seed=st.integers(0, 999))
 def test_the_fast_check_agrees_with_a_full_parse(payload: Any, other: Any, doubled: bool, seed: int) -> None:
     fields = [("event_type", "a.b"), ("payload", payload), ("url", "https://a.example/payload")]

@@ -176,12 +176,17 @@ def decode_batch(body: bytes) -> Batch:
 
 
 def decode_once(body: bytes, kind: type[T]) -> T:
-    """Return `body` as `kind`; see `read_body`. A doubled key is refused."""
+    """Return `body` as `kind`; see `read_body`. A doubled key is refused, and more values than any request has."""
+    if sum(map(body.count, _SEPARATORS)) > _MAX_SEPARATORS:
+        raise BadRequest.of("body", "has too many values: split the request")
     decoded = decode(body, kind)
     _refuse_doubled_key(body)
     return decoded
 
 
+_SEPARATORS: Final = (b"[", b"{", b",")
+_MAX_SEPARATORS: Final = 10_000
+"""Of one body without a payload: a hundred thousand empty lists would block the event loop while they are read."""
 _MESSAGE_KEYS: Final = tuple(
     f'"{field}"'.encode() for kind in (NewMessage, RetryOverride) for field in kind.__struct_fields__
 )
