@@ -111,17 +111,22 @@ def _lifespan(runtime: Runtime, *, owned: bool) -> Lifespan:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if owned:
             await runtime.start()
-        # Both fill a cache from files, so that no page waits for it.
-        await asyncio.to_thread(zones.offered)
-        await asyncio.to_thread(load_templates, app)
+        caches = asyncio.create_task(_fill_caches(app))
         try:
             yield
         finally:
+            caches.cancel()
             end_streams(app)
             if owned:
                 await runtime.stop()
 
     return lifespan
+
+
+async def _fill_caches(app: Litestar) -> None:
+    """Read zones and templates from files, beside the first requests, so that neither the start nor a page waits."""
+    await asyncio.to_thread(zones.offered)
+    await asyncio.to_thread(load_templates, app)
 
 
 def _error_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
