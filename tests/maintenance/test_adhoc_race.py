@@ -41,21 +41,26 @@ async def unused_endpoint(engine: RunningEngine, url: str = URL) -> str:
     return endpoint_id
 
 
+def sending_at_the_deletion(engine: RunningEngine) -> tuple[RetentionJob, list[asyncio.Task[Accepted]]]:
+    """Return a job that sends once, while the endpoint cache still has the endpoint that its commit deleted."""
+    sending: list[asyncio.Task[Accepted]] = []
+
+    def on_deleted(ids: Sequence[str]) -> None:
+        if not sending:
+            sending.append(asyncio.create_task(engine.send(url=URL)))
+        engine.runtime._endpoint_changes.mark_outdated(ids)
+
+    return retention(engine, on_deleted), sending
+
+
 @pytest.mark.parametrize("first_response", [200, 500])
 async def test_a_message_between_the_deletion_and_its_announcement_is_delivered(
     engine: RunningEngine, first_response: int
 ) -> None:
     endpoint_id = await unused_endpoint(engine)
     engine.sender.script("billing.example", Response(first_response))
-    sending: list[asyncio.Task[Accepted]] = []
-
-    def on_deleted(ids: Sequence[str]) -> None:
-        """Send while the endpoint cache still has the endpoint that the commit deleted."""
-        if not sending:
-            sending.append(asyncio.create_task(engine.send(url=URL)))
-        engine.runtime._endpoint_changes.mark_outdated(ids)
-
-    await retention(engine, on_deleted).prune()
+    job, sending = sending_at_the_deletion(engine)
+    await job.prune()
     delivery_id, used = (await sending[0]).deliveries[0]
     assert used == endpoint_id
     for _ in range(10):
@@ -106,15 +111,7 @@ async def test_the_job_for_deleted_endpoints_cancels_no_message_that_came_at_the
     engine: RunningEngine,
 ) -> None:
     await unused_endpoint(engine)
-    changes = engine.runtime._endpoint_changes
-    sending: list[asyncio.Task[Accepted]] = []
-
-    def send_at_the_deletion(ids: Sequence[str]) -> None:
-        if not sending:
-            sending.append(asyncio.create_task(engine.send(url=URL)))
-        changes.mark_outdated(ids)
-
-    job = retention(engine, send_at_the_deletion)
+    job, sending = sending_at_the_deletion(engine)
     wait = job._history._wait_until_read
 
     async def wait_and_cancel_pending(ids: Sequence[str]) -> None:
@@ -132,15 +129,7 @@ async def test_the_job_for_deleted_endpoints_cancels_no_message_that_came_at_the
 
 async def test_a_pruning_that_was_interrupted_is_completed_by_the_next_one(engine: RunningEngine) -> None:
     await unused_endpoint(engine)
-    changes = engine.runtime._endpoint_changes
-    sending: list[asyncio.Task[Accepted]] = []
-
-    def send_at_the_deletion(ids: Sequence[str]) -> None:
-        if not sending:
-            sending.append(asyncio.create_task(engine.send(url=URL)))
-        changes.mark_outdated(ids)
-
-    job = retention(engine, send_at_the_deletion)
+    job, sending = sending_at_the_deletion(engine)
     wait = job._history._wait_until_read
 
     async def lose_the_database(ids: Sequence[str]) -> None:
